@@ -1,0 +1,254 @@
+"""What a consensus core takes and gives: the contract both engines implement and the driver turns.
+
+A core is a pure state machine. `step(input)` returns actions, and **the order of the list is the order of
+durability**: the driver makes every Persist of a batch durable (one append, one fdatasync) before anything
+that follows it leaves the node. Time enters as `now_ms` on every input. A core knows transaction ids and
+leaves, never bodies. Nothing here does I/O, reads a clock or draws a random number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from consensus.encoding import Hash, Sig
+
+if TYPE_CHECKING:
+    from consensus.certificate import CommitCert
+    from consensus.header import Header
+
+
+class ProtocolViolation(Exception):
+    """Their bug: a peer sent what the protocol does not allow. Drop it, count it, maybe accuse."""
+
+
+class InvariantBroken(AssertionError):
+    """Our bug, or more than f liars: the channel stops and keeps its WAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureItem:
+    key: bytes
+    message: bytes
+    signature: Sig
+
+
+class Verifier(Protocol):
+    """Hashes, and answers whether a signature holds. The driver checks `signature_items` in batches off
+    the loop beforehand, so `verify` normally answers from that cache; it is correct without it."""
+
+    suite_id: int
+
+    def hash(self, data: bytes) -> bytes: ...
+    def verify(self, item: SignatureItem) -> bool: ...
+
+
+class Signer(Protocol):
+    public_key: bytes
+
+    def sign(self, message: bytes) -> Sig: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TxRef:
+    """A transaction as a core sees it. `leaf` is its leaf in tx_root."""
+
+    tx_id: Hash
+    leaf: Hash
+    gas_limit: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block by reference: bodies are looked up by id. `parts` of a Decided message and of Deliver."""
+
+    header: Header
+    tx_ids: tuple[Hash, ...]
+
+
+# --- inputs -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """First input of every life. `records` as read from the WAL (empty on a first start); `tip` the
+    last durable block with its certificate (genesis: certificate None); `executed` the roots of every
+    executed height from max(0, tip - W) up, as (height, state_root, receipts_root)."""
+
+    now_ms: int
+    records: tuple[bytes, ...]
+    tip: Header
+    tip_cert: CommitCert | None
+    executed: tuple[tuple[int, Hash, Hash], ...]
+    is_observer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message from validator `sender` (index in the current set; authenticated link)."""
+
+    now_ms: int
+    sender: int
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TxWaiting:
+    """Valid bodies held by this node that wait to be ordered (from clients or peers)."""
+
+    now_ms: int
+    txs: tuple[TxRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TxDropped:
+    """The pool gave these up (expired, evicted): they are no longer waiting work."""
+
+    now_ms: int
+    tx_ids: tuple[Hash, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """Answer to Need. Invalid: the body breaks a rule at this height, so whoever proposed it is at fault."""
+
+    now_ms: int
+    tx_id: Hash
+    valid: bool
+    tx: TxRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """A certified block fetched from a peer; the driver has its bodies and checked tx_root against them.
+    The core verifies the certificate and the chain rules before it advances."""
+
+    now_ms: int
+    block: Block
+    cert: CommitCert
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    now_ms: int
+    height: int
+    state_root: Hash
+    receipts_root: Hash
+
+
+Input = Restart | Tick | Received | TxWaiting | TxDropped | Have | Synced | Executed
+
+# --- actions ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Append to the WAL and make durable before any later action of this list."""
+
+    records: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """To every other validator. `message` is encoded by the core's own codec."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    to: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Store block and certificate durably, then execute. In height order, each height once."""
+
+    block: Block
+    cert: CommitCert
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Fetch these bodies, first from validator `from_`; answer each with Have."""
+
+    tx_ids: tuple[Hash, ...]
+    from_: int
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Certified blocks exist up to `height`: fetch from tip + 1, first from validator `from_`."""
+
+    height: int
+    from_: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Hand these waiting transactions to validator `to` (censorship timer T1, rule R10)."""
+
+    to: int
+    tx_ids: tuple[Hash, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Call step(Tick) at or after `at_ms`. One timer: a later SetTimer replaces it; None clears it."""
+
+    at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accuse:
+    """Two contradicting signed messages of one validator, encoded as Evidence."""
+
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop this channel: a root sealed by a quorum differs from the own (R12). Never fork."""
+
+    reason: str
+    height: int
+    own_root: Hash
+    sealed_root: Hash
+
+
+Action = Persist | Broadcast | Send | Deliver | Need | Behind | Forward | SetTimer | Accuse | Halt
+
+
+@dataclass(frozen=True, slots=True)
+class CoreStatus:
+    """What `city node status` and the status page show about ordering."""
+
+    view: int
+    is_active: bool
+    leader: int
+    tip_height: int
+    view_since_ms: int
+    waiting: int
+    timeout_ms: int
+    last_view_change_reason: str
+
+
+class Core(Protocol):
+    def step(self, event: Input) -> list[Action]: ...
+
+    def decode_message(self, data: bytes) -> Any:
+        """Strictly decode a peer's message. Raises ProtocolViolation."""
+        ...
+
+    def signature_items(self, message: Any) -> list[SignatureItem]:
+        """Every signature the message carries, for checking in batches. Pure."""
+        ...
+
+    def status(self) -> CoreStatus: ...

@@ -1,0 +1,5 @@
+"""CITY-6nnn: consensus, peers, catch-up."""
+
+from node.errors.entry import Entry
+
+ENTRIES: tuple[Entry, ...] = ()

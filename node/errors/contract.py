@@ -1,0 +1,5 @@
+"""CITY-4nnn: contracts: check, run, gas."""
+
+from node.errors.entry import Entry
+
+ENTRIES: tuple[Entry, ...] = ()

@@ -1,0 +1,5 @@
+"""CITY-1nnn: requests, encoding, schema."""
+
+from node.errors.entry import Entry
+
+ENTRIES: tuple[Entry, ...] = ()

@@ -1,0 +1,5 @@
+"""CITY-3nnn: transactions, pool, quota."""
+
+from node.errors.entry import Entry
+
+ENTRIES: tuple[Entry, ...] = ()

@@ -1,0 +1,188 @@
+"""A channel's configuration and its genesis file: who takes part, under which rules, with which contracts.
+
+`channel_id = H(genesis tag | canonical config)`. The file also carries the contract bundles; the config holds
+their digests. Configuration changes by pure functions of this module, never by a contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from consensus.encoding import Hash, decode, encode
+from consensus.header import identity_digest
+from consensus.merkle import HashFunction
+from consensus.tags import Tag, preimage
+from consensus.validators import Validator, ValidatorSet
+
+GENESIS_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ConsensusParams:
+    """Ordering. `kind`: pbft. Times in milliseconds; `window` is W; `leader_period` is K and must be 0."""
+
+    kind: str = "pbft"
+    window: int = 1
+    leader_period: int = 0
+    base_timeout_ms: int = 2_000
+    timeout_cap: int = 4
+    status_interval_ms: int = 1_000
+    drift_ms: int = 10_000
+    forward_after_ms: int = 2_000
+    suspect_after_ms: int = 6_000
+    block_wait_ms: int = 50
+    checkpoint_interval: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    block_txs_max: int = 2_000
+    block_bytes_max: int = 4 * 1024 * 1024
+    block_gas_max: int = 200_000_000
+    tx_gas_max: int = 20_000_000
+    tx_bytes_max: int = 320 * 1024
+    args_bytes_max: int = 256 * 1024
+    valid_until_window: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRef:
+    """The contract engine every node must run: digest of the artifact with the channel's hash."""
+
+    version: str
+    digest: Hash
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An organisation. `admin_key` signs grants for nodes that genesis does not name; `peer_ca` (DER)
+    issues its nodes' transport certificates."""
+
+    member_id: str
+    name: str
+    city: str
+    admin_key: bytes
+    peer_ca: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A key that may send transactions, the member it belongs to, and its roles."""
+
+    name: str
+    member_id: str
+    public_key: bytes
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEntry:
+    """A validating city node. `transport_cert` (DER) is pinned by its peers."""
+
+    name: str
+    city: str
+    member_id: str
+    identity_key: bytes
+    vote_key: bytes
+    transport_cert: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContractEntry:
+    name: str
+    version: int
+    bundle_digest: Hash
+
+
+@dataclass(frozen=True)
+class ChannelConfig:
+    version: int
+    suite: int
+    name: str
+    created_ms: int
+    clock: str  # "real" or "development"
+    consensus: ConsensusParams
+    limits: Limits
+    engine: EngineRef
+    members: tuple[Member, ...]
+    identities: tuple[Identity, ...]
+    nodes: tuple[NodeEntry, ...]
+    contracts: tuple[ContractEntry, ...]
+
+    @cached_property
+    def validators(self) -> ValidatorSet:
+        return ValidatorSet(0, tuple(Validator(n.name, n.vote_key) for n in self.nodes))
+
+    def member(self, member_id: str) -> Member | None:
+        return next((m for m in self.members if m.member_id == member_id), None)
+
+    def active_version(self, contract: str) -> int | None:
+        versions = [c.version for c in self.contracts if c.name == contract]
+        return max(versions, default=None)
+
+    def identities_by_digest(self, hash_: HashFunction) -> dict[Hash, Identity]:
+        return {identity_digest(hash_, self.suite, i.public_key): i for i in self.identities}
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSource:
+    """A deployment's canonical bytes, as contracts/runtime defines them."""
+
+    name: str
+    version: int
+    bundle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    config: ChannelConfig
+    bundles: tuple[BundleSource, ...]
+
+
+def channel_id(hash_: HashFunction, config: ChannelConfig) -> Hash:
+    return Hash(hash_(preimage(Tag.GENESIS, config.suite, encode(config))))
+
+
+def config_hash(hash_: HashFunction, config: ChannelConfig) -> Hash:
+    return Hash(hash_(preimage(Tag.CONFIG, config.suite, encode(config))))
+
+
+def check(config: ChannelConfig) -> None:
+    """Raises ValueError with a plain reason where a genesis configuration cannot run."""
+    if config.version != GENESIS_VERSION:
+        raise ValueError(f"genesis version {config.version} is not {GENESIS_VERSION}")
+    if config.consensus.kind != "pbft":
+        raise ValueError(f"unknown consensus engine {config.consensus.kind!r}; use pbft")
+    if config.consensus.leader_period != 0:
+        raise ValueError("a rotating leader (leader_period > 0) is not offered yet")
+    if not 1 <= config.consensus.window <= 4:
+        raise ValueError("the window is 1 to 4")
+    if config.clock not in ("real", "development"):
+        raise ValueError("clock is real or development")
+    members = {m.member_id for m in config.members}
+    if len(members) != len(config.members):
+        raise ValueError("two members share an id")
+    for owned in (*config.identities, *config.nodes):
+        if owned.member_id not in members:
+            raise ValueError(f"{owned.name} belongs to {owned.member_id!r}, which is no member")
+    for kind, keys in (
+        ("identities", [i.public_key for i in config.identities]),
+        ("nodes", [n.identity_key for n in config.nodes]),
+        ("node names", [n.name for n in config.nodes]),
+        ("contracts", [(c.name, c.version) for c in config.contracts]),
+    ):
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"two {kind} are the same")
+    assert config.validators.quorum >= 1
+
+
+def encode_genesis(genesis: Genesis) -> bytes:
+    return encode(genesis)
+
+
+def decode_genesis(data: bytes) -> Genesis:
+    genesis = decode(Genesis, data)
+    check(genesis.config)
+    return genesis

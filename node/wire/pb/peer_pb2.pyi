@@ -1,0 +1,59 @@
+from node.wire.pb import consensus_pb2 as _consensus_pb2
+from node.wire.pb import ledger_pb2 as _ledger_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PeerFrame(_message.Message):
+    __slots__ = ("challenge", "hello", "batch")
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    challenge: Challenge
+    hello: Hello
+    batch: Batch
+    def __init__(self, challenge: _Optional[_Union[Challenge, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ...) -> None: ...
+
+class Challenge(_message.Message):
+    __slots__ = ("nonce",)
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    def __init__(self, nonce: _Optional[bytes] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("statement", "signature", "grant")
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    statement: bytes
+    signature: bytes
+    grant: bytes
+    def __init__(self, statement: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., grant: _Optional[bytes] = ...) -> None: ...
+
+class Batch(_message.Message):
+    __slots__ = ("consensus", "transactions", "want_transactions", "want_blocks", "blocks", "tip_height")
+    CONSENSUS_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
+    WANT_TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
+    WANT_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    TIP_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    consensus: _containers.RepeatedCompositeFieldContainer[_consensus_pb2.ConsensusMessage]
+    transactions: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Envelope]
+    want_transactions: _containers.RepeatedScalarFieldContainer[bytes]
+    want_blocks: BlockRange
+    blocks: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Block]
+    tip_height: int
+    def __init__(self, consensus: _Optional[_Iterable[_Union[_consensus_pb2.ConsensusMessage, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_ledger_pb2.Envelope, _Mapping]]] = ..., want_transactions: _Optional[_Iterable[bytes]] = ..., want_blocks: _Optional[_Union[BlockRange, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[_ledger_pb2.Block, _Mapping]]] = ..., tip_height: _Optional[int] = ...) -> None: ...
+
+class BlockRange(_message.Message):
+    __slots__ = ("first", "last")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    last: int
+    def __init__(self, first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
