@@ -1,0 +1,117 @@
+"""What a channel answers to the API, the web pages and the oracles: plain facts, frozen.
+
+`node.channel.Channel` is the one implementation of `ChannelFacade`; callers type against this module and
+never reach into the pipeline behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from consensus.encoding import Hash
+
+if TYPE_CHECKING:
+    from node.errors import CityError
+    from node.genesis import ChannelConfig, Genesis, Identity
+    from node.identity.suite import Suite
+    from node.model import Envelope, EventRecord, Receipt, StoredBlock
+
+Level = Literal["ordered", "committed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOutcome:
+    """Admission's answer for one envelope, in the caller's order. `error` None: it is in the pool
+    (or was already there: submitting the same bytes again is no error until they stand in a block)."""
+
+    tx_id: Hash
+    error: CityError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TxStatus:
+    """`level` is what was reached, at least what was asked for. `receipt` is there when committed."""
+
+    tx_id: Hash
+    level: Level
+    height: int
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TxView:
+    """A transaction that stands in a certified block; `receipt` None until its block is executed."""
+
+    envelope: Envelope
+    height: int
+    index: int
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """What a view or a dry run gave, on the state after block `height`. Nothing was written.
+
+    outcome: ok, revert, oog or fatal; result: value-encoded; events: (contract, name, value-encoded data).
+    """
+
+    height: int
+    outcome: str
+    code: str
+    message: str
+    result: bytes
+    gas_used: int
+    events: tuple[tuple[str, str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventsPage:
+    """Events of block `height`, in order; an empty page is a heartbeat saying the cursor is that far."""
+
+    height: int
+    events: list[EventRecord] = field(default_factory=list)
+
+
+class ChannelFacade(Protocol):
+    """Every async method raises CityError; the caller cancels at its own deadline."""
+
+    name: str
+    channel_id: Hash
+    config: ChannelConfig
+    genesis: Genesis
+    suite: Suite
+
+    async def submit(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]: ...
+
+    async def wait(self, tx_id: Hash, level: Level) -> TxStatus: ...
+
+    async def transaction(self, tx_id: Hash) -> TxView | None: ...
+
+    async def block(self, height: int) -> StoredBlock | None: ...
+
+    async def query(
+        self,
+        contract: str,
+        version: int,
+        method: str,
+        args_json: str,
+        sender: Identity | None,
+        min_height: int = 0,
+        gas_limit: int = 0,
+    ) -> QueryResult: ...
+
+    async def state(self, key: bytes, min_height: int = 0) -> tuple[int, bytes | None]: ...
+
+    def blocks(self, from_height: int) -> AsyncIterator[StoredBlock]: ...
+
+    def events(
+        self, from_height: int, after_id: str, contract: str, name: str
+    ) -> AsyncIterator[EventsPage]: ...
+
+    async def transaction_proof(self, tx_id: Hash) -> bytes: ...
+
+    async def state_proof(self, key: bytes) -> bytes: ...
+
+    def status(self) -> dict[str, Any]: ...
