@@ -1,0 +1,159 @@
+"""Proofs and evidence: facts about a channel that anyone can check without asking it.
+
+A *proof* shows one fact: that a transaction was ordered and what it did (TransactionProof), or what stands
+under a key (StateFact). An *evidence bundle* carries the life of one object: its transactions, its
+states and the payment proofs that moved it. All rest on headers sealed by a quorum of validators, and on
+the genesis configuration, whose hash is the channel's id. The canonical bytes are the proof; JSON is a view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from consensus import merkle
+from consensus.api import SignatureItem, Verifier
+from consensus.certificate import CommitCert, InvalidCertificate, certificate_items
+from consensus.encoding import Hash, Sig
+from consensus.header import Header, block_hash, receipt_leaf, tx_id, tx_leaf, tx_sign_digest
+from consensus.state_proof import StateProof, verify_state_proof
+from consensus.tags import Tag, preimage
+from consensus.validators import ValidatorSet, validators_hash
+
+PROOF_VERSION = 1
+
+
+class ProofError(ValueError):
+    """A proof that does not show what it claims; the text says which step failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedHeader:
+    header: Header
+    certificate: CommitCert
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionProof:
+    """`ordered` is the header of the block that holds the transaction, `settled` the header W higher, which
+    carries the receipts root of that block. Paths run from the leaf up (RFC 9162)."""
+
+    version: int
+    ordered: CertifiedHeader
+    index: int
+    body: bytes
+    public_key: bytes
+    signature: Sig
+    tx_path: tuple[Hash, ...]
+    settled: CertifiedHeader
+    receipt: bytes
+    receipt_path: tuple[Hash, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateFact:
+    """The value under `key` after block `settled.height - W`; no value: proven absent."""
+
+    version: int
+    settled: CertifiedHeader
+    key: bytes
+    value: bytes | None
+    proof: StateProof
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFile:
+    """What `city proof verify` reads: one fact with the canonical genesis configuration it rests on."""
+
+    version: int
+    config: bytes
+    transaction: TransactionProof | None
+    state: StateFact | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceBundle:
+    """The life of one object. `payments` are canonical payment proofs quoted by the transactions."""
+
+    version: int
+    subject: str
+    config: bytes
+    transactions: tuple[TransactionProof, ...]
+    states: tuple[StateFact, ...]
+    payments: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a verifier believes beforehand, taken from the genesis configuration it was given."""
+
+    channel_id: Hash
+    suite_id: int
+    window: int
+    validators: ValidatorSet
+
+
+def check_config(verifier: Verifier, suite_id: int, config: bytes, channel_id: Hash) -> None:
+    """Raises ProofError unless `config` is the configuration that the channel's id names."""
+    if verifier.hash(preimage(Tag.GENESIS, suite_id, config)) != channel_id:
+        raise ProofError("the configuration is not the one that the channel id names")
+
+
+def check_certified(verifier: Verifier, trust: Trust, certified: CertifiedHeader) -> None:
+    """Raises ProofError unless a quorum of the trusted validators sealed exactly this header."""
+    header, cert = certified.header, certified.certificate
+    if header.channel_id != trust.channel_id or header.suite != trust.suite_id:
+        raise ProofError(f"header {header.height} belongs to another channel")
+    if header.validators_hash != validators_hash(verifier.hash, trust.suite_id, trust.validators):
+        raise ProofError(f"header {header.height} names other validators")
+    if (cert.height, cert.block_hash) != (header.height, block_hash(verifier.hash, header)):
+        raise ProofError(f"the certificate does not seal header {header.height}")
+    try:
+        items = certificate_items(cert, trust.suite_id, trust.channel_id, trust.validators)
+    except InvalidCertificate as error:
+        raise ProofError(f"certificate of height {header.height}: {error}") from error
+    if not all(verifier.verify(item) for item in items):
+        raise ProofError(f"a seal of height {header.height} does not verify")
+
+
+def check_transaction(verifier: Verifier, trust: Trust, proof: TransactionProof) -> Hash:
+    """The id of the transaction that `proof` shows, ordered and executed. Raises ProofError."""
+    if proof.version != PROOF_VERSION:
+        raise ProofError(f"unknown proof version {proof.version}")
+    check_certified(verifier, trust, proof.ordered)
+    check_certified(verifier, trust, proof.settled)
+    ordered, settled = proof.ordered.header, proof.settled.header
+    if settled.height != ordered.height + trust.window:
+        raise ProofError("the receipt's header is not the one that settles the block")
+    digest = tx_sign_digest(verifier.hash, trust.suite_id, trust.channel_id, proof.body)
+    if not _signed(verifier, proof, digest):
+        raise ProofError("the sender's signature does not verify")
+    id_ = tx_id(verifier.hash, trust.suite_id, proof.body)
+    leaf = tx_leaf(verifier.hash, trust.suite_id, id_, proof.signature)
+    size = ordered.tx_count
+    if not merkle.verify_inclusion(
+        verifier.hash, leaf, proof.index, size, proof.tx_path, ordered.tx_root
+    ):
+        raise ProofError("the transaction does not stand in its block")
+    leaf = receipt_leaf(verifier.hash, trust.suite_id, proof.receipt)
+    if not merkle.verify_inclusion(
+        verifier.hash, leaf, proof.index, size, proof.receipt_path, settled.receipts_root
+    ):
+        raise ProofError("the receipt does not stand under the settled header")
+    return id_
+
+
+def _signed(verifier: Verifier, proof: TransactionProof, digest: Hash) -> bool:
+    return verifier.verify(SignatureItem(proof.public_key, digest, proof.signature))
+
+
+def check_state(verifier: Verifier, trust: Trust, fact: StateFact) -> int:
+    """The height after which `fact` held. Raises ProofError."""
+    if fact.version != PROOF_VERSION:
+        raise ProofError(f"unknown proof version {fact.version}")
+    check_certified(verifier, trust, fact.settled)
+    root = fact.settled.header.state_root
+    if not verify_state_proof(
+        verifier.hash, trust.suite_id, root, fact.key, fact.value, fact.proof
+    ):
+        raise ProofError("the value does not stand under the settled state root")
+    return max(0, fact.settled.header.height - trust.window)
