@@ -1,0 +1,62 @@
+"""Choosing a library: try, check by known answers, and say everything when none can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from node.identity.errors import Attempt, BackendFailure, NoCryptoBackend
+from node.identity.gate import GateFailed, check_backend, check_hashlib
+from node.identity.gmssl_backend import GmsslBackend
+from node.identity.libcrypto import LibCrypto, MissingSymbols, candidates
+from node.identity.openssl_backend import OpensslBackend
+
+_VERSION_MIN = 0x30000000
+
+
+def load_openssl(paths: Sequence[str] = ()) -> OpensslBackend:
+    """The first libcrypto that passes the gate. Raises NoCryptoBackend listing every attempt."""
+    _require_sm3()
+    attempts: list[Attempt] = []
+    for label, path in candidates(paths):
+        version = "not opened"
+        try:
+            lib = LibCrypto(label, path)
+            version = lib.version
+            return _checked(lib)
+        except OSError as error:
+            attempts.append(Attempt(label, version, f"cannot be opened: {error}"))
+        except MissingSymbols as error:
+            attempts.append(Attempt(label, error.version, str(error)))
+        except (BackendFailure, GateFailed) as error:
+            attempts.append(Attempt(label, version, str(error)))
+    raise NoCryptoBackend("sm", attempts)
+
+
+def load_gmssl(allow_signing: bool = False) -> GmsslBackend:
+    """The pure-Python fallback after the same gate. Raises NoCryptoBackend."""
+    _require_sm3()
+    backend = GmsslBackend(allow_signing)
+    try:
+        check_backend(backend)
+    except GateFailed as error:
+        raise NoCryptoBackend("sm", [Attempt("gmssl", backend.version, str(error))]) from error
+    return backend
+
+
+def _checked(lib: LibCrypto) -> OpensslBackend:
+    number = lib.OpenSSL_version_num()
+    if number < _VERSION_MIN:
+        raise GateFailed(f"version {number:#x} is older than 3.0")
+    backend = OpensslBackend(lib)
+    check_backend(backend)
+    return backend
+
+
+def _require_sm3() -> None:
+    try:
+        check_hashlib()
+    except GateFailed as error:
+        import ssl
+
+        version = getattr(ssl, "OPENSSL_VERSION", "version unknown")
+        raise NoCryptoBackend("sm", [Attempt("hashlib", version, str(error))]) from error

@@ -1,0 +1,42 @@
+"""Signers over software keys. Devices and signing services implement the same `Signer` protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from node.identity.keyfile import read_key
+from node.identity.keys import PrivateKey
+from node.identity.suite import DEFAULT_ID, Suite, get_suite
+
+
+class MemorySigner:
+    """Signs with a key that was just made or read: tests, the development network, clients."""
+
+    def __init__(self, key: PrivateKey, suite: Suite | None = None) -> None:
+        """suite: the one of the key, by default. Raises BadKey, SigningRefused."""
+        self._signer = (suite or get_suite(key.suite_id)).signer(key)
+        self.suite_id = key.suite_id
+        self.public_key = key.public_key
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.public_key.hex()[:16]}…>"
+
+    def sign(self, message: bytes, id: bytes = DEFAULT_ID) -> bytes:
+        """64 bytes r‖s."""
+        return self._signer.sign(message, id)
+
+
+class FileSigner(MemorySigner):
+    """Signs with the key of a PKCS#8 file, read once; only the library's handle is kept."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        password: bytes | None = None,
+        *,
+        dev: bool = False,
+        suite: Suite | None = None,
+    ) -> None:
+        """Raises KeyFileError (wrong password, unsafe mode, damage), BadKey, SigningRefused."""
+        self.path = Path(path)
+        super().__init__(read_key(self.path, password, dev=dev), suite)
