@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs every check and test. Options go to pytest:  tests/run.sh -k wal
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. deploy/env.sh
+city_env requirements-test.lock
+bin=.venv/bin
+
+step() { echo "== $*"; }
+
+if [ $# -gt 0 ]; then
+    exec "$bin/python" -m pytest "$@"
+fi
+
+step "lint and format";      "$bin/ruff" check . && "$bin/ruff" format --check -q .
+step "types of the core";    "$bin/mypy"
+step "who may import whom";  "$bin/lint-imports" --no-cache
+step "engine artifact";      "$bin/python" -m contracts.runtime.artifact
+step "unit and simulation";  "$bin/python" -m pytest -n 2 -m "not cluster" --junitxml=.venv/unit.xml tests
+step "real processes";       "$bin/python" -m pytest -m cluster --junitxml=.venv/cluster.xml tests
+step "seeds shown by what ran"
+"$bin/city" seeds --results .venv/unit.xml --results .venv/cluster.xml
+step "the demo";             ./deploy/demo.sh
+echo "all green"
