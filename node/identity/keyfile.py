@@ -3,8 +3,8 @@
 Written: scrypt (N = 2^14, r = 8, p = 5) with SM4-CBC in the `sm` suite, AES-256-CBC in `intl`.
 N = 2^15 needs a little more than the 32 MiB that the `openssl` tool allows when it reads a key, so
 it could not open our files; more rounds (p = 5) make up for the smaller memory.
-Read: any of these in bounds, and PBKDF2. Files are 0600, and are checked to be so. Built with asn1crypto because
-`cryptography` knows neither SM2 keys nor SM4 in PBES2.
+Read: any of these in bounds, and PBKDF2. Files are 0600, and are checked to be so. Built with
+asn1crypto because `cryptography` knows neither SM2 keys nor SM4 in PBES2.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def read_key(path: str | Path, password: bytes | None = None, *, dev: bool = Fal
     try:
         return decode_key(data, password, dev=dev)
     except KeyFileError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error.detail}") from error
 
 
 def _check_mode(path: Path, status: os.stat_result) -> None:

@@ -27,7 +27,9 @@ def load_openssl(paths: Sequence[str] = ()) -> OpensslBackend:
             attempts.append(Attempt(label, version, f"cannot be opened: {error}"))
         except MissingSymbols as error:
             attempts.append(Attempt(label, error.version, str(error)))
-        except (BackendFailure, GateFailed) as error:
+        except BackendFailure as error:
+            attempts.append(Attempt(label, version, error.detail))
+        except GateFailed as error:
             attempts.append(Attempt(label, version, str(error)))
     raise NoCryptoBackend("sm", attempts)
 
