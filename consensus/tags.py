@@ -59,6 +59,11 @@ class Tag(StrEnum):
     TREE_HEAD = "citychain/tree-head/v1"
     LOG_KEY = "citychain/log-key/v1"
     NULLIFIER = "citychain/nullifier/v1"
+    PAYMENT_SALT = "citychain/payment-salt/v1"
+    PAYMENT_GRANT = "citychain/payment-grant/v1"
+    CENTER_REQUEST = "citychain/center-request/v1"
+    DELEGATION = "citychain/delegation/v1"
+    WALLET_BINDING = "citychain/wallet-binding/v1"
     # evidence
     EVIDENCE_BUNDLE = "citychain/evidence-bundle/v1"
 
