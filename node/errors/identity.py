@@ -131,7 +131,9 @@ CRYPTO: tuple[Entry, ...] = (
     ),
 )
 
-ENTRIES: tuple[Entry, ...] = (*CRYPTO,    Entry(
+ENTRIES: tuple[Entry, ...] = (
+    *CRYPTO,
+    Entry(
         "CITY-2201",
         "PEER_UNKNOWN",
         "denied",
@@ -224,7 +226,7 @@ ENTRIES: tuple[Entry, ...] = (*CRYPTO,    Entry(
         "READ_STATEMENT_INVALID",
         "authentication",
         "the read statement is not valid: {reason}",
-        "A read statement names this channel and this node, lives 15 minutes at most, and is signed by the reader.",
+        "A read statement names this channel and this node, lives 15 minutes at most, and is signed.",
         "make a new statement; check the clock",
         "读取声明无效：{reason}",
         "读取声明写明本通道与本节点，最长有效 15 分钟，并由读取者签名。",
