@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from node.errors import CityError
     from node.genesis import ChannelConfig, Genesis, Identity
     from node.identity.suite import Suite
-    from node.model import Envelope, EventRecord, Receipt, StoredBlock
+    from node.model import Envelope, EventRecord, Receipt, StoredBlock, StoredEvent
 
 Level = Literal["ordered", "committed"]
 
@@ -54,7 +54,7 @@ class TxView:
 class QueryResult:
     """What a view or a dry run gave, on the state after block `height`. Nothing was written.
 
-    outcome: ok, revert, oog or fatal; result: value-encoded; events: (contract, name, value-encoded data).
+    outcome: ok, revert, oog or fatal; result: value-encoded.
     """
 
     height: int
@@ -63,7 +63,7 @@ class QueryResult:
     message: str
     result: bytes
     gas_used: int
-    events: tuple[tuple[str, str, bytes], ...] = ()
+    events: tuple[EventRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class EventsPage:
     """Events of block `height`, in order; an empty page is a heartbeat saying the cursor is that far."""
 
     height: int
-    events: list[EventRecord] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)
 
 
 class ChannelFacade(Protocol):

@@ -1,0 +1,162 @@
+"""What an envelope must be before it may enter the pool: every check that needs no execution.
+
+Two kinds of rules. *Form* depends on the envelope and the channel's configuration alone, so every node gives
+the same verdict at every time: a proposal that carries a body of bad form is its leader's fault. *Timing*
+depends on this node's tip and ledger: it protects the pool and is decided again, for all nodes alike, when
+the block is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from consensus.api import SignatureItem, TxRef
+from consensus.encoding import Hash, Sig
+from consensus.header import identity_digest, tx_id, tx_leaf, tx_sign_digest
+from node.arguments import BadArguments, check_arguments
+from node.errors import CityError
+from node.genesis import ChannelConfig, Identity
+from node.identity.suite import PUBLIC_KEY_LEN, SIGNATURE_LEN, Suite
+from node.model import Envelope
+from node.signatures import Signatures
+from node.wire.body import TxBody, parse_body
+
+_SENDERS_REMEMBERED_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An envelope whose form and signature hold. `ref` is what the core knows of it."""
+
+    envelope: Envelope
+    body: TxBody
+    tx_id: Hash
+    ref: TxRef
+    sender: Identity
+
+    @property
+    def member_id(self) -> str:
+        return self.sender.member_id
+
+
+class Admission:
+    """The gate of one channel."""
+
+    def __init__(
+        self,
+        config: ChannelConfig,
+        channel_id: Hash,
+        suite: Suite,
+        signatures: Signatures,
+        is_ordered: Callable[[Hash], bool],
+    ) -> None:
+        """is_ordered: whether a transaction already stands in a block of this node's ledger."""
+        self._config, self._channel_id = config, channel_id
+        self._suite, self._signatures = suite, signatures
+        self._is_ordered = is_ordered
+        self._identities = config.identities_by_digest(suite.hash)
+        self._active = {c.name: config.active_version(c.name) for c in config.contracts}
+        self._digests: dict[bytes, Hash] = {}
+
+    def identity(self, sender: Hash) -> Identity | None:
+        return self._identities.get(sender)
+
+    async def admit(
+        self, envelopes: Sequence[Envelope], tip_height: int | None
+    ) -> list[Admitted | CityError]:
+        """For each envelope, in order, what it is or why not.
+
+        tip_height None: form only, for bodies that a proposal has asked for."""
+        found: list[Admitted | CityError] = []
+        for envelope in envelopes:
+            try:
+                admitted = self.inspect(envelope)
+                if tip_height is not None:
+                    self._check_timing(admitted, tip_height)
+                found.append(admitted)
+            except CityError as error:
+                found.append(error)
+        good = [item for item in found if isinstance(item, Admitted)]
+        answers = await self._signatures.check([self._signature(item) for item in good])
+        bad = {id(item) for item, holds in zip(good, answers, strict=True) if not holds}
+        return [CityError("CITY-3006") if id(item) in bad else item for item in found]
+
+    def inspect(self, envelope: Envelope) -> Admitted:
+        """The envelope with its body read and its form checked, signature excepted. Raises CityError."""
+        limits, size = self._config.limits, len(envelope.body)
+        if size > limits.tx_bytes_max:
+            raise CityError("CITY-3001", size=size, limit=limits.tx_bytes_max)
+        if len(envelope.signature) != SIGNATURE_LEN or not any(envelope.signature):
+            raise CityError("CITY-3024", size=len(envelope.signature))
+        body = parse_body(envelope.body)
+        self._check_addressee(body)
+        sender = self._check_sender(body, envelope.public_key)
+        self._check_call(body)
+        id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
+        leaf = tx_leaf(self._suite.hash, self._suite.id, id_, Sig(envelope.signature))
+        return Admitted(envelope, body, id_, TxRef(id_, leaf, body.gas_limit, size), sender)
+
+    def _check_addressee(self, body: TxBody) -> None:
+        if body.suite != self._suite.id:
+            raise CityError("CITY-3003", suite=body.suite, expected=self._suite.id)
+        if body.channel_id != self._channel_id:
+            raise CityError(
+                "CITY-3004",
+                channel=self._config.name,
+                channel_id=body.channel_id.hex(),
+                expected=self._channel_id.hex(),
+            )
+
+    def _check_sender(self, body: TxBody, public_key: bytes) -> Identity:
+        digest = self._digests.get(public_key)
+        if digest is None:
+            if len(public_key) != PUBLIC_KEY_LEN:
+                raise CityError("CITY-3025", size=len(public_key))
+            digest = identity_digest(self._suite.hash, self._suite.id, public_key)
+            if len(self._digests) < _SENDERS_REMEMBERED_MAX and digest in self._identities:
+                self._digests[public_key] = digest
+        if digest != body.sender:
+            raise CityError("CITY-3005", sender=body.sender.hex(), expected=digest.hex())
+        identity = self._identities.get(digest)
+        if identity is None:
+            raise CityError("CITY-3007", sender=digest.hex(), channel=self._config.name)
+        return identity
+
+    def _check_call(self, body: TxBody) -> None:
+        limits = self._config.limits
+        active = self._active.get(body.contract)
+        if active is None:
+            known = ", ".join(sorted(self._active)) or "none"
+            raise CityError("CITY-3008", contract=body.contract, known=known)
+        if body.version != active:
+            raise CityError(
+                "CITY-3009", contract=body.contract, version=body.version, active=active
+            )
+        if body.method.startswith("_"):
+            raise CityError("CITY-3010", method=body.method)
+        size = len(body.args.encode())
+        if size > limits.args_bytes_max:
+            raise CityError("CITY-3012", size=size, limit=limits.args_bytes_max)
+        try:
+            check_arguments(body.args)
+        except BadArguments as error:
+            raise CityError("CITY-3011", reason=str(error)) from None
+        if body.gas_limit > min(limits.tx_gas_max, limits.block_gas_max):
+            raise CityError("CITY-3015", gas_limit=body.gas_limit, limit=limits.tx_gas_max)
+
+    def _check_timing(self, admitted: Admitted, tip_height: int) -> None:
+        until, window = admitted.body.valid_until_height, self._config.limits.valid_until_window
+        if self._is_ordered(admitted.tx_id):
+            raise CityError("CITY-3017", tx_id=admitted.tx_id.hex())
+        if until <= tip_height:
+            raise CityError("CITY-3013", valid_until_height=until, height=tip_height)
+        if until > tip_height + window:
+            raise CityError("CITY-3014", valid_until_height=until, height=tip_height, window=window)
+
+    def _signature(self, admitted: Admitted) -> SignatureItem:
+        digest = tx_sign_digest(
+            self._suite.hash, self._suite.id, self._channel_id, admitted.envelope.body
+        )
+        envelope = admitted.envelope
+        return SignatureItem(envelope.public_key, digest, Sig(envelope.signature))

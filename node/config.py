@@ -1,0 +1,181 @@
+"""node.toml: what one city node is told about itself. Everything about the channel stands in its genesis.
+
+Relative paths are relative to the file. A key that does not exist is refused with the nearest one that does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from node.errors import CityError
+
+FILE_BYTES_MAX = 1024 * 1024
+PASSWORD_VARIABLE = "CITY_KEY_PASSWORD"
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of `host:port`. Raises ValueError for anything else."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None or int(match[2]) > 65_535:
+        raise ValueError(f"{address!r} is not host:port with a port of 0 to 65535")
+    return match[1], int(match[2])
+
+
+def _address(value: Any) -> Any:
+    if isinstance(value, str):
+        split_address(value)
+    return value
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Listen(_Section):
+    """Port 0 takes a free one; endpoints.json says which. An empty web address serves no pages."""
+
+    peer: Address = "127.0.0.1:0"
+    api: Address = "127.0.0.1:0"
+    web: Address | Literal[""] = "127.0.0.1:0"
+
+
+class Channel(_Section):
+    name: str = Field("main", pattern=r"^[a-z][a-z0-9-]{0,31}$")
+
+
+class Crypto(_Section):
+    backend: Literal["openssl", "gmssl", "auto"] = "openssl"
+    allow_gmssl_signing: bool = False
+    libcrypto: str = ""
+
+
+class Keys(_Section):
+    """development: key files need no password. password_file: read instead of CITY_KEY_PASSWORD."""
+
+    development: bool = False
+    password_file: str = ""
+
+
+class Log(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Engine(_Section):
+    """cache: folder of engine artifacts, empty for the user's own. artifact: one file, by digest."""
+
+    cache: str = ""
+    artifact: str = ""
+    sandbox: Literal["required", "best-effort"] = "required"
+
+
+class ClockSection(_Section):
+    """offset_file: shared by a development network; refused where genesis says that time is real."""
+
+    offset_file: str = ""
+
+
+class Pool(_Section):
+    transactions_max: int = Field(50_000, ge=100, le=1_000_000)
+    bytes_max: int = Field(64 * 1024 * 1024, ge=1024 * 1024, le=4 * 1024**3)
+
+
+class Disk(_Section):
+    """Below this much free space new transactions are refused; ordering goes on."""
+
+    free_bytes_min: int = Field(256 * 1024 * 1024, ge=0)
+
+
+class NodeConfig(_Section):
+    name: str = Field(min_length=1, max_length=64)
+    data: str = "."
+    listen: Listen = Listen()
+    peers: dict[str, Address] = Field(default_factory=dict)
+    channel: Channel = Channel()
+    crypto: Crypto = Crypto()
+    keys: Keys = Keys()
+    log: Log = Log()
+    engine: Engine = Engine()
+    clock: ClockSection = ClockSection()
+    pool: Pool = Pool()
+    disk: Disk = Disk()
+    root: Path = Field(default=Path("."), exclude=True)  # folder of the file; not a key of it
+
+    def path(self, text: str) -> Path:
+        """A path of this file, absolute."""
+        return (self.root / Path(text).expanduser()).resolve()
+
+    @property
+    def data_dir(self) -> Path:
+        return self.path(self.data)
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.data_dir / "keys"
+
+    @property
+    def channel_dir(self) -> Path:
+        return self.data_dir / "channels" / self.channel.name
+
+    @property
+    def endpoints_file(self) -> Path:
+        return self.data_dir / "endpoints.json"
+
+    def key_password(self) -> bytes | None:
+        """What opens the key files; None: they are not encrypted, which only development allows."""
+        if self.keys.password_file:
+            return self.path(self.keys.password_file).read_bytes().rstrip(b"\r\n")
+        text = os.environ.get(PASSWORD_VARIABLE)
+        return text.encode() if text else None
+
+
+def load_config(path: Path) -> NodeConfig:
+    """The configuration in the file. Raises CityError CITY-8001 to CITY-8004."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise CityError("CITY-8001", path=path, reason=error.strerror) from None
+    if len(data) > FILE_BYTES_MAX:
+        raise CityError("CITY-8002", path=path, reason="it is larger than 1 MiB")
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CityError("CITY-8002", path=path, reason=str(error)) from None
+    _check_keys(NodeConfig, table, "", path)
+    try:
+        return NodeConfig(**table, root=path.resolve().parent)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function"))
+        reason = first["msg"].removeprefix("Value error, ")
+        raise CityError("CITY-8004", path=path, key=key, reason=reason) from None
+
+
+def _check_keys(model: type[BaseModel], table: dict[str, Any], where: str, path: Path) -> None:
+    known = sorted(name for name in model.model_fields if name != "root")
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            raise CityError(
+                "CITY-8003",
+                path=path,
+                key=where + key,
+                hint=f"did you mean {where}{near[0]}?" if near else f"known: {', '.join(known)}",
+            )
+        section = model.model_fields[key].annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            if not isinstance(value, dict):
+                raise CityError("CITY-8004", path=path, key=where + key, reason="a table is needed")
+            _check_keys(section, value, f"{where}{key}.", path)

@@ -1,0 +1,175 @@
+"""Transactions that wait to be ordered: bounded in count and bytes, with a share for everyone.
+
+Only admitted transactions come in, so the pool decides nothing but room. Three bounds protect members from
+each other: the whole pool, what one member may hold of it, and what one sender may hold. Bodies that a
+proposal needs always find room (a full pool must not stop ordering); their number is bounded by the window.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from consensus.api import TxRef
+from consensus.encoding import Hash
+from node.admission import Admitted
+from node.errors import CityError
+
+AGE_MS_MAX = 10 * 60_000
+BATCH_BYTES_MAX = 1024 * 1024
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """`member_share`, `sender_share`: the part of count and bytes that one of them may hold, in percent."""
+
+    count_max: int = 50_000
+    bytes_max: int = 64 * 1024 * 1024
+    member_share: int = 60
+    sender_share: int = 40
+
+
+@dataclass(slots=True)
+class _Use:
+    count: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    admitted: Admitted
+    since_ms: int
+
+
+class TxPool:
+    """Plain data: no clock, no I/O. One task owns it."""
+
+    def __init__(self, limits: PoolLimits | None = None) -> None:
+        self.limits = limits or PoolLimits()
+        self._entries: OrderedDict[Hash, _Entry] = OrderedDict()
+        self._total = _Use()
+        self._by_member: dict[str, _Use] = {}
+        self._by_sender: dict[Hash, _Use] = {}
+        self._unspread: list[Hash] = []
+        self._fresh: list[TxRef] = []
+        self._dropped: list[Hash] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, tx_id: Hash) -> bool:
+        return tx_id in self._entries
+
+    @property
+    def size_bytes(self) -> int:
+        return self._total.size_bytes
+
+    def members(self) -> dict[str, tuple[int, int]]:
+        """Count and bytes each member holds, for metrics."""
+        return {name: (use.count, use.size_bytes) for name, use in self._by_member.items()}
+
+    def get(self, tx_id: Hash) -> Admitted | None:
+        entry = self._entries.get(tx_id)
+        return entry.admitted if entry else None
+
+    def add(self, admitted: Admitted, now_ms: int, *, spread: bool, needed: bool = False) -> bool:
+        """True when it came in, False when it was there. `spread`: pass it on to the other city nodes.
+
+        `needed`: a proposal waits for it, so no bound applies. Raises CityError CITY-3020, CITY-3021."""
+        if admitted.tx_id in self._entries:
+            return False
+        if not needed:
+            self._check_room(admitted)
+        self._entries[admitted.tx_id] = _Entry(admitted, now_ms)
+        self._count(admitted, +1)
+        self._fresh.append(admitted.ref)
+        if spread:
+            self._unspread.append(admitted.tx_id)
+        return True
+
+    def remove(self, tx_ids: Iterable[Hash]) -> list[Admitted]:
+        """Takes out what was ordered; the core knows already."""
+        return [entry.admitted for tx_id in tx_ids if (entry := self._take(tx_id)) is not None]
+
+    def expire(self, now_ms: int, tip_height: int) -> list[Hash]:
+        """Gives up what can no longer be ordered, by height or by age; the core is told at the next drain."""
+        gone = [
+            tx_id
+            for tx_id, entry in self._entries.items()
+            if entry.admitted.body.valid_until_height <= tip_height
+            or now_ms - entry.since_ms > AGE_MS_MAX
+        ]
+        for tx_id in gone:
+            self._take(tx_id)
+        self._dropped += gone
+        return gone
+
+    def drain_fresh(self) -> tuple[TxRef, ...]:
+        """What came in since the last call and is still here: the core's TxWaiting."""
+        fresh = tuple(ref for ref in self._fresh if ref.tx_id in self._entries)
+        self._fresh.clear()
+        return fresh
+
+    def drain_dropped(self) -> tuple[Hash, ...]:
+        """What expired since the last call: the core's TxDropped."""
+        dropped = tuple(self._dropped)
+        self._dropped.clear()
+        return dropped
+
+    def drain_unspread(self) -> list[Admitted]:
+        """The next batch for the other nodes, up to a megabyte; empty when all was passed on."""
+        batch: list[Admitted] = []
+        size_bytes = taken = 0
+        for tx_id in self._unspread:
+            entry = self._entries.get(tx_id)
+            if entry is not None:
+                if batch and size_bytes + entry.admitted.ref.size_bytes > BATCH_BYTES_MAX:
+                    break
+                batch.append(entry.admitted)
+                size_bytes += entry.admitted.ref.size_bytes
+            taken += 1
+        del self._unspread[:taken]
+        return batch
+
+    def _check_room(self, admitted: Admitted) -> None:
+        limits, size_bytes = self.limits, admitted.ref.size_bytes
+        if not _fits(self._total, size_bytes, limits, 100):
+            raise CityError("CITY-3020", count=len(self), count_max=limits.count_max)
+        shares = (
+            ("member", self._by_member.get(admitted.member_id), limits.member_share),
+            ("sender", self._by_sender.get(admitted.body.sender), limits.sender_share),
+        )
+        for who, use, share in shares:
+            if use is not None and not _fits(use, size_bytes, limits, share):
+                raise CityError("CITY-3021", who=who, share=share, count=use.count)
+
+    def _take(self, tx_id: Hash) -> _Entry | None:
+        entry = self._entries.pop(tx_id, None)
+        if entry is not None:
+            self._count(entry.admitted, -1)
+        return entry
+
+    def _count(self, admitted: Admitted, sign: int) -> None:
+        size_bytes = sign * admitted.ref.size_bytes
+        self._total.count += sign
+        self._total.size_bytes += size_bytes
+        _count_in(self._by_member, admitted.member_id, sign, size_bytes)
+        _count_in(self._by_sender, admitted.body.sender, sign, size_bytes)
+
+
+def _count_in(uses: dict[K, _Use], key: K, sign: int, size_bytes: int) -> None:
+    use = uses.setdefault(key, _Use())
+    use.count += sign
+    use.size_bytes += size_bytes
+    assert use.count >= 0 and use.size_bytes >= 0
+    if use.count == 0:
+        del uses[key]
+
+
+def _fits(use: _Use, size_bytes: int, limits: PoolLimits, share: int) -> bool:
+    return (use.count + 1) * 100 <= limits.count_max * share and (
+        use.size_bytes + size_bytes
+    ) * 100 <= limits.bytes_max * share
