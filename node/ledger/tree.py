@@ -1,0 +1,256 @@
+"""The authenticated state tree on disk: what `consensus/state_proof.py` defines, in pages.
+
+A page holds four levels of the binary tree: heap positions 1 (its top) to 31, of which 16..31 are its
+bottom slots. A node is bytes, and its length says what it is:
+
+    0    an empty subtree
+    32   the hash of an inner node (positions 1..15)
+    40   the hash of an inner node that heads a page of its own, and that page's height (slots 16..31)
+    64   a subtree of a single leaf: path | value hash (kept once, in its slot; above it is derived)
+
+Pages are never changed: block h writes new versions of the pages on its changed paths under
+`prefix | depth (1) | path so far | height (8)`, and the root slot of each height leads to all of it. So the
+tree of an older height stays whole until the pages that block made stale are deleted, and what a block adds
+goes into the one atomic batch of that block. A page on disk is 30 length bytes (positions 2..31) and the
+nodes of these lengths.
+
+The top pages (depth 0..CACHED_DEPTH) are held in memory. Costs per changed key: one path hash, one value
+hash, one or two leaf hashes, and the inner hashes of the levels it does not share with another changed key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from consensus.encoding import Hash
+from consensus.merkle import HashFunction
+from consensus.state_proof import (
+    EMPTY,
+    OtherLeaf,
+    StateProof,
+    key_prefix,
+    leaf_prefix,
+    node_prefix,
+    value_prefix,
+)
+
+PAGE_PREFIX = b"p"
+CACHED_DEPTH = 3  # in pages: 1 + 16 + 256 + 4096 of them at most
+EMPTY_SLOT = b""
+INNER, PAGED, LEAF = 32, 40, 64
+
+Read = Callable[[bytes], bytes | None]
+Item = tuple[bytes, bytes]  # path, leaf (empty: delete)
+
+
+class TreeDamaged(Exception):
+    """A page is missing or is none: the store below lies."""
+
+
+@dataclass(slots=True)
+class TreeUpdate:
+    """What a block does to the tree. `pages` to put and `stale` keys that this height no longer uses."""
+
+    height: int
+    slot: bytes = EMPTY_SLOT
+    root: Hash = EMPTY
+    pages: list[Item] = field(default_factory=list)
+    stale: list[bytes] = field(default_factory=list)
+    fresh: dict[bytes, tuple[bytes, list[bytes]]] = field(default_factory=dict)
+
+
+def page_stem(depth: int, path: bytes) -> bytes:
+    """A page's key without its height: depth in pages, and as many nibbles of the path."""
+    stem = PAGE_PREFIX + bytes((depth,)) + path[: depth >> 1]
+    return stem + bytes((path[depth >> 1] & 0xF0,)) if depth & 1 else stem
+
+
+def encode_page(nodes: list[bytes]) -> bytes:
+    parts = [node if len(node) == INNER else EMPTY_SLOT for node in nodes[2:16]]
+    parts += nodes[16:]
+    return bytes(map(len, parts)) + b"".join(parts)
+
+
+def decode_page(data: bytes, top: bytes) -> list[bytes]:
+    """Positions 0..31 (0 unused) of a page whose top node has the hash `top`. Raises TreeDamaged."""
+    nodes = [EMPTY_SLOT, top]
+    at = 30
+    for size in data[:30]:
+        nodes.append(data[at : at + size])
+        at += size
+    if len(nodes) != 32 or at != len(data):
+        raise TreeDamaged("a page has another length than it says")
+    for i in range(15, 1, -1):
+        if not nodes[i]:
+            nodes[i] = nodes[2 * i] or nodes[2 * i + 1]
+    return nodes
+
+
+class StateTree:
+    """Updates and proofs over a page reader. Holds no roots: a root slot is handed in each time."""
+
+    def __init__(self, read: Read, hash_: HashFunction, suite_id: int) -> None:
+        self._read, self._hash = read, hash_
+        self._key, self._value = key_prefix(suite_id), value_prefix(suite_id)
+        self._leaf, self._node = leaf_prefix(suite_id), node_prefix(suite_id)
+        self._top: dict[bytes, tuple[bytes, list[bytes]]] = {}
+
+    def path(self, key: bytes) -> bytes:
+        return self._hash(self._key + key)
+
+    def value_hash(self, value: bytes) -> bytes:
+        return self._hash(self._value + value)
+
+    def slot_hash(self, slot: bytes) -> Hash:
+        """The hash of the subtree a node stands for."""
+        if len(slot) == LEAF:
+            return Hash(self._hash(self._leaf + slot))
+        return Hash(slot[:32]) if slot else EMPTY
+
+    def update(
+        self, slot: bytes, height: int, writes: Mapping[bytes, bytes | None]
+    ) -> tuple[TreeUpdate, list[Item]]:
+        """The tree below `slot` after `writes` (key to value, None deletes), and (path, key) by path.
+
+        Pure but for page reads: the caller writes `pages` and, once they are durable, calls `adopt`."""
+        hash_, key_prefix_, value_prefix_ = self._hash, self._key, self._value
+        items: list[Item] = []
+        paths: list[Item] = []
+        for key, value in writes.items():
+            path = hash_(key_prefix_ + key)
+            paths.append((path, key))
+            leaf = EMPTY_SLOT if value is None else path + hash_(value_prefix_ + value)
+            items.append((path, leaf))
+        items.sort()
+        out = TreeUpdate(height)
+        out.slot = self._descend(slot, 0, items, out) if items else slot
+        out.root = self.slot_hash(out.slot)
+        return out, paths
+
+    def adopt(self, update: TreeUpdate) -> None:
+        """Keep the new top pages in memory. Call after their write is durable."""
+        self._top.update(update.fresh)
+
+    def _page(self, slot: bytes, depth: int, path: bytes, read: Read) -> list[bytes]:
+        stem = page_stem(depth, path)
+        version = slot[32:]
+        if depth <= CACHED_DEPTH:
+            held = self._top.get(stem)
+            if held is not None and held[0] == version:
+                return held[1]
+        data = read(stem + version)
+        if data is None:
+            raise TreeDamaged(f"page {(stem + version).hex()} is missing")
+        return decode_page(data, slot[:32])
+
+    def _descend(self, slot: bytes, depth: int, items: list[Item], out: TreeUpdate) -> bytes:
+        """The node that replaces `slot` when `items` (sorted, all below it) are applied."""
+        if len(slot) == PAGED:
+            nodes = self._page(slot, depth, items[0][0], self._read).copy()
+            out.stale.append(page_stem(depth, items[0][0]) + slot[32:])
+        else:
+            if slot and all(path != slot[:32] for path, _ in items):
+                items = sorted([*items, (slot[:32], slot)])
+            items = [item for item in items if item[1]]
+            if len(items) < 2:
+                return items[0][1] if items else EMPTY_SLOT
+            nodes = [EMPTY_SLOT] * 32
+        self._fill(nodes, depth, items, out)
+        top = nodes[1]
+        if len(top) != INNER:
+            return top  # no leaf or one is left: a slot above holds that without a page
+        version = out.height.to_bytes(8, "big")
+        stem = page_stem(depth, items[0][0])
+        out.pages.append((stem + version, encode_page(nodes)))
+        if depth <= CACHED_DEPTH:
+            out.fresh[stem] = (version, nodes)
+        return top + version
+
+    def _fill(self, nodes: list[bytes], depth: int, items: list[Item], out: TreeUpdate) -> None:
+        """Apply items to the slots of one page and hash what changed, level by level."""
+        touched: list[int] = []
+        at, end, byte, high = 0, len(items), depth >> 1, not depth & 1
+        while at < end:
+            first = items[at]
+            nibble = first[0][byte] >> 4 if high else first[0][byte] & 15
+            start = at
+            at += 1
+            while at < end:
+                octet = items[at][0][byte]
+                if (octet >> 4 if high else octet & 15) != nibble:
+                    break
+                at += 1
+            i = 16 + nibble
+            old = nodes[i]
+            if at - start == 1 and (not old or (len(old) == LEAF and old[:32] == first[0])):
+                nodes[i] = first[1]
+            else:
+                nodes[i] = self._descend(old, depth + 1, items[start:at], out)
+            touched.append(i)
+        hash_, leaf_prefix_, node_prefix_ = self._hash, self._leaf, self._node
+        while touched[0] > 1:
+            above: list[int] = []
+            for i in touched:
+                parent = i >> 1
+                if above and above[-1] == parent:
+                    continue
+                above.append(parent)
+                left, right = nodes[2 * parent], nodes[2 * parent + 1]
+                if not left and (not right or len(right) == LEAF):
+                    nodes[parent] = right
+                elif not right and len(left) == LEAF:
+                    nodes[parent] = left
+                else:
+                    left = hash_(leaf_prefix_ + left) if len(left) == LEAF else left[:32] or EMPTY
+                    right = (
+                        hash_(leaf_prefix_ + right) if len(right) == LEAF else right[:32] or EMPTY
+                    )
+                    nodes[parent] = hash_(node_prefix_ + left + right)
+            touched = above
+
+    def prove(self, slot: bytes, key: bytes, read: Read | None = None) -> StateProof:
+        """Proof that `key` has its value, or none, in the tree below root slot `slot`."""
+        path = self.path(key)
+        siblings: list[Hash] = []
+        depth = 0
+        while len(slot) == PAGED:
+            nodes = self._page(slot, depth, path, read or self._read)
+            nibble = path[depth >> 1] >> 4 if not depth & 1 else path[depth >> 1] & 15
+            for level in range(1, 5):
+                i = (16 + nibble) >> (4 - level)
+                siblings.append(self.slot_hash(nodes[i ^ 1]))
+                slot = nodes[i]
+                if len(slot) != INNER:
+                    break
+            depth += 1
+        is_other = bool(slot) and slot[:32] != path
+        other = OtherLeaf(Hash(slot[:32]), Hash(slot[32:])) if is_other else None
+        return StateProof(tuple(siblings), other)
+
+    def leaves(self, slot: bytes, read: Read | None = None) -> list[Item]:
+        """Every leaf (path, value hash) below `slot` by walking all pages, each node's hash checked.
+
+        Raises TreeDamaged where a page does not hash to what its parent says."""
+        found: list[Item] = []
+        self._walk(slot, 0, b"", read or self._read, found)
+        return found
+
+    def _walk(self, slot: bytes, depth: int, stem: bytes, read: Read, found: list[Item]) -> None:
+        if len(slot) == LEAF:
+            found.append((slot[:32], slot[32:]))
+        if len(slot) != PAGED:
+            return
+        path = bytes.fromhex(stem.decode().ljust(64, "0"))
+        data = read(page_stem(depth, path) + slot[32:])
+        if data is None:
+            raise TreeDamaged(f"page {page_stem(depth, path).hex()} is missing")
+        nodes = decode_page(data, slot[:32])
+        for i in range(15, 0, -1):
+            left, right = nodes[2 * i], nodes[2 * i + 1]
+            if len(nodes[i]) == INNER:
+                pair = self.slot_hash(left) + self.slot_hash(right)
+                if nodes[i] != self._hash(self._node + pair):
+                    raise TreeDamaged(f"page {page_stem(depth, path).hex()} does not add up")
+        for nibble in range(16):
+            self._walk(nodes[16 + nibble], depth + 1, stem + b"%x" % nibble, read, found)

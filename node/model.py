@@ -1,0 +1,146 @@
+"""The types the node's parts share: envelopes, blocks, receipts, events.
+
+They are facts without behaviour. Bytes that are hashed come from the two canonical encodings only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from consensus.certificate import CommitCert
+from consensus.encoding import Hash
+from consensus.header import Header
+from consensus.merkle import HashFunction
+from consensus.tags import Tag, preimage
+from contracts.runtime import values
+from contracts.runtime.api import EventRecord
+
+OUTCOMES = ("ok", "revert", "oog", "fatal", "duplicate")
+
+__all__ = [
+    "OUTCOMES",
+    "Envelope",
+    "EventRecord",
+    "Receipt",
+    "StoredBlock",
+    "StoredEvent",
+    "decode_receipt",
+    "encode_receipt",
+    "writes_digest",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A transaction as it travels and is stored: the client's own bytes, its key, its signature.
+
+    body: serialised TxBody. public_key: 65 bytes, 04|x|y. signature: 64 bytes, r|s."""
+
+    body: bytes
+    public_key: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A durable block. certificate: None for genesis (height 0) only."""
+
+    header: Header
+    envelopes: tuple[Envelope, ...]
+    certificate: CommitCert | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a transaction did (decisions section 1.8). `result` is the value-encoded return value.
+
+    A duplicate's code is empty; its result is the value-encoded id (bytes) of the first transaction."""
+
+    tx_id: Hash
+    outcome: str
+    code: str
+    message: str
+    gas_used: int
+    gas_limit: int
+    result: bytes
+    events: tuple[EventRecord, ...]
+    writes_digest: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event and where it stands. `id` is stable and the same on every node."""
+
+    height: int
+    tx_index: int
+    index: int
+    tx_id: Hash
+    event: EventRecord
+
+    @property
+    def id(self) -> str:
+        return f"{self.height}/{self.tx_index}/{self.index}"
+
+
+def writes_digest(hash_: HashFunction, suite_id: int, writes: Mapping[bytes, bytes | None]) -> Hash:
+    """Digest of a transaction's write set: value-encoded list of (key, value or none), by key."""
+    listed = [(key, writes[key]) for key in sorted(writes)]
+    return Hash(hash_(preimage(Tag.WRITES, suite_id, values.encode(listed))))
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Canonical bytes: a value-encoded dict with the fields in their order.
+
+    result is bytes (itself an encoded value), events a list of (contract, name, encoded fields)."""
+    return values.encode(
+        {
+            "tx_id": receipt.tx_id,
+            "outcome": receipt.outcome,
+            "code": receipt.code,
+            "message": receipt.message,
+            "gas_used": receipt.gas_used,
+            "gas_limit": receipt.gas_limit,
+            "result": receipt.result,
+            "events": [(event.contract, event.name, event.data) for event in receipt.events],
+            "writes_digest": receipt.writes_digest,
+        }
+    )
+
+
+_FIELDS: dict[str, type] = {
+    "tx_id": bytes,
+    "outcome": str,
+    "code": str,
+    "message": str,
+    "gas_used": int,
+    "gas_limit": int,
+    "result": bytes,
+    "events": list,
+    "writes_digest": bytes,
+}
+
+
+def decode_receipt(data: bytes) -> Receipt:
+    """The receipt of canonical bytes. Raises ValueError for anything else."""
+    found = values.decode(data)
+    if (
+        type(found) is not dict
+        or list(found) != list(_FIELDS)
+        or any(type(found[name]) is not kind for name, kind in _FIELDS.items())
+        or found["outcome"] not in OUTCOMES
+        or len(found["tx_id"]) != 32
+        or len(found["writes_digest"]) != 32
+        or found["gas_used"] < 0
+        or found["gas_limit"] < 0
+    ):
+        raise values.ValueEncodingError("not a receipt")
+    events = tuple(_event(item) for item in found.pop("events"))
+    return Receipt(**found, events=events)
+
+
+def _event(item: Any) -> EventRecord:
+    if type(item) is not tuple or [type(part) for part in item] != [str, str, bytes]:
+        raise values.ValueEncodingError("not an event of a receipt")
+    return EventRecord(*item)
