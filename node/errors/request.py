@@ -157,4 +157,15 @@ ENTRIES: tuple[Entry, ...] = (
         "信封由交易体、65 字节公钥（04、x、y）和 64 字节签名（r、s）组成。",
         "按上述长度发送三个字段",
     ),
+    Entry(
+        "CITY-1015",
+        "BLOCK_MALFORMED",
+        "usage",
+        "the block is malformed: {reason}",
+        "Headers and certificates are canonical structures; nobody repairs them.",
+        "get the block from another node",
+        "区块格式错误：{reason}",
+        "区块头和证书是规范结构，任何人不得修改。",
+        "从其他节点获取该区块",
+    ),
 )
