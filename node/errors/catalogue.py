@@ -6,10 +6,12 @@ import string
 from typing import Any
 
 from node.errors import (
+    command,
     configuration,
     consensus,
     contract,
     identity,
+    network,
     oracle,
     request,
     storage,
@@ -17,7 +19,18 @@ from node.errors import (
 )
 from node.errors.entry import Entry
 
-AREAS = (request, identity, transaction, contract, storage, consensus, oracle, configuration)
+AREAS = (
+    request,
+    identity,
+    transaction,
+    contract,
+    storage,
+    consensus,
+    oracle,
+    configuration,
+    network,
+    command,
+)
 
 
 def _collect() -> dict[str, Entry]:
@@ -72,6 +85,16 @@ class CityError(Exception):
     @property
     def do(self) -> str:
         return self._render(self.entry.do)
+
+    def localized(self, language: str) -> tuple[str, str, str]:
+        """Message, why and do in "en" or "zh"."""
+        entry = self.entry
+        if language == "zh":
+            templates = (entry.message_zh, entry.why_zh, entry.do_zh)
+        else:
+            templates = (entry.message, entry.why, entry.do)
+        message, why, do = (self._render(template) for template in templates)
+        return message, why, do
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, the same in the command line, REST and logs."""

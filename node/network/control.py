@@ -1,0 +1,76 @@
+"""Start, look at, stop and extend a network that lies in a folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from node.errors import CityError
+from node.network import processes
+from node.network.layout import Layout
+
+READY_SECONDS = 60.0
+STATUS_SECONDS = 3.0
+
+
+def open_layout(root: Path) -> Layout:
+    layout = Layout(root)
+    if not layout.genesis.exists():
+        raise CityError("CITY-8026", path=root)
+    return layout
+
+
+def network_up(root: Path) -> list[dict[str, Any]]:
+    """Starts what is not running and waits for all; returns the status rows."""
+    layout = open_layout(root)
+    slugs = layout.slugs()
+    for slug in slugs:
+        if processes.find(layout, slug) is None:
+            processes.start_node(layout, slug)
+    processes.wait_ready(layout, slugs, timeout_s=READY_SECONDS)
+    return network_status(root)
+
+
+def network_stop(root: Path) -> list[str]:
+    layout = open_layout(root)
+    return processes.stop(layout, layout.slugs())
+
+
+def network_status(root: Path) -> list[dict[str, Any]]:
+    """A row a node: process, addresses, height, state root; `state` says what is wrong otherwise."""
+    layout = open_layout(root)
+    return [_node_row(layout, slug) for slug in layout.slugs()]
+
+
+def _node_row(layout: Layout, slug: str) -> dict[str, Any]:
+    config = tomllib.loads(layout.node_config(slug).read_text(encoding="utf-8"))
+    process = processes.find(layout, slug)
+    row: dict[str, Any] = {"city": config["name"], "pid": process.pid if process else None}
+    row |= {"state": "stopped", "role": "", "height": None, "state_root": ""}
+    row |= {"api": config["listen"]["api"], "web": "http://" + config["listen"]["web"]}
+    if process is None:
+        return row
+    status = fetch_status(row["web"])
+    if status is None:
+        return row | {"state": "not answering"}
+    row |= {"state": status["state"], "role": status["role"], "height": status["height"]}
+    return row | {"state_root": status["state_root"]}
+
+
+def fetch_status(web: str) -> dict[str, Any] | None:
+    """A node's own status from its REST twin; None where it does not answer."""
+    try:
+        with urllib.request.urlopen(f"{web}/api/v1/status", timeout=STATUS_SECONDS) as reply:
+            data = json.load(reply)
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def slug_of(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

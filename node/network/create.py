@@ -1,0 +1,309 @@
+"""Turns a plan into a network's folder: keys, certificates, genesis, a configuration per node, a context.
+
+Everything a development network needs is made in one place, by one party. For a real network each member makes
+its own keys; the folders here show what it needs (`city network bundle` writes one a node).
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.bundles import load_suite
+from contracts.runtime.artifact import Artifact, ensure_artifact
+
+from consensus.encoding import Hash, encode
+from consensus.tags import SUITE_IDS, Tag, preimage
+from contracts.runtime.api import Bundle
+from node.errors import CityError
+from node.genesis import (
+    GENESIS_VERSION,
+    BundleSource,
+    ChannelConfig,
+    ConsensusParams,
+    ContractEntry,
+    EngineRef,
+    Genesis,
+    Identity,
+    Limits,
+    Member,
+    NodeEntry,
+    channel_id,
+    check,
+)
+from node.identity.keyfile import write_key
+from node.identity.keys import PrivateKey
+from node.identity.suite import Suite, get_suite
+from node.identity.transport import (
+    TransportIdentity,
+    issue_transport_certificate,
+    load_certificate,
+    make_peer_ca,
+    save_transport,
+)
+from node.network.layout import Layout
+from node.network.plan import City, Plan
+
+OPERATOR_PREFIX = "node-"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeKeys:
+    """One city node's secrets and addresses, before they are written."""
+
+    city: City
+    identity: PrivateKey
+    vote: PrivateKey
+    transport: TransportIdentity
+    peer_port: int
+    api_port: int
+    web_port: int
+
+
+def operator_id(city: City) -> str:
+    """The member that operates a city's node."""
+    return OPERATOR_PREFIX + city.slug
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Ports nobody listens on now. Held open together while they are drawn, so no two are equal."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((host, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def create_network(plan: Plan, root: Path, *, host: str = "127.0.0.1") -> ChannelConfig:
+    """Writes the whole folder. Raises CityError where `root` already holds a network."""
+    layout = Layout(root)
+    if layout.genesis.exists():
+        raise CityError("CITY-8023", path=root)
+    suite = get_suite(plan.channel.suite)
+    artifact = ensure_artifact()
+    ports = iter(free_ports(3 * len(plan.cities), host))
+    operators = {operator_id(c): _operator(suite, c) for c in plan.cities}
+    nodes = [
+        _node(suite, city, operators[operator_id(city)][1], host, plan.channel.name, ports)
+        for city in plan.cities
+    ]
+    users = {
+        (member.id, name): suite.generate_key() for member in plan.members for name in member.users
+    }
+    bundles = load_suite()
+    config = _config(plan, suite, artifact, operators, nodes, users, bundles)
+    check(config)
+    genesis = encode(
+        Genesis(config, tuple(BundleSource(b.name, b.version, b.encode()) for b in bundles))
+    )
+    for folder in (root, root / "users", root / "logs", root / "run", layout.authorities):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    layout.clock_offset.write_text("0\n")
+    for name, (admin, authority) in operators.items():
+        write_key(layout.authorities / f"{name}.pem", admin, None, dev=True)
+        save_transport(
+            authority, layout.authorities / f"{name}.ca.crt", layout.authorities / f"{name}.ca.pem"
+        )
+    for (_, name), key in users.items():
+        write_key(layout.user_key(name), key, None, dev=True)
+    for node in nodes:
+        write_node(layout, plan, node, {n.city.name: f"{host}:{n.peer_port}" for n in nodes}, host)
+        channel = layout.node(node.city.slug) / "channels" / plan.channel.name
+        channel.mkdir(parents=True)
+        (channel / "genesis.bin").write_bytes(genesis)
+    write_contexts(layout, plan, channel_id(suite.hash, config), nodes, host)
+    layout.plan.write_text(plan_text(plan), encoding="utf-8")
+    # Last: its presence says that the folder is whole.
+    layout.genesis.write_bytes(genesis)
+    return config
+
+
+def _operator(suite: Suite, city: City) -> tuple[PrivateKey, TransportIdentity]:
+    return suite.generate_key(), make_peer_ca(operator_id(city))
+
+
+def _node(suite, city, authority, host, channel, ports) -> NodeKeys:  # type: ignore[no-untyped-def]
+    hosts = [f"{city.slug}.{channel}.citychain", "localhost", host]
+    transport = issue_transport_certificate(authority, city.slug, hosts)
+    return NodeKeys(
+        city,
+        suite.generate_key(),
+        suite.generate_key(),
+        transport,
+        next(ports),
+        next(ports),
+        next(ports),
+    )
+
+
+def certificate_der(identity: TransportIdentity) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return load_certificate(identity.certificate_pem).public_bytes(Encoding.DER)
+
+
+def bundle_digest(suite: Suite, bundle: Bundle) -> Hash:
+    """The ledger's name of a deployment: H(bundle tag | canonical bytes)."""
+    return Hash(suite.hash(preimage(Tag.BUNDLE, suite.id, bundle.encode())))
+
+
+def _config(
+    plan: Plan,
+    suite: Suite,
+    artifact: Artifact,
+    operators: dict[str, tuple[PrivateKey, TransportIdentity]],
+    nodes: list[NodeKeys],
+    users: dict[tuple[str, str], PrivateKey],
+    bundles: list[Bundle],
+) -> ChannelConfig:
+    members = [
+        Member(operator_id(c), f"City node {c.name}", c.name, *_public(operators[operator_id(c)]))
+        for c in plan.cities
+    ]
+    members += [Member(m.id, m.name, m.city, b"", b"") for m in plan.members]
+    identities = [
+        Identity(name, m.id, users[m.id, name].public_key, tuple(roles))
+        for m in plan.members
+        for name, roles in m.users.items()
+    ]
+    digest = artifact.digest_for(suite.hash)
+    return ChannelConfig(
+        version=GENESIS_VERSION,
+        suite=SUITE_IDS[plan.channel.suite],
+        name=plan.channel.name,
+        created_ms=time.time_ns() // 1_000_000,
+        clock=plan.channel.clock,
+        consensus=ConsensusParams(window=plan.channel.window),
+        limits=Limits(),
+        engine=EngineRef(artifact.version, Hash(digest), artifact.size),
+        members=tuple(members),
+        identities=tuple(identities),
+        nodes=tuple(
+            NodeEntry(
+                n.city.name,
+                n.city.name,
+                operator_id(n.city),
+                n.identity.public_key,
+                n.vote.public_key,
+                certificate_der(n.transport),
+            )
+            for n in nodes
+        ),
+        contracts=tuple(ContractEntry(b.name, b.version, bundle_digest(suite, b)) for b in bundles),
+    )
+
+
+def _public(operator: tuple[PrivateKey, TransportIdentity]) -> tuple[bytes, bytes]:
+    admin, authority = operator
+    return admin.public_key, certificate_der(authority)
+
+
+def write_node(
+    layout: Layout, plan: Plan, node: NodeKeys, peers: dict[str, str], host: str
+) -> None:
+    """A node's folder: configuration, and keys with mode 0600."""
+    folder = layout.node(node.city.slug)
+    keys = folder / "keys"
+    keys.mkdir(parents=True, mode=0o700)
+    write_key(keys / "identity.pem", node.identity, None, dev=True)
+    write_key(keys / "vote.pem", node.vote, None, dev=True)
+    save_transport(node.transport, keys / "transport.crt", keys / "transport.pem")
+    others = {name: address for name, address in peers.items() if name != node.city.name}
+    text = node_toml(
+        node.city.name,
+        plan.channel.name,
+        (f"{host}:{node.peer_port}", f"{host}:{node.api_port}", f"{host}:{node.web_port}"),
+        others,
+        clock_offset=str(layout.clock_offset) if plan.channel.clock == "development" else "",
+    )
+    layout.node_config(node.city.slug).write_text(text, encoding="utf-8")
+
+
+def node_toml(
+    name: str,
+    channel: str,
+    listen: tuple[str, str, str],
+    peers: dict[str, str],
+    *,
+    clock_offset: str,
+    development: bool = True,
+) -> str:
+    """A node's configuration file, with only what differs from the defaults."""
+    lines = [
+        f"name = {json.dumps(name)}",
+        'data = "."',
+        "",
+        "[listen]",
+        *(
+            f"{key} = {json.dumps(at)}"
+            for key, at in zip(("peer", "api", "web"), listen, strict=True)
+        ),
+        "",
+        "[peers]",
+        *(f"{json.dumps(peer)} = {json.dumps(address)}" for peer, address in peers.items()),
+        "",
+        "[channel]",
+        f"name = {json.dumps(channel)}",
+    ]
+    if development:
+        lines += ["", "[keys]", "development = true  # keys on this disk are not encrypted"]
+    if clock_offset:
+        lines += ["", "[clock]", f"offset_file = {json.dumps(clock_offset)}"]
+    return "\n".join(lines) + "\n"
+
+
+def write_contexts(
+    layout: Layout, plan: Plan, channel: Hash, nodes: list[NodeKeys], host: str
+) -> None:
+    """How clients find this network: one context, named after the folder's use."""
+    layout.contexts.parent.mkdir(exist_ok=True)
+    offset = str(layout.clock_offset) if plan.channel.clock == "development" else ""
+    lines = [
+        'current = "dev"',
+        "",
+        "[contexts.dev]",
+        f"channel = {json.dumps(plan.channel.name)}",
+        f"channel_id = {json.dumps(channel.hex())}",
+        f"suite = {json.dumps(plan.channel.suite)}",
+        f"clock_offset_file = {json.dumps(offset)}",
+    ]
+    for node in nodes:
+        certificate = layout.node(node.city.slug) / "keys" / "transport.crt"
+        lines += [
+            "",
+            "[[contexts.dev.nodes]]",
+            f"name = {json.dumps(node.city.name)}",
+            f'api = "{host}:{node.api_port}"',
+            f'web = "http://{host}:{node.web_port}"',
+            f"certificate = {json.dumps(str(certificate))}",
+        ]
+    for member in plan.members:
+        for user in member.users:
+            lines += [
+                "",
+                f"[contexts.dev.users.{json.dumps(user)}]",
+                f"key = {json.dumps(str(layout.user_key(user)))}",
+                f"member = {json.dumps(member.id)}",
+            ]
+    layout.contexts.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    layout.contexts.chmod(0o600)
+
+
+def plan_text(plan: Plan) -> str:
+    """A plan as TOML, so that a network's folder says what it was made from."""
+    lines = ["[channel]"]
+    lines += [f"{k} = {json.dumps(v)}" for k, v in plan.channel.model_dump().items()]
+    for city in plan.cities:
+        lines += ["", "[[cities]]", f"name = {json.dumps(city.name)}"]
+        lines += [f"zh = {json.dumps(city.zh, ensure_ascii=False)}"]
+    for member in plan.members:
+        lines += ["", "[[members]]"]
+        for key in ("id", "name", "city"):
+            lines.append(f"{key} = {json.dumps(getattr(member, key), ensure_ascii=False)}")
+        users = ", ".join(f"{json.dumps(u)} = {json.dumps(r)}" for u, r in member.users.items())
+        lines.append(f"users = {{ {users} }}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,69 @@
+"""What a network is to be: read from a TOML plan, before any key exists."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from node.errors import CityError
+
+DEFAULT_PLAN = Path(__file__).with_name("plan.toml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChannelPlan(_Strict):
+    name: str = Field(default="main", pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    suite: Literal["sm", "intl"] = "sm"
+    clock: Literal["real", "development"] = "development"
+    window: int = Field(default=1, ge=1, le=4)
+
+
+class City(_Strict):
+    """A city node. Its operator is a member of the same name."""
+
+    name: str = Field(pattern=r"^[A-Z][A-Za-z ]{1,31}$")
+    zh: str = ""
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+class MemberPlan(_Strict):
+    id: str = Field(pattern=r"^[A-Za-z0-9-]{1,32}$")
+    name: str
+    city: str
+    users: dict[str, list[str]] = {}
+
+
+class Plan(_Strict):
+    channel: ChannelPlan = ChannelPlan()
+    cities: list[City]
+    members: list[MemberPlan] = []
+
+    def with_nodes(self, count: int) -> Plan:
+        """The same plan with the first `count` cities."""
+        if not 1 <= count <= len(self.cities):
+            raise CityError("CITY-8021", count=count, most=len(self.cities))
+        return self.model_copy(update={"cities": self.cities[:count]})
+
+
+def load_plan(path: Path = DEFAULT_PLAN) -> Plan:
+    """Raises CityError where the file is missing, is no TOML, or holds what a plan has no place for."""
+    try:
+        return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise CityError("CITY-8022", path=path, reason=error.strerror) from error
+    except tomllib.TOMLDecodeError as error:
+        raise CityError("CITY-8022", path=path, reason=error) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise CityError("CITY-8022", path=path, reason=f"{place}: {first['msg']}") from error

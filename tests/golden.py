@@ -1,0 +1,133 @@
+"""Writes proto/vectors/: `python -m tests.golden`. A test makes them again and compares.
+
+Inputs are fixed; signatures are not made again (SM2 draws a nonce) but kept and verified.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from consensus import encoding, header, merkle
+from consensus.certificate import CommitCert, Seal, seal_message
+from consensus.tags import SUITE_NAMES, Tag, preimage
+from consensus.validators import Validator, ValidatorSet, validators_hash
+
+VECTORS = Path(__file__).resolve().parents[1] / "proto" / "vectors"
+HASHES = {
+    1: lambda data: hashlib.new("sm3", data).digest(),
+    2: lambda d: hashlib.sha256(d).digest(),
+}
+
+
+def h(text: str) -> encoding.Hash:
+    """A recognisable 32-byte value: the SHA-256 of a word."""
+    return encoding.Hash(hashlib.sha256(text.encode()).digest())
+
+
+def plain(structure: Any) -> Any:
+    """A structure as JSON: bytes as hexadecimal."""
+    if dataclasses.is_dataclass(structure):
+        return {f.name: plain(getattr(structure, f.name)) for f in dataclasses.fields(structure)}
+    if isinstance(structure, bytes):
+        return structure.hex()
+    if isinstance(structure, tuple):
+        return [plain(item) for item in structure]
+    return structure
+
+
+def sample_header(suite: int) -> header.Header:
+    return header.Header(
+        version=1,
+        suite=suite,
+        channel_id=h("channel"),
+        epoch=0,
+        height=7,
+        parent_hash=h("parent"),
+        proposer=h("proposer"),
+        tx_root=h("transactions"),
+        tx_count=3,
+        state_root=h("state"),
+        receipts_root=h("receipts"),
+        timestamp_ms=1_795_305_600_000,
+        validators_hash=h("validators"),
+        next_validators_hash=h("validators"),
+        config_hash=h("config"),
+        evidence_root=h("evidence"),
+    )
+
+
+def structures() -> list[dict[str, Any]]:
+    validators = ValidatorSet(
+        0, tuple(Validator(n, b"\x04" + h(n) + h(n + "y")) for n in ("Shenzhen", "北京"))
+    )
+    cert = CommitCert("pbft", 0, 7, 2, h("block"), b"\x03", (encoding.Sig(bytes(range(64))),) * 2)
+    seal = Seal(h("channel"), 0, 7, 2, h("block"))
+    samples = (sample_header(1), sample_header(2), validators, cert, seal)
+    return [
+        {"structure": type(s).__name__, "value": plain(s), "bytes": encoding.encode(s).hex()}
+        for s in samples
+    ]
+
+
+def hashes() -> list[dict[str, Any]]:
+    body, key = b"a serialised TxBody", b"\x04" + h("x") + h("y")
+    signature = encoding.Sig(bytes(range(64)))
+    out: list[dict[str, Any]] = []
+    for suite, hash_ in HASHES.items():
+        id_ = header.tx_id(hash_, suite, body)
+        validators = ValidatorSet(0, (Validator("Shenzhen", key),))
+        rows = {
+            "identity": header.identity_digest(hash_, suite, key),
+            "tx-id": id_,
+            "tx-sign": header.tx_sign_digest(hash_, suite, h("channel"), body),
+            "tx-leaf": header.tx_leaf(hash_, suite, id_, signature),
+            "receipt-leaf": header.receipt_leaf(hash_, suite, b"a receipt"),
+            "block-hash": header.block_hash(hash_, sample_header(suite)),
+            "validators-hash": validators_hash(hash_, suite, validators),
+        }
+        out += [{"suite": SUITE_NAMES[suite], "what": k, "hash": v.hex()} for k, v in rows.items()]
+        seal = Seal(h("channel"), 0, 7, 2, h("block"))
+        message = seal_message(suite, seal)
+        out.append({"suite": SUITE_NAMES[suite], "what": "seal-message", "bytes": message.hex()})
+    return out
+
+
+def tags() -> list[dict[str, Any]]:
+    return [{"tag": tag.value, "preimage": preimage(tag, 1, b"\xff").hex()} for tag in Tag]
+
+
+def trees() -> list[dict[str, Any]]:
+    entries = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657"]
+    entries.append("606162636465666768696a6b6c6d6e6f")
+    out = []
+    for suite, hash_ in HASHES.items():
+        leaves = [merkle.leaf_hash(hash_, bytes.fromhex(e)) for e in entries]
+        for size in range(len(leaves) + 1):
+            root = merkle.root(hash_, leaves[:size])
+            out.append({"suite": SUITE_NAMES[suite], "size": size, "root": root.hex()})
+    return out
+
+
+def files() -> dict[str, Any]:
+    """Every generated file, by name."""
+    return {
+        "structures.json": structures(),
+        "hashes.json": hashes(),
+        "tags.json": tags(),
+        "merkle.json": trees(),
+    }
+
+
+def render(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    VECTORS.mkdir(exist_ok=True)
+    for name, content in files().items():
+        (VECTORS / name).write_text(render(content), encoding="utf-8")
+        print(VECTORS / name)

@@ -1,0 +1,17 @@
+"""The golden vectors in proto/vectors/ are what the code makes; a changed vector is a changed protocol."""
+
+import pytest
+
+from tests import golden
+
+
+@pytest.mark.parametrize("name", sorted(golden.files()))
+def test_the_golden_file_is_what_the_code_makes(name: str) -> None:
+    stored = (golden.VECTORS / name).read_text(encoding="utf-8")
+    assert stored == golden.render(golden.files()[name])
+
+
+def test_the_sm3_roots_are_those_of_the_domain_page() -> None:
+    roots = {(r["suite"], r["size"]): r["root"] for r in golden.trees()}
+    assert roots["sm", 8] == "bc48ba7a709184b5f2a631e1adeb8dc2a0d4c018c1d6cc89b5664fe154c93b38"
+    assert roots["intl", 8] == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
