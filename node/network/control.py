@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 import urllib.error
 import urllib.request
@@ -72,5 +71,13 @@ def fetch_status(web: str) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def slug_of(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+def network_add(root: Path, city: str) -> list[dict[str, Any]]:
+    """Adds an observer node and starts it; returns the status rows. Raises CITY-8027 for an unknown city."""
+    from node.network.observer import choose_city, write_observer
+
+    layout = open_layout(root)
+    chosen = choose_city(layout, city)
+    write_observer(layout, chosen)
+    processes.start_node(layout, chosen.slug)
+    processes.wait_ready(layout, [chosen.slug], timeout_s=READY_SECONDS)
+    return network_status(root)
