@@ -82,6 +82,7 @@ class Restart:
     tip_cert: CommitCert | None
     executed: tuple[tuple[int, Hash, Hash], ...]
     is_observer: bool = False
+    is_wal_loss_accepted: bool = False  # an operator's word, for a lone validator (decisions 2.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,16 @@ class Executed:
     receipts_root: Hash
 
 
-Input = Restart | Tick | Received | TxWaiting | TxDropped | Have | Synced | Executed
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """A link to validator `index` came up: both sides tell each other where they stand. Without this
+    input a node that missed the last block of a now idle chain would not hear of it."""
+
+    now_ms: int
+    index: int
+
+
+Input = Restart | Tick | Received | TxWaiting | TxDropped | Have | Synced | Executed | PeerConnected
 
 # --- actions ----------------------------------------------------------------------------------------
 
@@ -173,6 +183,16 @@ class Deliver:
 
     block: Block
     cert: CommitCert
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Make the bodies of these transactions durable before any later action of this list: this node is
+    about to vote for the block that names them, and must be able to serve it after a restart
+    (consensus.md section 5). Not needed any more once block `height` is delivered."""
+
+    height: int
+    tx_ids: tuple[Hash, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +243,9 @@ class Halt:
     sealed_root: Hash
 
 
-Action = Persist | Broadcast | Send | Deliver | Need | Behind | Forward | SetTimer | Accuse | Halt
+Action = (
+    Persist | Keep | Broadcast | Send | Deliver | Need | Behind | Forward | SetTimer | Accuse | Halt
+)
 
 
 @dataclass(frozen=True, slots=True)

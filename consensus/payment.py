@@ -29,6 +29,7 @@ VALUE_FEN_MAX = (1 << 53) - 1  # whole fen that every JSON reader holds exactly
 OUTPUTS_MAX = 256
 SALT_BYTES_MIN, SALT_BYTES_MAX = 16, 32
 KEY_CHAIN_MAX = 4
+NO_REFERENCE = ZERO_HASH
 STATUS_FINAL = "FINAL"
 
 
@@ -210,11 +211,13 @@ def coin_id(hash_: HashFunction, point: CoinPoint) -> Hash:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One leaf of the log: one output of one accepted transaction."""
+    """One leaf of the log: one output of one accepted transaction.
+
+    A transaction without outputs (DESTROY) has one entry without an index, over its own id."""
 
     version: int
     txid: Hash
-    output_index: int
+    output_index: int | None
     leaf_commit: Hash
 
 
@@ -462,52 +465,3 @@ class _NullifierSource:
 def nullifier(hash_: HashFunction, log: Hash, point: CoinPoint) -> Hash:
     """What a channel remembers of a used payment."""
     return Hash(hash_(preimage(Tag.NULLIFIER, SUITE_SM, encode(_NullifierSource(log, point)))))
-
-
-# ---- requests to the center ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Delegation:
-    """A payer's or payee's permission for another key to ask for the proof of one output."""
-
-    log_id: Hash
-    point: CoinPoint
-    delegate: Hash
-    not_after_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SignedDelegation:
-    delegation: Delegation
-    public_key: bytes
-    signature: Sig
-
-
-def delegation_digest(hash_: HashFunction, delegation: Delegation) -> Hash:
-    return Hash(hash_(preimage(Tag.DELEGATION, SUITE_SM, encode(delegation))))
-
-
-@dataclass(frozen=True, slots=True)
-class CenterRequest:
-    """A signed request: `action` says what, `body` is that action's encoded structure. time_ms: real time."""
-
-    log_id: Hash
-    action: str
-    body: bytes
-    time_ms: int
-    nonce: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SignedCenterRequest:
-    request: CenterRequest
-    public_key: bytes
-    signature: Sig
-
-
-def request_digest(hash_: HashFunction, request: CenterRequest) -> Hash:
-    return Hash(hash_(preimage(Tag.CENTER_REQUEST, SUITE_SM, encode(request))))
-
-
-NO_REFERENCE = ZERO_HASH

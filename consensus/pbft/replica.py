@@ -1,0 +1,278 @@
+"""The PBFT core: `PbftCore.step` takes one input and returns the actions it leads to, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from consensus.api import (
+    Action,
+    CoreStatus,
+    Executed,
+    Have,
+    Input,
+    InvariantBroken,
+    PeerConnected,
+    ProtocolViolation,
+    Received,
+    Restart,
+    SetTimer,
+    SignatureItem,
+    Signer,
+    Synced,
+    Tick,
+    TxDropped,
+    TxRef,
+    TxWaiting,
+    Verifier,
+)
+from consensus.certificate import InvalidCertificate, certificate_items
+from consensus.header import block_hash
+from consensus.pbft import messages
+from consensus.pbft.chain import Chain, Roots
+from consensus.pbft.config import PbftConfig
+from consensus.pbft.gossip import Gossip
+from consensus.pbft.lookahead import Lookahead
+from consensus.pbft.messages import (
+    BlockRequest,
+    BlockSupply,
+    Commit,
+    Decided,
+    Message,
+    NewView,
+    Prepare,
+    Proposal,
+    SignatureRules,
+    Status,
+    ViewChange,
+)
+from consensus.pbft.normal import NormalCase
+from consensus.pbft.restart import restore
+from consensus.pbft.state import State
+from consensus.pbft.timers import Timers
+from consensus.pbft.view_change import ViewChanger
+from consensus.validators import ValidatorSet
+
+
+class PbftCore:
+    """One replica of one channel and epoch. Implements `consensus.api.Core`.
+
+    own_index: position in `validators`, None for an observer, which never signs. The first input is
+    Restart. `step` raises ProtocolViolation for a peer's fault (nothing has changed then: drop the
+    message) and InvariantBroken for ours or for more than f liars (stop the channel, keep the WAL)."""
+
+    def __init__(
+        self,
+        config: PbftConfig,
+        validators: ValidatorSet,
+        own_index: int | None,
+        verifier: Verifier,
+        signer: Signer | None,
+    ) -> None:
+        own_key = None if own_index is None else validators.key(own_index)
+        if own_key is not None and (signer is None or signer.public_key != own_key):
+            raise ValueError("the signer does not hold the key of this validator")
+        self._config = config
+        self._validators = validators
+        self._own_index = own_index
+        self._verifier = verifier
+        self._signer = signer
+        self._rules = SignatureRules(
+            config.suite, config.channel_id, validators, verifier.hash, config.window
+        )
+        self._state: State | None = None
+        self._timer_ms: int | None = None
+
+    # --- the contract
+
+    def decode_message(self, data: bytes) -> Message:
+        return messages.decode_message(data)
+
+    def signature_items(self, message: Any) -> list[SignatureItem]:
+        return self._rules.items(message)
+
+    def step(self, event: Input) -> list[Action]:
+        if isinstance(event, Restart):
+            self._restart(event)
+        elif self._state is None:
+            raise InvariantBroken("the first input of a core is Restart")
+        state = self._started
+        if state.is_halted:
+            return self._taken()
+        if isinstance(event, Received):
+            self._check(event)
+        # A clock that goes back must not move deadlines into a past that was already lived through.
+        state.now_ms = max(state.now_ms, event.now_ms)
+        self._timers.on_time()
+        self._handle(event)
+        self._normal.advance()
+        if not state.is_halted:
+            self._gossip.tell_behind(is_patient=True)
+        self._timers.note_work()
+        self._set_timer(event)
+        return self._taken()
+
+    def status(self) -> CoreStatus:
+        state = self._started
+        return CoreStatus(
+            view=state.view,
+            is_active=state.is_active,
+            leader=state.leader,
+            tip_height=state.chain.height,
+            view_since_ms=state.view_since_ms,
+            waiting=len(state.requests),
+            timeout_ms=state.timeout_ms,
+            last_view_change_reason=state.view_change_reason,
+        )
+
+    @property
+    def is_observer_reason(self) -> str | None:
+        """Why this core does not vote; None while it does."""
+        return self._started.observer_reason
+
+    # --- inside
+
+    @property
+    def _started(self) -> State:
+        if self._state is None:
+            raise InvariantBroken("the first input of a core is Restart")
+        return self._state
+
+    def _taken(self) -> list[Action]:
+        out, self._started.out = self._started.out, []
+        return out
+
+    def _restart(self, event: Restart) -> None:
+        if self._state is not None:
+            raise InvariantBroken("a core lives once: Restart comes first and never again")
+        chain = Chain(self._config, self._verifier.hash, event.tip, event.tip_cert, event.executed)
+        state = State(
+            self._config, self._validators, self._own_index, self._verifier, self._signer, chain
+        )
+        self._state = state
+        state.now_ms = state.view_since_ms = state.last_progress_ms = event.now_ms
+        self._lookahead = Lookahead(self._config.window)
+        self._changer = ViewChanger(state, self._on_entered)
+        self._normal = NormalCase(state, self._changer.suspect)
+        self._gossip = Gossip(state, self._normal, self._changer)
+        self._timers = Timers(state, self._normal, self._changer, self._gossip)
+
+    def _on_entered(self) -> None:
+        """A view was entered: what arrived for it too early counts now."""
+        self._normal.ask_for_block()
+        for message in self._lookahead.take(self._started.view):
+            self._on_message(message)
+
+    def _check(self, event: Received) -> None:
+        """Origin and signatures, before anything changes. Raises ProtocolViolation."""
+        message = event.message
+        if not 0 <= event.sender < len(self._validators):
+            raise ProtocolViolation("no such validator")
+        is_own_word = isinstance(message, Proposal | Prepare | Commit | Status)
+        if is_own_word and message.sender != event.sender:
+            raise ProtocolViolation("relayed in another's name")
+        if not all(self._verifier.verify(item) for item in self._rules.items(message)):
+            raise ProtocolViolation(f"{type(message).__name__} with a wrong signature")
+
+    def _handle(self, event: Input) -> None:
+        state = self._started
+        match event:
+            case Restart():
+                restore(state, self._changer, self._normal, event)
+                if state.can_vote:
+                    state.broadcast(self._gossip.status(is_reply=False))
+            case Tick():
+                pass
+            case Received():
+                self._gossip.note_source(event.sender)
+                if isinstance(event.message, BlockRequest):
+                    self._gossip.on_block_request(event.message, event.sender)
+                elif isinstance(event.message, BlockSupply):
+                    self._gossip.on_block_supply(event.message, event.sender)
+                else:
+                    self._on_message(event.message)
+            case TxWaiting():
+                for ref in event.txs:
+                    self._add_tx(ref)
+            case TxDropped():
+                state.requests.drop(event.tx_ids)
+            case Have():
+                self._on_have(event)
+            case Synced():
+                self._on_synced(event)
+            case Executed():
+                self._on_executed(event)
+            case PeerConnected():
+                if state.can_vote:
+                    state.send(event.index, self._gossip.status(is_reply=False))
+
+    def _on_message(self, message: Message) -> None:
+        state = self._started
+        is_early = isinstance(message, Proposal | Prepare) and (
+            message.view > state.view or (message.view == state.view and not state.is_active)
+        )
+        if is_early:
+            assert isinstance(message, Proposal | Prepare)
+            self._lookahead.keep(message)
+        match message:
+            case Proposal():
+                self._normal.on_proposal(message)
+            case Prepare():
+                self._normal.on_prepare(message)
+            case Commit():
+                self._normal.on_commit(message)
+            case Decided():
+                state.chain.learn(message.cert)
+            case ViewChange():
+                self._changer.on_view_change(message)
+            case NewView():
+                self._changer.on_new_view(message)
+            case Status():
+                self._gossip.on_status(message)
+
+    def _add_tx(self, ref: TxRef) -> None:
+        state = self._started
+        if not state.chain.is_recent(ref.tx_id):
+            state.requests.add(ref, state.now_ms, ref.tx_id in state.in_flight)
+        state.blocks.have(ref)
+
+    def _on_have(self, event: Have) -> None:
+        state = self._started
+        if event.valid and event.tx is not None:
+            if event.tx.tx_id != event.tx_id:
+                raise InvariantBroken("Have answers with another transaction")
+            self._add_tx(event.tx)
+        elif not event.valid:
+            state.blocks.refuse(event.tx_id)
+
+    def _on_synced(self, event: Synced) -> None:
+        state = self._started
+        header, cert = event.block.header, event.cert
+        if header.height != state.chain.height + 1:
+            return
+        digest = block_hash(state.hash_, header)
+        if (cert.height, cert.block_hash) != (header.height, digest):
+            raise ProtocolViolation("a certificate of another block")
+        try:
+            items = certificate_items(
+                cert, self._config.suite, self._config.channel_id, self._validators
+            )
+        except InvalidCertificate as error:
+            raise ProtocolViolation(str(error)) from error
+        if not all(self._verifier.verify(item) for item in items):
+            raise ProtocolViolation("a certificate with a wrong seal")
+        self._normal.commit(event.block, cert)
+
+    def _on_executed(self, event: Executed) -> None:
+        state = self._started
+        halt = state.chain.executed(event.height, Roots(event.state_root, event.receipts_root))
+        state.last_progress_ms = state.now_ms
+        if halt is not None:
+            state.out.append(halt)
+            state.is_halted = True
+
+    def _set_timer(self, event: Input) -> None:
+        at_ms = None if self._started.is_halted else self._timers.next_ms()
+        if at_ms != self._timer_ms or isinstance(event, Tick):
+            if not (at_ms is None and self._timer_ms is None):
+                self._started.out.append(SetTimer(at_ms))
+            self._timer_ms = at_ms

@@ -1,0 +1,152 @@
+"""Everything a PBFT replica remembers, and the few verbs all its parts share."""
+
+from __future__ import annotations
+
+from consensus.api import Action, Broadcast, Persist, Send, Signer, Verifier
+from consensus.certificate import Seal
+from consensus.encoding import Hash, Sig
+from consensus.header import identity_digest, leaves_root
+from consensus.pbft.blocks import BlockBook
+from consensus.pbft.certificates import PreparedCert, leader_of, vote_message
+from consensus.pbft.chain import Chain
+from consensus.pbft.config import PbftConfig
+from consensus.pbft.messages import Commit, Message, NewView, ViewChange, encode_message
+from consensus.pbft.records import Record, encode_record
+from consensus.pbft.requests import Requests
+from consensus.pbft.selection import Selection
+from consensus.pbft.slot import Slot
+from consensus.tags import Tag
+from consensus.validators import ValidatorSet, validators_hash
+
+
+class State:
+    """Owned by one replica. `out` collects the actions of the current step, in order of durability."""
+
+    def __init__(
+        self,
+        config: PbftConfig,
+        validators: ValidatorSet,
+        own_index: int | None,
+        verifier: Verifier,
+        signer: Signer | None,
+        chain: Chain,
+    ) -> None:
+        self.config = config
+        self.validators = validators
+        self.own_index = own_index
+        self.hash_ = verifier.hash
+        self._signer = signer
+        self.chain = chain
+        self.blocks = BlockBook(config, verifier.hash)
+        self.requests = Requests(config)
+        self.out: list[Action] = []
+        self.now_ms = 0
+        self.observer_reason: str | None = None
+        self.is_halted = False
+
+        self.validators_hash = validators_hash(verifier.hash, config.suite, validators)
+        self.empty_root = leaves_root(verifier.hash, ())
+        self.identities = [
+            identity_digest(verifier.hash, config.suite, v.vote_key) for v in validators.validators
+        ]
+
+        self.view = 0
+        self.is_active = True
+        self.view_since_ms = 0
+        self.view_change_reason = ""
+        self.new_view: NewView | None = None
+        self.selection = Selection(0, config.genesis_hash, None, ())
+        self.view_changes: dict[int, ViewChange] = {}
+        self.failed_views = 0
+
+        self.slots: dict[int, Slot] = {}
+        self.seals: dict[int, dict[int, Commit]] = {}
+        self.prepared: dict[int, PreparedCert] = {}
+        self.in_flight: dict[Hash, int] = {}
+
+        self.last_progress_ms = 0
+        self.last_proposed_ms = 0
+
+    # --- who
+
+    @property
+    def n(self) -> int:
+        return len(self.validators)
+
+    @property
+    def can_vote(self) -> bool:
+        return self.own_index is not None and self.observer_reason is None
+
+    @property
+    def leader(self) -> int:
+        return leader_of(self.view, self.validators)
+
+    @property
+    def is_leader(self) -> bool:
+        return self.can_vote and self.leader == self.own_index
+
+    @property
+    def timeout_ms(self) -> int:
+        """Capped back-off; only a commit resets it (R9)."""
+        return self.config.base_timeout_ms << min(self.failed_views, self.config.timeout_cap)
+
+    # --- what is waiting
+
+    @property
+    def settle_height(self) -> int:
+        """The height that shows every state, counting blocks in flight (decisions section 2.4)."""
+        filled = self.chain.last_filled
+        for slot in self.slots.values():
+            if slot.is_accepted and slot.proposal and slot.proposal.header.tx_count:
+                filled = max(filled, slot.height)
+        return filled + self.config.window if filled else 0
+
+    @property
+    def has_work(self) -> bool:
+        """Timers run exactly while this holds: derived, never toggled (FISCO PR#3107)."""
+        return (
+            len(self.requests) > 0
+            or self.chain.height < self.chain.settled_height
+            or self.chain.is_behind
+            or self.chain.height < self.selection.base_height
+            or any(slot.proposal is not None for slot in self.slots.values())
+        )
+
+    def slot(self, height: int) -> Slot:
+        found = self.slots.get(height)
+        if found is None:
+            found = self.slots[height] = Slot(height, self.now_ms)
+        return found
+
+    def is_in_reach(self, height: int) -> bool:
+        return self.chain.height < height <= self.chain.height + self.config.horizon
+
+    # --- verbs
+
+    def vote(self, height: int, view: int, block_hash: Hash) -> Seal:
+        return Seal(self.config.channel_id, self.validators.epoch, height, view, block_hash)
+
+    def sign(self, message: bytes) -> Sig:
+        assert self._signer is not None and self.can_vote, "an observer never signs"
+        return self._signer.sign(message)
+
+    def sign_vote(self, tag: Tag, vote: Seal) -> Sig:
+        return self.sign(vote_message(tag, self.config.suite, vote))
+
+    def persist(self, *records: Record) -> None:
+        self.out.append(Persist(tuple(encode_record(record) for record in records)))
+
+    def broadcast(self, message: bytes) -> None:
+        if self.n > 1:
+            self.out.append(Broadcast(message))
+
+    def send(self, to: int, message: Message | bytes) -> None:
+        if to != self.own_index:
+            data = message if isinstance(message, bytes) else encode_message(message)
+            self.out.append(Send(to, data))
+
+    def clear_slots(self) -> None:
+        """A view ended: what was only proposed in it is proposed afresh or selected."""
+        self.slots.clear()
+        self.in_flight.clear()
+        self.requests.release()

@@ -1,0 +1,92 @@
+"""When the core must be called next. Every deadline is derived from state, none is switched on or off."""
+
+from __future__ import annotations
+
+from consensus.api import Forward
+from consensus.pbft.gossip import Gossip
+from consensus.pbft.normal import NormalCase
+from consensus.pbft.state import State
+from consensus.pbft.view_change import ViewChanger
+
+
+class Timers:
+    """An idle chain has no deadline at all (R5)."""
+
+    def __init__(
+        self, state: State, normal: NormalCase, changer: ViewChanger, gossip: Gossip
+    ) -> None:
+        self._state = state
+        self._normal = normal
+        self._changer = changer
+        self._gossip = gossip
+        self._work_since_ms: int | None = None
+
+    def note_work(self) -> None:
+        """Runs after every input: remembers since when work has been waiting without a break."""
+        state = self._state
+        if not state.has_work:
+            self._work_since_ms = None
+        elif self._work_since_ms is None:
+            self._work_since_ms = state.now_ms
+
+    def _view_deadline_ms(self) -> int | None:
+        """When to leave the current view, active or not."""
+        state = self._state
+        if not state.can_vote or self._work_since_ms is None:
+            return None
+        if not state.is_active:
+            since_ms = self._changer.quorum_since_ms
+            # Fewer than a quorum want to leave: going on alone would scatter the views.
+            return None if since_ms is None else since_ms + state.timeout_ms
+        if state.chain.roots_for(state.chain.height + 1) is None:
+            return None  # the own execution lags: the leader cannot be blamed for that
+        return max(self._work_since_ms, state.last_progress_ms) + state.timeout_ms
+
+    def _round_at_ms(self) -> int | None:
+        if self._work_since_ms is None:
+            return None
+        since_ms = max(self._work_since_ms, self._gossip.last_round_ms)
+        return since_ms + self._state.config.status_interval_ms
+
+    def _is_watching(self) -> bool:
+        state = self._state
+        return state.can_vote and state.is_active and not state.is_leader
+
+    def _forward_at_ms(self) -> int | None:
+        return self._state.requests.forward_at_ms() if self._is_watching() else None
+
+    def _suspect_at_ms(self) -> int | None:
+        state = self._state
+        if not self._is_watching() or state.chain.roots_for(state.chain.height + 1) is None:
+            return None
+        return state.requests.suspect_at_ms()
+
+    def on_time(self) -> None:
+        """Do what has fallen due. Runs before every input is handled, whatever the input."""
+        now_ms, state = self._state.now_ms, self._state
+        if _is_due(self._forward_at_ms(), now_ms):
+            tx_ids = state.requests.take_due(now_ms)
+            state.out.append(Forward(state.leader, tx_ids))
+        if _is_due(self._view_deadline_ms(), now_ms):
+            if state.is_active:
+                self._changer.suspect("no progress while work waits")
+            else:
+                self._changer.give_up("the new view did not come")
+        elif _is_due(self._suspect_at_ms(), now_ms):
+            self._changer.suspect("a transaction is left waiting")
+        if _is_due(self._round_at_ms(), now_ms):
+            self._gossip.round()
+
+    def next_ms(self) -> int | None:
+        deadlines = (
+            self._normal.propose_at_ms(),
+            self._view_deadline_ms(),
+            self._round_at_ms(),
+            self._forward_at_ms(),
+            self._suspect_at_ms(),
+        )
+        return min((at for at in deadlines if at is not None), default=None)
+
+
+def _is_due(at_ms: int | None, now_ms: int) -> bool:
+    return at_ms is not None and at_ms <= now_ms
