@@ -87,7 +87,7 @@ def _suites() -> dict[str, SmSuite]:
     found: dict[str, SmSuite] = {}
     for name in ("openssl", "gmssl"):
         try:
-            suite = get_suite("sm", name)  # type: ignore[arg-type]
+            suite = get_suite("sm", name)
         except NoCryptoBackend:
             continue
         assert isinstance(suite, SmSuite)

@@ -44,7 +44,9 @@ class GmsslBackend:
         self.can_sign = allow_signing
         self.version = "gmssl 3.2.2, pure Python"
 
-        class Watched(self._sm2.CryptSM2):  # type: ignore[misc]
+        base: Any = self._sm2.CryptSM2
+
+        class Watched(base):  # type: ignore[misc]
             """Remembers the points that `verify` computed, to notice the doubling case."""
 
             def __init__(self, xy: bytes, scalar: bytes = b"") -> None:
@@ -88,7 +90,9 @@ class GmsslBackend:
     def public_point(self, scalar: bytes) -> bytes:
         self._require_signing()
         worker = self._watched(b"", scalar)
-        return bytes.fromhex(worker._kg(int.from_bytes(scalar), worker.ecc_table["g"]))
+        point = worker._kg(int.from_bytes(scalar), worker.ecc_table["g"])
+        assert point is not None  # the scalar is not a multiple of the order
+        return bytes.fromhex(point)
 
     def load_private_key(self, scalar: bytes, xy: bytes) -> _Key:
         self._require_signing()

@@ -227,6 +227,8 @@ def _decode_info(encoded: bytes) -> PrivateKey:
             raise KeyFileError("not an elliptic-curve key")
         curve_oid = info["algorithm"]["parameters"].parse(core.ObjectIdentifier).dotted
         inner = _EcPrivateKey.load(info["private_key"].native, strict=True)
+        if (info["version"].native, inner["version"].native) not in ((0, 1), (1, 1)):
+            raise KeyFileError("a key of an unknown version")
         inner_curve = inner["parameters"].native
         scalar: bytes = inner["private_key"].native
         public_key: bytes | None = inner["public_key"].native

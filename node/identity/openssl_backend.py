@@ -41,7 +41,7 @@ class _KeyHandle:
         try:
             return self._idle.pop()
         except IndexError:
-            context = self._lib.EVP_PKEY_CTX_new_from_pkey(None, self.pkey, None)
+            context: int = self._lib.EVP_PKEY_CTX_new_from_pkey(None, self.pkey, None)
             if not context or self._init(context) != 1:
                 self._lib.EVP_PKEY_CTX_free(context)
                 self._lib.ERR_clear_error()
@@ -90,7 +90,7 @@ class OpensslBackend:
     def verify_digest(self, handle: Any, e: bytes, r: bytes, s: bytes) -> bool:
         signature = encode_unchecked(r, s)
         context = handle.take()
-        answer = self._verify_call(context, signature, len(signature), e, 32)
+        answer: int = self._verify_call(context, signature, len(signature), e, 32)
         self._clear()
         handle.give_back(context)
         return answer == 1  # 0 and negative values both refuse
