@@ -7,12 +7,16 @@ bottom slots. A node is bytes, and its length says what it is:
     32   the hash of an inner node (positions 1..15)
     40   the hash of an inner node that heads a page of its own, and that page's height (slots 16..31)
     64   a subtree of a single leaf: path | value hash (kept once, in its slot; above it is derived)
+    32 + 64 n, n = 2..BUNCH_MAX
+         a bunch: the hash of an inner node with n leaves below it, and these leaves by path (slots): too
+         few for a page of their own, which would cost more to read and write than hashing them anew
 
 Pages are never changed: block h writes new versions of the pages on its changed paths under
 `prefix | depth (1) | path so far | height (8)`, and the root slot of each height leads to all of it. So the
 tree of an older height stays whole until the pages that block made stale are deleted, and what a block adds
-goes into the one atomic batch of that block. A page on disk is 30 length bytes (positions 2..31) and the
-nodes of these lengths.
+goes into the one atomic batch of that block. A page on disk is 30 bytes with the lengths of positions 2..31
+in units of 8 (0 where derived), and the nodes of these lengths. How leaves are spread over pages and bunches
+never changes a hash.
 
 The top pages (depth 0..CACHED_DEPTH) are held in memory. Costs per changed key: one path hash, one value
 hash, one or two leaf hashes, and the inner hashes of the levels it does not share with another changed key.
@@ -39,6 +43,10 @@ PAGE_PREFIX = b"p"
 CACHED_DEPTH = 3  # in pages: 1 + 16 + 256 + 4096 of them at most
 EMPTY_SLOT = b""
 INNER, PAGED, LEAF = 32, 40, 64
+BUNCH_MAX = 4
+
+# Length of a node to the byte that says it: units of 8, so that a bunch of four fits.
+_UNITS = {size: size >> 3 for size in (0, INNER, PAGED, *range(LEAF, 320, 32))}.__getitem__
 
 Read = Callable[[bytes], bytes | None]
 Item = tuple[bytes, bytes]  # path, leaf (empty: delete)
@@ -69,22 +77,44 @@ def page_stem(depth: int, path: bytes) -> bytes:
 def encode_page(nodes: list[bytes]) -> bytes:
     parts = [node if len(node) == INNER else EMPTY_SLOT for node in nodes[2:16]]
     parts += nodes[16:]
-    return bytes(map(len, parts)) + b"".join(parts)
+    return bytes(map(_UNITS, map(len, parts))) + b"".join(parts)
 
 
 def decode_page(data: bytes, top: bytes) -> list[bytes]:
     """Positions 0..31 (0 unused) of a page whose top node has the hash `top`. Raises TreeDamaged."""
     nodes = [EMPTY_SLOT, top]
     at = 30
-    for size in data[:30]:
-        nodes.append(data[at : at + size])
-        at += size
+    for units in data[:30]:
+        end = at + (units << 3)
+        nodes.append(data[at:end])
+        at = end
     if len(nodes) != 32 or at != len(data):
         raise TreeDamaged("a page has another length than it says")
     for i in range(15, 1, -1):
         if not nodes[i]:
             nodes[i] = nodes[2 * i] or nodes[2 * i + 1]
     return nodes
+
+
+def bunch_leaves(slot: bytes) -> list[bytes]:
+    """The leaves that a slot without a page holds."""
+    start = 0 if len(slot) == LEAF else 32
+    return [slot[at : at + LEAF] for at in range(start, len(slot), LEAF)]
+
+
+def _split(leaves: list[bytes], bit: int) -> tuple[list[bytes], list[bytes]]:
+    byte, mask = bit >> 3, 128 >> (bit & 7)
+    zeros = [leaf for leaf in leaves if not leaf[byte] & mask]
+    return zeros, leaves[len(zeros) :]
+
+
+def _merge(slot: bytes, items: list[Item]) -> list[Item]:
+    """The leaves below a slot without a page after `items`, by path; deletions are gone."""
+    if not slot:
+        return [item for item in items if item[1]]
+    merged = {leaf[:32]: leaf for leaf in bunch_leaves(slot)}
+    merged.update(items)
+    return sorted(item for item in merged.items() if item[1])
 
 
 class StateTree:
@@ -150,11 +180,12 @@ class StateTree:
             nodes = self._page(slot, depth, items[0][0], self._read).copy()
             out.stale.append(page_stem(depth, items[0][0]) + slot[32:])
         else:
-            if slot and all(path != slot[:32] for path, _ in items):
-                items = sorted([*items, (slot[:32], slot)])
-            items = [item for item in items if item[1]]
+            items = _merge(slot, items)
             if len(items) < 2:
                 return items[0][1] if items else EMPTY_SLOT
+            if len(items) <= BUNCH_MAX:
+                leaves = [leaf for _, leaf in items]
+                return b"".join((self._hash_leaves(leaves, 4 * depth), *leaves))
             nodes = [EMPTY_SLOT] * 32
         self._fill(nodes, depth, items, out)
         top = nodes[1]
@@ -166,6 +197,14 @@ class StateTree:
         if depth <= CACHED_DEPTH:
             out.fresh[stem] = (version, nodes)
         return top + version
+
+    def _hash_leaves(self, leaves: list[bytes], bit: int) -> bytes:
+        """Hash of the subtree that holds these leaves (sorted), whose paths agree in the first `bit` bits."""
+        if len(leaves) < 2:
+            return self._hash(self._leaf + leaves[0]) if leaves else EMPTY
+        zeros, ones = _split(leaves, bit)
+        left, right = self._hash_leaves(zeros, bit + 1), self._hash_leaves(ones, bit + 1)
+        return self._hash(self._node + left + right)
 
     def _fill(self, nodes: list[bytes], depth: int, items: list[Item], out: TreeUpdate) -> None:
         """Apply items to the slots of one page and hash what changed, level by level."""
@@ -188,14 +227,40 @@ class StateTree:
             else:
                 nodes[i] = self._descend(old, depth + 1, items[start:at], out)
             touched.append(i)
+        if len(touched) == 1:
+            self._rehash_one(nodes, touched[0])
+        else:
+            self._rehash(nodes, touched)
+
+    def _rehash_one(self, nodes: list[bytes], i: int) -> None:
+        """Derive the nodes above slot i: the most frequent case, deep in the tree."""
+        hash_, leaf_prefix_, node_prefix_ = self._hash, self._leaf, self._node
+        node = nodes[i]
+        while i > 1:
+            beside = nodes[i ^ 1]
+            if not node and (not beside or len(beside) == LEAF):
+                node = beside
+            elif beside or len(node) != LEAF:
+                node = hash_(leaf_prefix_ + node) if len(node) == LEAF else node[:32] or EMPTY
+                beside = (
+                    hash_(leaf_prefix_ + beside) if len(beside) == LEAF else beside[:32] or EMPTY
+                )
+                node = hash_(node_prefix_ + (beside + node if i & 1 else node + beside))
+            i >>= 1
+            nodes[i] = node
+
+    def _rehash(self, nodes: list[bytes], touched: list[int]) -> None:
+        """Derive the nodes above the touched slots (ascending), level by level."""
         hash_, leaf_prefix_, node_prefix_ = self._hash, self._leaf, self._node
         while touched[0] > 1:
             above: list[int] = []
+            last = 0
             for i in touched:
                 parent = i >> 1
-                if above and above[-1] == parent:
+                if parent == last:
                     continue
                 above.append(parent)
+                last = parent
                 left, right = nodes[2 * parent], nodes[2 * parent + 1]
                 if not left and (not right or len(right) == LEAF):
                     nodes[parent] = right
@@ -224,6 +289,14 @@ class StateTree:
                 if len(slot) != INNER:
                     break
             depth += 1
+        leaves, bit = bunch_leaves(slot), 4 * depth
+        while len(leaves) > 1:
+            sides = _split(leaves, bit)
+            is_one = path[bit >> 3] >> (7 - (bit & 7)) & 1
+            bit += 1
+            siblings.append(Hash(self._hash_leaves(sides[1 - is_one], bit)))
+            leaves = sides[is_one]
+            slot = leaves[0] if leaves else EMPTY_SLOT
         is_other = bool(slot) and slot[:32] != path
         other = OtherLeaf(Hash(slot[:32]), Hash(slot[32:])) if is_other else None
         return StateProof(tuple(siblings), other)
@@ -237,9 +310,11 @@ class StateTree:
         return found
 
     def _walk(self, slot: bytes, depth: int, stem: bytes, read: Read, found: list[Item]) -> None:
-        if len(slot) == LEAF:
-            found.append((slot[:32], slot[32:]))
         if len(slot) != PAGED:
+            leaves = bunch_leaves(slot)
+            found.extend((leaf[:32], leaf[32:]) for leaf in leaves)
+            if len(leaves) > 1 and self._hash_leaves(leaves, 4 * depth) != slot[:32]:
+                raise TreeDamaged(f"a bunch below {stem.decode()} does not add up")
             return
         path = bytes.fromhex(stem.decode().ljust(64, "0"))
         data = read(page_stem(depth, path) + slot[32:])
