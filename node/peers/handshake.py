@@ -1,0 +1,155 @@
+"""The first frames of a link, both sides: challenges, then statements. Nothing else is accepted before.
+
+dialler                      listener
+Challenge  ─────────────▶
+           ◀─────────────    Challenge
+Hello      ─────────────▶    verified (and the grant of an observer)
+           ◀─────────────    Hello
+verified
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc
+
+from consensus.encoding import Hash, encode
+from node.errors import CityError
+from node.genesis import ChannelConfig
+from node.identity.errors import BadKey
+from node.identity.suite import Suite, identity_digest
+from node.peers.batch import PeerId
+from node.peers.roster import Known, Roster, Self
+from node.peers.statement import (
+    LIFETIME_MS,
+    PeerStatement,
+    check_grant,
+    check_statement,
+    sign_statement,
+)
+from node.wire.frames import Hello, challenge_frame, hello_frame, parse_frame
+
+HANDSHAKE_S = 10.0
+
+
+class Pipe(Protocol):
+    """One gRPC stream, either end of it: grpc.aio calls and contexts have these two methods."""
+
+    def read(self) -> Awaitable[Any]: ...
+
+    def write(self, message: bytes) -> Awaitable[None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """What a handshake needs to know of this side."""
+
+    me: Self
+    roster: Roster
+    config: ChannelConfig
+    channel_id: Hash
+    suite: Suite
+    now_ms: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """An authenticated link: whose, and when its statements end."""
+
+    peer: PeerId
+    not_after_ms: int
+
+
+async def dial(pipe: Pipe, party: Party, known: Known) -> Established:
+    """The dialler's side. Raises CityError when the other end is not `known`."""
+    nonce = Hash(secrets.token_bytes(32))
+    await pipe.write(challenge_frame(nonce))
+    peer_nonce = await _challenge(pipe, nonce)
+    await pipe.write(_hello(party, known, nonce, peer_nonce))
+    answer = await _read(pipe, Hello, "a hello")
+    said = _check(party, known, answer, nonce, peer_nonce)
+    return Established(known.peer, said.not_after_ms)
+
+
+async def listen(pipe: Pipe, party: Party, fingerprint: Hash) -> Established:
+    """The listener's side. fingerprint: of the certificate that the other end showed to TLS."""
+    nonce = Hash(secrets.token_bytes(32))
+    peer_nonce = await _challenge(pipe, nonce, send=True)
+    hello = await _read(pipe, Hello, "a hello")
+    known = party.roster.by_fingerprint.get(fingerprint) or _observer(party, hello, fingerprint)
+    said = _check(party, known, hello, nonce, peer_nonce)
+    await pipe.write(_hello(party, known, nonce, peer_nonce))
+    return Established(known.peer, said.not_after_ms)
+
+
+async def _challenge(pipe: Pipe, nonce: Hash, send: bool = False) -> Hash:
+    peer_nonce = await _read(pipe, bytes, "a challenge")
+    if peer_nonce == nonce:
+        raise CityError("CITY-2204")  # our own challenge thrown back
+    if send:
+        await pipe.write(challenge_frame(nonce))
+    return Hash(peer_nonce)
+
+
+async def _read(pipe: Pipe, kind: type, what: str) -> Any:
+    data = await pipe.read()
+    if data is grpc.aio.EOF:
+        raise CityError("CITY-6201", reason=f"the stream ended where {what} was due")
+    frame = parse_frame(data)
+    if type(frame) is not kind:
+        raise CityError("CITY-6201", reason=f"{what} was due")
+    return frame
+
+
+def _observer(party: Party, hello: Hello, fingerprint: Hash) -> Known:
+    """A node that genesis does not name, as its grant says. Who it is, its statement must still prove."""
+    if not hello.grant:
+        raise CityError("CITY-2201", reason="genesis does not name its transport certificate")
+    now_ms = party.now_ms()
+    grant = check_grant(
+        party.suite, party.config, party.channel_id, hello.grant, fingerprint, now_ms
+    )
+    try:
+        identity = Hash(identity_digest(party.suite, grant.identity_key))
+    except BadKey as error:
+        raise CityError("CITY-2207", reason="it names no public key") from error
+    return Known(PeerId(grant.node_name, identity, None), grant.identity_key, fingerprint)
+
+
+def _hello(party: Party, known: Known, nonce: Hash, peer_nonce: Hash) -> bytes:
+    now_ms = party.now_ms()
+    statement = PeerStatement(
+        channel_id=party.channel_id,
+        identity_key=party.me.signer.public_key,
+        peer_identity_key=known.identity_key,
+        fingerprint=Hash(party.me.transport.fingerprint),
+        peer_fingerprint=known.fingerprint,
+        nonce=nonce,
+        peer_nonce=peer_nonce,
+        not_before_ms=now_ms,
+        not_after_ms=now_ms + LIFETIME_MS,
+    )
+    signature = sign_statement(party.suite, party.me.signer, statement)
+    return hello_frame(Hello(encode(statement), signature, party.me.grant))
+
+
+def _check(
+    party: Party, known: Known, hello: Hello, nonce: Hash, peer_nonce: Hash
+) -> PeerStatement:
+    """The mirror of `_hello`: what the peer must have said to us, on this connection."""
+    expected = PeerStatement(
+        channel_id=party.channel_id,
+        identity_key=known.identity_key,
+        peer_identity_key=party.me.signer.public_key,
+        fingerprint=known.fingerprint,
+        peer_fingerprint=Hash(party.me.transport.fingerprint),
+        nonce=peer_nonce,
+        peer_nonce=nonce,
+        not_before_ms=0,
+        not_after_ms=0,
+    )
+    return check_statement(party.suite, hello.statement, hello.signature, expected, party.now_ms())

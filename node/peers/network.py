@@ -1,0 +1,286 @@
+"""The node's links to all other city nodes of a channel.
+
+Of two validators the one whose identity digest is greater dials; an observer dials every validator. There is
+one link a pair. TLS pins the transport certificates that genesis names; the statement of the first frames says
+whose link it is (handshake.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+
+from consensus.encoding import Hash
+from node.errors import CityError
+from node.genesis import ChannelConfig
+from node.identity.suite import Suite, identity_digest
+from node.peers.batch import PeerBatch, PeerHandler, PeerId
+from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, listen
+from node.peers.link import Count, Link, count_nothing
+from node.peers.roster import Known, Roster, Self, fingerprint_of_pem, server_name
+from node.wire.frames import FRAME_BYTES_MAX, encode_batch, link_call, link_handler
+
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.05, 3.0
+STREAMS_MAX = 512
+HANDSHAKES_PER_CERTIFICATE_MAX = 4
+OBSERVERS_MAX = 64
+_OPTIONS = (
+    ("grpc.max_receive_message_length", FRAME_BYTES_MAX),
+    ("grpc.max_send_message_length", FRAME_BYTES_MAX),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+_SERVER_OPTIONS = (
+    *_OPTIONS,
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not a second listener
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+_CLIENT_OPTIONS = (
+    *_OPTIONS,
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+    # A fresh connection for each attempt: the backoff is ours, not gRPC's shared two minutes.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+log = structlog.get_logger("peers")
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds between attempts to dial a peer: doubled from `first` up to `cap`, with jitter."""
+
+    first: float = BACKOFF_FIRST_S
+    cap: float = BACKOFF_MAX_S
+
+
+class PeerNetwork:
+    """Starts and keeps the links; `send` and `broadcast` never wait."""
+
+    def __init__(
+        self,
+        *,
+        config: ChannelConfig,
+        channel_id: Hash,
+        suite: Suite,
+        me: Self,
+        listen: str,
+        addresses: Mapping[str, str],
+        handler: PeerHandler,
+        count: Count = count_nothing,
+        backoff: Backoff = Backoff(),
+    ) -> None:
+        """listen: host:port of this node's peer port, port 0 takes a free one. addresses: host:port of
+        other nodes' peer ports by their name in genesis; real time, whatever the channel's clock."""
+        roster = Roster(suite, config)
+        self._party = Party(me, roster, config, channel_id, suite, _real_now_ms)
+        self._identity = Hash(identity_digest(suite, me.signer.public_key))
+        self._listen_address = listen
+        self._addresses = dict(addresses)
+        self._handler = handler
+        self._count = count
+        self._backoff = backoff
+        self._links: dict[str, Link] = {}
+        self._handshakes: Counter[Hash] = Counter()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: grpc.aio.Server | None = None
+        self.port = 0
+
+    # ---- life ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Listens and dials. Raises CITY-8005 when the address cannot be listened on."""
+        server = grpc.aio.server(options=_SERVER_OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
+        server.add_generic_rpc_handlers((link_handler(self._serve),))
+        try:
+            self.port = server.add_secure_port(self._listen_address, self._server_credentials())
+        except RuntimeError as error:
+            raise CityError(
+                "CITY-8005", address=self._listen_address, use="peer", reason="it is in use"
+            ) from error
+        await server.start()
+        self._server = server
+        for known in self._party.roster.nodes:
+            if self._dials(known):
+                name = f"peer-dial-{known.peer.name}"
+                self._tasks.append(asyncio.create_task(self._keep_dialling(known), name=name))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        for link in list(self._links.values()):
+            link.close()
+        if self._server is not None:
+            await self._server.stop(grace=0.2)
+            self._server = None
+
+    def _server_credentials(self) -> grpc.ServerCredentials:
+        transport = self._party.me.transport
+
+        def configuration() -> Any:
+            return grpc.ssl_server_certificate_configuration(
+                [(transport.key_pem, transport.certificate_pem)], self._party.roster.trusted_pem
+            )
+
+        return grpc.dynamic_ssl_server_credentials(
+            configuration(), configuration, require_client_authentication=True
+        )
+
+    def _dials(self, known: Known) -> bool:
+        """Whether this node, not `known`, opens the link between the two."""
+        if known.peer.identity == self._identity:
+            return False
+        if known.peer.name not in self._addresses:
+            return False
+        is_validator = any(
+            each.peer.identity == self._identity for each in self._party.roster.nodes
+        )
+        return not is_validator or self._identity > known.peer.identity
+
+    # ---- what the channel calls -------------------------------------------------------------------
+
+    def send(self, name: str, batch: PeerBatch) -> bool:
+        """Queues a batch for one peer. False when it is not up, or its queue dropped part of it."""
+        link = self._links.get(name)
+        return link is not None and link.send(encode_batch(batch))
+
+    def broadcast(self, batch: PeerBatch) -> None:
+        """Queues a batch for every validator that is up; serialised once."""
+        links = [link for link in self._links.values() if link.peer.index is not None]
+        if links:
+            pieces = encode_batch(batch)
+            for link in links:
+                link.send(pieces)
+
+    def up(self) -> list[PeerId]:
+        """Peers with an authenticated link, validators first, in the channel's order."""
+        peers = [link.peer for link in self._links.values()]
+        return sorted(peers, key=lambda p: (p.index is None, p.index or 0, p.name))
+
+    # ---- links ------------------------------------------------------------------------------------
+
+    async def _keep_dialling(self, known: Known) -> None:
+        address = self._addresses[known.peer.name]
+        delay, said = self._backoff.first, ""
+        while True:
+            try:
+                async with self._channel(address, known) as channel:
+                    call = link_call(channel)()
+                    async with asyncio.timeout(HANDSHAKE_S):
+                        established = await dial(call, self._party, known)
+                    delay, said = self._backoff.first, ""
+                    await self._run(call, established)
+            except CityError as error:
+                said = self._refused(known.peer.name, error, said)
+            except (grpc.aio.AioRpcError, grpc.aio.UsageError, TimeoutError) as error:
+                said = self._unreachable(known.peer.name, address, error, said)
+            except asyncio.InvalidStateError as error:
+                # gRPC's answer when a write meets a stream that has just ended
+                said = self._unreachable(known.peer.name, address, error, said)
+            except Exception:
+                # A defect that one peer's input finds must not cost the links to all others.
+                self._count("peer_link_failed", peer=known.peer.name)
+                log.exception("peer.link_failed", peer=known.peer.name)
+            await asyncio.sleep(delay * (0.5 + secrets.randbelow(1000) / 1000))
+            delay = min(delay * 2, self._backoff.cap)
+
+    def _channel(self, address: str, known: Known) -> grpc.aio.Channel:
+        transport = self._party.me.transport
+        credentials = grpc.ssl_channel_credentials(
+            known.certificate_pem, transport.key_pem, transport.certificate_pem
+        )
+        name = ("grpc.ssl_target_name_override", server_name(known.certificate_pem))
+        return grpc.aio.secure_channel(address, credentials, options=(*_CLIENT_OPTIONS, name))
+
+    async def _serve(self, _: Any, context: grpc.aio.ServicerContext) -> None:
+        """The listener's side of a link, for as long as it lives."""
+        name = "unknown"
+        try:
+            fingerprint = _client_fingerprint(context)
+            if self._handshakes[fingerprint] >= HANDSHAKES_PER_CERTIFICATE_MAX:
+                raise CityError("CITY-6201", reason="too many handshakes at a time")
+            self._handshakes[fingerprint] += 1
+            try:
+                async with asyncio.timeout(HANDSHAKE_S):
+                    established = await listen(context, self._party, fingerprint)
+            finally:
+                self._handshakes[fingerprint] -= 1
+                if not self._handshakes[fingerprint]:
+                    del self._handshakes[fingerprint]
+            name = established.peer.name
+            self._admit(established.peer)
+            await self._run(context, established)
+        except CityError as error:
+            self._refused(name, error, "")
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"{error.code} {error.name}")
+        except TimeoutError:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the handshake took too long")
+
+    def _admit(self, peer: PeerId) -> None:
+        held = self._links.get(peer.name)
+        if held is not None and held.peer.identity != peer.identity:
+            raise CityError("CITY-2201", reason="another observer with its name is connected")
+        if peer.index is not None or held is not None:
+            return
+        if sum(link.peer.index is None for link in self._links.values()) >= OBSERVERS_MAX:
+            raise CityError("CITY-2201", reason=f"this node serves {OBSERVERS_MAX} observers")
+
+    async def _run(self, pipe: Pipe, established: Established) -> None:
+        link = Link(pipe, established, self._handler, self._count)
+        name = link.peer.name
+        former = self._links.get(name)
+        if former is not None:
+            # The newest wins: after a crash the former is only a dead connection that TCP has not noticed.
+            self._count("peer_incarnations", peer=name)
+            log.warning("peer.two_incarnations", peer=name, code="CITY-6202")
+            former.close()
+            self._handler.on_peer(former.peer, False)
+        self._links[name] = link
+        self._handler.on_peer(link.peer, True)
+        log.info("peer.up", peer=name, observer=link.peer.index is None)
+        try:
+            await link.run(self._party.now_ms())
+        finally:
+            if self._links.get(name) is link:
+                del self._links[name]
+                self._handler.on_peer(link.peer, False)
+                log.info("peer.down", peer=name)
+
+    def _refused(self, name: str, error: CityError, said: str) -> str:
+        self._count("peer_refused", code=error.code)
+        if error.code != said:
+            log.warning("peer.refused", peer=name, code=error.code, reason=error.message)
+        return error.code
+
+    def _unreachable(self, name: str, address: str, error: BaseException, said: str) -> str:
+        self._count("peer_dial_failed", peer=name)
+        reason = error.details() if isinstance(error, grpc.aio.AioRpcError) else ""
+        reason = (reason or type(error).__name__)[:200]
+        if said != "CITY-6203":  # once, not at every attempt
+            log.info("peer.unreachable", peer=name, address=address, reason=reason)
+        return "CITY-6203"
+
+
+def _client_fingerprint(context: grpc.aio.ServicerContext) -> Hash:
+    """Of the certificate the other end showed; TLS has verified it already."""
+    shown = context.auth_context().get("x509_pem_cert", ())
+    if len(shown) != 1:
+        raise CityError("CITY-2205")
+    return fingerprint_of_pem(shown[0])
+
+
+def _real_now_ms() -> int:
+    return time.time_ns() // 1_000_000
