@@ -117,7 +117,7 @@ class WalletKey:
 
 def wallet_address(hash_: HashFunction, public_key: bytes) -> Hash:
     """Address of an SM2 wallet key."""
-    key = encode(WalletKey(OwnerKind.SM2, public_key))
+    key = encode(WalletKey(int(OwnerKind.SM2), public_key))
     return Hash(hash_(preimage(Tag.ADDRESS, SUITE_SM, key)))
 
 

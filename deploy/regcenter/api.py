@@ -1,0 +1,313 @@
+"""The center's HTTP interface (dcep.md section 3.3). Every refusal is JSON with a stable code.
+
+Public: /status /keys /sth /inclusion /consistency. Signed, header `Authorization: SM2 <hex of the canonical
+SignedCenterRequest>`: /payment /entry /coins /operator. POST /tx carries a signed transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from consensus.center_request import (
+    ACTION_COINS,
+    ACTION_ENTRY,
+    ACTION_OPERATOR,
+    ACTION_PAYMENT,
+    CoinsQuery,
+    EntryQuery,
+    OperatorQuery,
+    PaymentQuery,
+)
+from consensus.encoding import encode
+from consensus.payment import PaymentProof, SignedTreeHead, entry_bytes, parse_field
+from deploy.regcenter import log, proofs
+from deploy.regcenter.center import Center, Refresh
+from deploy.regcenter.errors import CenterError
+from deploy.regcenter.hashing import sm3
+from deploy.regcenter.model import Operator, Receipt
+from deploy.regcenter.strict_json import BODY_BYTES_MAX, hexed, read_transaction
+from deploy.regcenter.writer import Writer
+
+CENTER = web.AppKey("center", Center)
+WRITER = web.AppKey("writer", Writer)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(center: Center) -> web.Application:
+    """The application; it owns the writer task, not the center."""
+    app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_refusals])
+    app[CENTER] = center
+    app[WRITER] = Writer(center)
+    app.add_routes(
+        [
+            web.get("/status", status),
+            web.get("/keys", keys),
+            web.get("/sth", tree_head),
+            web.get("/inclusion", inclusion),
+            web.get("/consistency", consistency),
+            web.get("/payment", payment),
+            web.get("/entry", entry),
+            web.get("/coins", coins),
+            web.post("/tx", submit),
+            web.post("/operator", operator),
+        ]
+    )
+    app.on_startup.append(_start)
+    app.on_shutdown.append(_stop)
+    return app
+
+
+async def _start(app: web.Application) -> None:
+    app[WRITER].start()
+
+
+async def _stop(app: web.Application) -> None:
+    await app[WRITER].stop()
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except CenterError as error:
+        return web.json_response(error.view(), status=error.status)
+    except web.HTTPRequestEntityTooLarge:
+        refused = CenterError("RC_JSON", "longer than 256 KiB")
+        return web.json_response(refused.view(), status=413)
+    except web.HTTPException as error:
+        refused = CenterError("RC_NOT_FOUND", f"{request.method} {request.path}")
+        return web.json_response(refused.view(), status=error.status)
+
+
+def _query(request: web.Request, *names: str, optional: tuple[str, ...] = ()) -> dict[str, str]:
+    """The query's parameters: these names, each at most once. Raises CenterError RC_QUERY."""
+    found = dict(request.query)
+    if len(found) != len(request.query):
+        raise CenterError("RC_QUERY", "a parameter occurs twice")
+    for name in found:
+        if name not in names and name not in optional:
+            raise CenterError("RC_QUERY", f"unknown parameter {name[:40]}")
+    for name in names:
+        if name not in found:
+            raise CenterError("RC_QUERY", f"missing parameter {name}")
+    return found
+
+
+def _number(text: str, name: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
+        raise CenterError("RC_QUERY", f"{name} is no whole number")
+    return int(text)
+
+
+def _authorization(request: web.Request) -> bytes:
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "SM2":
+        raise CenterError("RC_REQUEST", "the header `Authorization: SM2 <hex>` is missing")
+    data: bytes = hexed(None)(value, "Authorization")
+    return data
+
+
+async def _fresh_head(request: web.Request) -> SignedTreeHead:
+    center = request.app[CENTER]
+    if center.is_stale():
+        await request.app[WRITER].submit(Refresh(), SignedTreeHead)
+    return center.latest
+
+
+# ---- public --------------------------------------------------------------------------------------
+
+
+async def status(request: web.Request) -> web.Response:
+    _query(request)
+    center = request.app[CENTER]
+    totals = center.totals
+    return web.json_response(
+        {
+            "log_id": center.log_id.hex(),
+            "root_key": center.root_key.hex(),
+            "now_ms": center.clock(),
+            "tree_size": center.latest.head.tree_size,
+            "funded_fen": totals.funded_fen,
+            "reserve_fen": totals.reserve_fen,
+            "vault_fen": totals.vault_fen,
+            "public_fen": totals.public_fen,
+            "operators": sorted(bank.name for bank in center.operators.values()),
+        }
+    )
+
+
+async def keys(request: web.Request) -> web.Response:
+    _query(request)
+    center = request.app[CENTER]
+    return web.json_response(
+        {
+            "log_id": center.log_id.hex(),
+            "root_key": center.root_key.hex(),
+            "key_chain": [encode(item).hex() for item in center.chain.entries],
+            "view": [
+                {
+                    "public_key": item.key.public_key.hex(),
+                    "issues": item.key.issues,
+                    "not_before_ms": item.key.not_before_ms,
+                    "not_after_ms": item.key.not_after_ms,
+                    "signature": item.signature.hex(),
+                }
+                for item in center.chain.entries
+            ],
+        }
+    )
+
+
+async def tree_head(request: web.Request) -> web.Response:
+    query = _query(request, optional=("size",))
+    if "size" in query:
+        signed = request.app[CENTER].head_at(_number(query["size"], "size"))
+    else:
+        signed = await _fresh_head(request)
+    return web.json_response({"sth": encode(signed).hex(), "view": _head_view(signed)})
+
+
+async def inclusion(request: web.Request) -> web.Response:
+    query = _query(request, "leaf", "size")
+    center = request.app[CENTER]
+    size = _size(center, query["size"], "size")
+    found = center.store.get(log.leaf_key(hexed(32)(query["leaf"], "leaf")))
+    if found is None:
+        raise CenterError("RC_NOT_FOUND", "no such leaf")
+    index = int.from_bytes(found, "big")
+    path = log.inclusion_path(sm3, center.store.get, index, size)
+    return web.json_response(
+        {"leaf_index": index, "tree_size": size, "path": [step.hex() for step in path]}
+    )
+
+
+async def consistency(request: web.Request) -> web.Response:
+    query = _query(request, "first", "second")
+    center = request.app[CENTER]
+    first, second = (_size(center, query[name], name) for name in ("first", "second"))
+    path = log.consistency_path(sm3, center.store.get, first, second)
+    return web.json_response(
+        {"first": first, "second": second, "path": [step.hex() for step in path]}
+    )
+
+
+def _size(center: Center, text: str, name: str) -> int:
+    size = _number(text, name)
+    if size > center.latest.head.tree_size:
+        raise CenterError("RC_RANGE", f"{name} {size}: no such tree yet")
+    return size
+
+
+# ---- signed --------------------------------------------------------------------------------------
+
+
+async def payment(request: web.Request) -> web.Response:
+    query = _query(request, "txid", "index", "view")
+    if query["view"] != "proof":
+        raise CenterError("RC_QUERY", "view is proof")
+    center = request.app[CENTER]
+    key, wanted = proofs.open_request(center, _authorization(request), ACTION_PAYMENT, PaymentQuery)
+    if wanted.point.txid != hexed(32)(
+        query["txid"], "txid"
+    ) or wanted.point.output_index != _number(query["index"], "index"):
+        raise CenterError("RC_REQUEST", "it was signed for another payment")
+    await _fresh_head(request)
+    proof = proofs.payment_proof(center, key, wanted)
+    return web.json_response({"proof": encode(proof).hex(), "view": proof_view(proof)})
+
+
+async def entry(request: web.Request) -> web.Response:
+    query = _query(request, "index")
+    center = request.app[CENTER]
+    key, wanted = proofs.open_request(center, _authorization(request), ACTION_ENTRY, EntryQuery)
+    if wanted.index != _number(query["index"], "index"):
+        raise CenterError("RC_REQUEST", "it was signed for another entry")
+    found = proofs.entry(center, key, wanted)
+    return web.json_response(
+        {
+            "entry": entry_bytes(found).hex(),
+            "view": {
+                "txid": found.txid.hex(),
+                "output_index": found.output_index,
+                "leaf_commit": found.leaf_commit.hex(),
+            },
+        }
+    )
+
+
+async def coins(request: web.Request) -> web.Response:
+    _query(request)
+    center = request.app[CENTER]
+    key, wanted = proofs.open_request(center, _authorization(request), ACTION_COINS, CoinsQuery)
+    found = proofs.coins(center, key, wanted)
+    return web.json_response(
+        {
+            "coins": [{"coin_id": coin.hex(), "value_fen": value} for coin, value in found],
+            "more": len(found) == proofs.COINS_PAGE,
+        }
+    )
+
+
+async def operator(request: web.Request) -> web.Response:
+    _query(request)
+    center = request.app[CENTER]
+    key, wanted = proofs.open_request(
+        center, _authorization(request), ACTION_OPERATOR, OperatorQuery
+    )
+    if key != center.root_key:
+        raise CenterError("RC_UNAUTHORISED", "only the center's root key registers banks")
+    bank = await request.app[WRITER].submit(wanted, Operator)
+    return web.json_response({"name": bank.name, "reserve_fen": bank.reserve_fen})
+
+
+async def submit(request: web.Request) -> web.Response:
+    _query(request)
+    signed = read_transaction(await request.read())
+    receipt = await request.app[WRITER].submit(signed, Receipt)
+    return web.json_response(
+        {
+            "txid": receipt.txid.hex(),
+            "kind": receipt.kind.name,
+            "accepted_ms": receipt.accepted_ms,
+            "first_leaf": receipt.first_leaf,
+            "outputs": receipt.outputs,
+            "tree_size": receipt.tree_size,
+        }
+    )
+
+
+# ---- views ---------------------------------------------------------------------------------------
+
+
+def _head_view(signed: SignedTreeHead) -> dict[str, Any]:
+    head = signed.head
+    return {
+        "log_id": head.log_id.hex(),
+        "tree_size": head.tree_size,
+        "timestamp_ms": head.timestamp_ms,
+        "root": head.root.hex(),
+        "key_id": head.key_id.hex(),
+        "signature": signed.signature.hex(),
+    }
+
+
+def proof_view(proof: PaymentProof) -> dict[str, Any]:
+    """A payment proof for people: never read back, never hashed."""
+    opened: dict[str, Any] = {}
+    for field in proof.disclosures:
+        value = parse_field(field.name, field.value)
+        opened[field.name] = value.hex() if isinstance(value, bytes) else value
+    return {
+        "txid": proof.point.txid.hex(),
+        "output_index": proof.point.output_index,
+        "fields": opened,
+        "hidden": len(proof.hidden),
+        "leaf_index": proof.leaf_index,
+        "audit_path": [step.hex() for step in proof.audit_path],
+        "sth": _head_view(proof.head),
+        "anchor_size": proof.anchor_size,
+        "not_after_ms": proof.not_after_ms,
+    }

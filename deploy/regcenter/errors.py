@@ -1,0 +1,65 @@
+"""Refusals of the center: a stable code, the HTTP status, what happened, and the next step."""
+
+from __future__ import annotations
+
+_REFUSALS: dict[str, tuple[int, str, str]] = {
+    "RC_JSON": (400, "the request is not strict JSON of the documented shape", "read the detail"),
+    "RC_ENCODING": (400, "a field does not hold what it must", "read the detail"),
+    "RC_QUERY": (400, "a query parameter is missing, unknown or malformed", "read the detail"),
+    "RC_VERSION": (422, "unknown transaction version", "use version 1"),
+    "RC_KIND": (422, "this kind of transaction is not offered", "see the list of kinds"),
+    "RC_CURRENCY": (422, "only CNY lives here", "use ccy CNY"),
+    "RC_TIME": (
+        422,
+        "the transaction's time is not now",
+        "set time_ms from GET /status and sign again",
+    ),
+    "RC_SIGNATURE": (
+        401,
+        "the signature does not hold",
+        "sign the digest of these bytes for this log",
+    ),
+    "RC_INPUTS": (422, "the number of inputs does not fit the kind", "see the rules of the kind"),
+    "RC_OUTPUTS": (422, "the number of outputs does not fit the kind", "see the rules of the kind"),
+    "RC_VALUE": (422, "a value is zero or above 2^53 - 1 fen", "split or correct the amount"),
+    "RC_DUPLICATE_INPUT": (422, "one coin is named twice", "name each coin once"),
+    "RC_UNKNOWN_COIN": (404, "no such coin", "list the wallet's coins again"),
+    "RC_DOUBLE_SPEND": (409, "the coin is already spent", "list the wallet's coins again"),
+    "RC_OWNER": (403, "the coin belongs to another wallet", "sign with the owner's key"),
+    "RC_OVERSPEND": (422, "the outputs are more than the inputs", "add coins or lower an amount"),
+    "RC_UNBALANCED": (422, "the outputs are less than the inputs", "send the rest back as change"),
+    "RC_TIER": (422, "this kind does not move money between these tiers", "use the right kind"),
+    "RC_OPERATOR": (403, "the signer is no operator bank", "register the bank first"),
+    "RC_RESERVE": (422, "the bank's reserve does not cover the issue", "place more reserve"),
+    "RC_PURPOSE": (422, "the purpose is ASCII text of at most 64 characters", "shorten it"),
+    "RC_UNAUTHORISED": (403, "only payer, payee or their delegate may ask", "ask with their key"),
+    "RC_REQUEST": (401, "the signed request does not hold", "sign a fresh request for this center"),
+    "RC_NOT_FOUND": (404, "no such thing here", "check what you ask for"),
+    "RC_RANGE": (422, "a size or an index lies outside the log", "ask for the current head first"),
+    "RC_BUSY": (429, "too many transactions wait", "try again shortly"),
+    "RC_CLOSED": (503, "the center is stopping or has stopped", "start it again, look at its log"),
+    "RC_ROLLED_BACK": (500, "the store is older than what was signed", "restore the newest store"),
+    "RC_DAMAGED": (500, "the store contradicts itself", "restore it from a copy"),
+}
+CODES = tuple(_REFUSALS)
+
+
+class CenterError(Exception):
+    """A refusal. `code` is stable; `detail` names the offending field or value."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.code = code
+        self.status, self.message, self.next_step = _REFUSALS[code]
+        self.detail = detail
+        super().__init__(f"{code}: {self.message}" + (f" ({detail})" if detail else ""))
+
+    def view(self) -> dict[str, dict[str, str]]:
+        """What the API answers."""
+        return {
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "detail": self.detail,
+                "next": self.next_step,
+            }
+        }

@@ -1,0 +1,72 @@
+"""What the center stores beside coins and log entries. All are structures with canonical bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from consensus.encoding import Hash
+from consensus.payment import KeyChainEntry, Kind, SignedCoinTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A bank that issues against reserve. reserve_fen: what is left to issue."""
+
+    name: str
+    public_key: bytes
+    reserve_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class TxRecord:
+    """An accepted transaction. payer: owner of the inputs, zeros for ISSUE. first_leaf: index of output 0."""
+
+    signed: SignedCoinTransaction
+    payer: Hash
+    accepted_ms: int
+    first_leaf: int
+    salt_seed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Money by where it is, in fen. funded: all reserve ever placed.
+
+    Conservation: funded = reserve + vault + public, and what circulates was issued and not destroyed.
+    """
+
+    version: int
+    tree_size: int
+    serial: int
+    accepted_ms: int
+    funded_fen: int
+    reserve_fen: int
+    vault_fen: int
+    public_fen: int
+    issued_fen: int
+    destroyed_fen: int
+
+    def conserved(self) -> bool:
+        circulating = self.vault_fen + self.public_fen
+        return (
+            self.funded_fen == self.reserve_fen + circulating
+            and circulating == self.issued_fen - self.destroyed_fen
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChain:
+    root_key: bytes
+    entries: tuple[KeyChainEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a payer gets: where its outputs stand in the log, under a head that holds them."""
+
+    txid: Hash
+    kind: Kind
+    accepted_ms: int
+    first_leaf: int
+    outputs: int
+    tree_size: int

@@ -1,0 +1,63 @@
+"""The center's store: LevelDB with checksums on, one synchronous atomic batch a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import plyvel  # type: ignore[import-untyped]
+
+from deploy.regcenter.errors import CenterError
+
+
+class Store:
+    """Bytes to bytes, in key order. One process holds it."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = plyvel.DB(str(path), create_if_missing=True, paranoid_checks=True)
+        except plyvel.Error as error:
+            raise CenterError("RC_DAMAGED", f"{path}: {error}") from error
+
+    def get(self, key: bytes) -> bytes | None:
+        value: bytes | None = self._db.get(key, verify_checksums=True)
+        return value
+
+    def items(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Entries under a prefix (cut off), in key order, after `after`."""
+        scan = self._db.prefixed_db(prefix)
+        yield from scan.iterator(start=after or None, include_start=False, verify_checksums=True)
+
+    def last(self, prefix: bytes) -> tuple[bytes, bytes] | None:
+        """The last entry under a prefix (cut off)."""
+        with self._db.prefixed_db(prefix).iterator(reverse=True, verify_checksums=True) as found:
+            return next(found, None)
+
+    def write(self, writes: dict[bytes, bytes | None]) -> None:
+        """All or nothing, on the disk when it returns."""
+        with self._db.write_batch(sync=True) as batch:
+            for key, value in writes.items():
+                if value is None:
+                    batch.delete(key)
+                else:
+                    batch.put(key, value)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class Overlay:
+    """Reads through to the store, keeps writes until they are taken."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.writes: dict[bytes, bytes | None] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        if key in self.writes:
+            return self.writes[key]
+        return self._store.get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        self.writes[key] = value

@@ -1,0 +1,99 @@
+"""The center as a real process: started, used over HTTP, stopped, started again.
+
+The proof it gives is checked by code that has seen none of the center's: the pure verifier of
+consensus/payment_proof.py with SM2 in big integers (pyref), no library in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from consensus.payment import wallet_address
+from consensus.payment_proof import Expected, TrustedLog, check_payment, check_proof
+from deploy.regcenter.client import CenterClient, Payment, Wallet
+from tests.unit.identity import pyref
+
+REFERENCE = hashlib.sha256(b"invoice 26442000000123456789").digest()
+
+
+def sm3(data: bytes) -> bytes:
+    return hashlib.new("sm3", data).digest()
+
+
+@asynccontextmanager
+async def running_center(directory: Path, *options: str) -> AsyncIterator[str]:
+    """The URL of a center process; SIGTERM at the end, and it must exit 0."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "deploy.regcenter", "run", "--dir", str(directory), *options),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        endpoint = json.loads((directory / "endpoint.json").read_text())
+        assert endpoint["url"] in line.decode()
+        yield endpoint["url"]
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert not (directory / "endpoint.json").exists()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_center_process_makes_a_payment_whose_proof_pure_python_accepts(
+    tmp_path: Path,
+) -> None:
+    bank, buyer, seller = Wallet.generate(), Wallet.generate(), Wallet.generate()
+    directory = tmp_path / "center"
+    async with running_center(directory) as url, CenterClient(url) as center:
+        root = Wallet.from_scalar(bytes.fromhex((directory / "keys/root.key").read_text()))
+        await center.register_operator(root.signer, "QB", bank.public_key, 2_000_000_000)
+        await center.issue(bank, 2_000_000_000)
+        await center.exchange(bank, buyer.address, 1_500_000_000)
+        paid = await center.transfer(
+            buyer, [Payment(seller.address, 1_200_000_000, REFERENCE)], "goods"
+        )
+        data = await center.payment_proof(seller, paid.txid, 0)
+        keys = await center.keys()
+        now_ms = (await center.status())["now_ms"]
+        assert await center.balance(buyer) == 300_000_000
+        assert await center.balance(seller) == 1_200_000_000
+    trusted = TrustedLog(keys.root_key)
+    payment = check_proof(sm3, pyref.verify, data, trusted, now_ms)
+    seller_address = wallet_address(sm3, seller.public_key)
+    check_payment(payment, Expected(REFERENCE, seller_address, 1_200_000_000), now_ms)
+    assert payment.amount_fen == 1_200_000_000
+    assert payment.purpose == "goods"
+
+    async with running_center(directory) as url, CenterClient(url) as center:
+        assert await center.balance(seller) == 1_200_000_000
+        again = await center.payment_proof(
+            buyer, paid.txid, 0, anchor_size=payment.proof.head.head.tree_size
+        )
+        anchored = TrustedLog(keys.root_key, anchor=payment.proof.head.head)
+        check_proof(sm3, pyref.verify, again, anchored, None)
+
+
+async def test_the_clock_offset_file_moves_the_centers_time(tmp_path: Path) -> None:
+    offset = tmp_path / "offset"
+    offset.write_text("86400000")
+    async with (
+        running_center(tmp_path / "center", "--clock-offset-file", str(offset)) as url,
+        CenterClient(url) as center,
+    ):
+        day_ahead = (await center.status())["now_ms"]
+        offset.write_text("0")
+        real = (await center.status())["now_ms"]
+    assert 86_300_000 < day_ahead - real <= 86_400_000
