@@ -1,0 +1,35 @@
+"""The life of a financing as a table (domain/trade-finance.md 2.5), and its limits."""
+
+QUOTES_MAX = 20
+REQUEST_LIEN_MS = 86400000  # a leaf is held softly for 24 hours while banks quote
+QUOTE_VALID_MS_MAX = 172800000  # a quote stands at most 48 hours
+PAY_BUSINESS_DAYS = 2  # the bank pays within two business days
+PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
+ADVANCE_BPS = 8000  # at most 80 % of an invoice
+RATE_PPM_MAX = 240000  # 24 % a year
+
+# from, call, who, guard, to, event
+FINANCING = (
+    ("-", "request_receivable", "the holder of the leaf", "leaf ACTIVE and free, consent given",
+     "REQUESTED", "Fin.Requested"),
+    ("-", "request_invoice", "the seller of the invoice", "invoice lodged, consent given",
+     "REQUESTED", "Fin.Requested"),
+    ("REQUESTED|QUOTED", "quote", "a bank or factor", "rate, principal and validity in range",
+     "QUOTED", "Fin.Quoted"),
+    ("QUOTED", "accept_quote", "the borrower", "the quote still stands", "ACCEPTED",
+     "Fin.QuoteAccepted"),
+    ("ACCEPTED", "duplicate_check", "the accepted bank", "the invoice registry is clear", "CLEARED",
+     "Fin.Cleared"),
+    ("ACCEPTED", "reject_duplicate", "the invoice registry, through duplicate_check",
+     "another bank is there", "REJECTED_DUP", "Fin.DuplicateFound"),
+    ("CLEARED", "disburse", "anyone with a proof",
+     "the net amount paid by the bank to the borrower under the reference", "DISBURSED",
+     "Fin.Disbursed"),
+    ("CLEARED", "timeout", "anyone", "the time to pay and the margin are over", "LAPSED",
+     "Fin.Lapsed"),
+    ("REQUESTED|QUOTED|ACCEPTED", "withdraw", "the borrower", "-", "WITHDRAWN", "Fin.Withdrawn"),
+    ("REQUESTED|QUOTED|ACCEPTED", "decline", "the bank asked or accepted", "a reason", "DECLINED",
+     "Fin.Declined"),
+    ("DISBURSED", "repay", "anyone with a proof", "leaf paid, or principal and interest paid",
+     "REPAID", "Fin.Repaid"),
+)  # fmt: skip

@@ -1,0 +1,51 @@
+"""Money: whole minor units, rounded half-up once a cash flow, split so that nothing is lost.
+
+Source: domain/trade-finance.md 2.1. Amounts are `int` in minor units (fen for CNY); never a fraction.
+"""
+
+AMOUNT_MAX = 9223372036854775807  # 2^63 - 1
+RATE_UNIT = 1000000  # rates are parts per million a year: 3.05 % is 30,500
+BPS_UNIT = 10000  # shares and ratios are basis points: 80 % is 8,000
+
+
+def is_amount(amount) -> bool:
+    """Whether this is a positive amount that every part of the system can carry."""
+    return (
+        isinstance(amount, int)
+        and not isinstance(amount, bool)
+        and amount > 0
+        and amount <= AMOUNT_MAX
+    )
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """The fraction rounded half-up to a whole minor unit: call it once a cash flow, at the very end.
+
+    Raises ValueError for a negative numerator or a denominator that is not positive.
+    """
+    if numerator < 0 or denominator <= 0:
+        raise ValueError("a cash flow is a fraction of non-negative integers")
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def share_of(amount: int, bps: int) -> int:
+    """The part of an amount, rounded down: a cap is never passed by rounding. `bps`: basis points."""
+    return amount * bps // BPS_UNIT
+
+
+def split_by_weights(amount: int, weights: list) -> list:
+    """Parts in proportion to the weights whose sum is the amount exactly (largest remainder).
+
+    Of equal remainders the earlier part gets the unit, so that every node divides alike.
+    Raises ValueError when the weights are not non-negative integers with a positive sum.
+    """
+    total = sum(weights)
+    if amount < 0 or total <= 0 or any([weight < 0 for weight in weights]):
+        raise ValueError("weights are non-negative integers with a positive sum")
+    parts = [amount * weight // total for weight in weights]
+    by_remainder = sorted(
+        range(len(weights)), key=lambda i: (-(amount * weights[i] % total), i)
+    )
+    for i in by_remainder[: amount - sum(parts)]:
+        parts[i] += 1
+    return parts
