@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from node.identity.aead import seal
 from node.identity.backend import Backend
 from node.identity.curve import SM2
+from node.identity.keys import SM_ID
 from node.identity.za import DEFAULT_ID, za
 
 _SM3_ABC = bytes.fromhex("66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0")
@@ -26,6 +30,16 @@ _TWO_G = bytes.fromhex(
     "31b7e7e6cc8189f668535ce0f8eaf1bd6de84c182f6c8e716f780d3a970a23c3"
 )
 _TWENTY_G_X = 0x08314765E44847EB7575E3CB2FA9092DABBB1EA1417F958D0588FDD88ABDEE94
+# RFC 8998 appendix A.1.
+_SM4_KEY = bytes.fromhex("0123456789abcdeffedcba9876543210")
+_SM4_NONCE = bytes.fromhex("00001234567800000000abcd")
+_SM4_AAD = bytes.fromhex("feedfacedeadbeeffeedfacedeadbeefabaddad2")
+_SM4_TEXT = b"".join(bytes((byte,)) * 8 for byte in b"\xaa\xbb\xcc\xdd\xee\xff\xee\xaa")
+_SM4_SEALED = bytes.fromhex(
+    "17f399f08c67d5ee19d0dc9969c4bb7d5fd46fd3756489069157b282bb200735"
+    "d82710ca5c22f0ccfa7cbf93d496ac15a56834cbcf98c397b4024a2691233b8d"
+    "83de3541e4c2b58177e065a9bf7b62ec"
+)
 _OTHER_ID = b"ALICE123@YAHOO.COM"
 
 
@@ -41,6 +55,16 @@ def check_hashlib() -> None:
         raise GateFailed("hashlib has no SM3 (OpenSSL built without it)") from error
     if digest != _SM3_ABC:
         raise GateFailed("hashlib computes SM3 of 'abc' wrongly")
+
+
+def check_sm4() -> None:
+    """SM4-GCM comes from `cryptography`. Raises GateFailed where that was built without it."""
+    try:
+        sealed = seal(SM_ID, _SM4_KEY, _SM4_NONCE, _SM4_TEXT, _SM4_AAD)
+    except UnsupportedAlgorithm as error:
+        raise GateFailed("no SM4-GCM (its OpenSSL was built without SM4)") from error
+    if sealed != _SM4_SEALED:
+        raise GateFailed("SM4-GCM of the RFC 8998 example is wrong")
 
 
 def check_backend(backend: Backend) -> None:

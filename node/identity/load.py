@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 
+import cryptography
+
 from node.identity.errors import Attempt, BackendFailure, NoCryptoBackend
-from node.identity.gate import GateFailed, check_backend, check_hashlib
+from node.identity.gate import GateFailed, check_backend, check_hashlib, check_sm4
 from node.identity.gmssl_backend import GmsslBackend
 from node.identity.libcrypto import LibCrypto, MissingSymbols, candidates
 from node.identity.openssl_backend import OpensslBackend
@@ -15,7 +18,7 @@ _VERSION_MIN = 0x30000000
 
 def load_openssl(paths: Sequence[str] = ()) -> OpensslBackend:
     """The first libcrypto that passes the gate. Raises NoCryptoBackend listing every attempt."""
-    _require_sm3()
+    _require_symmetric()
     attempts: list[Attempt] = []
     for label, path in candidates(paths):
         version = "not opened"
@@ -36,7 +39,7 @@ def load_openssl(paths: Sequence[str] = ()) -> OpensslBackend:
 
 def load_gmssl(allow_signing: bool = False) -> GmsslBackend:
     """The pure-Python fallback after the same gate. Raises NoCryptoBackend."""
-    _require_sm3()
+    _require_symmetric()
     backend = GmsslBackend(allow_signing)
     try:
         check_backend(backend)
@@ -54,11 +57,14 @@ def _checked(lib: LibCrypto) -> OpensslBackend:
     return backend
 
 
-def _require_sm3() -> None:
-    try:
-        check_hashlib()
-    except GateFailed as error:
-        import ssl
-
-        version = getattr(ssl, "OPENSSL_VERSION", "version unknown")
-        raise NoCryptoBackend("sm", [Attempt("hashlib", version, str(error))]) from error
+def _require_symmetric() -> None:
+    """SM3 and SM4, which do not come from the backend. Raises NoCryptoBackend."""
+    checks = (
+        ("hashlib", ssl.OPENSSL_VERSION, check_hashlib),
+        ("cryptography", cryptography.__version__, check_sm4),
+    )
+    for library, version, check in checks:
+        try:
+            check()
+        except GateFailed as error:
+            raise NoCryptoBackend("sm", [Attempt(library, version, str(error))]) from error

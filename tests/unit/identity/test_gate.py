@@ -126,6 +126,38 @@ def test_only_the_return_value_1_means_valid(monkeypatch, library, answer):
         load.load_openssl()
 
 
+def test_a_python_without_sm3_is_told_so(monkeypatch):
+    import hashlib
+
+    real = hashlib.new
+
+    def without(name, *arguments, **options):
+        if name == "sm3":
+            raise ValueError("unsupported hash type sm3")
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(hashlib, "new", without)
+    for loading in (load.load_openssl, load.load_gmssl):
+        with pytest.raises(NoCryptoBackend, match="hashlib has no SM3"):
+            loading()
+
+
+def test_a_cryptography_without_sm4_is_told_so(monkeypatch):
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    from node.identity import gate
+
+    def without(*arguments):
+        raise UnsupportedAlgorithm("SM4 in GCM mode is not supported")
+
+    monkeypatch.setattr(gate, "seal", without)
+    with pytest.raises(NoCryptoBackend, match=r"cryptography .* no SM4-GCM"):
+        load.load_openssl()
+    monkeypatch.setattr(gate, "seal", lambda *arguments: bytes(80))
+    with pytest.raises(NoCryptoBackend, match="RFC 8998 example is wrong"):
+        load.load_openssl()
+
+
 def test_every_library_tried_is_listed_with_what_was_missing(monkeypatch):
     monkeypatch.setattr(
         load,
