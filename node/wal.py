@@ -3,9 +3,11 @@
 One live segment `wal-<number, 16 hex digits>.log` in a folder; a rotation writes the next one whole, with the
 records still needed, before the older is removed. So the segment with the highest number says everything.
 
-    segment   "CITYWAL1" | number (8) | CRC (4) of these 16 bytes | frame 0 | frame 1 | ...
-    frame     length (4) | frame number (8) | CRC (4) of these 12 bytes | payload | CRC (4) of all before
-    payload   the records of one append, each with a 4-byte length
+    segment   "CITYWAL1" | number (8) | CRC (4) of these 16 bytes | zeros (12) | frame 0 | frame 1 | ...
+    frame     length (4) | frame number (8) | CRC (4) of these 12 bytes | payload | zeros | CRC (4) of it all
+    payload   the records of one append, each with a 4-byte length; `length` is its length
+
+The zeros make every frame a multiple of 16 bytes, so that no frame header lies across two disk sectors.
 
 One append is one frame, one write and one fdatasync. Append n + 1 begins after append n is durable, so only
 the last frame can be torn by a crash, and a torn frame has the shape a file system gives it: the file ends
@@ -36,7 +38,8 @@ from node.ledger.folder import FolderInUse, own_folder, sync_folder
 MAGIC = b"CITYWAL1"
 SECTOR_BYTES = 512
 PAYLOAD_BYTES_MAX = 256 << 20
-_SEGMENT = struct.Struct(">8sQI")
+SEGMENT_HEADER_BYTES = 32
+FRAME_ALIGN_BYTES = 16
 _FRAME = struct.Struct(">IQI")
 _CRC = struct.Struct(">I")
 
@@ -79,12 +82,19 @@ def encode_frame(number: int, records: Sequence[bytes]) -> bytes:
         raise ValueError("too much for one append")
     head = struct.pack(">IQ", len(payload), number)
     head += _CRC.pack(zlib.crc32(head))
-    return b"".join((head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))))
+    body = head + payload + bytes(-(len(payload) + _CRC.size) % FRAME_ALIGN_BYTES)
+    return body + _CRC.pack(zlib.crc32(body))
 
 
 def segment_header(number: int) -> bytes:
     head = MAGIC + number.to_bytes(8, "big")
-    return head + _CRC.pack(zlib.crc32(head))
+    return (head + _CRC.pack(zlib.crc32(head))).ljust(SEGMENT_HEADER_BYTES, b"\0")
+
+
+def _frame_end(at: int, length: int) -> int:
+    """Where the frame that begins at `at` with a payload of `length` bytes ends."""
+    size = _FRAME.size + length + _CRC.size
+    return at + size + -size % FRAME_ALIGN_BYTES
 
 
 def _split_records(payload: bytes) -> list[bytes] | None:
@@ -98,13 +108,12 @@ def _split_records(payload: bytes) -> list[bytes] | None:
     return records
 
 
-def _unwritten_sector(data: bytes, start: int, end: int) -> bool:
-    """Whether some whole part of a sector within [start, end) is zero: a sector that was never written."""
+def _has_unwritten_sector(data: bytes, start: int, end: int) -> bool:
+    """Whether the part of some sector within [start, end) is all zero, as if it was never written."""
     at = start
     while at < end:
         edge = min(end, (at // SECTOR_BYTES + 1) * SECTOR_BYTES)
-        # Less than a record's own zero bytes could be: a few zeros prove nothing.
-        if not any(data[at:edge]) and edge - at >= _FRAME.size:
+        if not any(data[at:edge]):
             return True
         at = edge
     return False
@@ -115,10 +124,10 @@ def parse_segment(file: Path, data: bytes) -> tuple[list[bytes], int, int]:
 
     Raises WalDamaged."""
     size = len(data)
-    if size < _SEGMENT.size or data[: _SEGMENT.size] != segment_header(segment_number(file)):
+    if data[:SEGMENT_HEADER_BYTES] != segment_header(segment_number(file)):
         raise WalDamaged(file, 0, "the segment's header is not the one of its name")
     records: list[bytes] = []
-    at, number = _SEGMENT.size, 0
+    at, number = SEGMENT_HEADER_BYTES, 0
     while at < size or number == 0:
         found, end, detail = _read_frame(data, at, number)
         if found is None:
@@ -138,40 +147,37 @@ def _read_frame(data: bytes, at: int, number: int) -> tuple[list[bytes] | None, 
     length, found, crc = _FRAME.unpack_from(data, at)
     if crc != zlib.crc32(data[at : body - 4]) or found != number or length > PAYLOAD_BYTES_MAX:
         return None, at, "a frame's header does not check"
-    end = body + length + 4
+    end = _frame_end(at, length)
     if end > len(data):
         return None, at, "a frame is cut short"
-    payload = data[body : end - 4]
-    if _CRC.unpack_from(data, end - 4)[0] != zlib.crc32(payload, zlib.crc32(data[at:body])):
+    if _CRC.unpack_from(data, end - _CRC.size)[0] != zlib.crc32(data[at : end - _CRC.size]):
         return None, at, "a frame's checksum differs"
-    return _split_records(payload), end, "a frame's records do not add up"
+    records = _split_records(data[body : body + length])
+    return records, end, "a frame's records do not add up"
 
 
 def _is_torn(data: bytes, at: int) -> bool:
-    """Whether the bad frame at `at` is a last append that a crash cut off, and no damage."""
+    """Whether the bad frame at `at` is a last append that a crash cut off, and no damage.
+
+    A durable last frame that lost a bit AND holds a whole sector of zeros of its own looks the same."""
     size, body = len(data), at + _FRAME.size
     if body > size:
         return True
     length, _, crc = _FRAME.unpack_from(data, at)
-    if crc == zlib.crc32(data[at : body - 4]):
-        end = body + length + 4
-        return end > size or (end == size and _unwritten_sector(data, at, end))
-    # The header itself: only if the sector it stands in, or the one it runs into, was never written,
-    # and no later frame proves that this one was durable once.
-    edge = (at // SECTOR_BYTES + 1) * SECTOR_BYTES
-    first, second = data[at : min(edge, body)], data[min(edge, body) : body]
-    is_unwritten = not any(first) or (bool(second) and not any(second))
-    return is_unwritten and not _has_frame(data, at + 1)
+    if crc == zlib.crc32(data[at : body - _CRC.size]):
+        end = _frame_end(at, length)
+        return end > size or (end == size and _has_unwritten_sector(data, at, end))
+    # A header that was never written, and no later frame that proves this one durable once.
+    sector_end = (at // SECTOR_BYTES + 1) * SECTOR_BYTES
+    return not any(data[at:sector_end]) and not _has_frame(data, body)
 
 
 def _has_frame(data: bytes, start: int) -> bool:
-    """Whether a frame header that checks begins anywhere from `start` on."""
-    for at in range(start, len(data) - _FRAME.size + 1):
-        # A number below 2^32 has four zero bytes in front: cheap to see before the checksum.
-        if data[at + 4 : at + 8] == b"\0\0\0\0" and any(data[at : at + _FRAME.size]):
-            _, _, crc = _FRAME.unpack_from(data, at)
-            if crc == zlib.crc32(data[at : at + _FRAME.size - 4]):
-                return True
+    """Whether a frame header that checks stands anywhere from `start` on."""
+    for at in range(start, len(data) - _FRAME.size + 1, FRAME_ALIGN_BYTES):
+        head = data[at : at + _FRAME.size]
+        if any(head) and _FRAME.unpack(head)[2] == zlib.crc32(head[: -_CRC.size]):
+            return True
     return False
 
 
