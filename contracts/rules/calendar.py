@@ -42,7 +42,14 @@ def day_of(year: int, month: int, day: int) -> int:
     era = shifted // 400
     year_of_era = shifted - era * 400
     day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+    return (
+        era * 146097
+        + year_of_era * 365
+        + year_of_era // 4
+        - year_of_era // 100
+        + day_of_year
+        - 719468
+    )
 
 
 def date_of(day: int) -> tuple:
@@ -71,7 +78,7 @@ def parse_date(text: str) -> int:
     if len(text) != 10 or text[4] != "-" or text[7] != "-":
         raise ValueError("a date is written YYYY-MM-DD")
     digits = text[:4] + text[5:7] + text[8:]
-    if not all(["0" <= character <= "9" for character in digits]):
+    if not all("0" <= character <= "9" for character in digits):
         raise ValueError("a date is written YYYY-MM-DD")
     year, month, day = int(text[:4]), int(text[5:7]), int(text[8:])
     if year < 1970 or month < 1 or month > 12 or day < 1 or day > 31:
@@ -109,7 +116,7 @@ def weekday(day: int) -> int:
 def is_business_day(day: int) -> bool:
     """Whether banks of mainland China are open: not a holiday, and a weekday or a worked weekend."""
     text = date_text(day)
-    if any([first <= text <= last for first, last in HOLIDAYS]):
+    if any(first <= text <= last for first, last in HOLIDAYS):
         return False
     return weekday(day) < 5 or text in WORKED_WEEKENDS
 

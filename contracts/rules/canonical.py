@@ -32,7 +32,7 @@ def reference(text: str) -> str:
     number = "".join(kept).replace("O", "0").replace("I", "1").lstrip("0")
     if not number or len(number) > REFERENCE_MAX:
         raise ValueError("not a document number")
-    if not all([("0" <= c <= "9") or ("A" <= c <= "Z") for c in number]):
+    if not all(("0" <= c <= "9") or ("A" <= c <= "Z") for c in number):
         raise ValueError("a document number is letters and digits")
     return number
 
@@ -56,6 +56,6 @@ def invoice_preimage(seller: str, number: str, date: str, gross: int, currency: 
         str(gross),
         ascii_upper(fold_width(currency)).strip(),
     ]
-    if any(["\n" in field for field in fields]):
+    if any("\n" in field for field in fields):
         raise ValueError("a line break inside a field")
     return "\n".join(fields)

@@ -13,7 +13,7 @@ ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 def all_in(text: str, alphabet: str) -> bool:
     """Whether every character of the text stands in the alphabet."""
-    return all([character in alphabet for character in text])
+    return all(character in alphabet for character in text)
 
 
 def is_uscc(text: str) -> bool:

@@ -34,21 +34,21 @@ def minor_units(currency: str) -> int:
 
 def is_currency(currency: str) -> bool:
     """Whether amounts in this currency are accepted."""
-    return any([code == currency for code, _ in CURRENCIES])
+    return any(code == currency for code, _ in CURRENCIES)
 
 
 def is_city(code: str) -> bool:
     """Whether the two letters name a city of the network."""
-    return any([known == code for known, _ in CITIES])
+    return any(known == code for known, _ in CITIES)
 
 
 def is_digest(text: str) -> bool:
     """Whether the text is a 32-byte digest in lower-case hex."""
-    return len(text) == 64 and all([c in HEX for c in text])
+    return len(text) == 64 and all(c in HEX for c in text)
 
 
 def is_code(text: str, size_max: int = 16) -> bool:
     """A short code: 1 to `size_max` of A-Z, 0-9 and inner hyphens."""
     if not text or len(text) > size_max or text[0] == "-" or text[-1] == "-":
         return False
-    return all([("A" <= c <= "Z") or ("0" <= c <= "9") or c == "-" for c in text])
+    return all(("A" <= c <= "Z") or ("0" <= c <= "9") or c == "-" for c in text)

@@ -24,9 +24,7 @@ def year_days(basis: str) -> int:
 def days_30e(start: tuple, end: tuple) -> int:
     """Days between two (year, month, day) dates when every month has 30: the T360 count."""
     return (
-        (end[0] - start[0]) * 360
-        + (end[1] - start[1]) * 30
-        + (min(end[2], 30) - min(start[2], 30))
+        (end[0] - start[0]) * 360 + (end[1] - start[1]) * 30 + (min(end[2], 30) - min(start[2], 30))
     )
 
 

@@ -40,12 +40,10 @@ def split_by_weights(amount: int, weights: list) -> list:
     Raises ValueError when the weights are not non-negative integers with a positive sum.
     """
     total = sum(weights)
-    if amount < 0 or total <= 0 or any([weight < 0 for weight in weights]):
+    if amount < 0 or total <= 0 or any(weight < 0 for weight in weights):
         raise ValueError("weights are non-negative integers with a positive sum")
     parts = [amount * weight // total for weight in weights]
-    by_remainder = sorted(
-        range(len(weights)), key=lambda i: (-(amount * weights[i] % total), i)
-    )
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-(amount * weights[i] % total), i))
     for i in by_remainder[: amount - sum(parts)]:
         parts[i] += 1
     return parts

@@ -1,0 +1,303 @@
+"""Invoice registry (M5): one invoice, one financing. Who comes second is told *that*, never *who*.
+
+Two things are kept. **Documents**: digest, parties and amount of an invoice that its seller lodged, and how
+much of it already backs a credential or a financing. **Claims**: what share of an invoice, known only by the
+bank gateway's keyed fingerprint, a bank has reserved or financed. It is evidence, not title.
+Source: domain/trade-finance.md 2.8. Races: first in block order wins, because transactions run in that order.
+"""
+
+from rules.calendar import is_date
+from rules.codes import DOCUMENT_KINDS, is_currency, is_digest
+from rules.machine import moves_from, row_for
+from rules.money import BPS_UNIT, is_amount
+from sdk import Event, Map, call, ctx, dataclass, export, require, view
+
+# from, call, who, guard, to, event
+MACHINE = (
+    ("FREE|RELEASED", "register", "a bank", "shares of all banks together at most 100 %",
+     "RESERVED", "IR.Reserved"),
+    ("RESERVED", "activate", "the financing contract", "disbursement proven", "ACTIVE",
+     "IR.Activated"),
+    ("RESERVED", "release", "the bank that registered", "no payment under way", "FREE",
+     "IR.Freed"),
+    ("RESERVED", "hold", "the financing contract", "a payment is under way", "RESERVED",
+     "IR.Held"),
+    ("RESERVED", "unhold", "the financing contract", "the payment did not come", "FREE",
+     "IR.Freed"),
+    ("ACTIVE", "repay", "the financing contract", "repayment proven", "RELEASED", "IR.Released"),
+)  # fmt: skip
+
+RESERVATION_MS = 259200000  # 72 hours
+BANKS_MAX = 16  # banks that share one invoice
+
+
+@dataclass
+class Document:
+    digest: str
+    kind: str
+    seller: str
+    buyer: str
+    amount_fen: int
+    currency: str
+    issued_on: str
+    drawn_fen: int = 0
+    version: int = 1
+
+
+@dataclass
+class Claim:
+    """A bank's share of one fingerprint.
+
+    until_ms: when a reservation ends by itself, unless a financing that waits for its payment holds it.
+    """
+
+    bank: str
+    share_bps: int
+    state: str
+    until_ms: int
+    registered_ms: int
+    held: bool = False
+    version: int = 1
+
+
+documents = Map("document", None)
+claims = Map("claim", None)  # (fingerprint, bank)
+banks_of = Map("banks", ())  # fingerprint → banks that ever claimed it
+conflicts = Map("conflict", 0)  # fingerprint → how often a second bank tried
+
+Lodged = Event("Invoice.Lodged")
+Reserved = Event("IR.Reserved")
+Activated = Event("IR.Activated")
+Held = Event("IR.Held")
+Freed = Event("IR.Freed")
+Released = Event("IR.Released")
+Conflict = Event("IR.ConflictSeen")
+
+
+# ---- documents -----------------------------------------------------------------------------------
+
+
+@export
+def lodge(
+    document: str, kind: str, buyer: str, amount_fen: int, currency: str, issued_on: str
+) -> bool:
+    """The seller records one of its documents. `document`: SM3 of the file, hex.
+
+    Codes: E_ROLE, E_PARTY, E_DIGEST, E_CODE, E_AMOUNT, E_DATE, E_SELF, E_DUPLICATE.
+    """
+    require("maker" in ctx.roles, "E_ROLE", "a maker of the seller lodges documents")
+    call("party", "check_member", ctx.member)
+    require(is_digest(document), "E_DIGEST", "a digest is 64 lower-case hex digits")
+    require(kind in DOCUMENT_KINDS, "E_CODE", "unknown kind of document")
+    require(is_currency(currency), "E_CODE", "unknown currency")
+    require(is_amount(amount_fen), "E_AMOUNT", "an amount is a positive number of minor units")
+    require(is_date(issued_on), "E_DATE", "a date is written YYYY-MM-DD")
+    require(buyer != ctx.member, "E_SELF", "nobody invoices himself")
+    require(document not in documents, "E_DUPLICATE", "this document is already lodged")
+    documents[document] = Document(
+        document, kind, ctx.member, buyer, amount_fen, currency, issued_on
+    )
+    Lodged(document=document, kind=kind, seller=ctx.member, version=1)
+    return True
+
+
+def load_document(digest: str):
+    found = documents[digest]
+    require(found is not None, "E_NOT_FOUND", "no such document")
+    return found
+
+
+@export
+def draw(document: str, amount_fen: int, seller: str, buyer: str) -> int:
+    """Let an invoice between these two back an obligation. Returns what is left. Other contracts only."""
+    require(ctx.caller in ("receivable", "financing"), "E_CALLER", "other contracts only")
+    found = load_document(document)
+    fits = found.kind == "invoice" and found.seller == seller and found.buyer == buyer
+    require(fits, "E_TRADE_BASIS", "the document is no invoice from this seller to this buyer")
+    require(found.drawn_fen + amount_fen <= found.amount_fen, "E_UNDERLYING", "invoice used up")
+    found.drawn_fen += amount_fen
+    found.version += 1
+    documents[document] = found
+    return found.amount_fen - found.drawn_fen
+
+
+@export
+def restore(document: str, amount_fen: int) -> int:
+    """Undo a `draw` whose obligation never came to life. Other contracts only."""
+    require(ctx.caller in ("receivable", "financing"), "E_CALLER", "other contracts only")
+    found = load_document(document)
+    require(found.drawn_fen >= amount_fen, "E_AMOUNT", "more than was drawn")
+    found.drawn_fen -= amount_fen
+    found.version += 1
+    documents[document] = found
+    return found.amount_fen - found.drawn_fen
+
+
+@view
+def get_document(document: str) -> dict:
+    found = load_document(document)
+    return {
+        "document": document,
+        "kind": found.kind,
+        "seller": found.seller,
+        "buyer": found.buyer,
+        "amount_fen": found.amount_fen,
+        "currency": found.currency,
+        "issued_on": found.issued_on,
+        "drawn_fen": found.drawn_fen,
+        "version": found.version,
+    }
+
+
+# ---- claims --------------------------------------------------------------------------------------
+
+
+def load_claim(fingerprint: str, bank: str):
+    """The bank's claim; a reservation that ran out counts as FREE."""
+    found = claims[(fingerprint, bank)]
+    if found is None:
+        return Claim(bank, 0, "FREE", 0, 0, False, 0)
+    if found.state == "RESERVED" and not found.held and ctx.time > found.until_ms:
+        found.state = "FREE"
+    return found
+
+
+def enter(fingerprint: str, claim, move: str):
+    row = row_for(MACHINE, claim.state, move)
+    require(row is not None, "E_STATE", f"{move} is not possible in state {claim.state}")
+    claim.state = row[4]
+    claim.version += 1
+    claims[(fingerprint, claim.bank)] = claim
+
+
+def taken_by_others(fingerprint: str, bank: str) -> int:
+    """Shares that other banks hold, in basis points."""
+    taken = 0
+    for other in banks_of[fingerprint]:
+        if other != bank:
+            claim = load_claim(fingerprint, other)
+            if claim.state in ("RESERVED", "ACTIVE"):
+                taken += claim.share_bps
+    return taken
+
+
+@export
+def register(fingerprint: str, share_bps: int = 10000) -> int:
+    """Reserve a share of an invoice for 72 hours. Returns when the reservation ends (ms).
+
+    `fingerprint`: the gateway's HMAC-SM3, hex. Codes: E_ROLE, E_PARTY, E_DIGEST, E_SHARE, E_STATE,
+    E_DUPLICATE_FINANCING.
+    """
+    require("financier" in ctx.roles, "E_ROLE", "a financier of a bank registers")
+    party = call("party", "check_member", ctx.member)
+    require(party["kind"] in ("bank", "factor"), "E_ROLE", "only a bank or a factor finances")
+    require(is_digest(fingerprint), "E_DIGEST", "a fingerprint is 64 lower-case hex digits")
+    require(0 < share_bps <= BPS_UNIT, "E_SHARE", "a share is 1 to 10,000 basis points")
+    taken = taken_by_others(fingerprint, ctx.member)
+    require(
+        taken + share_bps <= BPS_UNIT,
+        "E_DUPLICATE_FINANCING",
+        "this invoice is already being financed",
+    )
+    claim = load_claim(fingerprint, ctx.member)
+    claim.share_bps = share_bps
+    claim.until_ms = ctx.time + RESERVATION_MS
+    claim.registered_ms = ctx.time
+    claim.held = False
+    enter(fingerprint, claim, "register")
+    known = banks_of[fingerprint]
+    if ctx.member not in known:
+        require(len(known) < BANKS_MAX, "E_SHARE", "too many banks share this invoice")
+        banks_of[fingerprint] = (*known, ctx.member)
+    Reserved(fingerprint=fingerprint, version=claim.version)
+    return claim.until_ms
+
+
+@export
+def release(fingerprint: str) -> bool:
+    """The bank gives its reservation up. Code E_OWNER for any other bank."""
+    require(claims[(fingerprint, ctx.member)] is not None, "E_OWNER", "not your registration")
+    require("financier" in ctx.roles, "E_ROLE", "a financier of the bank releases")
+    claim = load_claim(fingerprint, ctx.member)
+    require(not claim.held, "E_HELD", "a payment for this claim is under way")
+    enter(fingerprint, claim, "release")
+    Freed(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+@export
+def hold(fingerprint: str) -> bool:
+    """Keep the asking bank's reservation while its payment is under way. The financing contract only."""
+    require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
+    claim = load_claim(fingerprint, ctx.member)
+    require(not claim.held, "E_HELD", "another payment for this claim is under way")
+    claim.held = True
+    enter(fingerprint, claim, "hold")
+    Held(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+@export
+def unhold(fingerprint: str, bank: str) -> bool:
+    """The payment did not come: the claim is free. The financing contract only."""
+    require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
+    claim = load_claim(fingerprint, bank)
+    claim.held = False
+    enter(fingerprint, claim, "unhold")
+    Freed(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+@export
+def activate(fingerprint: str, bank: str) -> bool:
+    """The money has been paid. The financing contract only, which has verified the payment proof."""
+    require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
+    claim = load_claim(fingerprint, bank)
+    enter(fingerprint, claim, "activate")
+    Activated(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+@export
+def repay(fingerprint: str, bank: str) -> bool:
+    """The financing is repaid; the history is kept. The financing contract only."""
+    require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
+    claim = load_claim(fingerprint, bank)
+    enter(fingerprint, claim, "repay")
+    Released(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+@export
+def note_conflict(fingerprint: str) -> int:
+    """Tell both banks that somebody else tried, without saying who. The financing contract only."""
+    require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
+    conflicts[fingerprint] += 1
+    Conflict(fingerprint=fingerprint, count=conflicts[fingerprint])
+    return conflicts[fingerprint]
+
+
+@view
+def available_bps(fingerprint: str) -> int:
+    """What share of the invoice the asking bank could still reserve."""
+    return BPS_UNIT - taken_by_others(fingerprint, ctx.member)
+
+
+@view
+def my_claim(fingerprint: str) -> dict:
+    """The asking bank's own claim; it learns nothing about others but the number of conflicts."""
+    claim = load_claim(fingerprint, ctx.member)
+    return {
+        "state": claim.state,
+        "share_bps": claim.share_bps,
+        "until_ms": claim.until_ms,
+        "registered_ms": claim.registered_ms,
+        "version": claim.version,
+        "conflicts": conflicts[fingerprint],
+    }
+
+
+@view
+def next_steps(fingerprint: str) -> list:
+    """What may happen to the asking bank's claim now."""
+    return moves_from(MACHINE, load_claim(fingerprint, ctx.member).state)

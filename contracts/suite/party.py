@@ -1,0 +1,274 @@
+"""Party registry (M0): who takes part, under which identifiers, and whose customer check stands behind it.
+
+A party is a member of the channel. Somebody applies for it, a KYC officer of another member attests,
+a second person of that bank approves: one person alone admits nobody. An id is never used twice, and a
+closed party stays on record for ever. Source: domain/trade-finance.md 2.3.
+"""
+
+from rules.calendar import date_text, day_at, is_date, parse_date
+from rules.check_digits import is_lei, is_uscc
+from rules.codes import PARTY_KINDS, is_city, is_code, is_digest
+from rules.machine import moves_from, row_for
+from sdk import Event, Map, Revert, ctx, dataclass, export, require, view
+
+# from, call, who, guard, to, event
+MACHINE = (
+    ("-", "apply", "the member itself or a KYC officer", "id new, check digits right", "APPLIED",
+     "Party.Applied"),
+    ("APPLIED|SUSPENDED", "attest", "KYC officer of another member", "expiry ahead", "KYC_REVIEW",
+     "Party.Attested"),
+    ("KYC_REVIEW", "approve", "KYC officer of the attesting member, another person", "four eyes",
+     "ACTIVE", "Party.Approved"),
+    ("APPLIED|KYC_REVIEW", "reject", "KYC officer of another member", "a reason", "REJECTED",
+     "Party.Rejected"),
+    ("ACTIVE", "suspend", "regulator or a KYC officer of the attesting member", "a reason",
+     "SUSPENDED", "Party.Suspended"),
+    ("SUSPENDED", "resume", "regulator or a KYC officer of the attesting member", "a reason",
+     "ACTIVE", "Party.Resumed"),
+    ("ACTIVE|SUSPENDED", "close", "regulator or the member itself", "a reason", "CLOSED",
+     "Party.Closed"),
+)  # fmt: skip
+
+TEXT_MAX = 200
+RISKS = ("low", "medium", "high")
+
+
+@dataclass
+class Party:
+    party_id: str
+    legal_name: str
+    kind: str
+    uscc: str
+    lei: str
+    country: str
+    city: str
+    state: str
+    applied_by: str
+    version: int = 1
+
+
+@dataclass
+class Attestation:
+    """The customer check of one bank. `report` is the digest of its file, which stays with the bank."""
+
+    issuer: str
+    officer: str
+    level: int
+    risk: str
+    report: str
+    issued: str
+    expires: str
+
+
+parties = Map("party", None)
+attestations = Map("attestation", None)
+by_identifier = Map("by_identifier", "")
+
+Applied = Event("Party.Applied")
+Attested = Event("Party.Attested")
+Approved = Event("Party.Approved")
+Rejected = Event("Party.Rejected")
+Suspended = Event("Party.Suspended")
+Resumed = Event("Party.Resumed")
+Closed = Event("Party.Closed")
+
+
+def load(party_id: str):
+    found = parties[party_id]
+    require(found is not None, "E_NOT_FOUND", "no such party")
+    return found
+
+
+def enter(party, move: str, expected_version: int):
+    """Take the step the table allows from here, or refuse with E_STATE."""
+    require(expected_version in (0, party.version), "E_VERSION", "the party has changed since")
+    row = row_for(MACHINE, party.state, move)
+    require(row is not None, "E_STATE", f"{move} is not possible in state {party.state}")
+    party.state = row[4]
+    party.version += 1
+    parties[party.party_id] = party
+
+
+def require_officer():
+    require("kyc" in ctx.roles, "E_ROLE", "only a KYC officer may do this")
+
+
+def require_supervisor(party_id: str):
+    """A regulator, or the bank whose attestation the party stands on."""
+    attested = attestations[party_id]
+    own = attested is not None and attested.issuer == ctx.member and "kyc" in ctx.roles
+    require(own or "regulator" in ctx.roles, "E_ROLE", "only the attesting bank or a regulator may")
+
+
+def require_text(text: str, what: str):
+    require(0 < len(text) <= TEXT_MAX, "E_TEXT", f"{what} is 1 to 200 characters")
+
+
+def claim(identifier: str, party_id: str):
+    """One identifier belongs to one party, for ever."""
+    if identifier:
+        require(by_identifier[identifier] == "", "E_DUPLICATE", "identifier already registered")
+        by_identifier[identifier] = party_id
+
+
+@export
+def apply(
+    party_id: str,
+    legal_name: str,
+    kind: str,
+    country: str,
+    city: str,
+    uscc: str = "",
+    lei: str = "",
+) -> str:
+    """Apply for a party. Returns its state. Codes: E_ROLE, E_DUPLICATE, E_CODE, E_CHECK_DIGIT, E_TEXT."""
+    own = ctx.member == party_id and "maker" in ctx.roles
+    require(
+        own or "kyc" in ctx.roles, "E_ROLE", "only the member itself or a KYC officer may apply"
+    )
+    require(is_code(party_id), "E_CODE", "a party id is 1 to 16 of A-Z, 0-9 and -")
+    require(party_id not in parties, "E_DUPLICATE", "a party id is never used twice")
+    require(kind in PARTY_KINDS, "E_CODE", "unknown kind of party")
+    require(is_city(city), "E_CODE", "unknown city")
+    require(len(country) == 2 and is_code(country), "E_CODE", "a country is two letters")
+    require_text(legal_name, "the name")
+    require(uscc == "" or is_uscc(uscc), "E_CHECK_DIGIT", "the USCC's check digit is wrong")
+    require(lei == "" or is_lei(lei), "E_CHECK_DIGIT", "the LEI's check digits are wrong")
+    require(uscc or lei or kind == "authority", "E_IDENTIFIER", "a USCC or an LEI is needed")
+    require(
+        uscc or country != "CN" or kind == "authority", "E_IDENTIFIER", "a USCC is needed in CN"
+    )
+    claim(uscc, party_id)
+    claim(lei, party_id)
+    party = Party(party_id, legal_name, kind, uscc, lei, country, city, "APPLIED", ctx.sender)
+    parties[party_id] = party
+    Applied(party=party_id, state=party.state, version=party.version)
+    return party.state
+
+
+@export
+def attest(
+    party_id: str, level: int, risk: str, report: str, expires: str, expected_version: int = 0
+) -> str:
+    """Put a customer check forward. `report`: SM3 of the file, hex. `expires`: YYYY-MM-DD."""
+    require_officer()
+    party = load(party_id)
+    require(ctx.member != party_id, "E_SELF", "nobody attests himself")
+    require(1 <= level <= 3, "E_CODE", "a level is 1, 2 or 3")
+    require(risk in RISKS, "E_CODE", "a risk is low, medium or high")
+    require(is_digest(report), "E_DIGEST", "the report's digest is 64 lower-case hex digits")
+    require(is_date(expires), "E_DATE", "the expiry is written YYYY-MM-DD")
+    today = day_at(ctx.time)
+    require(parse_date(expires) > today, "E_EXPIRED", "the attestation must expire in the future")
+    enter(party, "attest", expected_version)
+    attestations[party_id] = Attestation(
+        ctx.member, ctx.sender, level, risk, report, date_text(today), expires
+    )
+    Attested(
+        party=party_id, state=party.state, version=party.version, by=ctx.member, expires=expires
+    )
+    return party.state
+
+
+@export
+def approve(party_id: str, expected_version: int = 0) -> str:
+    """The second pair of eyes at the attesting bank."""
+    require_officer()
+    party = load(party_id)
+    attested = attestations[party_id]
+    require(attested is None or attested.issuer == ctx.member, "E_ROLE", "not the attesting bank")
+    four_eyes = attested is None or attested.officer != ctx.sender
+    require(four_eyes, "E_FOUR_EYES", "the officer who attested cannot approve")
+    enter(party, "approve", expected_version)
+    Approved(party=party_id, state=party.state, version=party.version)
+    return party.state
+
+
+@export
+def reject(party_id: str, reason: str, expected_version: int = 0) -> str:
+    require_officer()
+    require_text(reason, "the reason")
+    party = load(party_id)
+    require(ctx.member != party_id, "E_SELF", "nobody decides on himself")
+    enter(party, "reject", expected_version)
+    Rejected(party=party_id, state=party.state, version=party.version, reason=reason)
+    return party.state
+
+
+@export
+def suspend(party_id: str, reason: str, expected_version: int = 0) -> str:
+    require_supervisor(party_id)
+    require_text(reason, "the reason")
+    party = load(party_id)
+    enter(party, "suspend", expected_version)
+    Suspended(party=party_id, state=party.state, version=party.version, reason=reason)
+    return party.state
+
+
+@export
+def resume(party_id: str, reason: str, expected_version: int = 0) -> str:
+    require_supervisor(party_id)
+    require_text(reason, "the reason")
+    party = load(party_id)
+    enter(party, "resume", expected_version)
+    Resumed(party=party_id, state=party.state, version=party.version, reason=reason)
+    return party.state
+
+
+@export
+def close(party_id: str, reason: str, expected_version: int = 0) -> str:
+    """For ever: the record stays, the id is never given again."""
+    own = ctx.member == party_id and "checker" in ctx.roles
+    require(own or "regulator" in ctx.roles, "E_ROLE", "only the member or a regulator may close")
+    require_text(reason, "the reason")
+    party = load(party_id)
+    enter(party, "close", expected_version)
+    Closed(party=party_id, state=party.state, version=party.version, reason=reason)
+    return party.state
+
+
+def describe(party) -> dict:
+    attested = attestations[party.party_id]
+    return {
+        "party_id": party.party_id,
+        "legal_name": party.legal_name,
+        "kind": party.kind,
+        "uscc": party.uscc,
+        "lei": party.lei,
+        "country": party.country,
+        "city": party.city,
+        "state": party.state,
+        "version": party.version,
+        "attested_by": "" if attested is None else attested.issuer,
+        "risk": "" if attested is None else attested.risk,
+        "kyc_expires": "" if attested is None else attested.expires,
+    }
+
+
+@view
+def get(party_id: str) -> dict:
+    return describe(load(party_id))
+
+
+@view
+def next_steps(party_id: str) -> list:
+    """What may happen to this party now: call, who, guard, to."""
+    return moves_from(MACHINE, load(party_id).state)
+
+
+@view
+def check_member(party_id: str) -> dict:
+    """The party, if it may act at all (old debts are discharged under an expired attestation too)."""
+    party = parties[party_id]
+    require(party is not None, "E_PARTY", f"{party_id} is not registered")
+    require(party.state == "ACTIVE", "E_PARTY", f"{party_id} is not active")
+    return describe(party)
+
+
+@view
+def check_new_business(party_id: str) -> dict:
+    """The party, if it may take on new obligations: active, and its attestation has not expired."""
+    party = check_member(party_id)
+    if party["kyc_expires"] and parse_date(party["kyc_expires"]) < day_at(ctx.time):
+        raise Revert("E_KYC_EXPIRED", f"the attestation of {party_id} has expired")
+    return party

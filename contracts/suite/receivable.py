@@ -1,0 +1,740 @@
+"""Receivable e-credential (M1): a debtor's promise to pay, accepted, split, transferred and settled.
+
+A credential (EC) has a tree of pieces: `EC-2026-SZ-000001` is the root, `EC-2026-SZ-000001/2/1` the first
+part of its second part. What may happen when stands in `rules.receivable_machine`; the guards are here.
+
+Invariants, held by every method: I1 leaf amounts add up to the face. I2 a leaf has exactly one holder.
+I3 an issuer's outstanding debt stays within its limit. I4 a piece with a lien neither splits nor moves.
+I5 credentials never exceed the invoices beneath them. I6 a PAID leaf stays PAID. I7 depth is bounded.
+I8 nothing moves after CLOSED. Amounts are fen; dates are text `2027-05-20` in China Standard Time.
+"""
+
+from rules.calendar import (
+    add_business_days,
+    date_of,
+    date_text,
+    day_at,
+    day_end_ms,
+    is_business_day,
+    is_date,
+    parse_date,
+)  # fmt: skip
+from rules.codes import is_digest
+from rules.day_count import overdue_penalty
+from rules.machine import moves_from, row_for
+from rules.money import half_up, is_amount
+from rules.receivable_machine import (
+    ACCEPT_BUSINESS_DAYS,
+    CREDENTIAL,
+    CUT_OFF_BUSINESS_DAYS,
+    DEPTH_MAX,
+    PIECE,
+    PIECES_MAX,
+    TENOR_HARD_DAYS,
+    TENOR_WARN_DAYS,
+    TRANSFER_BUSINESS_DAYS,
+)  # fmt: skip
+from sdk import Event, Map, call, ctx, dataclass, export, require, view
+
+
+@dataclass
+class Credential:
+    ec_id: str
+    issuer: str
+    first_holder: str
+    paying_bank: str
+    face_fen: int
+    due_date: str
+    min_piece_fen: int
+    penalty_daily_bps: int
+    clause_hash: str
+    invoices: list
+    maker: str
+    state: str = "DRAFT"
+    issue_date: str = ""
+    offer_until_ms: int = 0
+    paid_fen: int = 0
+    version: int = 1
+
+
+@dataclass
+class Piece:
+    leaf_id: str
+    ec_id: str
+    parent: str
+    holder: str
+    amount_fen: int
+    depth: int
+    state: str = "ACTIVE"
+    lien: str = ""
+    lien_until_ms: int = 0
+    financed: bool = False
+    offered_to: str = ""
+    offer_until_ms: int = 0
+    basis: str = ""
+    children: int = 0
+    payments: int = 0
+    version: int = 1
+
+
+@dataclass
+class Payment:
+    """What a payment must look like; fixed before anybody pays."""
+
+    reference: bytes
+    payee: str
+    amount_fen: int
+    not_before_ms: int
+    not_after_ms: int
+
+
+credentials = Map("credential", None)
+pieces = Map("piece", None)
+held = Map("held", False)  # (holder, leaf id) → True while it is a leaf of that holder
+serials = Map("serial", 0)  # (year, city)
+limits = Map("limit", 0)  # (issuer, bank)
+limit_proposals = Map("limit_proposal", None)
+outstanding = Map("outstanding", 0)  # (issuer, bank)
+payments = Map("payment", None)  # (leaf id, instalment)
+
+Drafted = Event("EC.Drafted")
+Offered = Event("EC.Offered")
+TenorWarned = Event("EC.TenorWarned")
+Voided = Event("EC.Voided")
+Accepted = Event("EC.Accepted")
+Rejected = Event("EC.Rejected")
+OfferExpired = Event("EC.OfferExpired")
+Split = Event("EC.Split")
+TransferOffered = Event("EC.TransferOffered")
+Transferred = Event("EC.Transferred")
+TransferDeclined = Event("EC.TransferDeclined")
+LeafReserved = Event("EC.Reserved")
+Freed = Event("EC.Freed")
+Locked = Event("EC.Locked")
+Unlocked = Event("EC.Unlocked")
+Assigned = Event("EC.Assigned")
+Due = Event("EC.Due")
+PaymentPrepared = Event("EC.PaymentPrepared")
+Paid = Event("EC.Paid")
+Overdue = Event("EC.Overdue")
+Closed = Event("EC.Closed")
+LimitApproved = Event("EC.LimitApproved")
+
+
+# ---- helpers -------------------------------------------------------------------------------------
+
+
+def load_credential(ec_id: str):
+    found = credentials[ec_id]
+    require(found is not None, "E_NOT_FOUND", "no such credential")
+    return found
+
+
+def load_piece(leaf_id: str):
+    found = pieces[leaf_id]
+    require(found is not None, "E_NOT_FOUND", "no such piece")
+    return found
+
+
+def advance(table, thing, move: str, expected_version: int = 0):
+    """Take the step the table allows from here, or refuse with E_STATE. The caller stores it."""
+    require(expected_version in (0, thing.version), "E_VERSION", "it has changed since")
+    row = row_for(table, thing.state, move)
+    require(row is not None, "E_STATE", f"{move} is not possible in state {thing.state}")
+    thing.state = row[4] or thing.state
+    thing.version += 1
+
+
+def require_trader(member: str, who: str):
+    """The sender is a maker or checker of this member: readers and auditors do not trade."""
+    require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
+    require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")
+
+
+def require_contract(who: str):
+    require(ctx.caller == who, "E_CALLER", f"only the {who} contract may do this")
+
+
+def has_lien(piece) -> bool:
+    return piece.lien != "" and ctx.time <= piece.lien_until_ms
+
+
+def store_leaf(piece):
+    pieces[piece.leaf_id] = piece
+    held[(piece.holder, piece.leaf_id)] = True
+
+
+def change_holder(piece, holder: str):
+    held.delete((piece.holder, piece.leaf_id))
+    piece.holder = holder
+    store_leaf(piece)
+
+
+def release_backing(ec):
+    """Give invoices and credit limit back: the credential never came to life."""
+    outstanding[(ec.issuer, ec.paying_bank)] -= ec.face_fen
+    for document, amount in ec.invoices:
+        call("invoice_registry", "restore", document, amount)
+
+
+# ---- credit limits -------------------------------------------------------------------------------
+
+
+@export
+def propose_limit(issuer: str, limit_fen: int) -> bool:
+    """A maker of the paying bank puts a credit limit for an issuer forward."""
+    require("maker" in ctx.roles, "E_ROLE", "a maker of the bank proposes")
+    bank = call("party", "check_member", ctx.member)
+    require(bank["kind"] == "bank", "E_ROLE", "only a bank gives credit limits")
+    require(is_amount(limit_fen), "E_AMOUNT", "a limit is a positive number of fen")
+    limit_proposals[(issuer, ctx.member)] = (limit_fen, ctx.sender)
+    return True
+
+
+@export
+def approve_limit(issuer: str, limit_fen: int) -> bool:
+    """A checker of the same bank, another person, makes exactly this limit count."""
+    require("checker" in ctx.roles, "E_ROLE", "a checker of the bank approves")
+    key = (issuer, ctx.member)
+    proposal = limit_proposals[key]
+    require(proposal is not None and proposal[0] == limit_fen, "E_NOT_FOUND", "no such proposal")
+    require(proposal[1] != ctx.sender, "E_FOUR_EYES", "the maker cannot approve")
+    require(outstanding[key] <= limit_fen, "E_LIMIT", "more than that is outstanding")
+    limits[key] = limit_fen
+    limit_proposals.delete(key)
+    LimitApproved(issuer=issuer, bank=ctx.member)
+    return True
+
+
+# ---- drawing up, offering, accepting -------------------------------------------------------------
+
+
+def back_with_invoices(first_holder: str, face_fen: int, invoices: list) -> list:
+    """Draw the face from the invoices in order; E_UNDERLYING when they are not enough (I5)."""
+    backing = []
+    left = face_fen
+    for document in invoices:
+        found = call("invoice_registry", "get_document", document)
+        require(found["currency"] == "CNY", "E_CURRENCY", "a credential is in CNY")
+        part = min(left, found["amount_fen"] - found["drawn_fen"])
+        if part > 0:
+            call("invoice_registry", "draw", document, part, first_holder, ctx.member)
+            backing.append((document, part))
+            left -= part
+    require(left == 0, "E_UNDERLYING", "the invoices do not cover the face amount")
+    return backing
+
+
+@export
+def draft(
+    first_holder: str, paying_bank: str, face_fen: int, due_date: str, invoices: list[str],
+    clause_hash: str, min_piece_fen: int = 1, penalty_daily_bps: int = 5,
+) -> str:  # fmt: skip
+    """Draw a credential up. Returns its number, EC-2026-SZ-000001.
+
+    invoices: digests of invoices that the first holder lodged against the issuer. Codes: E_ROLE, E_PARTY,
+    E_KYC_EXPIRED, E_SELF, E_AMOUNT, E_DATE, E_DIGEST, E_LIMIT, E_NOT_FOUND, E_TRADE_BASIS, E_UNDERLYING.
+    """
+    require("maker" in ctx.roles, "E_ROLE", "a maker of the issuer draws up")
+    issuer = call("party", "check_new_business", ctx.member)
+    require(first_holder != ctx.member, "E_SELF", "nobody promises to pay himself")
+    call("party", "check_new_business", first_holder)
+    call("party", "check_member", paying_bank)
+    require(is_amount(face_fen), "E_AMOUNT", "a face amount is a positive number of fen")
+    require(0 < min_piece_fen <= face_fen, "E_AMOUNT", "the smallest piece is within the face")
+    require(0 <= penalty_daily_bps <= 100, "E_AMOUNT", "a daily penalty is 0 to 100 basis points")
+    require(is_date(due_date), "E_DATE", "a date is written YYYY-MM-DD")
+    require(is_digest(clause_hash), "E_DIGEST", "a digest is 64 lower-case hex digits")
+    key = (ctx.member, paying_bank)
+    require(outstanding[key] + face_fen <= limits[key], "E_LIMIT", "the credit limit is too small")
+    outstanding[key] += face_fen
+    backing = back_with_invoices(first_holder, face_fen, invoices)
+    year = date_of(day_at(ctx.time))[0]
+    serials[(year, issuer["city"])] += 1
+    ec_id = f"EC-{year}-{issuer['city']}-{serials[(year, issuer['city'])]:06d}"
+    credentials[ec_id] = Credential(
+        ec_id, ctx.member, first_holder, paying_bank, face_fen, due_date, min_piece_fen,
+        penalty_daily_bps, clause_hash, backing, ctx.sender,
+    )  # fmt: skip
+    Drafted(ec_id=ec_id, issuer=ctx.member, version=1)
+    return ec_id
+
+
+@export
+def sign(ec_id: str, expected_version: int = 0) -> list:
+    """A checker of the issuer, not the maker, offers it. Returns warnings, E_TENOR_WARN or none."""
+    ec = load_credential(ec_id)
+    require(ctx.member == ec.issuer, "E_NOT_PARTY", "only the issuer may sign")
+    require("checker" in ctx.roles, "E_ROLE", "a checker of the issuer signs")
+    require(ctx.sender != ec.maker, "E_FOUR_EYES", "the maker cannot sign")
+    advance(CREDENTIAL, ec, "sign", expected_version)
+    today, due_day = day_at(ctx.time), parse_date(ec.due_date)
+    require(due_day > today, "E_DATE", "the due date lies ahead")
+    require(due_day - today <= TENOR_HARD_DAYS, "E_TENOR_HARD", "a tenor is at most 366 days")
+    require(is_business_day(due_day), "E_BUSINESS_DAY", "the due date is a business day")
+    ec.issue_date = date_text(today)
+    ec.offer_until_ms = day_end_ms(add_business_days(today, ACCEPT_BUSINESS_DAYS))
+    credentials[ec_id] = ec
+    Offered(ec_id=ec_id, to=ec.first_holder, version=ec.version)
+    if due_day - today <= TENOR_WARN_DAYS:
+        return []
+    TenorWarned(ec_id=ec_id, code="E_TENOR_WARN", days=due_day - today)
+    return ["E_TENOR_WARN"]
+
+
+@export
+def cancel(ec_id: str, expected_version: int = 0) -> str:
+    ec = load_credential(ec_id)
+    require_trader(ec.issuer, "the issuer")
+    advance(CREDENTIAL, ec, "cancel", expected_version)
+    release_backing(ec)
+    credentials[ec_id] = ec
+    Voided(ec_id=ec_id, version=ec.version)
+    return ec.state
+
+
+@export
+def accept(ec_id: str, expected_version: int = 0) -> str:
+    """The first holder takes it: the root becomes a leaf of his. Returns the leaf's id."""
+    ec = load_credential(ec_id)
+    require_trader(ec.first_holder, "the first holder")
+    advance(CREDENTIAL, ec, "accept", expected_version)
+    require(ctx.time < ec.offer_until_ms, "E_EXPIRED", "the offer has run out")
+    credentials[ec_id] = ec
+    store_leaf(Piece(ec_id, ec_id, "", ec.first_holder, ec.face_fen, 1))
+    Accepted(ec_id=ec_id, holder=ec.first_holder, version=ec.version)
+    return ec_id
+
+
+@export
+def reject(ec_id: str, reason: str, expected_version: int = 0) -> str:
+    """No one is forced to take a credential instead of money."""
+    ec = load_credential(ec_id)
+    require_trader(ec.first_holder, "the first holder")
+    require(0 < len(reason) <= 200, "E_TEXT", "a reason is 1 to 200 characters")
+    advance(CREDENTIAL, ec, "reject", expected_version)
+    release_backing(ec)
+    credentials[ec_id] = ec
+    Rejected(ec_id=ec_id, reason=reason, version=ec.version)
+    return ec.state
+
+
+@export
+def expire(ec_id: str) -> str:
+    ec = load_credential(ec_id)
+    advance(CREDENTIAL, ec, "expire")
+    require(ctx.time >= ec.offer_until_ms, "E_TOO_EARLY", "the offer still stands")
+    release_backing(ec)
+    credentials[ec_id] = ec
+    OfferExpired(ec_id=ec_id, version=ec.version)
+    return ec.state
+
+
+# ---- splitting and transferring ------------------------------------------------------------------
+
+
+@export
+def split(leaf_id: str, amounts: list[int], expected_version: int = 0) -> list:
+    """Cut a leaf into parts that stay with its holder. Returns their ids: leaf_id/1, leaf_id/2, …"""
+    piece = load_piece(leaf_id)
+    require_trader(piece.holder, "the holder")
+    advance(PIECE, piece, "split", expected_version)
+    require(not has_lien(piece), "E_LIEN", "a piece under a lien cannot be split")
+    require(2 <= len(amounts) <= PIECES_MAX, "E_SPLIT_COUNT", "a split makes 2 to 16 parts")
+    require(all(is_amount(a) for a in amounts), "E_AMOUNT", "a part is a positive number of fen")
+    require(sum(amounts) == piece.amount_fen, "E_SPLIT_SUM", "the parts do not add up to the piece")
+    smallest = load_credential(piece.ec_id).min_piece_fen
+    require(min(amounts) >= smallest, "E_PIECE_MIN", "a part is smaller than the terms allow")
+    require(piece.depth < DEPTH_MAX, "E_DEPTH", "the tree is as deep as it may be")
+    ids = []
+    for number, amount in enumerate(amounts):
+        part = Piece(f"{leaf_id}/{number + 1}", piece.ec_id, leaf_id, piece.holder, amount,
+                     piece.depth + 1)  # fmt: skip
+        part.financed = piece.financed
+        store_leaf(part)
+        ids.append(part.leaf_id)
+    piece.children = len(ids)
+    held.delete((piece.holder, leaf_id))
+    pieces[leaf_id] = piece
+    Split(leaf_id=leaf_id, parts=ids, version=piece.version)
+    return ids
+
+
+@export
+def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0) -> int:
+    """Offer a leaf as payment for goods. `basis`: digest of the new holder's invoice to the old one.
+
+    Returns until when the offer stands (ms).
+    """
+    piece = load_piece(leaf_id)
+    require_trader(piece.holder, "the holder")
+    advance(PIECE, piece, "offer_transfer", expected_version)
+    require(not has_lien(piece), "E_LIEN", "a piece under a lien cannot be transferred")
+    require(to != piece.holder, "E_SELF", "the new holder is another party")
+    call("party", "check_new_business", to)
+    due_day = parse_date(load_credential(piece.ec_id).due_date)
+    cut_off_ms = day_end_ms(add_business_days(due_day, -CUT_OFF_BUSINESS_DAYS))
+    require(ctx.time < cut_off_ms, "E_CUT_OFF", "too close to the due date")
+    call("invoice_registry", "draw", basis, piece.amount_fen, to, piece.holder)
+    window_ms = day_end_ms(add_business_days(day_at(ctx.time), TRANSFER_BUSINESS_DAYS))
+    piece.offered_to = to
+    piece.basis = basis
+    piece.offer_until_ms = min(window_ms, cut_off_ms)
+    pieces[leaf_id] = piece
+    TransferOffered(leaf_id=leaf_id, to=to, version=piece.version)
+    return piece.offer_until_ms
+
+
+def end_offer(piece):
+    """The offer came to nothing: the invoice behind it is free again, the holder stays."""
+    call("invoice_registry", "restore", piece.basis, piece.amount_fen)
+    TransferDeclined(leaf_id=piece.leaf_id, by=ctx.member, version=piece.version)
+    piece.offered_to = ""
+    piece.basis = ""
+    pieces[piece.leaf_id] = piece
+
+
+@export
+def accept_transfer(leaf_id: str, expected_version: int = 0) -> str:
+    piece = load_piece(leaf_id)
+    if piece.state == "TRANSFER_PENDING":
+        require_trader(piece.offered_to, "the party it is offered to")
+    advance(PIECE, piece, "accept_transfer", expected_version)
+    require(ctx.time < piece.offer_until_ms, "E_EXPIRED", "the offer has run out")
+    previous = piece.holder
+    piece.offered_to = ""
+    change_holder(piece, ctx.member)
+    Transferred(leaf_id=leaf_id, previous=previous, holder=ctx.member, version=piece.version)
+    return piece.holder
+
+
+@export
+def decline_transfer(leaf_id: str, expected_version: int = 0) -> str:
+    piece = load_piece(leaf_id)
+    if piece.state == "TRANSFER_PENDING":
+        require_trader(piece.offered_to, "the party it is offered to")
+    advance(PIECE, piece, "decline_transfer", expected_version)
+    end_offer(piece)
+    return piece.holder
+
+
+@export
+def recall_transfer(leaf_id: str, expected_version: int = 0) -> str:
+    piece = load_piece(leaf_id)
+    require_trader(piece.holder, "the holder")
+    advance(PIECE, piece, "recall_transfer", expected_version)
+    end_offer(piece)
+    return piece.holder
+
+
+@export
+def expire_transfer(leaf_id: str) -> str:
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, "expire_transfer")
+    require(ctx.time >= piece.offer_until_ms, "E_TOO_EARLY", "the offer still stands")
+    end_offer(piece)
+    return piece.holder
+
+
+# ---- financing: only the financing contract may call these ---------------------------------------
+
+
+def financed_piece(leaf_id: str, move: str, lien: str):
+    """The piece for a step of the financing that holds its lien."""
+    require_contract("financing")
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, move)
+    require(piece.lien == lien, "E_LIEN", "another financing holds this piece")
+    return piece
+
+
+@export
+def reserve(leaf_id: str, holder: str, lien: str, until_ms: int) -> dict:
+    """Put a lien on a leaf while its holder looks for money. Returns what a bank must know to quote."""
+    require_contract("financing")
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, "reserve")
+    require(piece.holder == holder, "E_NOT_PARTY", "only the holder may ask for financing")
+    require(
+        not has_lien(piece) or piece.lien == lien, "E_LIEN", "another financing holds this piece"
+    )
+    require(not piece.financed, "E_FINANCED", "this piece is financed already")
+    piece.lien = lien
+    piece.lien_until_ms = until_ms
+    pieces[leaf_id] = piece
+    LeafReserved(leaf_id=leaf_id, version=piece.version)
+    ec = load_credential(piece.ec_id)
+    return {"amount_fen": piece.amount_fen, "due_date": ec.due_date, "debtor": ec.issuer}
+
+
+@export
+def free(leaf_id: str, lien: str) -> bool:
+    """Take the lien off again. False when it has run out and the leaf went another way meanwhile."""
+    require_contract("financing")
+    piece = load_piece(leaf_id)
+    if piece.lien != lien or piece.state != "ACTIVE":
+        return False
+    piece.version += 1
+    piece.lien = ""
+    pieces[leaf_id] = piece
+    Freed(leaf_id=leaf_id, version=piece.version)
+    return True
+
+
+@export
+def lock(leaf_id: str, lien: str) -> bool:
+    """Hold the leaf while the bank pays: from here it moves to the bank or back, nowhere else."""
+    piece = financed_piece(leaf_id, "lock", lien)
+    require(has_lien(piece), "E_LIEN", "the lien has run out")
+    pieces[leaf_id] = piece
+    Locked(leaf_id=leaf_id, version=piece.version)
+    return True
+
+
+@export
+def unlock(leaf_id: str, lien: str) -> bool:
+    piece = financed_piece(leaf_id, "unlock", lien)
+    piece.lien = ""
+    pieces[leaf_id] = piece
+    Unlocked(leaf_id=leaf_id, version=piece.version)
+    return True
+
+
+@export
+def assign_to_financier(leaf_id: str, lien: str, bank: str) -> bool:
+    """The money has been paid: the leaf is the bank's."""
+    piece = financed_piece(leaf_id, "assign_to_financier", lien)
+    previous = piece.holder
+    piece.lien = ""
+    piece.financed = True
+    change_holder(piece, bank)
+    Assigned(leaf_id=leaf_id, previous=previous, holder=bank, version=piece.version)
+    return True
+
+
+# ---- maturity ------------------------------------------------------------------------------------
+
+
+@export
+def due(leaf_id: str) -> str:
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, "due")
+    due_day = parse_date(load_credential(piece.ec_id).due_date)
+    require(day_at(ctx.time) >= due_day, "E_TOO_EARLY", "the due date has not come")
+    pieces[leaf_id] = piece
+    Due(leaf_id=leaf_id, version=piece.version)
+    return piece.state
+
+
+@export
+def mark_overdue(leaf_id: str) -> str:
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, "mark_overdue")
+    due_day = parse_date(load_credential(piece.ec_id).due_date)
+    require(day_at(ctx.time) > due_day, "E_TOO_EARLY", "the due date has not passed")
+    pieces[leaf_id] = piece
+    Overdue(leaf_id=leaf_id, version=piece.version)
+    return piece.state
+
+
+def amount_due(piece, ec) -> int:
+    """Principal, and the contractual penalty for each day after the due date."""
+    late_days = max(0, day_at(ctx.time) - parse_date(ec.due_date))
+    penalty = half_up(*overdue_penalty(piece.amount_fen, ec.penalty_daily_bps, late_days))
+    return piece.amount_fen + penalty
+
+
+@export
+def prepare_payment(leaf_id: str, salt: bytes, expected_version: int = 0) -> dict:
+    """The issuer fixes what it will pay, to whom and under which reference, before it pays.
+
+    Stands until the end of the day, because the amount grows by the penalty. `salt`: 16 to 32 random bytes.
+    """
+    piece = load_piece(leaf_id)
+    ec = load_credential(piece.ec_id)
+    require_trader(ec.issuer, "the issuer")
+    advance(PIECE, piece, "prepare_payment", expected_version)
+    standing = payments[(leaf_id, piece.payments)]
+    over = standing is None or ctx.time >= standing.not_after_ms
+    require(over, "E_PREPARED", "a reference for today is fixed already")
+    require(16 <= len(salt) <= 32, "E_SALT", "a salt is 16 to 32 bytes")
+    piece.payments += 1
+    amount = amount_due(piece, ec)
+    reference = call(
+        "dcep", "payment_reference", "receivable", leaf_id, piece.payments, amount, "CNY",
+        piece.holder, salt,
+    )  # fmt: skip
+    until = day_end_ms(day_at(ctx.time))
+    payments[(leaf_id, piece.payments)] = Payment(reference, piece.holder, amount, ctx.time, until)
+    pieces[leaf_id] = piece
+    PaymentPrepared(leaf_id=leaf_id, instalment=piece.payments, version=piece.version)
+    return {
+        "instalment": piece.payments,
+        "reference": reference,
+        "payee": piece.holder,
+        "amount_fen": amount,
+        "currency": "CNY",
+        "not_after_ms": until,
+    }
+
+
+@export
+def record_payment(leaf_id: str, proof: bytes, instalment: int = 0) -> str:
+    """Anyone brings the proof that the money's own ledger paid the leaf's holder: the debt is discharged."""
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, "record_payment")
+    payment = payments[(leaf_id, instalment or piece.payments)]
+    require(payment is not None, "E_NO_REFERENCE", "no payment was prepared for this leaf")
+    require(payment.payee == piece.holder, "E_PAYEE", "prepared for another holder")
+    call(
+        "dcep",
+        "verify_payment",
+        proof,
+        {
+            "ref_commit": payment.reference,
+            "payee_member": payment.payee,
+            "amount_fen": payment.amount_fen,
+            "ccy": "CNY",
+            "not_before_ms": payment.not_before_ms,
+            "not_after_ms": payment.not_after_ms,
+        },
+    )
+    ec = load_credential(piece.ec_id)
+    ec.paid_fen += piece.amount_fen
+    assert ec.paid_fen <= ec.face_fen
+    credentials[ec.ec_id] = ec
+    outstanding[(ec.issuer, ec.paying_bank)] -= piece.amount_fen
+    held.delete((piece.holder, leaf_id))
+    pieces[leaf_id] = piece
+    Paid(leaf_id=leaf_id, holder=piece.holder, version=piece.version)
+    return piece.state
+
+
+@export
+def close(ec_id: str) -> str:
+    ec = load_credential(ec_id)
+    advance(CREDENTIAL, ec, "close")
+    require(ec.paid_fen == ec.face_fen, "E_UNPAID", "a leaf is not paid yet")
+    credentials[ec_id] = ec
+    Closed(ec_id=ec_id, version=ec.version)
+    return ec.state
+
+
+# ---- views ---------------------------------------------------------------------------------------
+
+
+def describe(piece) -> dict:
+    return {
+        "leaf_id": piece.leaf_id,
+        "parent": piece.parent,
+        "holder": piece.holder,
+        "amount_fen": piece.amount_fen,
+        "depth": piece.depth,
+        "state": piece.state,
+        "lien": has_lien(piece),
+        "financed": piece.financed,
+        "offered_to": piece.offered_to,
+        "version": piece.version,
+    }
+
+
+@view
+def get(ec_id: str) -> dict:
+    """The terms: what everyone who takes a piece must know."""
+    ec = load_credential(ec_id)
+    return {
+        "ec_id": ec.ec_id,
+        "issuer": ec.issuer,
+        "first_holder": ec.first_holder,
+        "paying_bank": ec.paying_bank,
+        "face_fen": ec.face_fen,
+        "currency": "CNY",
+        "issue_date": ec.issue_date,
+        "due_date": ec.due_date,
+        "min_piece_fen": ec.min_piece_fen,
+        "penalty_daily_bps": ec.penalty_daily_bps,
+        "clause_hash": ec.clause_hash,
+        "state": ec.state,
+        "paid_fen": ec.paid_fen,
+        "version": ec.version,
+    }
+
+
+@view
+def get_piece(leaf_id: str) -> dict:
+    return describe(load_piece(leaf_id))
+
+
+@view
+def is_settled(leaf_id: str) -> bool:
+    """Whether this piece is paid, itself or through all its parts."""
+    found = load_piece(leaf_id)
+    if found.state != "SPLIT":
+        return found.state == "PAID"
+    parts = [part for _, part in pieces.scan(leaf_id + "/", None, 1000)]
+    return all(part.state in ("PAID", "SPLIT") for part in parts)
+
+
+def whole_tree(ec_id: str) -> list:
+    load_credential(ec_id)
+    return [found for _, found in pieces.scan(ec_id, None, 1000)]
+
+
+@view
+def tree(ec_id: str) -> list:
+    """The pieces the asking member may see: a regulator all, others their own branches.
+
+    A branch: pieces you hold or held, the path from the root to them, and the parts you made.
+    """
+    everything = whole_tree(ec_id)
+    if "regulator" in ctx.roles:
+        return [describe(found) for found in everything]
+    mine = [found.leaf_id for found in everything if found.holder == ctx.member]
+    return [
+        describe(found)
+        for found in everything
+        if found.parent in mine
+        or any(own == found.leaf_id or own.startswith(found.leaf_id + "/") for own in mine)
+    ]
+
+
+@view
+def invariants(ec_id: str) -> dict:
+    """Facts about the whole tree that hold in every state, counted anew (I1, I2, I3, I7)."""
+    ec = load_credential(ec_id)
+    everything = whole_tree(ec_id)
+    leaves = [found for found in everything if found.state != "SPLIT"]
+    key = (ec.issuer, ec.paying_bank)
+    return {
+        "face_fen": ec.face_fen,
+        "leaves": len(leaves),
+        "leaves_fen": sum([found.amount_fen for found in leaves]),
+        "paid_fen": sum([found.amount_fen for found in leaves if found.state == "PAID"]),
+        "every_leaf_has_a_holder": all(found.holder != "" for found in leaves),
+        "depth": max([0] + [found.depth for found in everything]),
+        "outstanding_fen": outstanding[key],
+        "limit_fen": limits[key],
+    }
+
+
+@view
+def my_leaves(after: str = "", limit: int = 100) -> list:
+    """Leaves the asking member holds, in order, after the given id."""
+    start = (ctx.member, after) if after else None
+    found = held.scan((ctx.member,), start, min(max(limit, 1), 200))
+    return [describe(load_piece(key[1])) for key, _ in found]
+
+
+@view
+def headroom(issuer: str, bank: str) -> dict:
+    """An issuer's credit limit at a bank and what of it is used (fen)."""
+    return {"limit_fen": limits[(issuer, bank)], "outstanding_fen": outstanding[(issuer, bank)]}
+
+
+@view
+def next_steps(identifier: str) -> list:
+    """What may happen to a credential or a piece now: call, who, guard, to."""
+    found = pieces[identifier]
+    steps = [] if found is None else moves_from(PIECE, found.state)
+    ec = credentials[identifier]
+    return steps if ec is None else moves_from(CREDENTIAL, ec.state) + steps
