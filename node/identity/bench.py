@@ -20,7 +20,7 @@ def bench_crypto(suite: Suite | None = None, seconds: float = 1.0) -> dict[str, 
     sign_per_s is None where the backend only verifies. `seconds` is the length of each measurement.
     """
     suite = suite or get_suite()
-    signing = suite if _can_sign(suite) else get_suite(suite.id)
+    signing = suite if suite.can_sign else get_suite(suite.id)
     key = signing.generate_key()
     signer = signing.signer(key)
     message = bytes(MESSAGE_LEN)
@@ -30,22 +30,12 @@ def bench_crypto(suite: Suite | None = None, seconds: float = 1.0) -> dict[str, 
     sign = _rate(lambda: signer.sign(message), seconds) if signing is suite else None
     return {
         "suite": suite.name,
-        "backend": _backend(suite),
+        "backend": suite.library,
         "message_bytes": MESSAGE_LEN,
         "sign_per_s": sign,
         "verify_per_s": _rate(lambda: suite.verify(key.public_key, message, signature), seconds),
         "hash_per_s": _rate(lambda: suite.hash(message), seconds),
     }
-
-
-def _can_sign(suite: Suite) -> bool:
-    backend = getattr(suite, "backend", None)
-    return backend is None or bool(backend.can_sign)
-
-
-def _backend(suite: Suite) -> str:
-    backend = getattr(suite, "backend", None)
-    return f"{backend.name}: {backend.version}" if backend else str(getattr(suite, "version", ""))
 
 
 def _rate(call: Callable[[], object], seconds: float) -> float:

@@ -50,3 +50,16 @@ def check_public_point(curve: Curve, key: bytes) -> None:
         raise BadKey("a public key starts with 04; compressed and hybrid forms are refused")
     if not curve.contains(int.from_bytes(key[1:33]), int.from_bytes(key[33:])):
         raise BadKey(f"the public key is not a point of {curve.name}")
+
+
+# SEQUENCE { SEQUENCE { id-ecPublicKey, named curve }, BIT STRING } of RFC 5480, up to the 65 bytes.
+_SPKI_HEADS = {
+    SM_ID: bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200"),
+    INTL_ID: bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"),
+}
+
+
+def subject_public_key_info(suite_id: int, public_key: bytes) -> bytes:
+    """DER of a public key as certificates and the `openssl` tool have it, 91 bytes."""
+    check_public_point(CURVES[suite_id], public_key)
+    return _SPKI_HEADS[suite_id] + public_key

@@ -50,13 +50,15 @@ class IntlSuite:
 
     name = "intl"
     id = INTL_ID
-    version = f"cryptography {cryptography.__version__}"
+    library = f"cryptography: {cryptography.__version__}"
+    can_sign = True
+    is_fallback = False
 
     def __init__(self) -> None:
         self._key = lru_cache(KEY_CACHE_MAX)(_load_public)
 
     def __repr__(self) -> str:
-        return f"<suite intl, {self.version}>"
+        return f"<suite intl, {self.library}>"
 
     def hash(self, data: bytes) -> bytes:
         return hashlib.sha256(data).digest()

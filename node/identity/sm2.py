@@ -45,11 +45,14 @@ class SmSuite:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self.library = f"{backend.name}: {backend.version}"
+        self.can_sign = backend.can_sign
+        self.is_fallback = backend.name == "gmssl"
         # Bad keys raise and are not remembered, so they cannot push good ones out.
         self._key: Any = lru_cache(KEY_CACHE_MAX)(lambda key: _PublicKey(backend, key))
 
     def __repr__(self) -> str:
-        return f"<suite sm, backend {self.backend.name}, {self.backend.version}>"
+        return f"<suite sm, {self.library}>"
 
     def hash(self, data: bytes) -> bytes:
         return hashlib.new("sm3", data).digest()

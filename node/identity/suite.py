@@ -69,6 +69,9 @@ class Suite(Protocol):
 
     name: str
     id: int
+    library: str  # "name: version" of what serves it, for logs, status and benchmarks
+    can_sign: bool
+    is_fallback: bool  # pure Python only: such a node verifies and executes no contracts
 
     def hash(self, data: bytes) -> bytes: ...
     def hasher(self) -> Hasher: ...
@@ -106,7 +109,7 @@ def get_suite(
     """The suite, made once a set of arguments and shared; its known answers were checked.
 
     backend: which library serves SM2 (the `intl` suite has one). "auto" takes gmssl, which only
-    verifies, when no libcrypto can serve; the caller logs `suite.backend.name`.
+    verifies, when no libcrypto can serve; the caller logs `suite.library` and shows `suite.is_fallback`.
     libcrypto: paths to try after the interpreter's own library.
     Raises ValueError for an unknown suite or backend, NoCryptoBackend when nothing here can serve.
     """

@@ -1,5 +1,7 @@
 """Finding a library, and the known-answer gate: broken libraries must not get through."""
 
+import ctypes.util
+
 import pytest
 
 from node.identity import load
@@ -181,6 +183,19 @@ def test_libraries_are_tried_in_the_order_interpreter_configured_platform():
     assert labels[3].startswith("libcrypto")
 
 
+def test_a_library_named_by_path_serves_where_the_interpreter_hides_its_own(monkeypatch):
+    path = ctypes.util.find_library("crypto")
+    if path is None:
+        pytest.skip("no shared libcrypto here besides the interpreter's own")
+    monkeypatch.setattr(load, "candidates", lambda paths: [(p, p) for p in paths])
+    try:
+        backend = load.load_openssl(["/nowhere/libcrypto.so.3", path])
+    except NoCryptoBackend as error:
+        assert str(error.attempts[1].missing)  # found, checked and refused with a reason
+        pytest.skip(f"{path} cannot serve: {error.attempts[1]}")
+    assert backend.source == path
+
+
 def test_auto_falls_back_to_gmssl_which_verifies_and_refuses_to_sign(monkeypatch):
     full = get_suite("sm")
     key = full.generate_key()
@@ -190,7 +205,8 @@ def test_auto_falls_back_to_gmssl_which_verifies_and_refuses_to_sign(monkeypatch
     with pytest.raises(NoCryptoBackend):
         get_suite("sm", libcrypto=paths)
     fallback = get_suite("sm", "auto", libcrypto=paths)
-    assert fallback.backend.name == "gmssl"
+    assert fallback.library.startswith("gmssl") and fallback.is_fallback
+    assert not fallback.can_sign and full.can_sign and not full.is_fallback
     assert fallback.verify(key.public_key, b"m", signature)
     assert not fallback.verify(key.public_key, b"n", signature)
     for refused in (lambda: fallback.signer(key), fallback.generate_key):

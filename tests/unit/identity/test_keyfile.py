@@ -10,8 +10,9 @@ import pytest
 
 from node.identity.curve import SM2
 from node.identity.der import der_to_raw, raw_to_der
-from node.identity.errors import KeyFileError, UnsafeKeyFile, WrongPassword
+from node.identity.errors import BadKey, KeyFileError, UnsafeKeyFile, WrongPassword
 from node.identity.keyfile import FILE_LEN_MAX, decode_key, encode_key, read_key, write_key
+from node.identity.keys import subject_public_key_info
 from node.identity.signers import FileSigner
 from node.identity.suite import DEFAULT_ID, get_suite
 
@@ -195,6 +196,16 @@ def test_the_tool_reads_what_we_write(suite, tmp_path):
     text = tool("pkey", "-in", path, "-passin", f"pass:{PASSWORD.decode()}", "-noout", "-text")
     shown = text.decode().replace(":", "").replace(" ", "").replace("\n", "")
     assert key.scalar.hex() in shown and key.public_key.hex() in shown
+
+
+@needs_tool
+def test_a_public_key_is_written_as_the_tool_writes_it(suite):
+    key = suite.generate_key()
+    text = encode_key(key, None, dev=True)
+    der = tool("pkey", "-pubout", "-outform", "DER", data=text)
+    assert subject_public_key_info(suite.id, key.public_key) == der
+    with pytest.raises(BadKey):
+        subject_public_key_info(3 - suite.id, key.public_key)
 
 
 @needs_tool
