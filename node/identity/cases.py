@@ -9,7 +9,6 @@ why in "reason" and keep the file's own result in "result".
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from node.identity.errors import BadCaseFile, BadKey, BadSignatureEncoding, NoCr
 from node.identity.keys import SM_ID, check_public_point, check_scalar
 from node.identity.sm2 import SmSuite
 from node.identity.suite import get_suite
-from node.identity.verdicts import INVALID, VALID, from_hex, line, verdict
+from node.identity.verdicts import VALID, from_hex, line, verdict
 from node.identity.za import DEFAULT_ID, ID_LEN_MAX, za
 
 FILE_LEN_MAX = 64 * 1024 * 1024
@@ -216,9 +215,3 @@ def _is_signed_with(test: Case, signature: bytes) -> bool:
     r = (int.from_bytes(_digest(test)) + point[0]) % n
     s = pow(1 + d, -1, n) * (k - r * d) % n
     return signature == r.to_bytes(32) + s.to_bytes(32)
-
-
-__all__ = ["INVALID", "VALID", "main", "run_cases"]
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], as_json=True))
