@@ -238,15 +238,19 @@ class ChannelInfoRequest(_message.Message):
     def __init__(self, channel: _Optional[str] = ...) -> None: ...
 
 class ChannelInfoReply(_message.Message):
-    __slots__ = ("channel", "channel_id", "genesis", "height", "suite")
+    __slots__ = ("channel", "channel_id", "genesis", "height", "suite", "node", "node_identity")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
     GENESIS_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     SUITE_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    NODE_IDENTITY_FIELD_NUMBER: _ClassVar[int]
     channel: str
     channel_id: bytes
     genesis: bytes
     height: int
     suite: int
-    def __init__(self, channel: _Optional[str] = ..., channel_id: _Optional[bytes] = ..., genesis: _Optional[bytes] = ..., height: _Optional[int] = ..., suite: _Optional[int] = ...) -> None: ...
+    node: str
+    node_identity: bytes
+    def __init__(self, channel: _Optional[str] = ..., channel_id: _Optional[bytes] = ..., genesis: _Optional[bytes] = ..., height: _Optional[int] = ..., suite: _Optional[int] = ..., node: _Optional[str] = ..., node_identity: _Optional[bytes] = ...) -> None: ...

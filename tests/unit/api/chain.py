@@ -1,0 +1,232 @@
+"""A channel in memory that answers as `ChannelFacade` says: for the tests of what stands in front of a channel.
+
+It admits well-formed, rightly signed envelopes, makes a block of each submitted batch, and lets the "contract"
+echo its arguments: method `fail` reverts, method `lost` is never committed, `slow` views wait for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from consensus.encoding import ZERO_HASH, Hash
+from consensus.header import Header, tx_id, tx_sign_digest
+from contracts.runtime import values
+from contracts.runtime.api import EventRecord
+from node.errors import CityError
+from node.facade import EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
+from node.genesis import (
+    ChannelConfig,
+    ConsensusParams,
+    EngineRef,
+    Genesis,
+    Identity,
+    Limits,
+    Member,
+    NodeEntry,
+    channel_id,
+)
+from node.identity.signers import MemorySigner
+from node.identity.suite import get_suite
+from node.identity.transport import issue_transport_certificate, make_peer_ca
+from node.model import Envelope, Receipt, StoredBlock, StoredEvent
+from node.wire.body import parse_body
+
+SUITE = get_suite("sm")
+
+
+class MemoryChannel:
+    """One channel on one node, `Shenzhen`, with the users buyer and supplier."""
+
+    def __init__(self, name: str = "main") -> None:
+        self.name = name
+        self.suite = SUITE
+        self.node_name = "Shenzhen"
+        self.node_signer = MemorySigner(SUITE.generate_key())
+        self.user_keys = {user: SUITE.generate_key() for user in ("buyer", "supplier")}
+        self.users = {user: MemorySigner(key) for user, key in self.user_keys.items()}
+        authority = make_peer_ca("PX")
+        self.transport = issue_transport_certificate(authority, "Shenzhen", ["127.0.0.1"])
+        self.config = self._config()
+        self.genesis = Genesis(self.config, ())
+        self.channel_id = channel_id(SUITE.hash, self.config)
+        self.ready = True
+        self.verifies = True
+        self.stored: list[StoredBlock] = [StoredBlock(self._header(0, 0), (), None)]
+        self.receipts: dict[Hash, tuple[int, int, Receipt]] = {}
+        self.heartbeats = asyncio.Event()
+        self.submitted = 0
+        self._news = asyncio.Condition()
+
+    def _config(self) -> ChannelConfig:
+        vote = SUITE.generate_key().public_key
+        identities = tuple(
+            Identity(user, "PX", signer.public_key, ("trader",))
+            for user, signer in self.users.items()
+        )
+        node = NodeEntry("Shenzhen", "Shenzhen", "PX", self.node_signer.public_key, vote, b"")
+        member = Member("PX", "core enterprise", "Shenzhen", self.node_signer.public_key, b"")
+        return ChannelConfig(
+            version=1,
+            suite=SUITE.id,
+            name=self.name,
+            created_ms=0,
+            clock="real",
+            consensus=ConsensusParams(),
+            limits=Limits(),
+            engine=EngineRef("test", ZERO_HASH, 0),
+            members=(member,),
+            identities=identities,
+            nodes=(node,),
+            contracts=(),
+        )
+
+    def _header(self, height: int, count: int) -> Header:
+        zero = ZERO_HASH
+        return Header(
+            1, 1, zero, 0, height, zero, zero, zero, count, zero, zero, 1000 + height, zero, zero, zero, zero
+        )  # fmt: skip
+
+    async def submit(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]:
+        self.submitted += len(envelopes)
+        outcomes = [self._admit(envelope) for envelope in envelopes]
+        admitted = [e for e, o in zip(envelopes, outcomes, strict=True) if o.error is None]
+        if admitted:
+            async with self._news:
+                self._commit(admitted)
+                self._news.notify_all()
+        return outcomes
+
+    def _admit(self, envelope: Envelope) -> SubmitOutcome:
+        id_ = tx_id(SUITE.hash, SUITE.id, envelope.body)
+        digest = tx_sign_digest(SUITE.hash, SUITE.id, self.channel_id, envelope.body)
+        try:
+            parse_body(envelope.body)
+        except CityError as error:
+            return SubmitOutcome(id_, error)
+        if self.verifies and not SUITE.verify(envelope.public_key, digest, envelope.signature):
+            return SubmitOutcome(id_, CityError("CITY-3006"))
+        return SubmitOutcome(id_)
+
+    def _commit(self, envelopes: list[Envelope]) -> None:
+        kept = [e for e in envelopes if parse_body(e.body).method != "lost"]
+        height = len(self.stored)
+        for index, envelope in enumerate(kept):
+            body = parse_body(envelope.body)
+            id_ = tx_id(SUITE.hash, SUITE.id, envelope.body)
+            failed = body.method == "fail"
+            event = EventRecord(body.contract, "Called", values.encode({"method": body.method}))
+            receipt = Receipt(
+                tx_id=id_,
+                outcome="revert" if failed else "ok",
+                code="E_FAILED" if failed else "",
+                message="as asked" if failed else "",
+                gas_used=1000,
+                gas_limit=body.gas_limit,
+                result=values.encode(None if failed else json.loads(body.args)),
+                events=() if failed else (event,),
+                writes_digest=ZERO_HASH,
+            )
+            self.receipts[id_] = (height, index, receipt)
+        self.stored.append(StoredBlock(self._header(height, len(kept)), tuple(kept), None))
+
+    async def wait(self, tx_id: Hash, level: Level) -> TxStatus:
+        async with self._news:
+            await self._news.wait_for(lambda: tx_id in self.receipts)
+        height, _, receipt = self.receipts[tx_id]
+        return TxStatus(tx_id, level, height, receipt if level == "committed" else None)
+
+    async def transaction(self, tx_id: Hash) -> TxView | None:
+        if tx_id not in self.receipts:
+            return None
+        height, index, receipt = self.receipts[tx_id]
+        return TxView(self.stored[height].envelopes[index], height, index, receipt)
+
+    async def block(self, height: int) -> StoredBlock | None:
+        return self.stored[height] if height < len(self.stored) else None
+
+    async def query(
+        self,
+        contract: str,
+        version: int,
+        method: str,
+        args_json: str,
+        sender: Identity | None,
+        min_height: int = 0,
+        gas_limit: int = 0,
+    ) -> QueryResult:
+        await self._reach(min_height)
+        if contract == "broken":
+            raise RuntimeError("secret detail of the machine")
+        if contract == "absent":
+            raise CityError("CITY-3008", contract=contract, known="receivable")
+        value = {"args": json.loads(args_json), "sender": sender.name if sender else ""}
+        if method == "fail":
+            return QueryResult(self.tip, "revert", "E_FAILED", "as asked", values.encode(None), 500)
+        events = ((contract, "Called", values.encode({"n": 1})),)
+        return QueryResult(self.tip, "ok", "", "", values.encode(value), 500, events)
+
+    async def _reach(self, height: int) -> None:
+        async with self._news:
+            await self._news.wait_for(lambda: self.tip >= height)
+
+    async def state(self, key: bytes, min_height: int = 0) -> tuple[int, bytes | None]:
+        await self._reach(min_height)
+        return self.tip, values.encode({"n": 7}) if key == b"present" else None
+
+    async def blocks(self, from_height: int) -> AsyncIterator[StoredBlock]:
+        height = from_height
+        while True:
+            await self._reach(height)
+            yield self.stored[height]
+            height += 1
+
+    async def events(
+        self, from_height: int, after_id: str, contract: str, name: str
+    ) -> AsyncIterator[EventsPage]:
+        after = tuple(map(int, after_id.split("/"))) if after_id else (-1,)
+        height = max(from_height, after[0])
+        while True:
+            if height > self.tip:
+                yield EventsPage(self.tip)  # a heartbeat
+            await self._reach(height)
+            found = [
+                StoredEvent(height, index, number, id_, event)
+                for id_, (at, index, receipt) in self.receipts.items()
+                if at == height
+                for number, event in enumerate(receipt.events)
+                if (height, index, number) > after
+                and contract in ("", event.contract)
+                and name in ("", event.name)
+            ]
+            if found:
+                yield EventsPage(height, found)
+            height += 1
+
+    async def transaction_proof(self, tx_id: Hash) -> bytes:
+        if tx_id not in self.receipts:
+            raise CityError("CITY-1007", tx_id=tx_id.hex())
+        return b"proof of " + tx_id
+
+    async def state_proof(self, key: bytes) -> bytes:
+        return b"proof of " + key
+
+    @property
+    def tip(self) -> int:
+        return len(self.stored) - 1
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "node": self.node_name,
+            "channel": self.name,
+            "height": self.tip,
+            "applied": self.tip,
+            "ready": self.ready,
+            "state_root": "11" * 32,
+            "block_hash": "22" * 32,
+            "view": 0,
+            "leader": "Shenzhen",
+            "peers": [{"name": "<script>alert(1)</script>", "up": True}],
+        }

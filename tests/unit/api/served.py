@@ -1,0 +1,90 @@
+"""A served MemoryChannel and what a client needs to call it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from consensus.encoding import Hash
+from consensus.header import identity_digest, tx_sign_digest
+from node.api.server import ApiServer
+from node.model import Envelope
+from node.peers.roster import server_name
+from node.wire import stubs
+from node.wire.body import TxBody, build_body
+from node.wire.read_statement import METADATA_KEY, ReadStatement, sign_read
+from tests.unit.api.chain import SUITE, MemoryChannel
+
+
+@dataclass
+class Served:
+    chain: MemoryChannel
+    server: ApiServer
+    stub: Any
+    channel: grpc.aio.Channel
+
+    def envelope(self, user: str = "buyer", **changes: Any) -> Envelope:
+        signer = self.chain.users[user]
+        fields: dict[str, Any] = {
+            "suite": SUITE.id,
+            "channel_id": self.chain.channel_id,
+            "sender": identity_digest(SUITE.hash, SUITE.id, signer.public_key),
+            "contract": "receivable",
+            "version": 1,
+            "method": "issue",
+            "args": '{"amount":5}',
+            "nonce": secrets.token_bytes(16),
+            "valid_until_height": 100,
+            "gas_limit": 1_000_000,
+            "request_id": secrets.token_hex(8),
+        }
+        body = build_body(TxBody(**{**fields, **changes}))
+        digest = tx_sign_digest(SUITE.hash, SUITE.id, self.chain.channel_id, body)
+        return Envelope(body, signer.public_key, signer.sign(digest))
+
+    def read(self, signer: Any = None, **changes: Any) -> tuple[tuple[str, bytes], ...]:
+        """Metadata of a good read statement, but for `changes`."""
+        signer = signer or self.chain.users["buyer"]
+        node = identity_digest(SUITE.hash, SUITE.id, self.chain.node_signer.public_key)
+        fields: dict[str, Any] = {
+            "channel_id": self.chain.channel_id,
+            "node_identity": Hash(node),
+            "reader_key": signer.public_key,
+            "not_after_ms": int(time.time() * 1000) + 60_000,
+        }
+        return ((METADATA_KEY, sign_read(SUITE, signer, ReadStatement(**{**fields, **changes}))),)
+
+
+def secure_channel(chain: MemoryChannel, port: int) -> grpc.aio.Channel:
+    pem = chain.transport.certificate_pem
+    options = (
+        ("grpc.ssl_target_name_override", server_name(pem)),
+        ("grpc.max_receive_message_length", 8 * 1024 * 1024),
+    )
+    return grpc.aio.secure_channel(
+        f"127.0.0.1:{port}", grpc.ssl_channel_credentials(pem), options=options
+    )
+
+
+@asynccontextmanager
+async def served(chain: MemoryChannel | None = None) -> AsyncIterator[Served]:
+    chain = chain or MemoryChannel()
+    server = ApiServer(
+        {chain.name: chain},
+        node_name=chain.node_name,
+        identity_key=chain.node_signer.public_key,
+        transport=chain.transport,
+        listen="127.0.0.1:0",
+    )
+    await server.start()
+    try:
+        async with secure_channel(chain, server.port) as channel:
+            yield Served(chain, server, stubs.LedgerStub(channel), channel)
+    finally:
+        await server.stop()
