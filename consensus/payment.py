@@ -281,6 +281,23 @@ def entry_bytes(entry: LogEntry) -> bytes:
     return preimage(Tag.LOG_ENTRY, SUITE_SM, encode(entry))
 
 
+@dataclass(frozen=True, slots=True)
+class CertifiedTreeHead:
+    """A signed head with the keys that lead from the pinned root key to its signer."""
+
+    signed: SignedTreeHead
+    key_chain: tuple[KeyChainEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForkEvidence:
+    """Two heads that one log signed and that cannot both be honest. It convicts by itself."""
+
+    version: int
+    first: CertifiedTreeHead
+    second: CertifiedTreeHead
+
+
 # ---- salted fields -------------------------------------------------------------------------------
 
 

@@ -18,11 +18,11 @@ from consensus.payment import (
     REGIMES,
     STATUS_FINAL,
     VERSION,
+    CertifiedTreeHead,
     Disclosure,
     KeyChainEntry,
     Kind,
     PaymentProof,
-    SignedTreeHead,
     TreeHead,
     entry_bytes,
     field_commitment,
@@ -227,13 +227,10 @@ def is_fork(first: TreeHead, second: TreeHead) -> bool:
 
 
 def check_head(
-    hash_: HashFunction,
-    verify: Verify,
-    signed: SignedTreeHead,
-    chain: tuple[KeyChainEntry, ...],
-    trusted: TrustedLog,
+    hash_: HashFunction, verify: Verify, certified: CertifiedTreeHead, trusted: TrustedLog
 ) -> None:
     """Checks 3 to 5 for a head that comes by itself. Raises ProofRefused."""
+    signed, chain = certified.signed, certified.key_chain
     _require(
         signed.head.log_id == log_id(hash_, trusted.root_key),
         "E_PROOF_LOG",

@@ -60,6 +60,14 @@ class Gossip:
         signature = state.sign(signed_bytes(unsigned, state.config.suite))
         return encode_message(replace(unsigned, signature=signature))
 
+    def greet(self, peer: int) -> None:
+        """A link came up. The certificate goes along, because an observer has no status to be told of."""
+        state = self._state
+        if state.chain.best_cert is not None:
+            state.send(peer, Decided(state.chain.best_cert))
+        if state.can_vote:
+            state.send(peer, self.status(is_reply=False))
+
     def round(self) -> None:
         """Every status interval while work waits: say where we stand, ask again for what is missing."""
         state = self._state

@@ -202,8 +202,7 @@ class PbftCore:
             case Executed():
                 self._on_executed(event)
             case PeerConnected():
-                if state.can_vote:
-                    state.send(event.index, self._gossip.status(is_reply=False))
+                self._gossip.greet(event.index)
 
     def _on_message(self, message: Message) -> None:
         state = self._started

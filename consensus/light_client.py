@@ -1,0 +1,105 @@
+"""Follows a channel with headers and certificates only, from its genesis.
+
+Give it the genesis header and the validators that genesis names; then, in order, each header with its
+certificate. It accepts exactly the chain that a quorum of every epoch sealed, and returns the roots that
+each certified header shows: header h proves the state after block h - W.
+
+Sequential on purpose: skipping clients are fooled by sets that changed (tendermint#3244). A header names
+the next set by its hash, so handing over to it needs the set itself, nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from consensus.api import Verifier
+from consensus.certificate import CommitCert, certificate_items
+from consensus.encoding import Hash
+from consensus.header import HEADER_VERSION, Header, block_hash
+from consensus.validators import ValidatorSet, validators_hash
+
+
+class HeaderRefused(ValueError):
+    """A header or certificate that does not continue the chain; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRoots:
+    """Certified roots after block `height`."""
+
+    height: int
+    state_root: Hash
+    receipts_root: Hash
+
+
+class LightClient:
+    """`window` is the channel's W. Raises HeaderRefused or InvalidCertificate and then has not moved."""
+
+    def __init__(
+        self, genesis: Header, validators: ValidatorSet, verifier: Verifier, window: int
+    ) -> None:
+        self._verifier = verifier
+        self._window = window
+        self._validators = validators
+        self._next_validators_hash = genesis.next_validators_hash
+        if self._hash_of(validators) != genesis.validators_hash:
+            raise HeaderRefused("these are not the validators that genesis names")
+        if genesis.height != 0 or genesis.suite != verifier.suite_id:
+            raise HeaderRefused("not a genesis header of this suite")
+        self._tip = genesis
+        self._tip_hash = block_hash(verifier.hash, genesis)
+
+    @property
+    def height(self) -> int:
+        return self._tip.height
+
+    @property
+    def tip(self) -> Header:
+        return self._tip
+
+    @property
+    def tip_hash(self) -> Hash:
+        return self._tip_hash
+
+    def advance(
+        self, header: Header, cert: CommitCert, next_validators: ValidatorSet | None = None
+    ) -> ShownRoots:
+        """Accept the next header. next_validators: the set it belongs to where the last one changed it."""
+        validators = self._set_for(header, next_validators)
+        self._check_header(header, validators)
+        digest = block_hash(self._verifier.hash, header)
+        if (cert.height, cert.block_hash) != (header.height, digest):
+            raise HeaderRefused("the certificate is of another block")
+        items = certificate_items(cert, header.suite, header.channel_id, validators)
+        if not all(self._verifier.verify(item) for item in items):
+            raise HeaderRefused("the certificate has a wrong seal")
+        self._validators = validators
+        self._tip, self._tip_hash = header, digest
+        self._next_validators_hash = header.next_validators_hash
+        shown_height = max(0, header.height - self._window)
+        return ShownRoots(shown_height, header.state_root, header.receipts_root)
+
+    def _hash_of(self, validators: ValidatorSet) -> Hash:
+        return validators_hash(self._verifier.hash, self._verifier.suite_id, validators)
+
+    def _set_for(self, header: Header, next_validators: ValidatorSet | None) -> ValidatorSet:
+        validators = self._validators if next_validators is None else next_validators
+        expected_epoch = self._validators.epoch + (next_validators is not None)
+        if self._hash_of(validators) != self._next_validators_hash:
+            raise HeaderRefused("not the validators that the last header names")
+        if (validators.epoch, header.epoch) != (expected_epoch, expected_epoch):
+            raise HeaderRefused("the epoch does not follow")
+        return validators
+
+    def _check_header(self, header: Header, validators: ValidatorSet) -> None:
+        tip = self._tip
+        if (header.version, header.suite) != (HEADER_VERSION, tip.suite):
+            raise HeaderRefused("another version or suite")
+        if header.channel_id != tip.channel_id:
+            raise HeaderRefused("another channel")
+        if header.height != tip.height + 1 or header.parent_hash != self._tip_hash:
+            raise HeaderRefused("it does not follow the last header")
+        if header.timestamp_ms <= tip.timestamp_ms:
+            raise HeaderRefused("its time is not after its parent's")
+        if header.validators_hash != self._hash_of(validators):
+            raise HeaderRefused("it names other validators")

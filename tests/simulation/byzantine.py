@@ -1,0 +1,80 @@
+"""Byzantine behaviours: wrappers over what an honest core sends. They hold one key and cannot forge others.
+
+First of the library: the equivocating leader, who also seals whatever it proposed.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from consensus.certificate import Seal
+from consensus.encoding import Hash
+from consensus.header import Header, block_hash
+from consensus.pbft.certificates import vote_message
+from consensus.pbft.messages import Commit, Message, Prepare, Proposal
+from consensus.tags import Tag
+from tests.simulation.ghost import SUITE, hash_
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Equivocator:
+    """Proposes two blocks at a height, shows each to some, and votes for both wherever it helps."""
+
+    def __init__(self, world: World, index: int, rng: random.Random) -> None:
+        self._world = world
+        self._index = index
+        self._rng = rng
+        self._twins: dict[tuple[int, int], tuple[Header, Hash]] = {}
+        self._sides: dict[tuple[int, int, int], bool] = {}
+
+    def twist(self, message: Message, target: int) -> Message:
+        """What `target` is shown instead of `message`."""
+        if isinstance(message, Proposal):
+            place = (message.view, message.header.height)
+            if place not in self._twins:
+                twin = replace(message.header, timestamp_ms=message.header.timestamp_ms + 1)
+                self._twins[place] = (twin, block_hash(hash_, twin))
+            if self._is_fooled(place, target):
+                header, digest = self._twins[place]
+                signature = self._sign(Tag.PROPOSAL, message.view, header.height, digest)
+                return replace(message, header=header, signature=signature)
+            return message
+        if isinstance(message, Prepare | Commit):
+            return self._twist_vote(message, target)
+        return message
+
+    def _is_fooled(self, place: tuple[int, int], target: int) -> bool:
+        key = (*place, target)
+        if key not in self._sides:
+            self._sides[key] = self._rng.random() < 0.5
+        return self._sides[key]
+
+    def _twist_vote(self, message: Prepare | Commit, target: int) -> Message:
+        place = (message.view, message.height)
+        other = self._other_hash(place, message.block_hash)
+        if other is None or not self._is_fooled(place, target):
+            return message
+        tag = Tag.PREPARE if isinstance(message, Prepare) else Tag.COMMIT_SEAL
+        if tag == Tag.COMMIT_SEAL:
+            self._world.checkers.on_seal(self._index, message.height, message.view, other)
+        signature = self._sign(tag, message.view, message.height, other)
+        return replace(message, block_hash=other, signature=signature)
+
+    def _other_hash(self, place: tuple[int, int], digest: Hash) -> Hash | None:
+        twin = self._twins.get(place)
+        if twin is not None:
+            return twin[1]
+        # As a mere voter: another block heard of at this place, if any.
+        for (kind, _, view, height), held in self._world.checkers.votes.items():
+            if (view, height) == place and held != digest and kind == "proposal":
+                return held
+        return None
+
+    def _sign(self, tag: Tag, view: int, height: int, digest: Hash) -> bytes:
+        vote = Seal(self._world.genesis.channel_id, 0, height, view, digest)
+        key = self._world.validators.key(self._index)
+        return self._world.registry.sign(key, vote_message(tag, SUITE, vote))
