@@ -66,7 +66,7 @@ def _offsets(data: bytes, index: int) -> tuple[int, int]:
 def unpack_envelopes(data: bytes) -> tuple[Envelope, ...]:
     """Raises ValueError for bytes that are no packed envelopes."""
     count = int.from_bytes(data[:4], "big")
-    if len(data) < 8 + 4 * count or (_offsets(data, count - 1)[1] != len(data) and count):
+    if len(data) < 8 + 4 * count or any(data[4:8]) or _offsets(data, count)[0] != len(data):
         raise ValueError("packed envelopes have another length than their table says")
     return tuple(_unpack_one(data, *_offsets(data, i)) for i in range(count))
 
