@@ -19,6 +19,7 @@ from node.errors import CityError
 
 AGE_MS_MAX = 10 * 60_000
 BATCH_BYTES_MAX = 1024 * 1024
+DROPPED_KEPT_MAX = 4_096
 K = TypeVar("K")
 
 
@@ -56,12 +57,16 @@ class TxPool:
         self._unspread: list[Hash] = []
         self._fresh: list[TxRef] = []
         self._dropped: list[Hash] = []
+        self._lately_dropped: OrderedDict[Hash, Admitted] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __contains__(self, tx_id: Hash) -> bool:
         return tx_id in self._entries
+
+    def ids(self) -> list[Hash]:
+        return list(self._entries)
 
     @property
     def size_bytes(self) -> int:
@@ -75,11 +80,26 @@ class TxPool:
         entry = self._entries.get(tx_id)
         return entry.admitted if entry else None
 
+    def get_or_dropped(self, tx_id: Hash) -> Admitted | None:
+        """Also what was given up lately: a proposal that names it may be on its way to acceptance."""
+        return self.get(tx_id) or self._lately_dropped.get(tx_id)
+
+    def is_better_copy(self, tx_id: Hash, signature: bytes) -> bool:
+        """Whether this signature should replace the one held for the same body.
+
+        A client can sign one body twice, and a block's leaf covers the signature. All nodes prefer the
+        smaller one, so that they come to hold the same envelope whoever got which first."""
+        held = self.get(tx_id)
+        return held is not None and signature < held.envelope.signature
+
     def add(self, admitted: Admitted, now_ms: int, *, spread: bool, needed: bool = False) -> bool:
         """True when it came in, False when it was there. `spread`: pass it on to the other city nodes.
 
         `needed`: a proposal waits for it, so no bound applies. Raises CityError CITY-3020, CITY-3021."""
-        if admitted.tx_id in self._entries:
+        if self.is_better_copy(admitted.tx_id, admitted.envelope.signature):
+            self._take(admitted.tx_id)
+            self._dropped.append(admitted.tx_id)
+        elif admitted.tx_id in self._entries:
             return False
         if not needed:
             self._check_room(admitted)
@@ -103,7 +123,11 @@ class TxPool:
             or now_ms - entry.since_ms > AGE_MS_MAX
         ]
         for tx_id in gone:
-            self._take(tx_id)
+            entry = self._take(tx_id)
+            assert entry is not None
+            self._lately_dropped[tx_id] = entry.admitted
+        while len(self._lately_dropped) > DROPPED_KEPT_MAX:
+            self._lately_dropped.popitem(last=False)
         self._dropped += gone
         return gone
 
@@ -114,7 +138,7 @@ class TxPool:
         return fresh
 
     def drain_dropped(self) -> tuple[Hash, ...]:
-        """What expired since the last call: the core's TxDropped."""
+        """What expired or was replaced since the last call: the core's TxDropped, before TxWaiting."""
         dropped = tuple(self._dropped)
         self._dropped.clear()
         return dropped

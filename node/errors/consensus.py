@@ -4,6 +4,17 @@ from node.errors.entry import Entry
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(
+        "CITY-6005",
+        "TOO_MANY_QUERIES",
+        "exhausted",
+        "Too many queries wait on this node ({limit}).",
+        "Queries run one after the other in the contract engine, and their queue is bounded.",
+        "Send again after a moment, or to another city node.",
+        "本节点等待的查询过多（{limit}）。",
+        "查询在合约引擎中依次执行，队列有上限。",
+        "请稍后重试，或发送到其他城市节点。",
+    ),
+    Entry(
         "CITY-6001",
         "CHANNEL_HALTED",
         "unavailable",

@@ -1,0 +1,309 @@
+"""One channel on this node: what the API, the pages and the oracles call (facade.py), over the pipeline.
+
+A channel that has to stop (a sealed root differs, an invariant broke, its store or log failed) goes on
+answering reads and says why it stopped; other channels of the node do not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import structlog
+
+from consensus.encoding import Hash
+from consensus.header import block_hash, tx_id
+from node.admission import Admission, Admitted
+from node.clock import Clock
+from node.contract_queries import Queries
+from node.driver import ChannelHalted
+from node.errors import CityError
+from node.executor import BlockEngine
+from node.facade import EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
+from node.genesis import Identity
+from node.model import Envelope, Receipt, StoredBlock, decode_receipt
+from node.opening import Ledger
+from node.pipeline import Pipeline
+from node.proof_builder import ProofBuilder
+from node.telemetry import Metrics
+
+SUBMIT_CHUNK = 128
+HEARTBEAT_SECONDS = 5.0
+EVENTS_PAGE = 200
+EXECUTION_LAG_MAX = 64
+
+log = structlog.get_logger("channel")
+
+
+class Channel:
+    """Implements node.facade.ChannelFacade. `run` until cancelled; everything else may be called before."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        ledger: Ledger,
+        admission: Admission,
+        query_engine: BlockEngine,
+        clock: Clock,
+        metrics: Metrics,
+        describe: Callable[[], dict[str, Any]],
+        room: Callable[[], CityError | None] = lambda: None,
+    ) -> None:
+        """describe: more facts for `status` (sandbox, crypto backend). room: why no transactions are taken."""
+        self.genesis, self.config = ledger.genesis, ledger.genesis.config
+        self.name, self.channel_id, self.suite = self.config.name, ledger.channel_id, ledger.suite
+        self.metrics, self.pipeline = metrics, pipeline
+        self._ledger, self._admission, self._clock = ledger, admission, clock
+        self._describe, self._room = describe, room
+        self._proofs = ProofBuilder(ledger)
+        self._queries = Queries(ledger, query_engine, pipeline.planner)
+        self._stopped: CityError | None = None
+        self._is_running = False
+
+    # ---- life -------------------------------------------------------------------------------------
+
+    async def run(self, is_wal_loss_accepted: bool = False) -> None:
+        """Runs the pipeline until cancelled. Where the pipeline stops by itself this returns only when
+        cancelled, so that reads go on."""
+        self._is_running = True
+        try:
+            await self.pipeline.run(is_wal_loss_accepted)
+        except BaseExceptionGroup as group:
+            _, failures = group.split(asyncio.CancelledError)
+            if failures is None:
+                raise
+            self._stop(_root_cause(failures))
+            await asyncio.Event().wait()
+        finally:
+            self._is_running = False
+            if self._stopped is None:
+                self._stopped = CityError("CITY-6002", channel=self.name)
+            self.pipeline.waiters.fail_all(self._stopped)
+
+    def _stop(self, cause: BaseException) -> None:
+        height = self._ledger.tip.height
+        facts: dict[str, Any] = {"channel": self.name, "height": height, "reason": str(cause)}
+        if isinstance(cause, ChannelHalted):
+            halt = cause.halt
+            facts |= {
+                "height": halt.height,
+                "own": halt.own_root.hex(),
+                "sealed": halt.sealed_root.hex(),
+            }
+            self.metrics.divergence.inc()
+        else:
+            facts |= {"own": "-", "sealed": "-"}
+        self._stopped = CityError("CITY-6001", **facts)
+        self.pipeline.waiters.fail_all(self._stopped)
+        self.pipeline.moved.notify()
+        log.critical("channel.stopped", code="CITY-6001", **facts, exc_info=cause)
+
+    @property
+    def stopped(self) -> CityError | None:
+        return self._stopped
+
+    # ---- writing ----------------------------------------------------------------------------------
+
+    async def submit(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]:
+        refusal = self._stopped or self._room() or self._too_far_behind()
+        if refusal is not None:
+            self.metrics.rejected(refusal.name)
+            raise refusal
+        outcomes: list[SubmitOutcome] = []
+        for at in range(0, len(envelopes), SUBMIT_CHUNK):
+            outcomes += await self._submit_chunk(envelopes[at : at + SUBMIT_CHUNK])
+        return outcomes
+
+    async def _submit_chunk(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]:
+        hash_, suite_id, pool = self.suite.hash, self.suite.id, self.pipeline.pool
+        ids = [tx_id(hash_, suite_id, envelope.body) for envelope in envelopes]
+        new = [
+            envelope
+            for id_, envelope in zip(ids, envelopes, strict=True)
+            if (held := pool.get(id_)) is None or held.envelope != envelope
+        ]
+        checked = await self._admission.admit(new, self._ledger.tip.height)
+        by_envelope = {id(e): found for e, found in zip(new, checked, strict=True)}
+        return [
+            SubmitOutcome(id_, self._add(by_envelope.get(id(envelope))))
+            for id_, envelope in zip(ids, envelopes, strict=True)
+        ]
+
+    def _add(self, found: Admitted | CityError | None) -> CityError | None:
+        """None: it is in the pool, or was."""
+        try:
+            if isinstance(found, CityError):
+                raise found
+            if found is not None:
+                self.pipeline.submit(found)
+        except CityError as error:
+            self.metrics.rejected(error.name)
+            return error
+        return None
+
+    def _too_far_behind(self) -> CityError | None:
+        behind = self._ledger.tip.height - self._ledger.applied_height
+        return CityError("CITY-6003", behind=behind) if behind > EXECUTION_LAG_MAX else None
+
+    async def wait(self, tx_id: Hash, level: Level) -> TxStatus:
+        future = self.pipeline.waiters.expect(tx_id, level)
+        try:
+            # In the pool it is not ordered yet; anywhere else the ledger knows best.
+            if tx_id not in self.pipeline.pool:
+                status = await asyncio.to_thread(self._status_of, tx_id)
+                if status is not None and (level == "ordered" or status.level == "committed"):
+                    return status
+                if self._stopped is not None:
+                    raise self._stopped
+            return await future
+        finally:
+            self.pipeline.waiters.forget(tx_id, level, future)
+
+    def _status_of(self, id_: Hash) -> TxStatus | None:
+        place = self._ledger.blocks.place(id_)
+        if place is None:
+            return None
+        receipt = self._receipt(place.height, place.index)
+        level: Level = "ordered" if receipt is None else "committed"
+        return TxStatus(id_, level, place.height, receipt)
+
+    def _receipt(self, height: int, index: int) -> Receipt | None:
+        found = self._ledger.state.receipt(height, index)
+        return None if found is None else decode_receipt(found)
+
+    # ---- reading ----------------------------------------------------------------------------------
+
+    async def transaction(self, tx_id: Hash) -> TxView | None:
+        return await asyncio.to_thread(self._view_of, tx_id)
+
+    def _view_of(self, id_: Hash) -> TxView | None:
+        place = self._ledger.blocks.place(id_)
+        envelope = None if place is None else self._ledger.blocks.envelope(place)
+        if place is None or envelope is None:
+            return None
+        return TxView(envelope, place.height, place.index, self._receipt(place.height, place.index))
+
+    async def block(self, height: int) -> StoredBlock | None:
+        return await asyncio.to_thread(self._ledger.blocks.block, height)
+
+    async def query(
+        self,
+        contract: str,
+        version: int,
+        method: str,
+        args_json: str,
+        sender: Identity | None,
+        min_height: int = 0,
+        gas_limit: int = 0,
+    ) -> QueryResult:
+        await self._applied_to(min_height)
+        return await self._queries.query(contract, version, method, args_json, sender, gas_limit)
+
+    async def state(self, key: bytes, min_height: int = 0) -> tuple[int, bytes | None]:
+        await self._applied_to(min_height)
+        return await asyncio.to_thread(self._read_state, key)
+
+    def _read_state(self, key: bytes) -> tuple[int, bytes | None]:
+        height = self._ledger.applied_height
+        return height, self._ledger.state.get(key, as_of=height)
+
+    async def blocks(self, from_height: int) -> AsyncIterator[StoredBlock]:
+        height = max(0, from_height)
+        while True:
+            await self._until(lambda at=height: self._ledger.tip.height >= at)
+            block = await asyncio.to_thread(self._ledger.blocks.block, height)
+            assert block is not None
+            yield block
+            height += 1
+
+    async def events(
+        self, from_height: int, after_id: str, contract: str, name: str
+    ) -> AsyncIterator[EventsPage]:
+        after = _event_place(after_id) if after_id else (max(0, from_height), -1, -1)
+        while True:
+            applied = self._ledger.applied_height
+            page = await asyncio.to_thread(
+                self._ledger.state.events, after, EVENTS_PAGE, contract or None, name or None
+            )
+            if page.events:
+                last = page.events[-1]
+                after = (last.height, last.tx_index, last.index)
+            if page.next_after is not None:
+                after = page.next_after
+                yield EventsPage(after[0], list(page.events))
+                continue
+            # Everything up to `applied` has been looked at: go on behind it, unless events of it follow.
+            if (applied, 0xFFFFFFFF, 0xFFFFFFFF) > after:
+                after = (applied, 0xFFFFFFFF, 0xFFFFFFFF)
+            yield EventsPage(applied, list(page.events))
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._until(lambda seen=applied: self._ledger.applied_height > seen)
+            except TimeoutError:
+                continue  # an empty page is the heartbeat
+
+    async def transaction_proof(self, tx_id: Hash) -> bytes:
+        return await self._proofs.transaction(tx_id, self._until)
+
+    async def state_proof(self, key: bytes) -> bytes:
+        return await self._proofs.state(key, self._until)
+
+    async def _applied_to(self, height: int) -> None:
+        await self._until(lambda: self._ledger.applied_height >= height)
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Waits for the chain to move until `holds`. Raises CITY-6001 where it will not move any more."""
+        while not holds():
+            if self._stopped is not None:
+                raise self._stopped
+            await self.pipeline.moved.wait()
+
+    # ---- status -----------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        tip, applied = self._ledger.tip, self._ledger.applied_height
+        roots = self._ledger.state.roots(applied)
+        assert roots is not None
+        facts: dict[str, Any] = {
+            "channel": self.name,
+            "channel_id": self.channel_id.hex(),
+            "height": tip.height,
+            "applied_height": applied,
+            "block_hash": block_hash(self.suite.hash, tip).hex(),
+            "block_time_ms": tip.timestamp_ms,
+            "state_root": roots.state_root.hex(),
+            "receipts_root": roots.receipts_root.hex(),
+            "time_ms": self._clock.now_ms(),
+            "validators": len(self.config.validators),
+            "quorum": self.config.validators.quorum,
+            "faults_tolerated": self.config.validators.faults,
+            "pool": len(self.pipeline.pool),
+            "pool_bytes": self.pipeline.pool.size_bytes,
+        }
+        facts |= self.pipeline.status()
+        if self._stopped is not None:
+            facts |= {
+                "state": "stopped",
+                "ready": False,
+                "code": self._stopped.code,
+                "reason": self._stopped.message,
+            }
+        return facts | self._describe()
+
+
+def _event_place(event_id: str) -> tuple[int, int, int]:
+    parts = event_id.split("/")
+    if len(parts) != 3 or not all(p.isascii() and p.isdigit() and len(p) <= 15 for p in parts):
+        raise CityError("CITY-1002", field="after_id", rule="an event id: height/transaction/event")
+    height, tx_index, index = (int(part) for part in parts)
+    return height, min(tx_index, 0xFFFFFFFF), min(index, 0xFFFFFFFF)
+
+
+def _root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first failure: the others are mostly tasks that were cancelled because of it."""
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

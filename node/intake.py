@@ -1,0 +1,143 @@
+"""What arrives from peers, checked and handed on. Everything in it is hostile until it was checked here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from consensus.api import Core, Have, PeerConnected, ProtocolViolation
+from consensus.encoding import Hash
+from consensus.header import tx_id
+from node.admission import Admission, Admitted
+from node.bodies import WantedBodies
+from node.driver import Driver
+from node.errors import CityError
+from node.identity.suite import Suite
+from node.model import Envelope
+from node.peers.batch import PeerBatch, PeerId
+from node.serving import Serving
+from node.signatures import Signatures
+from node.sync import CatchUp
+from node.telemetry import Metrics
+from node.txpool import TxPool
+
+INCOMING_BATCHES_MAX = 16
+
+log = structlog.get_logger("channel")
+
+
+def monotonic_ms() -> int:
+    """For ages and retries: unlike the channel's clock it cannot be set."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class Intake:
+    """The channel's PeerHandler."""
+
+    def __init__(
+        self,
+        *,
+        core: Core,
+        driver: Driver,
+        catch_up: CatchUp,
+        serving: Serving,
+        signatures: Signatures,
+        admission: Admission,
+        pool: TxPool,
+        wanted: WantedBodies,
+        suite: Suite,
+        metrics: Metrics,
+        send: Callable[[str, PeerBatch], bool],
+        tip_height: Callable[[], int],
+    ) -> None:
+        self._core, self._driver, self._catch_up = core, driver, catch_up
+        self._serving, self._signatures, self._admission = serving, signatures, admission
+        self._pool, self._wanted, self._suite = pool, wanted, suite
+        self._metrics, self._send, self._tip_height = metrics, send, tip_height
+        self._bodies: asyncio.Queue[tuple[Envelope, ...]] = asyncio.Queue(INCOMING_BATCHES_MAX)
+
+    async def on_batch(self, peer: PeerId, batch: PeerBatch) -> None:
+        if batch.consensus:
+            await self._on_consensus(peer, batch.consensus)
+        if batch.transactions:
+            await self._bodies.put(batch.transactions)  # full: this peer is read more slowly
+        if batch.want_transactions:
+            for answer in await self._serving.transactions(batch.want_transactions):
+                self._send(peer.name, answer)
+        if batch.want_blocks is not None:
+            blocks = await self._serving.blocks(*batch.want_blocks)
+            self._send(peer.name, PeerBatch(blocks=blocks, tip_height=self._tip_height()))
+        if batch.blocks:
+            self._catch_up.on_blocks(peer, batch.blocks)
+        if batch.tip_height:
+            self._catch_up.claim(peer, batch.tip_height)
+
+    def on_peer(self, peer: PeerId, up: bool) -> None:
+        self._metrics.peer(peer.name, up)
+        if not up:
+            self._catch_up.forget(peer)
+            return
+        self._send(peer.name, PeerBatch(tip_height=self._tip_height()))
+        if peer.index is not None:
+            self._driver.own(PeerConnected(0, peer.index))
+
+    async def _on_consensus(self, peer: PeerId, messages: Sequence[bytes]) -> None:
+        if peer.index is None:
+            self.violation(peer.name, "an observer sent an ordering message")
+            return
+        decoded = []
+        for data in messages:
+            try:
+                message = self._core.decode_message(data)
+                decoded.append((message, self._core.signature_items(message)))
+            except ProtocolViolation as violation:
+                self.violation(peer.name, str(violation))
+        items = [item for _, several in decoded for item in several]
+        answers = iter(await self._signatures.check(items, urgent=True))
+        for message, several in decoded:
+            # All of them are taken from the answers, also behind one that does not hold.
+            holds = [next(answers) for _ in several]
+            if all(holds):
+                self._driver.received(peer.index, message)
+            else:
+                self.violation(peer.name, f"{type(message).__name__} with a wrong signature")
+
+    def violation(self, peer: str, reason: str) -> None:
+        self._metrics.violation(peer)
+        log.debug("peer.violation", peer=peer, reason=reason)
+
+    # ---- bodies -----------------------------------------------------------------------------------
+
+    async def check_bodies(self) -> None:
+        """A worker: bodies from peers pass the same gate as those from clients."""
+        while True:
+            envelopes = await self._bodies.get()
+            news = [(id_, e) for e in envelopes if self._is_news(id_ := self._id(e), e)]
+            asked = [e for id_, e in news if id_ in self._wanted]
+            offered = [e for id_, e in news if id_ not in self._wanted]
+            checked = await self._admission.admit(asked, None)
+            checked += await self._admission.admit(offered, self._tip_height())
+            for found in checked:
+                self._take(found)
+            self._driver.pool_changed()
+
+    def _take(self, found: Admitted | CityError) -> None:
+        """A body that does not pass is no proof against a proposal: another peer may hold the right one."""
+        try:
+            if isinstance(found, CityError):
+                raise found
+            needed = self._wanted.found(found.tx_id)
+            self._pool.add(found, monotonic_ms(), spread=False, needed=needed)
+            if needed:
+                self._driver.own(Have(0, found.tx_id, True, found.ref))
+        except CityError as error:
+            self._metrics.rejected(error.name)
+
+    def _is_news(self, id_: Hash, envelope: Envelope) -> bool:
+        return id_ not in self._pool or self._pool.is_better_copy(id_, envelope.signature)
+
+    def _id(self, envelope: Envelope) -> Hash:
+        return tx_id(self._suite.hash, self._suite.id, envelope.body)

@@ -1,0 +1,22 @@
+"""What the pipeline needs of the links to the other city nodes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from node.peers.batch import PeerBatch, PeerId
+
+
+class Network(Protocol):
+    """`node.peers.network.PeerNetwork` in a node; in one process tests connect channels directly.
+
+    Nothing here waits: queues are bounded, and what does not fit is dropped and sent again by the protocol.
+    """
+
+    def send(self, name: str, batch: PeerBatch) -> bool: ...
+
+    def broadcast(self, batch: PeerBatch) -> None:
+        """To every validator that is up."""
+        ...
+
+    def up(self) -> list[PeerId]: ...

@@ -1,0 +1,121 @@
+"""Opens a channel's folder: genesis, stores and log, checked against each other before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from consensus.encoding import EncodingError, Hash
+from consensus.header import Header, block_hash
+from node.errors import CityError
+from node.genesis import Genesis, channel_id, decode_genesis
+from node.identity.suite import Suite
+from node.journal import Journal
+from node.ledger.blocks import BlockStore
+from node.ledger.state import StateStore
+from node.ledger.store import LevelStore
+from node.ordering import genesis_header
+from node.wal import Wal
+
+GENESIS_FILE = "genesis.bin"
+WAL_BEGUN = "wal-begun"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a channel stands on. `is_wal_lost`: there was a log once, so this node must not vote yet."""
+
+    genesis: Genesis
+    channel_id: Hash
+    genesis_header: Header
+    suite: Suite
+    blocks: BlockStore
+    state: StateStore
+    journal: Journal
+    is_wal_lost: bool
+
+    @property
+    def tip(self) -> Header:
+        tip = self.blocks.tip
+        assert tip is not None, "opening a ledger puts genesis"
+        return tip
+
+    @property
+    def applied_height(self) -> int:
+        applied = self.state.applied_height
+        assert applied is not None, "opening a ledger applies genesis"
+        return applied
+
+    def close(self) -> None:
+        self.journal.close()
+        self.state.close()
+        self.blocks.close()
+
+
+def read_genesis(folder: Path) -> Genesis:
+    """Raises CityError CITY-8006."""
+    path = folder / GENESIS_FILE
+    try:
+        return decode_genesis(path.read_bytes())
+    except OSError as error:
+        raise CityError("CITY-8006", path=path, reason=error.strerror) from None
+    except (EncodingError, ValueError) as error:
+        raise CityError("CITY-8006", path=path, reason=str(error)) from None
+
+
+def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
+    """Blocks. Raises CityError for a foreign or damaged store, and for a damaged log."""
+    id_ = channel_id(suite.hash, genesis.config)
+    blocks = BlockStore(LevelStore(folder / "blocks"), suite.hash)
+    try:
+        state = StateStore(
+            LevelStore(folder / "state"), suite.hash, suite.id, genesis.config.consensus.window
+        )
+    except BaseException:
+        blocks.close()
+        raise
+    try:
+        header = _apply_genesis(folder, genesis, id_, suite, blocks, state)
+        journal, is_lost = _open_journal(folder / "wal", blocks)
+    except BaseException:
+        state.close()
+        blocks.close()
+        raise
+    return Ledger(genesis, id_, header, suite, blocks, state, journal, is_lost)
+
+
+def _apply_genesis(
+    folder: Path, genesis: Genesis, id_: Hash, suite: Suite, blocks: BlockStore, state: StateStore
+) -> Header:
+    if state.applied_height is None:
+        state.apply_block(0, {}, ())
+    roots = state.roots(0)
+    assert roots is not None
+    header = genesis_header(genesis.config, id_, suite, roots.state_root, roots.receipts_root)
+    if blocks.tip is None:
+        blocks.put(header, (), (), None)
+    stored = blocks.header(0)
+    assert stored is not None
+    if block_hash(suite.hash, stored) != block_hash(suite.hash, header):
+        raise CityError("CITY-8009", path=folder, found=stored.channel_id.hex(), expected=id_.hex())
+    if (state.applied_height or 0) > (blocks.tip_height or 0):
+        raise CityError(
+            "CITY-5006", height=state.applied_height, detail="the state is ahead of the blocks"
+        )
+    return header
+
+
+def _open_journal(folder: Path, blocks: BlockStore) -> tuple[Journal, bool]:
+    """The journal, and whether its memory was lost.
+
+    That there were records once stands beside the blocks, durable before the first vote leaves; so a log that
+    is gone or empty is noticed at every height."""
+    if Wal.exists(folder):
+        wal, logged = Wal.open(folder)
+    else:
+        wal, logged = Wal.create(folder), []
+    journal = Journal(wal, logged, folder, lambda: blocks.mark(WAL_BEGUN))
+    has_begun = blocks.is_marked(WAL_BEGUN)
+    if journal.core_records and not has_begun:
+        blocks.mark(WAL_BEGUN)
+    return journal, has_begun and not journal.core_records

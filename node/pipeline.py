@@ -1,0 +1,371 @@
+"""A channel's single-writer pipeline: its tasks, and what the core's actions do to the world.
+
+    peers, clients → checks in batches → pool and inbox → driver (core, log) → block store → executor → state
+
+One task turns the core (driver.py); others check, spread, execute and catch up, and reach it through bounded
+lanes. Durable first, then told: a block is in the store before anyone who waits for it hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from consensus.api import (
+    Accuse,
+    Behind,
+    Core,
+    CoreStatus,
+    Deliver,
+    Executed,
+    Forward,
+    Have,
+    InvariantBroken,
+    Keep,
+    Need,
+    Restart,
+)
+from consensus.encoding import Hash
+from consensus.header import Header, block_hash, leaves_root, tx_id
+from node.admission import Admission, Admitted
+from node.bodies import WantedBodies, in_batches
+from node.clock import Clock
+from node.driver import Driver
+from node.executor import Applied, BlockEngine, Executor, Planner
+from node.facade import TxStatus
+from node.failpoints import reach
+from node.intake import Intake, monotonic_ms
+from node.links import Network
+from node.model import Envelope
+from node.opening import Ledger
+from node.peers.batch import PeerBatch, PeerId
+from node.serving import Serving, envelope_batches
+from node.signatures import Signatures
+from node.sync import BlockChecker, CatchUp, CheckedBlock
+from node.telemetry import Metrics
+from node.txpool import TxPool
+from node.waiters import Signal, TxWaiters
+
+BODY_WORKERS = 2
+SPREAD_SECONDS = 0.003  # what arrives together is passed on together
+BODIES_SECONDS = 0.02
+HOUSE_SECONDS = 1.0
+
+log = structlog.get_logger("channel")
+
+
+class Pipeline:
+    """Implements the driver's Effects and catch-up's Ground. Everything runs on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        core: Core,
+        own_index: int | None,
+        network: Network,
+        clock: Clock,
+        engine: BlockEngine,
+        signatures: Signatures,
+        admission: Admission,
+        pool: TxPool,
+        metrics: Metrics,
+    ) -> None:
+        config = ledger.genesis.config
+        self.ledger, self.pool, self.metrics = ledger, pool, metrics
+        self.waiters, self.moved = TxWaiters(), Signal()
+        self._network, self._clock, self._admission = network, clock, admission
+        self._nodes, self._suite = config.nodes, ledger.suite
+        self._core = core
+        self._is_validator = own_index is not None
+        self._quorum = config.validators.quorum
+        self._wanted = WantedBodies(len(config.nodes), own_index)
+        self._fetched: dict[Hash, CheckedBlock] = {}
+        self._spread = asyncio.Event()
+        self._asking = asyncio.Event()
+        self.driver = Driver(core, ledger.journal, self, pool, clock)
+        self.planner = Planner(config, ledger.channel_id, ledger.suite)
+        self.executor = Executor(ledger, engine, self.planner, self._on_applied)
+        checker = BlockChecker(
+            config, ledger.channel_id, ledger.suite, lambda i: signatures.check(i, urgent=True)
+        )
+        self.catch_up = CatchUp(self, checker, config.consensus.window, own_index is not None)
+        self.intake = Intake(
+            core=core,
+            driver=self.driver,
+            catch_up=self.catch_up,
+            serving=Serving(ledger, pool),
+            signatures=signatures,
+            admission=admission,
+            pool=pool,
+            wanted=self._wanted,
+            suite=ledger.suite,
+            metrics=metrics,
+            send=network.send,
+            tip_height=lambda: self.tip_height,
+        )
+
+    # ---- life -------------------------------------------------------------------------------------
+
+    async def run(self, is_wal_loss_accepted: bool = False) -> None:
+        """Until cancelled, or until something stops the channel: it is raised in an exception group."""
+        await self._restore_bodies()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.driver.run(self._restart(is_wal_loss_accepted)), name="driver")
+            tasks.create_task(self.executor.run(), name="executor")
+            tasks.create_task(self.catch_up.run(), name="catch-up")
+            tasks.create_task(self._spread_bodies(), name="spread")
+            tasks.create_task(self._ask_for_bodies(), name="ask")
+            tasks.create_task(self._keep_house(), name="house")
+            for _ in range(BODY_WORKERS):
+                tasks.create_task(self.intake.check_bodies(), name="bodies")
+
+    def _restart(self, is_wal_loss_accepted: bool) -> Restart:
+        """The core's first input, from what ledger and log hold."""
+        ledger, tip = self.ledger, self.ledger.tip
+        window = ledger.genesis.config.consensus.window
+        executed = []
+        for height in range(max(0, tip.height - window), ledger.applied_height + 1):
+            roots = ledger.state.roots(height)
+            assert roots is not None
+            executed.append((height, roots.state_root, roots.receipts_root))
+        return Restart(
+            self._clock.now_ms(),
+            ledger.journal.core_records,
+            tip,
+            ledger.blocks.certificate(tip.height),
+            tuple(executed),
+            ledger.is_wal_lost and not is_wal_loss_accepted,
+            is_wal_loss_accepted,
+        )
+
+    async def _restore_bodies(self) -> None:
+        """Bodies logged with votes of an earlier life: they may have to be served again."""
+        restored = self.ledger.journal.restored
+        ids = [tx_id(self._suite.hash, self._suite.id, e.body) for e in restored]
+        places = self.ledger.blocks.places(ids)
+        open_ = [e for e, place in zip(restored, places, strict=True) if place is None]
+        for admitted in await self._admission.admit(open_, None):
+            if isinstance(admitted, Admitted):
+                self.pool.add(admitted, monotonic_ms(), spread=False, needed=True)
+
+    def submit(self, admitted: Admitted) -> None:
+        """An admitted transaction of a client. Raises CityError where there is no room for it."""
+        if self.pool.add(admitted, monotonic_ms(), spread=True):
+            self._spread.set()
+            self.driver.pool_changed()
+
+    def status(self) -> dict[str, Any]:
+        """The pipeline's part of the node's status."""
+        core, up = self._core_status(), self._network.up()
+        if core is None:
+            return {"state": "starting", "ready": False, "role": self._role(), "peers": []}
+        validators_up = sum(peer.index is not None for peer in up) + self._is_validator
+        enough = self._quorum if self._is_validator else 1
+        is_behind = self.catch_up.is_behind
+        if validators_up < enough:
+            state = "waiting for peers"
+        elif is_behind:
+            state = "catching up"
+        elif not core.is_active:
+            state = "changing view"
+        else:
+            state = "ready"
+        return {
+            "state": state,
+            "ready": state in ("ready", "changing view"),
+            "role": self._role(),
+            "view": core.view,
+            "view_active": core.is_active,
+            "leader": self._nodes[core.leader].name,
+            "view_since_ms": core.view_since_ms,
+            "waiting": core.waiting,
+            "last_view_change_reason": core.last_view_change_reason,
+            "peers": [{"name": p.name, "validator": p.index is not None} for p in up],
+            "violations": self.driver.counts.violations,
+        }
+
+    def _role(self) -> str:
+        if not self._is_validator:
+            return "observer"
+        reason = getattr(self._core, "is_observer_reason", None) if self.driver.is_started else None
+        return "validator" if reason is None else f"observer ({reason})"
+
+    def _core_status(self) -> CoreStatus | None:
+        return self._core.status() if self.driver.is_started else None
+
+    # ---- Ground of catch-up -----------------------------------------------------------------------
+
+    @property
+    def tip_height(self) -> int:
+        return self.ledger.tip.height
+
+    @property
+    def applied_height(self) -> int:
+        return self.ledger.applied_height
+
+    def peers(self) -> list[PeerId]:
+        return self._network.up()
+
+    def ask(self, peer: PeerId, batch: PeerBatch) -> bool:
+        return self._network.send(peer.name, batch)
+
+    def take(self, checked: CheckedBlock) -> bool:
+        if not self.driver.synced(checked.event):
+            return False
+        self._fetched[block_hash(self._suite.hash, checked.stored.header)] = checked
+        return True
+
+    async def progress(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.moved.wait(), seconds)
+        except TimeoutError:
+            return
+
+    # ---- Effects of the driver --------------------------------------------------------------------
+
+    def keep(self, action: Keep) -> list[Envelope]:
+        bodies = []
+        for id_ in action.tx_ids:
+            held = self.ledger.journal.kept(id_) or self.pool.get_or_dropped(id_)
+            if held is None:
+                raise InvariantBroken(f"a vote for a block whose body {id_.hex()} is not held")
+            bodies.append(held)
+        return self.ledger.journal.keep(action.height, bodies)
+
+    def send(self, to: int, messages: tuple[bytes, ...]) -> None:
+        self._network.send(self._nodes[to].name, self._batch(messages))
+
+    def broadcast(self, messages: tuple[bytes, ...]) -> None:
+        self._network.broadcast(self._batch(messages))
+
+    def _batch(self, messages: tuple[bytes, ...]) -> PeerBatch:
+        return PeerBatch(consensus=messages, tip_height=self.tip_height)
+
+    async def deliver(self, action: Deliver) -> None:
+        header, tx_ids = action.block.header, action.block.tx_ids
+        envelopes = self._assemble(header, tx_ids)
+        if envelopes is None:
+            envelopes = (await self.catch_up.recover(header)).envelopes
+        reach("before-block")
+        blocks = self.ledger.blocks
+        await asyncio.to_thread(blocks.put, header, envelopes, tx_ids, action.cert)
+        reach("after-block")
+        journal = self.ledger.journal
+        journal.delivered(header.height)
+        if journal.is_large:
+            await asyncio.to_thread(journal.rotate, min(header.height, self.applied_height))
+        self.pool.remove(tx_ids)
+        for id_ in tx_ids:
+            self._wanted.found(id_)
+            self.waiters.reached(TxStatus(id_, "ordered", header.height))
+        self._fetched = {
+            digest: f
+            for digest, f in self._fetched.items()
+            if f.stored.header.height > header.height
+        }
+        self.metrics.block(header, self._clock.now_ms())
+        self.executor.wake()
+        self.moved.notify()
+        for peer in self._network.up():
+            if peer.index is None:
+                self._network.send(peer.name, PeerBatch(tip_height=header.height))
+
+    def _assemble(self, header: Header, tx_ids: Sequence[Hash]) -> tuple[Envelope, ...] | None:
+        """The envelopes of a certified block, exactly those its root covers.
+
+        None: this node holds another signature for one of the bodies than the block does."""
+        fetched = self._fetched.get(block_hash(self._suite.hash, header))
+        if fetched is not None:
+            return fetched.stored.envelopes
+        found = [self.ledger.journal.kept(i) or self.pool.get_or_dropped(i) for i in tx_ids]
+        held = [admitted for admitted in found if admitted is not None]
+        if len(held) == len(tx_ids):
+            root = leaves_root(self._suite.hash, [admitted.ref.leaf for admitted in held])
+            if root == header.tx_root:
+                return tuple(admitted.envelope for admitted in held)
+        return None
+
+    def need(self, action: Need) -> None:
+        """Bodies that are here already are answered at once; one that stands in a block below cannot be
+        ordered again, so the proposal that names it is at fault."""
+        places = self.ledger.blocks.places(action.tx_ids)
+        missing = []
+        for id_, place in zip(action.tx_ids, places, strict=True):
+            held = self.pool.get_or_dropped(id_)
+            if place is not None:
+                self.driver.own(Have(0, id_, False, None))
+            elif held is not None:
+                self.driver.own(Have(0, id_, True, held.ref))
+            else:
+                missing.append(id_)
+        if missing:
+            self._wanted.want(missing, action.from_, monotonic_ms())
+            self._asking.set()
+
+    def behind(self, action: Behind) -> None:
+        self.catch_up.behind(action.height, action.from_)
+
+    def forward(self, action: Forward) -> None:
+        held = [admitted for i in action.tx_ids if (admitted := self.pool.get(i)) is not None]
+        for part in envelope_batches([admitted.envelope for admitted in held]):
+            self._network.send(self._nodes[action.to].name, PeerBatch(transactions=part))
+
+    def accuse(self, action: Accuse) -> None:
+        self.metrics.evidence.inc()
+        log.warning("consensus.evidence", evidence=action.evidence.hex())
+
+    def violation(self, sender: int, reason: str) -> None:
+        name = self._nodes[sender].name if 0 <= sender < len(self._nodes) else "catch-up"
+        self.intake.violation(name, reason)
+
+    # ---- tasks ------------------------------------------------------------------------------------
+
+    async def _on_applied(self, applied: Applied) -> None:
+        roots = applied.roots
+        self.driver.own(Executed(0, applied.height, roots.state_root, roots.receipts_root))
+        for receipt in applied.receipts:
+            self.waiters.reached(TxStatus(receipt.tx_id, "committed", applied.height, receipt))
+        self.metrics.applied(applied)
+        self.moved.notify()
+        log.info(
+            "block.applied",
+            height=applied.height,
+            txs=len(applied.receipts),
+            state_root=roots.state_root.hex(),
+        )
+
+    async def _spread_bodies(self) -> None:
+        while True:
+            await self._spread.wait()
+            self._spread.clear()
+            await asyncio.sleep(SPREAD_SECONDS)
+            while batch := self.pool.drain_unspread():
+                envelopes = tuple(admitted.envelope for admitted in batch)
+                self._network.broadcast(PeerBatch(transactions=envelopes))
+
+    async def _ask_for_bodies(self) -> None:
+        while True:
+            await self._asking.wait()
+            for index, tx_ids in self._wanted.due(monotonic_ms()).items():
+                for part in in_batches(tx_ids):
+                    self._network.send(self._nodes[index].name, PeerBatch(want_transactions=part))
+            if not len(self._wanted):
+                self._asking.clear()
+            else:
+                await asyncio.sleep(BODIES_SECONDS)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSE_SECONDS)
+            dropped = self.pool.expire(monotonic_ms(), self.tip_height)
+            if dropped:
+                self.waiters.dropped(dropped)
+                self.driver.pool_changed()
+            self.metrics.pool(self.pool.members())
+            status = self._core_status()
+            if status is not None:
+                self.metrics.core(status, self._clock.now_ms())

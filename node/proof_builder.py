@@ -1,0 +1,114 @@
+"""Builds proof files from the ledger, and waits until a certified header shows what they claim.
+
+The roots after block h stand in header h + W. A chain that falls idle settles itself with empty blocks, so
+waiting ends (decisions section 2.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from consensus import merkle
+from consensus.encoding import Hash, Sig, encode
+from consensus.header import receipt_leaf, tx_id, tx_leaf
+from consensus.proof import (
+    PROOF_VERSION,
+    CertifiedHeader,
+    ProofFile,
+    StateFact,
+    TransactionProof,
+)
+from node.errors import CityError
+from node.ledger.state import HeightNotHeld
+from node.opening import Ledger
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+class ProofBuilder:
+    """Proofs of one channel. Reads happen in threads."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._suite = ledger, ledger.suite
+        self._window = ledger.genesis.config.consensus.window
+        self._config = encode(ledger.genesis.config)
+
+    async def transaction(self, id_: Hash, until: Until) -> bytes:
+        """Canonical ProofFile of an executed transaction, once it is settled. Raises CITY-3026."""
+        place = await asyncio.to_thread(self._ledger.blocks.place, id_)
+        if place is None:
+            raise CityError("CITY-3026", tx_id=id_.hex())
+        settled = place.height + self._window
+        await until(
+            lambda: (
+                self._ledger.tip.height >= settled and self._ledger.applied_height >= place.height
+            )
+        )
+        proof = await asyncio.to_thread(self._transaction, place.height, place.index)
+        return encode(ProofFile(PROOF_VERSION, self._config, proof, None))
+
+    def _transaction(self, height: int, index: int) -> TransactionProof:
+        ledger, hash_, suite_id = self._ledger, self._suite.hash, self._suite.id
+        block = ledger.blocks.block(height)
+        assert block is not None and block.certificate is not None
+        leaves = [
+            tx_leaf(hash_, suite_id, tx_id(hash_, suite_id, e.body), Sig(e.signature))
+            for e in block.envelopes
+        ]
+        receipts = ledger.state.receipts(height)
+        receipt_leaves = [receipt_leaf(hash_, suite_id, receipt) for receipt in receipts]
+        envelope = block.envelopes[index]
+        return TransactionProof(
+            version=PROOF_VERSION,
+            ordered=CertifiedHeader(block.header, block.certificate),
+            index=index,
+            body=envelope.body,
+            public_key=envelope.public_key,
+            signature=Sig(envelope.signature),
+            tx_path=_path(merkle.inclusion_path(hash_, leaves, index)),
+            settled=self._certified(height + self._window),
+            receipt=receipts[index],
+            receipt_path=_path(merkle.inclusion_path(hash_, receipt_leaves, index)),
+        )
+
+    async def state(self, key: bytes, until: Until) -> bytes:
+        """Canonical ProofFile of what stands under `key`, at least as new as the state at the call."""
+        asked = self._ledger.applied_height
+        while True:
+            await until(lambda: self._shows(asked))
+            fact = await asyncio.to_thread(self._state, key)
+            if fact is not None:
+                return encode(ProofFile(PROOF_VERSION, self._config, None, fact))
+
+    def _shows(self, height: int) -> bool:
+        """Whether the tip's header carries a state as new as that after `height`."""
+        tip = self._ledger.tip
+        if tip.height == 0:
+            return False
+        shown = max(0, tip.height - self._window)
+        if shown > self._ledger.applied_height:
+            return False
+        roots = self._ledger.state.roots(height)
+        return shown >= height or (roots is not None and roots.state_root == tip.state_root)
+
+    def _state(self, key: bytes) -> StateFact | None:
+        """None when the chain moved so far meanwhile that the pages of that height are gone."""
+        settled = self._ledger.tip.height
+        try:
+            proven = self._ledger.state.prove(key, max(0, settled - self._window))
+        except HeightNotHeld:
+            return None
+        header = self._certified(settled)
+        assert header.header.state_root == proven.state_root
+        return StateFact(PROOF_VERSION, header, key, proven.value, proven.proof)
+
+    def _certified(self, height: int) -> CertifiedHeader:
+        header = self._ledger.blocks.header(height)
+        certificate = self._ledger.blocks.certificate(height)
+        assert header is not None and certificate is not None
+        return CertifiedHeader(header, certificate)
+
+
+def _path(hashes: list[bytes]) -> tuple[Hash, ...]:
+    return tuple(Hash(each) for each in hashes)

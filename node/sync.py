@@ -1,0 +1,294 @@
+"""Catching up by certified blocks: which peer to ask, for what, and what to believe of the answer.
+
+A peer's word about its height only makes this node ask. What comes back counts by its certificate, whose
+seals are checked before the core sees it, and by the root over its transactions. A peer that does not answer,
+or answers with something else, is passed over for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from consensus.api import Block, SignatureItem, Synced
+from consensus.certificate import InvalidCertificate, certificate_items
+from consensus.encoding import Hash, Sig
+from consensus.header import Header, block_hash, identity_digest, leaves_root, tx_id, tx_leaf
+from node.errors import CityError
+from node.genesis import ChannelConfig
+from node.identity.suite import Suite
+from node.model import StoredBlock
+from node.peers.batch import PeerBatch, PeerId
+from node.wire.body import parse_body
+
+RANGE_BLOCKS_MAX = 64
+ANSWER_SECONDS = 3.0
+PASSED_OVER_SECONDS = 5.0
+CLAIM_PATIENCE_SECONDS = 1.0
+EXECUTION_LAG_MAX = 128
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBlock:
+    """A fetched block whose transactions and seals hold."""
+
+    stored: StoredBlock
+    tx_ids: tuple[Hash, ...]
+    event: Synced
+
+
+class Ground(Protocol):
+    """What catching up needs from the channel."""
+
+    @property
+    def tip_height(self) -> int: ...
+
+    @property
+    def applied_height(self) -> int: ...
+
+    def peers(self) -> list[PeerId]: ...
+
+    def ask(self, peer: PeerId, batch: PeerBatch) -> bool: ...
+
+    def take(self, checked: CheckedBlock) -> bool: ...
+
+    async def progress(self, seconds: float) -> None:
+        """Returns when the tip or the applied height moved, or after `seconds`."""
+        ...
+
+
+class BlockChecker:
+    """Checks what a certificate covers. Blocking, but for the seals, which go through `verify`."""
+
+    def __init__(
+        self,
+        config: ChannelConfig,
+        channel_id: Hash,
+        suite: Suite,
+        verify: Callable[[Sequence[SignatureItem]], Awaitable[list[bool]]],
+        in_thread: Callable[..., Any] = asyncio.to_thread,
+    ) -> None:
+        self._config, self._channel_id, self._suite = config, channel_id, suite
+        self._verify, self._in_thread = verify, in_thread
+
+    async def check(
+        self, blocks: Sequence[StoredBlock], first: int, peer: str
+    ) -> list[CheckedBlock]:
+        """Raises CityError CITY-6004 at the first block that does not hold."""
+        checked: list[CheckedBlock] = await self._in_thread(self._check_all, blocks, first, peer)
+        items = [item for block in checked for item in self._seals(block, peer)]
+        if not all(await self._verify(items)):
+            raise CityError("CITY-6004", height=first, peer=peer, reason="a seal does not verify")
+        return checked
+
+    def _check_all(
+        self, blocks: Sequence[StoredBlock], first: int, peer: str
+    ) -> list[CheckedBlock]:
+        checked = []
+        for height, stored in enumerate(blocks, first):
+            reason, tx_ids = self._fault(stored, height)
+            if reason or stored.certificate is None:
+                raise CityError("CITY-6004", height=height, peer=peer, reason=reason)
+            event = Synced(0, Block(stored.header, tx_ids), stored.certificate)
+            checked.append(CheckedBlock(stored, tx_ids, event))
+        return checked
+
+    def _fault(self, stored: StoredBlock, height: int) -> tuple[str, tuple[Hash, ...]]:
+        header, hash_, suite_id = stored.header, self._suite.hash, self._suite.id
+        if header.height != height or header.channel_id != self._channel_id:
+            return "it is not the block that was asked for", ()
+        if stored.certificate is None:
+            return "it has no certificate", ()
+        if stored.certificate.block_hash != block_hash(hash_, header):
+            return "the certificate is for another block", ()
+        tx_ids = tuple(tx_id(hash_, suite_id, e.body) for e in stored.envelopes)
+        leaves = [
+            tx_leaf(hash_, suite_id, id_, Sig(e.signature))
+            for id_, e in zip(tx_ids, stored.envelopes, strict=True)
+        ]
+        if len(leaves) != header.tx_count or leaves_root(hash_, leaves) != header.tx_root:
+            return "its transactions are not those of its header", ()
+        # The root covers body and signature; the key is bound by the body's sender. Client signatures need
+        # no second check: a quorum checked them before it sealed the root.
+        for envelope in stored.envelopes:
+            try:
+                sender = parse_body(envelope.body).sender
+            except CityError:
+                continue  # a malformed body stays what it is: execution refuses it, on all nodes alike
+            if identity_digest(hash_, suite_id, envelope.public_key) != sender:
+                return "a transaction carries another key than its sender's", ()
+        return "", tx_ids
+
+    def _seals(self, checked: CheckedBlock, peer: str) -> list[SignatureItem]:
+        try:
+            return certificate_items(
+                checked.event.cert, self._suite.id, self._channel_id, self._config.validators
+            )
+        except InvalidCertificate as error:
+            height = checked.stored.header.height
+            raise CityError("CITY-6004", height=height, peer=peer, reason=str(error)) from None
+
+
+class CatchUp:
+    """One task a channel. At most one request is out."""
+
+    def __init__(self, ground: Ground, checker: BlockChecker, window: int, is_voting: bool) -> None:
+        self._ground, self._checker = ground, checker
+        self._window, self._is_voting = window, is_voting
+        self._proven_height = 0
+        self._preferred: int | None = None
+        self._claims: dict[str, int] = {}
+        self._claimed_since: float | None = None
+        self._passed_over: dict[str, float] = {}
+        self._asked: tuple[str, asyncio.Future[tuple[StoredBlock, ...]]] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self.fetched = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a certificate, or a peer's word, says that there is more than the window to fetch."""
+        known = max((self._proven_height, *self._claims.values()))
+        return known > self._ground.tip_height + self._window
+
+    def behind(self, height: int, from_: int) -> None:
+        """The core holds a certificate for `height`."""
+        self._proven_height = max(self._proven_height, height)
+        self._preferred = from_
+        self._wake.set()
+
+    def claim(self, peer: PeerId, height: int) -> None:
+        """A peer says it holds blocks up to `height`."""
+        if height > self._claims.get(peer.name, 0):
+            self._claims[peer.name] = height
+            if height > self._ground.tip_height:
+                self._wake.set()
+
+    def forget(self, peer: PeerId) -> None:
+        self._claims.pop(peer.name, None)
+
+    def on_blocks(self, peer: PeerId, blocks: tuple[StoredBlock, ...]) -> None:
+        """Anything but the answer to the request that is out is dropped."""
+        if self._asked is not None:
+            name, answer = self._asked
+            if name == peer.name and not answer.done():
+                answer.set_result(blocks)
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            target = self._target()
+            if target is None:
+                await self._idle()
+            elif self._ground.tip_height - self._ground.applied_height > EXECUTION_LAG_MAX:
+                await self._ground.progress(ANSWER_SECONDS)
+            else:
+                await self._fetch(target)
+
+    def _target(self) -> int | None:
+        """The height to fetch up to now. A claim within the window is given time: the block is probably
+        on its way through ordering."""
+        tip = self._ground.tip_height
+        if self._proven_height > tip:
+            return self._proven_height
+        claimed = max(self._claims.values(), default=0)
+        if claimed <= tip:
+            self._claimed_since = None
+            return None
+        now = time.monotonic()
+        if self._claimed_since is None:
+            self._claimed_since = now
+        is_far = claimed > tip + self._window
+        is_old = now - self._claimed_since >= CLAIM_PATIENCE_SECONDS
+        return claimed if is_far or is_old or not self._is_voting else None
+
+    async def _idle(self) -> None:
+        timeout = CLAIM_PATIENCE_SECONDS if self._claimed_since is not None else None
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout)
+        except TimeoutError:
+            return
+
+    async def _fetch(self, target: int) -> None:
+        peer = self._choose()
+        if peer is None:
+            await self._ground.progress(CLAIM_PATIENCE_SECONDS)
+            return
+        first = self._ground.tip_height + 1
+        last = min(target, first + RANGE_BLOCKS_MAX - 1)
+        try:
+            checked = await self._request(peer, first, last)
+            if self._ground.tip_height >= first:
+                return  # ordering was faster
+            last = first - 1
+            for block in checked:
+                if not self._ground.take(block):
+                    break
+                last += 1
+        except (TimeoutError, CityError):
+            self._pass_over(peer)
+            return
+        await self._settle(last, peer)
+
+    async def _request(self, peer: PeerId, first: int, last: int) -> list[CheckedBlock]:
+        """Blocks from `first` on, checked. Raises TimeoutError, CityError."""
+        async with self._one_at_a_time:
+            answer: asyncio.Future[tuple[StoredBlock, ...]] = (
+                asyncio.get_running_loop().create_future()
+            )
+            self._asked = (peer.name, answer)
+            try:
+                if not self._ground.ask(peer, PeerBatch(want_blocks=(first, last))):
+                    raise CityError("CITY-6004", height=first, peer=peer.name, reason="no link")
+                blocks = await asyncio.wait_for(answer, ANSWER_SECONDS)
+            finally:
+                self._asked = None
+        if not 0 < len(blocks) <= last - first + 1:
+            raise CityError("CITY-6004", height=first, peer=peer.name, reason="none was sent")
+        self.fetched += len(blocks)
+        return await self._checker.check(blocks, first, peer.name)
+
+    async def recover(self, header: Header) -> StoredBlock:
+        """The certified block with this header, from whoever holds it; asks until somebody does.
+
+        For a block that was committed here while its bodies are held in another copy only."""
+        while True:
+            peer = self._choose()
+            if peer is None:
+                await self._ground.progress(CLAIM_PATIENCE_SECONDS)
+                continue
+            try:
+                (found,) = await self._request(peer, header.height, header.height)
+                if found.stored.header == header:
+                    return found.stored
+            except (TimeoutError, CityError):
+                pass  # the next one is asked
+            self._pass_over(peer)
+
+    async def _settle(self, last: int, peer: PeerId) -> None:
+        """Waits for the core to take what was given; a core that takes nothing was given nothing good."""
+        while (tip := self._ground.tip_height) < last:
+            await self._ground.progress(ANSWER_SECONDS)
+            if self._ground.tip_height == tip:
+                self._pass_over(peer)
+                return
+
+    def _choose(self) -> PeerId | None:
+        now = time.monotonic()
+        self._passed_over = {n: t for n, t in self._passed_over.items() if t > now}
+        able = [p for p in self._ground.peers() if p.name not in self._passed_over]
+        if self._preferred is not None:
+            for peer in able:
+                if peer.index == self._preferred:
+                    self._preferred = None
+                    return peer
+        # Whoever claims most first; claims are no more than that.
+        able.sort(key=lambda peer: self._claims.get(peer.name, 0), reverse=True)
+        return able[0] if able else None
+
+    def _pass_over(self, peer: PeerId) -> None:
+        self._passed_over[peer.name] = time.monotonic() + PASSED_OVER_SECONDS
+        self._claims.pop(peer.name, None)
