@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import plyvel
 
 from node.errors import CityError
-from node.ledger.folder import FolderInUse, own_folder
+from node.ledger.folder import FolderInUse, own_folder, sync_folder
 
 Batch = list[tuple[bytes, bytes | None]]
 Pair = tuple[bytes, bytes]
@@ -64,7 +64,7 @@ class StoreFormat(CityError):
 
 
 class Reader(Protocol):
-    """Reads. A snapshot is a Reader that later writes do not change; close it soon."""
+    """Reads; StoreNotOpened after `close`. A snapshot is a Reader that later writes do not change."""
 
     def get(self, key: bytes) -> bytes | None: ...
 
@@ -162,6 +162,8 @@ class _LevelReader:
             found: bytes | None = self._source.get(key, verify_checksums=True)
         except plyvel.Error as error:
             raise StoreDamaged(self.folder, error) from error
+        except RuntimeError as error:
+            raise StoreNotOpened(self.folder, error) from error
         return found
 
     def get_many(self, keys: Iterable[bytes]) -> list[bytes | None]:
@@ -170,6 +172,8 @@ class _LevelReader:
             return [get(key, verify_checksums=True) for key in keys]
         except plyvel.Error as error:
             raise StoreDamaged(self.folder, error) from error
+        except RuntimeError as error:
+            raise StoreNotOpened(self.folder, error) from error
 
     def iterate(
         self, prefix: bytes, after: bytes | None = None, limit: int | None = None
@@ -189,6 +193,8 @@ class _LevelReader:
                     yield pair
         except plyvel.Error as error:
             raise StoreDamaged(self.folder, error) from error
+        except RuntimeError as error:
+            raise StoreNotOpened(self.folder, error) from error
 
     def close(self) -> None:
         self._source.close()
@@ -203,6 +209,7 @@ class LevelStore(_LevelReader):
         path = Path(folder)
         try:
             path.mkdir(parents=True, exist_ok=True)
+            sync_folder(path.parent)
             self._owner = own_folder(path)
         except FolderInUse:
             raise StoreInUse(path) from None
@@ -242,6 +249,8 @@ class LevelStore(_LevelReader):
         with self._writing:
             if self._failure is not None:
                 raise StoreWriteFailed(self.folder, f"an earlier write failed ({self._failure})")
+            if self._source.closed:
+                raise StoreNotOpened(self.folder, "it is closed")
             # Not as a context manager: plyvel writes the batch even when the body raised.
             out = self._source.write_batch(sync=True)
             put, delete = out.put, out.delete
@@ -265,4 +274,7 @@ class LevelStore(_LevelReader):
                 self._owner = -1
 
     def snapshot(self) -> Reader:
-        return _LevelReader(self._source.snapshot(), self.folder)
+        try:
+            return _LevelReader(self._source.snapshot(), self.folder)
+        except RuntimeError as error:
+            raise StoreNotOpened(self.folder, error) from error

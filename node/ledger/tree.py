@@ -162,8 +162,7 @@ class StateTree:
         """Keep the new top pages in memory. Call after their write is durable."""
         self._top.update(update.fresh)
 
-    def _page(self, slot: bytes, depth: int, path: bytes, read: Read) -> list[bytes]:
-        stem = page_stem(depth, path)
+    def _page(self, slot: bytes, depth: int, stem: bytes, read: Read) -> list[bytes]:
         version = slot[32:]
         if depth <= CACHED_DEPTH:
             held = self._top.get(stem)
@@ -176,9 +175,10 @@ class StateTree:
 
     def _descend(self, slot: bytes, depth: int, items: list[Item], out: TreeUpdate) -> bytes:
         """The node that replaces `slot` when `items` (sorted, all below it) are applied."""
+        stem = page_stem(depth, items[0][0])
         if len(slot) == PAGED:
-            nodes = self._page(slot, depth, items[0][0], self._read).copy()
-            out.stale.append(page_stem(depth, items[0][0]) + slot[32:])
+            nodes = self._page(slot, depth, stem, self._read).copy()
+            out.stale.append(stem + slot[32:])
         else:
             items = _merge(slot, items)
             if len(items) < 2:
@@ -192,7 +192,6 @@ class StateTree:
         if len(top) != INNER:
             return top  # no leaf or one is left: a slot above holds that without a page
         version = out.height.to_bytes(8, "big")
-        stem = page_stem(depth, items[0][0])
         out.pages.append((stem + version, encode_page(nodes)))
         if depth <= CACHED_DEPTH:
             out.fresh[stem] = (version, nodes)
@@ -280,7 +279,7 @@ class StateTree:
         siblings: list[Hash] = []
         depth = 0
         while len(slot) == PAGED:
-            nodes = self._page(slot, depth, path, read or self._read)
+            nodes = self._page(slot, depth, page_stem(depth, path), read or self._read)
             nibble = path[depth >> 1] >> 4 if not depth & 1 else path[depth >> 1] & 15
             for level in range(1, 5):
                 i = (16 + nibble) >> (4 - level)

@@ -85,6 +85,25 @@ def test_what_was_written_is_there_after_reopening(tmp_path):
     store.close()
 
 
+def test_a_closed_store_says_that_it_is_closed(tmp_path):
+    store = LevelStore(tmp_path)
+    store.write([(b"k", b"v")])
+    pairs = store.iterate(b"")
+    snapshot = store.snapshot()
+    store.close()
+    for attempt in (
+        lambda: store.get(b"k"),
+        lambda: store.get_many([b"k"]),
+        lambda: list(store.iterate(b"")),
+        lambda: list(pairs),
+        lambda: snapshot.get(b"k"),
+        lambda: store.write([]),
+        store.snapshot,
+    ):
+        with pytest.raises(StoreNotOpened, match="closed"):
+            attempt()
+
+
 def test_a_second_owner_is_refused_in_this_process_and_in_another(tmp_path):
     store = LevelStore(tmp_path)
     script = (
