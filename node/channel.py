@@ -82,6 +82,10 @@ class Channel:
                 self._stopped = CityError("CITY-6002", channel=self.name)
             self.pipeline.waiters.fail_all(self._stopped)
 
+    def close(self) -> None:
+        """Closes log and stores, once `run` has ended."""
+        self._ledger.close()
+
     def _stop(self, cause: BaseException) -> None:
         height = self._ledger.tip.height
         facts: dict[str, Any] = {"channel": self.name, "height": height, "reason": str(cause)}
