@@ -103,9 +103,12 @@ def bunch_leaves(slot: bytes) -> list[bytes]:
 
 
 def _split(leaves: list[bytes], bit: int) -> tuple[list[bytes], list[bytes]]:
-    byte, mask = bit >> 3, 128 >> (bit & 7)
-    zeros = [leaf for leaf in leaves if not leaf[byte] & mask]
-    return zeros, leaves[len(zeros) :]
+    byte, mask, count = bit >> 3, 128 >> (bit & 7), 0
+    for leaf in leaves:
+        if leaf[byte] & mask:
+            break
+        count += 1
+    return leaves[:count], leaves[count:]
 
 
 def _merge(slot: bytes, items: list[Item]) -> list[Item]:
@@ -175,8 +178,8 @@ class StateTree:
 
     def _descend(self, slot: bytes, depth: int, items: list[Item], out: TreeUpdate) -> bytes:
         """The node that replaces `slot` when `items` (sorted, all below it) are applied."""
-        stem = page_stem(depth, items[0][0])
         if len(slot) == PAGED:
+            stem = page_stem(depth, items[0][0])
             nodes = self._page(slot, depth, stem, self._read).copy()
             out.stale.append(stem + slot[32:])
         else:
@@ -185,7 +188,8 @@ class StateTree:
                 return items[0][1] if items else EMPTY_SLOT
             if len(items) <= BUNCH_MAX:
                 leaves = [leaf for _, leaf in items]
-                return b"".join((self._hash_leaves(leaves, 4 * depth), *leaves))
+                return self._hash_leaves(leaves, 4 * depth) + b"".join(leaves)
+            stem = page_stem(depth, items[0][0])
             nodes = [EMPTY_SLOT] * 32
         self._fill(nodes, depth, items, out)
         top = nodes[1]
@@ -199,11 +203,22 @@ class StateTree:
 
     def _hash_leaves(self, leaves: list[bytes], bit: int) -> bytes:
         """Hash of the subtree that holds these leaves (sorted), whose paths agree in the first `bit` bits."""
+        hash_ = self._hash
         if len(leaves) < 2:
-            return self._hash(self._leaf + leaves[0]) if leaves else EMPTY
-        zeros, ones = _split(leaves, bit)
-        left, right = self._hash_leaves(zeros, bit + 1), self._hash_leaves(ones, bit + 1)
-        return self._hash(self._node + left + right)
+            return hash_(self._leaf + leaves[0]) if leaves else EMPTY
+        first, last = leaves[0], leaves[-1]
+        at = bit  # the first bit in which two of them differ: sorted, so the outermost two do
+        while not (first[at >> 3] ^ last[at >> 3]) & (128 >> (at & 7)):
+            at += 1
+        zeros, ones = _split(leaves, at)
+        left = hash_(self._leaf + first) if len(zeros) == 1 else self._hash_leaves(zeros, at + 1)
+        right = hash_(self._leaf + last) if len(ones) == 1 else self._hash_leaves(ones, at + 1)
+        node = hash_(self._node + left + right)
+        while at > bit:  # the levels above, where all of them are on one side
+            at -= 1
+            is_one = first[at >> 3] & (128 >> (at & 7))
+            node = hash_(self._node + (EMPTY + node if is_one else node + EMPTY))
+        return node
 
     def _fill(self, nodes: list[bytes], depth: int, items: list[Item], out: TreeUpdate) -> None:
         """Apply items to the slots of one page and hash what changed, level by level."""
