@@ -37,6 +37,10 @@ class ValueEncodingError(ValueError):
     """Something that is not a value, or bytes that are not the one encoding of a value."""
 
 
+class TooDeep(ValueEncodingError):
+    """A structure nested deeper than the limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A dataclass value outside the contract that declared it: its class name and its fields."""
@@ -129,7 +133,7 @@ def _write_structure(
     value: Any, kind: type, out: list[bytes], depth: int, parts_of: RecordParts, depth_max: int
 ) -> None:
     if depth >= depth_max:
-        raise ValueEncodingError(f"value nested more than {depth_max} deep")
+        raise TooDeep(f"value nested more than {depth_max} deep")
     if kind is list or kind is tuple:
         out.append(bytes((LIST if kind is list else TUPLE,)) + _count(len(value)))
         for item in value:
@@ -246,7 +250,7 @@ class _Reader:
         if tag > RECORD:
             raise ValueEncodingError("unknown tag")
         if depth >= self.depth_max:
-            raise ValueEncodingError(f"value nested more than {self.depth_max} deep")
+            raise TooDeep(f"value nested more than {self.depth_max} deep")
         return self.structure(tag, depth + 1)
 
     def structure(self, tag: int, depth: int) -> Any:

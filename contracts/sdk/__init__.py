@@ -1,0 +1,249 @@
+"""What a contract author imports: `from sdk import Map, ctx, require, export`.
+
+This package describes the SDK to editors and type checkers (`MYPYPATH=contracts/sdk/stubs`) and holds
+the words of its documentation. Contracts run in the engine only; to test one, use the fixture of
+`contracts/runtime/testing.py`. Calling these functions outside the engine raises OutsideEngine.
+
+Codes are `E_` and capital letters. Amounts are integers or Decimal, never float. Time is `ctx.time`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Generic, NoReturn, TypeVar
+
+__all__ = [
+    "Contract",
+    "Decimal",
+    "Event",
+    "Map",
+    "Revert",
+    "Var",
+    "bytes_from_hex",
+    "call",
+    "ctx",
+    "dataclass",
+    "decode",
+    "encode",
+    "export",
+    "field",
+    "int_from_bytes",
+    "merkle_consistency",
+    "merkle_verify",
+    "require",
+    "sha256",
+    "sm2_verify",
+    "sm3",
+    "struct_decode",
+    "struct_encode",
+    "tagged_hash",
+    "view",
+]
+
+K = TypeVar("K")
+V = TypeVar("V")
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_ID = b"1234567812345678"
+
+
+class OutsideEngine(RuntimeError):
+    """An SDK function was called by plain Python instead of the contract engine."""
+
+
+def _outside() -> NoReturn:
+    raise OutsideEngine("contracts run in the engine: see contracts/runtime/testing.py")
+
+
+class Contract:
+    """Base class without meaning, for authors who like one."""
+
+
+class Map(Generic[K, V]):
+    """State by key. Keys: text, int, bytes, bool, or a tuple of these."""
+
+    def __init__(self, name: str, default: V | None = None) -> None:
+        self.name, self.default = name, default
+
+    def __getitem__(self, key: K) -> V:
+        """The value, a fresh copy; the map's default when there is none."""
+        _outside()
+
+    def __setitem__(self, key: K, value: V) -> None:
+        """Encode and store: a later change of `value` does not reach the state."""
+        _outside()
+
+    def __contains__(self, key: object) -> bool:
+        _outside()
+
+    def get(self, key: K, default: Any = None) -> Any:
+        """The value, or `default` when there is none (without one: the map's default)."""
+        _outside()
+
+    def delete(self, key: K) -> None:
+        _outside()
+
+    def scan(
+        self,
+        prefix: str | tuple[Any, ...] | None = None,
+        after: K | None = None,
+        limit: int = 100,
+    ) -> list[tuple[K, V]]:
+        """Entries in key order, at most `limit` (1 to 1,000), after the key `after`.
+
+        prefix: text that keys begin with, or a tuple of their first items.
+        """
+        _outside()
+
+
+class Var(Generic[V]):
+    """One value of state."""
+
+    def __init__(self, name: str, default: V | None = None) -> None:
+        self.name, self.default = name, default
+
+    def get(self) -> V:
+        _outside()
+
+    def set(self, value: V) -> None:
+        _outside()
+
+    def delete(self) -> None:
+        _outside()
+
+
+class Event:
+    """`Issued = Event("Issued")`, then `Issued(number=…, amount=…)` records it if the call succeeds."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, **fields: Any) -> None:
+        _outside()
+
+
+class _Context:
+    """Facts of the running call; read only."""
+
+    sender: str  # identity that signed the transaction, or the same in a contract-to-contract call
+    member: str  # its organisation
+    roles: tuple[str, ...]  # its roles
+    caller: str  # name of the calling contract; empty when a transaction calls
+    contract: str  # name of the running contract
+    version: int  # its version
+    channel: str  # channel id
+    tx_id: bytes
+    block: int  # height
+    time: int  # block time in milliseconds since 1970
+    index: int  # index of the transaction among those the block executes
+
+
+ctx = _Context()
+
+
+class Revert(Exception):
+    """Leave the transaction: nothing of it stays but the receipt with this code."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(code, message)
+        self.code, self.message = code, message
+
+
+def require(condition: object, code: str, message: str = "") -> None:
+    """Revert with `code` unless the condition holds. Codes: `E_[A-Z0-9_]+`."""
+    if not condition:
+        raise Revert(code, message)
+
+
+def export(function: F) -> F:
+    """Mark a function that transactions may call. Its parameters need type hints."""
+    return function
+
+
+def view(function: F) -> F:
+    """Mark a function that only reads; it may be called by queries and re-entered by contracts."""
+    return function
+
+
+def call(contract: str, function: str, *args: Any) -> Any:
+    """Call an exported function of another contract (its active version).
+
+    Atomic: when it fails its writes and events are gone before the exception arrives here. Values are
+    copied both ways. LookupError: no such contract or method; RuntimeError: it is already running.
+    """
+    _outside()
+
+
+def encode(value: Any) -> bytes:
+    """Canonical bytes of a value (contracts/runtime/values.py)."""
+    _outside()
+
+
+def decode(data: bytes) -> Any:
+    """The value of canonical bytes; ValueError for anything else."""
+    _outside()
+
+
+def sha256(data: bytes) -> bytes:
+    """32 bytes."""
+    _outside()
+
+
+def sm3(data: bytes) -> bytes:
+    """32 bytes."""
+    _outside()
+
+
+def sm2_verify(public_key: bytes, message: bytes, signature: bytes, id: bytes = DEFAULT_ID) -> bool:
+    """Whether the signature (64 bytes) of the key (65 bytes) over the message holds; never raises for
+
+    wrong ones. ValueError: an argument that is not bytes."""
+    _outside()
+
+
+def merkle_verify(
+    root: bytes, leaf: bytes, index: int, size: int, path: Sequence[bytes], suite: str = "sm"
+) -> bool:
+    """Whether the leaf *hash* stands at `index` of the RFC 6962 tree of `size` leaves with this root."""
+    _outside()
+
+
+def merkle_consistency(
+    first: int,
+    second: int,
+    first_root: bytes,
+    second_root: bytes,
+    path: Sequence[bytes],
+    suite: str = "sm",
+) -> bool:
+    """Whether the RFC 6962 tree of size `second` extends the one of size `first`."""
+    _outside()
+
+
+def tagged_hash(tag: str, suite: str, *parts: bytes) -> bytes:
+    """Hash of the parts behind a tag of the chain's table (consensus/tags.py) and the suite's id."""
+    _outside()
+
+
+def struct_encode(fields: Sequence[tuple[str, Any]]) -> bytes:
+    """Structure encoding of (kind, value) fields in order.
+
+    Kinds: int (64 bits), bool, bytes, str, hash (32 bytes), sig (64 bytes); `list:` or `optional:` in front.
+    """
+    _outside()
+
+
+def struct_decode(kinds: Sequence[str], data: bytes) -> list[Any]:
+    """Field values of a structure of exactly these kinds; ValueError for anything else."""
+    _outside()
+
+
+def int_from_bytes(data: bytes, byteorder: str = "big", *, signed: bool = False) -> int:
+    """An integer of at most 32 bytes."""
+    _outside()
+
+
+def bytes_from_hex(text: str) -> bytes:
+    """Bytes of hexadecimal text without spaces."""
+    _outside()

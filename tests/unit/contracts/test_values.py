@@ -1,5 +1,6 @@
 """contracts/runtime/values.py: one value, one encoding."""
 
+import contextlib
 from decimal import Decimal
 
 import pytest
@@ -57,10 +58,8 @@ def test_a_flipped_or_cut_encoding_is_refused_or_is_another_value(value, data):
     at = data.draw(st.integers(0, len(good) - 1))
     bad = good[:at] + bytes((good[at] ^ data.draw(st.integers(1, 255)),)) + good[at + 1 :]
     for other in (bad, good[:at], good + b"\x00"):
-        try:
+        with contextlib.suppress(ValueEncodingError):
             assert encode(decode(other)) == other != good
-        except ValueEncodingError:
-            pass
 
 
 @pytest.mark.parametrize(

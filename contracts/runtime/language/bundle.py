@@ -1,0 +1,216 @@
+"""A bundle from source to code: lint every module, order the rule modules, compile, collect facts.
+
+The compiled form is bytes for this interpreter only (marshalled code): it is made by the guest for
+itself, kept by its own node, and never comes from the network.
+"""
+
+from __future__ import annotations
+
+import ast
+import marshal
+import re
+import types
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from contracts.runtime.api import ContractRefused, Diagnostic
+from contracts.runtime.language import linter
+from contracts.runtime.language.compiler import compile_module
+from contracts.runtime.language.hints import Hint, hint_of
+from contracts.runtime.limits import SOURCE_BYTES_MAX
+
+_MODULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+Parameter = tuple[str, Hint | None, bool]
+
+
+class Method(NamedTuple):
+    """A top-level function. exported, view: its decorators."""
+
+    parameters: tuple[Parameter, ...]
+    exported: bool
+    view: bool
+
+
+class Compiled(NamedTuple):
+    """Code of a bundle's modules in loading order (`main` last) and what the machine must know.
+
+    class_hints: hints of the fields of dataclasses by class name, for arguments.
+    """
+
+    modules: tuple[tuple[str, types.CodeType], ...]
+    methods: dict[str, Method]
+    class_hints: dict[str, dict[str, Hint | None]]
+
+    def dump(self) -> bytes:
+        methods = {name: tuple(method) for name, method in self.methods.items()}
+        return marshal.dumps((self.modules, methods, self.class_hints))
+
+    @classmethod
+    def load(cls, data: bytes) -> Compiled:
+        """Only for bytes that `dump` of this same interpreter made."""
+        modules, methods, class_hints = marshal.loads(data)
+        return cls(modules, {n: Method(*m) for n, m in methods.items()}, class_hints)
+
+
+def _imports(tree: ast.Module) -> list[str]:
+    return [
+        (node.module or "")[6:]
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rules.")
+    ]
+
+
+def _refusal(module: str, code: str, subject: str = "", line: int = 1) -> tuple[Diagnostic, ...]:
+    return linter.diagnostics(module, [(line, 1, code, subject)])
+
+
+class _Bundle:
+    """The modules of a bundle while they are checked. Names: `main` or `rules.<name>`."""
+
+    def __init__(self, main: str, rules: Mapping[str, str]) -> None:
+        self.sources = {**{f"rules.{n}": s for n, s in sorted(rules.items())}, "main": main}
+        self.rules = rules
+        self.trees: dict[str, ast.Module] = {}
+        self.found: list[Diagnostic] = []
+
+    def parse(self) -> bool:
+        total = sum(len(s.encode("utf-8", "surrogatepass")) for s in self.sources.values())
+        if total > SOURCE_BYTES_MAX:
+            self.found += _refusal("main", "CT001")
+            return False
+        for name in self.rules:
+            if not _MODULE_NAME.match(name):
+                self.found += _refusal("main", "CT008", name[:64])
+                return False
+        for module, source in self.sources.items():
+            found = linter.check_source(module, source)
+            if found:
+                self.found += found
+                continue
+            tree = linter.parse(source)
+            if isinstance(tree, tuple):
+                line, column = tree
+                self.found += linter.diagnostics(module, [(line, column, "CT006", "")])
+            else:
+                self.trees[module] = tree
+        return not self.found
+
+    def order(self) -> list[str]:
+        """Modules so that each follows what it imports; a circle is a finding."""
+        done: list[str] = []
+        active: list[str] = []
+
+        def place(module: str) -> None:
+            if module in done or module not in self.trees:
+                return
+            if module in active:
+                self.found.extend(_refusal(module, "CT104", module))
+                return
+            active.append(module)
+            for name in _imports(self.trees[module]):
+                place(f"rules.{name}")
+            active.pop()
+            done.append(module)
+
+        for module in self.trees:
+            place(module)
+        return done
+
+    def lint(self) -> None:
+        offers = {m[6:]: linter.offered_names(t) for m, t in self.trees.items() if m != "main"}
+        own = {
+            m: {n.name for n in t.body if isinstance(n, ast.ClassDef)}
+            for m, t in self.trees.items()
+        }
+        classes = {m[6:]: names for m, names in own.items() if m != "main"}
+        declared = set().union(*(linter.declared_names(t) for t in self.trees.values()))
+        for module, tree in self.trees.items():
+            facts = linter.ModuleFacts(
+                module,
+                offers,
+                declared,
+                own[module] | linter.imported_classes(tree, classes),
+                offers.get(module[6:], set()),
+            )
+            self.found += linter.check_tree(tree, facts)
+
+
+def _methods(tree: ast.Module, classes: set[str]) -> dict[str, Method]:
+    found = {}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        marks = {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
+        args = node.args
+        positional = [*args.posonlyargs, *args.args]
+        optional = {a.arg for a in positional[len(positional) - len(args.defaults) :]}
+        optional |= {a.arg for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d}
+        parameters = []
+        for one in [*positional, *args.kwonlyargs]:
+            hint = hint_of(one.annotation, classes) if one.annotation is not None else None
+            parameters.append((one.arg, hint, one.arg in optional))
+        found[node.name] = Method(
+            tuple(parameters), bool(marks & {"export", "view"}), "view" in marks
+        )
+    return found
+
+
+def _class_hints(trees: Mapping[str, ast.Module]) -> dict[str, dict[str, Hint | None]]:
+    names = {n.name for t in trees.values() for n in t.body if isinstance(n, ast.ClassDef)}
+    hints: dict[str, dict[str, Hint | None]] = {}
+    for tree in trees.values():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and node.decorator_list:
+                own: dict[str, Hint | None] = {}
+                for base in node.bases:
+                    own |= hints.get(base.id, {}) if isinstance(base, ast.Name) else {}
+                for item in node.body:
+                    if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                        own[item.target.id] = hint_of(item.annotation, names)
+                hints[node.name] = own
+    return hints
+
+
+def check_bundle(main: str, rules: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+    """Every finding of the linter; empty when the bundle may be deployed."""
+    return _checked(main, rules)[1]
+
+
+def _checked(
+    main: str, rules: Mapping[str, str]
+) -> tuple[_Bundle, tuple[Diagnostic, ...], list[str]]:
+    bundle = _Bundle(main, rules)
+    order: list[str] = []
+    if bundle.parse():
+        bundle.lint()
+        order = bundle.order()
+    return bundle, tuple(sorted(bundle.found)), order
+
+
+def compile_bundle(main: str, rules: Mapping[str, str]) -> Compiled:
+    """Code of an admitted bundle. Raises ContractRefused with every finding."""
+    bundle, found, order = _checked(main, rules)
+    if found:
+        raise ContractRefused(found)
+    tree = bundle.trees["main"]
+    classes = {n.name for n in tree.body if isinstance(n, ast.ClassDef)}
+    own = {
+        m[6:]: {n.name for n in t.body if isinstance(n, ast.ClassDef)}
+        for m, t in bundle.trees.items()
+    }
+    methods = _methods(tree, classes | linter.imported_classes(tree, own))
+    hints = _class_hints({m: bundle.trees[m] for m in order})
+    modules: list[tuple[str, types.CodeType]] = []
+    for module in order:
+        one = bundle.trees[module]
+        offers: Any = linter.offered_names(one)
+        if module == "main":
+            offers |= linter.imported_classes(one, own)
+        try:
+            modules.append((module, compile_module(one, sorted(offers))))
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None) or 1
+            raise ContractRefused(_refusal(module, "CT006", line=line)) from None
+        except RecursionError:
+            raise ContractRefused(_refusal(module, "CT007")) from None
+    return Compiled(tuple(modules), methods, hints)

@@ -1,0 +1,247 @@
+"""State of the block and of the transaction that is running: read set, writes, events, context.
+
+One interpreter runs one transaction at a time, so these are plain module objects. The functions that
+leave the guest (state, hashes, signatures) are set once by the entry point: guest.py or native.py.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from contracts.runtime import gas, limits, values
+from contracts.runtime.classes import record_parts, restore
+from contracts.runtime.guards import walk
+from contracts.runtime.meter import allocate, charge, fatal, keep
+
+_ABSENT = object()
+
+
+class Imports:
+    """What the guest asks of the host. Replaced at start by the entry point."""
+
+    state_get: Callable[[list[bytes]], list[bytes | None]]
+    state_scan: Callable[[bytes, bytes | None, int], list[tuple[bytes, bytes]]]
+    sm3: Callable[[bytes], bytes]
+    verify: Callable[[str, bytes, bytes, bytes, bytes], bool]
+
+
+IMPORTS = Imports()
+
+
+class Block:
+    """Values of state as the block sees them: before it, and after its successful transactions."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes | None] = {}
+        self.written: list[bytes] = []  # keys written in this block, sorted, for scans
+
+    def read(self, key: bytes) -> bytes | None:
+        found = self.values.get(key, _ABSENT)
+        if found is _ABSENT:
+            found = self.values[key] = IMPORTS.state_get([key])[0]
+        return found  # type: ignore[return-value]
+
+    def commit(self, writes: dict[bytes, bytes | None]) -> None:
+        self.values.update(writes)
+        for key in writes:
+            at = bisect.bisect_left(self.written, key)
+            if at == len(self.written) or self.written[at] != key:
+                self.written.insert(at, key)
+
+
+class Transaction:
+    """What the running transaction has done so far."""
+
+    def __init__(self) -> None:
+        self.writes: dict[bytes, bytes | None] = {}
+        self.reads: dict[bytes, None] = {}
+        self.events: list[tuple[str, str, bytes]] = []
+        self.context: dict[str, Any] = {}
+        self.contract: Any = None
+        self.stack: list[str] = []
+
+
+BLOCK = Block()
+TX = Transaction()
+
+
+def begin_block(read_set: dict[bytes, bytes | None]) -> None:
+    BLOCK.values, BLOCK.written = read_set, []
+
+
+def begin_transaction(contract: Any, context: dict[str, Any]) -> None:
+    TX.writes, TX.reads, TX.events = {}, {}, []
+    TX.contract, TX.context, TX.stack = contract, context, [contract.name]
+
+
+# ---- values in and out ---------------------------------------------------------------------------
+
+
+def encode(value: Any) -> bytes:
+    """Encode at the moment of writing: copies, checks types, bounds depth and size."""
+    kind = type(value)
+    if kind is int:
+        return values.encode_int(value)
+    if kind is str and len(value) < 1024:
+        return values.encode_text(value)
+    walk(value)
+    try:
+        data = values.encode(value, parts_of=record_parts, depth_max=limits.STORED_DEPTH_MAX)
+    except values.TooDeep:
+        fatal("value-depth")
+    except values.ValueEncodingError:
+        raise TypeError("this value cannot be stored") from None
+    allocate(len(data))
+    if len(data) > limits.VALUE_BYTES_MAX:
+        fatal("value-too-large")
+    return data
+
+
+def decode(data: bytes) -> Any:
+    """A stored value as fresh objects of the running contract."""
+    if data[0] == values.INT:
+        return int.from_bytes(data[2:], "big", signed=True)
+    if data[0] == values.TEXT and data[1] < 128:
+        return data[2:].decode("utf-8")
+    allocate(8 * len(data))
+    value = values.decode(data, make=_make, depth_max=limits.STORED_DEPTH_MAX)
+    keep_all(value)
+    return value
+
+
+def decode_strict(data: bytes) -> Any:
+    """`decode` of bytes that came from outside: the whole encoding is checked."""
+    allocate(8 * len(data))
+    try:
+        value = values.decode(data, make=_make, depth_max=limits.STORED_DEPTH_MAX)
+    except values.ValueEncodingError:
+        raise ValueError("not an encoded value") from None
+    if not _in_limits(value):
+        raise ValueError("not an encoded value")
+    keep_all(value)
+    return value
+
+
+def _in_limits(value: Any) -> bool:
+    """Whether the numbers of a decoded value are ones a contract could have made."""
+    kind = type(value)
+    if kind is int:
+        return -limits.INT_LIMIT < value < limits.INT_LIMIT
+    if kind is Decimal:
+        digits, exponent = value.as_tuple()[1:]
+        top = limits.DECIMAL_EXPONENT_MAX
+        inside = type(exponent) is int and -top <= exponent + len(digits) - 1 <= top
+        return inside and len(digits) <= limits.DECIMAL_DIGITS
+    if kind is list or kind is tuple:
+        return all(_in_limits(item) for item in value)
+    if kind is dict:
+        return all(_in_limits(key) and _in_limits(item) for key, item in value.items())
+    if hasattr(kind, "_pl_fields"):
+        return all(_in_limits(item) for item in value.__dict__.values())
+    return True
+
+
+def _make(name: str, fields: dict[str, Any]) -> Any:
+    cls = TX.contract.classes.get(name)
+    if cls is None:
+        raise ValueError("a stored value's class is not declared here")
+    return restore(cls, fields)
+
+
+def keep_all(value: Any) -> None:
+    """Every container of a decoded value into the arena."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        if kind is list:
+            keep(value)
+        for item in value:
+            keep_all(item)
+    elif kind is dict:
+        keep(value)
+        for item in value.values():
+            keep_all(item)
+    elif hasattr(kind, "_pl_fields"):
+        for item in value.__dict__.values():
+            keep_all(item)
+
+
+# ---- state ---------------------------------------------------------------------------------------
+
+
+def read(key: bytes) -> bytes | None:
+    """Encoded value of a key as the transaction sees it; charged alike for a hit and a miss."""
+    found = TX.writes.get(key, _ABSENT)
+    if found is _ABSENT:
+        TX.reads[key] = None
+        found = BLOCK.read(key)
+    size = 0 if found is None else len(found)  # type: ignore[arg-type]
+    charge(gas.STATE_READ + (size >> 3))
+    return found  # type: ignore[return-value]
+
+
+def write(key: bytes, data: bytes | None) -> None:
+    charge(gas.STATE_WRITE + (0 if data is None else len(data) >> 3))
+    writes = TX.writes
+    writes[key] = data
+    if len(writes) > limits.WRITES_MAX:
+        fatal("too-many-writes")
+
+
+def emit(name: str, fields: dict[str, Any]) -> None:
+    charge(gas.EVENT)
+    data = encode(fields)
+    charge(len(data) >> 2)
+    if len(data) > limits.EVENT_BYTES_MAX:
+        fatal("event-too-large")
+    if len(TX.events) >= limits.EVENTS_MAX:
+        fatal("too-many-events")
+    TX.events.append((TX.contract.name, name, data))
+
+
+def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
+    """Entries under a prefix in key order, own writes and those of the block included.
+
+    Charged an item looked at, deleted ones too: the work, the same on every node.
+    """
+    charge(gas.SCAN + (len(TX.writes) >> 2) + (len(BLOCK.written).bit_length()))
+    changed = _changed_keys(prefix, after)
+    found: list[tuple[bytes, bytes]] = []
+    position, page, more = after, [], True  # type: ignore[var-annotated]
+    while len(found) < limit:
+        if not page and more:
+            page = IMPORTS.state_scan(prefix, position, limit)
+            more = len(page) == limit
+            if page:
+                position = page[-1][0]
+        stored = page[0][0] if page else None
+        if not changed and stored is None:
+            break
+        own = bool(changed) and (stored is None or changed[0] <= stored)
+        if own:
+            key = changed.pop(0)
+            if key == stored:
+                page.pop(0)
+            value = TX.writes[key] if key in TX.writes else BLOCK.values[key]
+        else:
+            key, value = page.pop(0)
+        charge(gas.SCAN_ITEM + (0 if value is None else len(value) >> 3))
+        TX.reads[key] = None
+        if value is not None:
+            found.append((key, value))
+    return found
+
+
+def _changed_keys(prefix: bytes, after: bytes | None) -> list[bytes]:
+    """Keys under the prefix that this block or transaction has written, sorted."""
+    written = BLOCK.written
+    at = bisect.bisect_left(written, prefix)
+    keys = set()
+    while at < len(written) and written[at].startswith(prefix):
+        charge(1)
+        keys.add(written[at])
+        at += 1
+    keys.update(key for key in TX.writes if key.startswith(prefix))
+    return sorted(key for key in keys if after is None or key > after)
