@@ -20,6 +20,7 @@ from node.errors import CityError
 AGE_MS_MAX = 10 * 60_000
 BATCH_BYTES_MAX = 1024 * 1024
 DROPPED_KEPT_MAX = 4_096
+ORDERED_KEPT_MAX = 65_536
 K = TypeVar("K")
 
 
@@ -58,6 +59,7 @@ class TxPool:
         self._fresh: list[TxRef] = []
         self._dropped: list[Hash] = []
         self._lately_dropped: OrderedDict[Hash, Admitted] = OrderedDict()
+        self._lately_ordered: OrderedDict[Hash, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -93,9 +95,11 @@ class TxPool:
         return held is not None and signature < held.envelope.signature
 
     def add(self, admitted: Admitted, now_ms: int, *, spread: bool, needed: bool = False) -> bool:
-        """True when it came in, False when it was there. `spread`: pass it on to the other city nodes.
+        """True when it came in, False when it was there or was ordered meanwhile. `spread`: pass it on to the other city nodes.
 
         `needed`: a proposal waits for it, so no bound applies. Raises CityError CITY-3020, CITY-3021."""
+        if admitted.tx_id in self._lately_ordered:
+            return False
         if self.is_better_copy(admitted.tx_id, admitted.envelope.signature):
             self._take(admitted.tx_id)
             self._dropped.append(admitted.tx_id)
@@ -111,8 +115,18 @@ class TxPool:
         return True
 
     def remove(self, tx_ids: Iterable[Hash]) -> list[Admitted]:
-        """Takes out what was ordered; the core knows already."""
-        return [entry.admitted for tx_id in tx_ids if (entry := self._take(tx_id)) is not None]
+        """Takes out what was ordered; the core knows already.
+
+        A copy whose checks began before the block and end after it must not come in again."""
+        removed = []
+        for tx_id in tx_ids:
+            self._lately_ordered[tx_id] = None
+            entry = self._take(tx_id)
+            if entry is not None:
+                removed.append(entry.admitted)
+        while len(self._lately_ordered) > ORDERED_KEPT_MAX:
+            self._lately_ordered.popitem(last=False)
+        return removed
 
     def expire(self, now_ms: int, tip_height: int) -> list[Hash]:
         """Gives up what can no longer be ordered, by height or by age; the core is told at the next drain."""
