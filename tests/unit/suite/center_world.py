@@ -133,7 +133,9 @@ class Chain:
         self.engine.load(load_bundle("dcep"))
         self.engine.load(Bundle("payer", 1, PAYER))
 
-    def call(self, member: str, contract: str, method: str, *roles: str, **args: Any) -> TxResult:
+    def call(
+        self, member: str, contract: str, method: str, /, *roles: str, **args: Any
+    ) -> TxResult:
         self.height += 1
         tx = Transaction(
             tx_id=sm3(self.height.to_bytes(8)),
@@ -156,13 +158,13 @@ class Chain:
                 self.state[key] = value
         return result
 
-    def ok(self, member: str, contract: str, method: str, *roles: str, **args: Any) -> Any:
+    def ok(self, member: str, contract: str, method: str, /, *roles: str, **args: Any) -> Any:
         result = self.call(member, contract, method, *roles, **args)
         assert result.outcome == "ok", (method, result.code, result.message)
         return result.value
 
     def refused(
-        self, code: str, member: str, contract: str, method: str, *roles: str, **args: Any
+        self, code: str, member: str, contract: str, method: str, /, *roles: str, **args: Any
     ) -> None:
         """The call reverts with this code and changes nothing."""
         before = dict(self.state)
