@@ -226,6 +226,9 @@ class LevelStore(_LevelReader):
 
     @staticmethod
     def _open(path: Path) -> Any:
+        # LevelDB would make an empty database over the files of one that lost its CURRENT.
+        if not (path / "CURRENT").exists() and any(path.glob("MANIFEST-*")):
+            raise StoreDamaged(path, "the file CURRENT is missing")
         try:
             return plyvel.DB(
                 str(path),

@@ -249,6 +249,46 @@ def test_anything_changed_in_the_store_is_found_by_verify():
         assert open_state(store).verify() == good
 
 
+class WatchedStore(MemoryStore):
+    """Calls `look` right before and right after each write, as a reader in another thread might."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = lambda: None
+
+    def write(self, batch: Batch) -> None:
+        self.look()
+        super().write(batch)
+        self.look()
+
+
+def test_a_proof_taken_while_a_block_is_committed_holds_or_says_that_its_height_is_gone():
+    store = WatchedStore()
+    state = open_state(store)
+    asked = [b"k%d" % i for i in range(0, 60, 7)] + [b"absent"]
+    outcomes = []
+
+    def look() -> None:
+        applied = state.applied_height
+        if applied is None:
+            return
+        for height in range(max(0, applied - RETAINED - 1), applied + 1):
+            for key in asked:
+                try:
+                    found = state.prove(key, height)
+                except HeightNotHeld:
+                    outcomes.append(height <= applied - RETAINED)
+                    continue
+                root, value = state.roots(height).state_root, found.value
+                outcomes.append(verify_state_proof(sha256, SUITE, root, key, value, found.proof))
+
+    store.look = look
+    for height in range(RETAINED + 6):
+        writes = {b"k%d" % (i * (height + 1) % 60): b"%d" % height for i in range(20)}
+        state.apply_block(height, writes | {b"k%d" % height: None}, [])
+    assert len(outcomes) > 500 and all(outcomes)
+
+
 def test_a_store_of_another_layout_or_suite_is_refused():
     store = MemoryStore()
     open_state(store).apply_block(0, {}, [])

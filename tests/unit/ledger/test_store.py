@@ -166,6 +166,25 @@ def test_a_flipped_byte_is_found_and_never_returned(tmp_path, suffix):
     assert found_damaged > len(places) * 2 // 3
 
 
+@pytest.mark.parametrize("name", ["CURRENT", "MANIFEST"])
+def test_a_flipped_byte_in_leveldbs_own_records_or_their_loss_is_found(tmp_path, name):
+    original = tmp_path / "original"
+    _fill(original)
+    (file,) = original.glob(f"{name}*")
+    data = file.read_bytes()
+    for at in range(len(data) + 1):
+        copy = tmp_path / f"copy{at}"
+        copy.mkdir()
+        for other in original.iterdir():
+            (copy / other.name).write_bytes(other.read_bytes())
+        if at < len(data):
+            (copy / file.name).write_bytes(data[:at] + bytes((data[at] ^ 8,)) + data[at + 1 :])
+        else:
+            (copy / file.name).unlink()
+        with pytest.raises(StoreDamaged):
+            LevelStore(copy)
+
+
 def test_a_batch_cut_off_at_any_byte_is_there_whole_or_not_at_all(tmp_path):
     original = tmp_path / "original"
     store = LevelStore(original)
