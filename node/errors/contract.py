@@ -2,4 +2,38 @@
 
 from node.errors.entry import Entry
 
-ENTRIES: tuple[Entry, ...] = ()
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "CITY-4001",
+        "CONTRACT_REFUSED",
+        "rejected",
+        "{contract}.{method} refused: {reason} {detail}",
+        "The contract's own rule was not met; nothing was changed.",
+        "read the contract's rule for {reason}: city contract show {contract}",
+        "{contract}.{method} 拒绝：{reason} {detail}",
+        "未满足合约自身的规则；没有任何改变。",
+        "查看合约中 {reason} 的规则：city contract show {contract}",
+    ),
+    Entry(
+        "CITY-4002",
+        "OUT_OF_GAS",
+        "rejected",
+        "{contract}.{method} used up its gas limit of {gas_limit}",
+        "Each call is bounded by the limit that its signer set; nothing was changed.",
+        "simulate the call and set twice what it used",
+        "{contract}.{method} 用尽了 {gas_limit} 的燃料上限",
+        "每次调用受签名者设定的上限约束；没有任何改变。",
+        "先模拟调用，再设为所用量的两倍",
+    ),
+    Entry(
+        "CITY-4003",
+        "CONTRACT_FAILED",
+        "rejected",
+        "{contract}.{method} failed in the engine: {reason} {detail}",
+        "The engine stopped the call, on every node alike; nothing was changed.",
+        "check the arguments; if they are right, report it to the contract's author",
+        "{contract}.{method} 在引擎中失败：{reason} {detail}",
+        "引擎在所有节点上一致地中止了调用；没有任何改变。",
+        "检查参数；若无误，请报告合约作者",
+    ),
+)

@@ -1,4 +1,4 @@
-"""A channel of a few cities for the tests of links: keys, certificates, configuration, what a node heard."""
+"""A channel of a few cities for tests of links: keys, certificates, configuration, what a node heard."""
 
 from __future__ import annotations
 
