@@ -22,6 +22,7 @@ from consensus.payment import (
     Kind,
     SignedCoinTransaction,
     coin_id,
+    coin_txid,
 )
 from deploy.regcenter.audit import audit
 from deploy.regcenter.center import Center, Refresh
@@ -163,19 +164,13 @@ def test_a_coin_is_spent_once_even_inside_one_batch(bench: Bench) -> None:
 
 def test_a_coin_made_in_a_batch_can_be_spent_in_it(bench: Bench) -> None:
     first = bench.transfer()
-    made = coin_id(sm3, CoinPoint(sm3_txid(first), 0))
+    made = coin_id(sm3, CoinPoint(coin_txid(sm3, first), 0))
     second = bench.tx(Kind.TRANSFER, [made], (bench.wallet.address, 600))
     outcomes = bench.money.center.process(
         [bench.signed(bench.wallet, first), bench.signed(bench.other, second)]
     )
     assert [isinstance(outcome, CenterError) for outcome in outcomes] == [False, False]
     assert bench.money.center.unspent(bench.wallet.address, ZERO_HASH, 10)[0][1] == 600
-
-
-def sm3_txid(tx: CoinTransaction) -> Hash:
-    from consensus.payment import coin_txid
-
-    return coin_txid(sm3, tx)
 
 
 def test_a_repeated_request_gets_the_first_receipt(bench: Bench) -> None:
