@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consensus.encoding import decode, encode
-from consensus.state_proof import OtherLeaf, StateProof, verify_state_proof
+from consensus.state_proof import (
+    OtherLeaf,
+    StateProof,
+    leaf_prefix,
+    node_prefix,
+    verify_state_proof,
+)
 from node.ledger import tree as tree_module
 from node.ledger.tree import StateTree, TreeDamaged, decode_page
 from tests.unit.ledger.model import SUITE, sha256, state_root, steered
@@ -222,3 +229,39 @@ def test_a_page_that_is_missing_or_changed_is_found():
     with pytest.raises(TreeDamaged):
         decode_page(b"", bytes(32))
     assert len(box.tree.leaves(box.slot)) == 300
+
+
+def sm3(data: bytes) -> bytes:
+    return hashlib.new("sm3", data).digest()
+
+
+# Computed by a separate script from the text of consensus/state_proof.py: the layout is frozen.
+KNOWN_ROOTS = [
+    ({b"a": b"1"}, "4e26c4f3c1669f981d1dc61751a420430ac4f86a0f626e98f57a0666a3e393c4"),
+    (
+        {b"a": b"1", b"b": b"", b"c": b"3"},
+        "5f44db8c162f081d3df96e222b7291808cac1e111721243bbb4b4a6ae2d2f3eb",
+    ),
+    (
+        {b"key %d" % i: b"value %d" % i for i in range(100)},
+        "c2ea3778fb79fd9998fada96d5a29c134b1996ad81ac953e9410317e6ee1c833",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "root"), KNOWN_ROOTS)
+def test_roots_under_sm3_are_the_frozen_ones(model, root):
+    assert PageBox(sm3).apply(dict(model)).hex() == root
+
+
+def test_a_leaf_that_a_lying_root_puts_in_the_wrong_half_proves_no_absence():
+    misplaced = OtherLeaf(b"\x80" + bytes(31), sha256(b"v"))
+    leaf = sha256(leaf_prefix(SUITE) + misplaced.path + misplaced.value_hash)
+    root = sha256(node_prefix(SUITE) + leaf + sha256(b"anything"))
+    proof = StateProof((sha256(b"anything"),), misplaced)
+    assert not verify_state_proof(steered, SUITE, root, bytes(32), None, proof)
+    fitting = OtherLeaf(b"\x01" + bytes(31), sha256(b"v"))
+    leaf = sha256(leaf_prefix(SUITE) + fitting.path + fitting.value_hash)
+    root = sha256(node_prefix(SUITE) + leaf + sha256(b"anything"))
+    proof = StateProof((sha256(b"anything"),), fitting)
+    assert verify_state_proof(steered, SUITE, root, bytes(32), None, proof)
