@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from consensus.certificate import Seal
-from consensus.encoding import Hash
+from consensus.encoding import Hash, Sig
 from consensus.header import Header, block_hash
 from consensus.pbft.certificates import vote_message
 from consensus.pbft.messages import Commit, Message, Prepare, Proposal
@@ -29,35 +29,41 @@ class Equivocator:
         self._index = index
         self._rng = rng
         self._twins: dict[tuple[int, int], tuple[Header, Hash]] = {}
-        self._sides: dict[tuple[int, int, int], bool] = {}
+        self._sides: dict[tuple[int, int, int], str] = {}
 
-    def twist(self, message: Message, target: int) -> Message:
-        """What `target` is shown instead of `message`."""
-        if isinstance(message, Proposal):
-            place = (message.view, message.header.height)
-            if place not in self._twins:
-                twin = replace(message.header, timestamp_ms=message.header.timestamp_ms + 1)
-                self._twins[place] = (twin, block_hash(hash_, twin))
-            if self._is_fooled(place, target):
-                header, digest = self._twins[place]
-                signature = self._sign(Tag.PROPOSAL, message.view, header.height, digest)
-                return replace(message, header=header, signature=signature)
-            return message
-        if isinstance(message, Prepare | Commit):
-            return self._twist_vote(message, target)
-        return message
+    def twist(self, message: Message, target: int) -> list[Message]:
+        """What `target` is shown instead of `message`: that, its twin, or now and then both."""
+        if not isinstance(message, Proposal | Prepare | Commit):
+            return [message]
+        twin = self._twin(message)
+        if twin is None:
+            return [message]
+        place = (message.view, twin.header.height if isinstance(twin, Proposal) else twin.height)
+        side = self._side(place, target)
+        return {"both": [message, twin], "twin": [twin], "own": [message]}[side]
 
-    def _is_fooled(self, place: tuple[int, int], target: int) -> bool:
+    def _twin(self, message: Proposal | Prepare | Commit) -> Proposal | Prepare | Commit | None:
+        if not isinstance(message, Proposal):
+            return self._twin_vote(message)
+        place = (message.view, message.header.height)
+        if place not in self._twins:
+            header = replace(message.header, timestamp_ms=message.header.timestamp_ms + 1)
+            self._twins[place] = (header, block_hash(hash_, header))
+        header, digest = self._twins[place]
+        signature = self._sign(Tag.PROPOSAL, message.view, header.height, digest)
+        return replace(message, header=header, signature=signature)
+
+    def _side(self, place: tuple[int, int], target: int) -> str:
         key = (*place, target)
         if key not in self._sides:
-            self._sides[key] = self._rng.random() < 0.5
+            self._sides[key] = self._rng.choice(("own", "own", "twin", "twin", "both"))
         return self._sides[key]
 
-    def _twist_vote(self, message: Prepare | Commit, target: int) -> Message:
+    def _twin_vote(self, message: Prepare | Commit) -> Prepare | Commit | None:
         place = (message.view, message.height)
         other = self._other_hash(place, message.block_hash)
-        if other is None or not self._is_fooled(place, target):
-            return message
+        if other is None:
+            return None
         tag = Tag.PREPARE if isinstance(message, Prepare) else Tag.COMMIT_SEAL
         if tag == Tag.COMMIT_SEAL:
             self._world.checkers.on_seal(self._index, message.height, message.view, other)
@@ -74,7 +80,7 @@ class Equivocator:
                 return held
         return None
 
-    def _sign(self, tag: Tag, view: int, height: int, digest: Hash) -> bytes:
+    def _sign(self, tag: Tag, view: int, height: int, digest: Hash) -> Sig:
         vote = Seal(self._world.genesis.channel_id, 0, height, view, digest)
         key = self._world.validators.key(self._index)
         return self._world.registry.sign(key, vote_message(tag, SUITE, vote))

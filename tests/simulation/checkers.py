@@ -103,7 +103,7 @@ class Checkers:
     # --- what a node commits and executes
 
     def on_deliver(
-        self, node: int, block: Block, cert: CommitCert, parent: Header, leaves: list[Hash]
+        self, node: int, block: Block, parent: Header, leaves: list[Hash]
     ) -> None:
         header = block.header
         digest = block_hash(hash_, header)
@@ -117,8 +117,6 @@ class Checkers:
                 raise Violation(f"S3 a transaction twice, again at height {header.height}")
         if len(set(block.tx_ids)) != len(block.tx_ids):
             raise Violation("S3 a transaction twice in one block")
-        if len(cert.seals) < smallest_safe_quorum(len(self.validators)):
-            raise Violation("S2 a certificate without a safe quorum")
         self.delivered[node] = max(header.height, self.delivered.get(node, 0))
 
     def _check_chain(self, header: Header, parent: Header, leaves: list[Hash]) -> None:
@@ -145,7 +143,12 @@ class Checkers:
             self.genesis, self.validators, GhostVerifier(self.registry), self.window
         )
         for block, cert in blocks:
-            shown = client.advance(block.header, cert)
+            try:
+                shown = client.advance(block.header, cert)
+            except ValueError as error:
+                raise Violation(f"S9 refused height {block.header.height}: {error}") from error
+            if len(cert.seals) < smallest_safe_quorum(len(self.validators)):
+                raise Violation("S9 a certificate without a safe quorum")
             expected = self.roots.get(shown.height)
             if expected and (shown.state_root, shown.receipts_root) != expected:
                 raise Violation(f"S8 header {block.header.height} shows other roots")

@@ -178,7 +178,7 @@ class SimNode:
 
     def _deliver(self, block: Block, cert: CommitCert) -> None:
         leaves = [self.pool[i].leaf for i in block.tx_ids]
-        self.world.checkers.on_deliver(self.index, block, cert, self.disk.tip, list(leaves))
+        self.world.checkers.on_deliver(self.index, block, self.disk.tip, leaves)
         self.disk.blocks.append((block, cert))
         for tx_id in block.tx_ids:
             self.committed[tx_id] = block.header.height

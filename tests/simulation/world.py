@@ -150,10 +150,11 @@ class World:
         self.checkers.on_sent(sender, message)
         targets = [to] if to is not None else [i for i in range(self.shape.n) if i != sender]
         for target in targets:
-            sent = message
+            sent = [message]
             if equivocator is not None and not self._is_healed:
                 sent = equivocator.twist(message, target)
-            self.deliver_message(sender, target, sent)
+            for each in sent:
+                self.deliver_message(sender, target, each)
 
     def deliver_message(self, sender: int, target: int, message: Message) -> None:
         kind = type(message).__name__
