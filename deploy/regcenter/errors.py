@@ -38,6 +38,7 @@ _REFUSALS: dict[str, tuple[int, str, str]] = {
     "RC_RANGE": (422, "a size or an index lies outside the log", "ask for the current head first"),
     "RC_BUSY": (429, "too many transactions wait", "try again shortly"),
     "RC_CLOSED": (503, "the center is stopping or has stopped", "start it again, look at its log"),
+    "RC_IN_USE": (503, "another process holds the store", "stop it, or use another --dir"),
     "RC_ROLLED_BACK": (500, "the store is older than what was signed", "restore the newest store"),
     "RC_DAMAGED": (500, "the store contradicts itself", "restore it from a copy"),
 }

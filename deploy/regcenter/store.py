@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import plyvel  # type: ignore[import-untyped]
 
 from deploy.regcenter.errors import CenterError
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """LevelDB's own errors (a bad checksum, a full disk) as the center's."""
+    try:
+        yield
+    except plyvel.Error as error:
+        raise CenterError("RC_DAMAGED", str(error)) from error
 
 
 class Store:
@@ -18,25 +28,31 @@ class Store:
         try:
             self._db = plyvel.DB(str(path), create_if_missing=True, paranoid_checks=True)
         except plyvel.Error as error:
-            raise CenterError("RC_DAMAGED", f"{path}: {error}") from error
+            held = "lock" in str(error).lower()
+            raise CenterError("RC_IN_USE" if held else "RC_DAMAGED", f"{path}: {error}") from error
 
     def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = self._db.get(key, verify_checksums=True)
+        with _damage():
+            value: bytes | None = self._db.get(key, verify_checksums=True)
         return value
 
     def items(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Entries under a prefix (cut off), in key order, after `after`."""
         scan = self._db.prefixed_db(prefix)
-        yield from scan.iterator(start=after or None, include_start=False, verify_checksums=True)
+        with _damage():
+            yield from scan.iterator(
+                start=after or None, include_start=False, verify_checksums=True
+            )
 
     def last(self, prefix: bytes) -> tuple[bytes, bytes] | None:
         """The last entry under a prefix (cut off)."""
-        with self._db.prefixed_db(prefix).iterator(reverse=True, verify_checksums=True) as found:
+        scan = self._db.prefixed_db(prefix)
+        with _damage(), scan.iterator(reverse=True, verify_checksums=True) as found:
             return next(found, None)
 
     def write(self, writes: dict[bytes, bytes | None]) -> None:
         """All or nothing, on the disk when it returns."""
-        with self._db.write_batch(sync=True) as batch:
+        with _damage(), self._db.write_batch(sync=True, transaction=True) as batch:
             for key, value in writes.items():
                 if value is None:
                     batch.delete(key)
