@@ -14,15 +14,13 @@ from contracts.runtime import machine, session, wire
 from contracts.runtime.api import (
     BlockRequest,
     Bundle,
-    ContractRefused,
     Diagnostic,
     Natives,
     StateReader,
     TxResult,
 )
 from contracts.runtime.language.bundle import Compiled, check_bundle, compile_bundle
-from contracts.runtime.language.linter import diagnostics
-from contracts.runtime.meter import Verdict
+from contracts.runtime.loading import check_set_up
 
 T = TypeVar("T")
 # The native engine must not be the one that runs out of stack.
@@ -30,16 +28,9 @@ STACK_BYTES = 256 << 20
 
 
 def compile_checked(bundle: Bundle) -> Compiled:
-    """Lint, compile, and set the module up once, so that a broken declaration is found here."""
+    """Lint, compile, and set the modules up once."""
     compiled = compile_bundle(bundle.main, bundle.rules)
-    known = dict(machine.CONTRACTS)
-    try:
-        machine.load(bundle.name, bundle.version, compiled, False)
-    except (Exception, Verdict):
-        raise ContractRefused(diagnostics("main", [(1, 1, "CT614", "")])) from None
-    finally:
-        machine.CONTRACTS.clear()
-        machine.CONTRACTS.update(known)
+    check_set_up(bundle.name, bundle.version, compiled)
     return compiled
 
 
@@ -61,7 +52,7 @@ class NativeEngine:
     def block(self, block: BlockRequest) -> list[TxResult]:
         """Execute a block on a fresh set of contracts."""
         active = default_active(self.code, block)
-        request = wire.decode_request(wire.encode_request(active))
+        request = wire.decode_request(wire.encode_request(active), wire.encode_control())
         return _on_deep_stack(lambda: self._block(request, active))
 
     def _block(self, request: dict[str, Any], block: BlockRequest) -> list[TxResult]:

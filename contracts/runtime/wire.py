@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 from contracts.runtime import keys, limits, values
-from contracts.runtime.api import OUTCOMES, BlockRequest, EventRecord, TxResult
+from contracts.runtime.api import OUTCOMES, BlockRequest, Diagnostic, EventRecord, TxResult
 
 
 class WireError(ValueError):
@@ -62,12 +62,12 @@ def numbers(data: Any, kind: str) -> tuple[int, ...]:
     return struct.unpack(f">{len(data) // size}{kind}", data)
 
 
-def _optional(items: Sequence[bytes | None]) -> list[Any]:
+def optional(items: Sequence[bytes | None]) -> list[Any]:
     flags = bytes(item is not None for item in items)
     return [flags, *pack([item or b"" for item in items])]
 
 
-def _read_optional(column: Any) -> list[bytes | None]:
+def read_optional(column: Any) -> list[bytes | None]:
     if type(column) is not list or len(column) != 3 or type(column[0]) is not bytes:
         raise WireError("not a column of optional bytes")
     items = unpack(column[1:])
@@ -79,33 +79,35 @@ def _read_optional(column: Any) -> list[bytes | None]:
 # ---- a block to the engine -----------------------------------------------------------------------
 
 
-def encode_request(
-    block: BlockRequest, fatal: Iterable[int] = (), stop: int | None = None, careful: bool = False
-) -> bytes:
-    """Bytes of a block for the guest.
-
-    fatal: indices that trapped before. stop: index from which on everything is fatal (trap cap).
-    careful: announce every transaction to the host.
-    """
+def encode_request(block: BlockRequest) -> bytes:
+    """Bytes of a block for the guest."""
     txs = block.txs
     message = {
         "channel": block.channel_id, "height": block.height, "time": block.time_ms,
         "first": block.first_index, "active": dict(sorted(block.active.items())),
-        "fatal": sorted(fatal), "stop": len(txs) if stop is None else stop, "careful": careful,
         "ids": pack([tx.tx_id for tx in txs]),
         "contract": choose([(tx.contract, tx.version, tx.method) for tx in txs]),
         "args": pack([tx.args_json.encode("utf-8", "surrogatepass") for tx in txs]),
         "sender": choose([tx.sender for tx in txs]),
         "member": choose([(tx.member, tx.roles) for tx in txs]),
         "gas": struct.pack(f">{len(txs)}Q", *[tx.gas_limit for tx in txs]),
-        "keys": pack(list(block.read_set)), "values": _optional(list(block.read_set.values())),
+        "keys": pack(list(block.read_set)), "values": optional(list(block.read_set.values())),
     }  # fmt: skip
     return values.encode(message)
 
 
-def decode_request(data: bytes) -> dict[str, Any]:
+def encode_control(fatal: Iterable[int] = (), stop: int = 1 << 32, careful: bool = False) -> bytes:
+    """How a block is run, beside what it is.
+
+    fatal: indices that trapped before. stop: index from which on everything is fatal (trap cap).
+    careful: announce every transaction to the host.
+    """
+    return values.encode({"fatal": sorted(fatal), "stop": stop, "careful": careful})
+
+
+def decode_request(data: bytes, control: bytes) -> dict[str, Any]:
     """What machine.run_block takes. The node made it, so this only unfolds it."""
-    message = values.decode(data)
+    message = values.decode(data) | values.decode(control)
     rows = zip(
         unpack(message["ids"]), chosen(message["contract"]), unpack(message["args"]),
         chosen(message["sender"]), chosen(message["member"]), numbers(message["gas"], "Q"),
@@ -119,7 +121,7 @@ def decode_request(data: bytes) -> dict[str, Any]:
         }
         for tx_id, what, args, sender, who, gas in rows
     ]  # fmt: skip
-    found = _read_optional(message["values"])
+    found = read_optional(message["values"])
     message["read_set"] = dict(zip(unpack(message["keys"]), found, strict=True))
     return message  # type: ignore[no-any-return]
 
@@ -140,7 +142,7 @@ def encode_results(results: Sequence[dict[str, Any]]) -> bytes:
         "event": choose([event[:2] for event in events]),
         "event_data": pack([event[2] for event in events]),
         "write_keys": pack([key for key, _ in writes]),
-        "write_values": _optional([value for _, value in writes]),
+        "write_values": optional([value for _, value in writes]),
         "read_keys": pack([key for r in results for key in r["reads"]]),
     })  # fmt: skip
 
@@ -164,10 +166,9 @@ def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
         raise WireError("not one result a transaction")
     named = zip(chosen(message["event"]), unpack(message["event_data"]), strict=True)
     events = iter([EventRecord(c, n, d) for (c, n), d in named])
-    written = _read_optional(message["write_values"])
+    written = read_optional(message["write_values"])
     writes = iter(list(zip(unpack(message["write_keys"]), written, strict=True)))
     reads = iter(unpack(message["read_keys"]))
-    prefixes: dict[str, bytes] = {}
     out = []
     for at, tx in enumerate(block.txs):
         event_count, write_count, read_count = counts[at]
@@ -186,7 +187,6 @@ def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
         out.append(result)
     if any(next(rest, None) is not None for rest in (events, writes, reads)):
         raise WireError("more events, writes or reads than counted")
-    del prefixes
     return out
 
 
@@ -214,3 +214,33 @@ def _check(result: TxResult, gas_limit: int) -> None:
     for event in result.events:
         if len(event.data) > limits.EVENT_BYTES_MAX or type(event.name) is not str:
             raise WireError("an event out of bounds")
+
+
+# ---- findings, scans -----------------------------------------------------------------------------
+
+
+def findings(diagnostics: Iterable[Diagnostic]) -> list[tuple[Any, ...]]:
+    return [(d.line, d.column, d.module, d.code, d.message, d.message_zh) for d in diagnostics]
+
+
+def read_findings(rows: Any) -> tuple[Diagnostic, ...]:
+    """Findings that came back, checked. Raises WireError."""
+    if type(rows) is not list or len(rows) > limits.FINDINGS_MAX * 64:
+        raise WireError("not findings")
+    for row in rows:
+        if type(row) is not tuple or [type(x) for x in row] != [int, int, str, str, str, str]:
+            raise WireError("not a finding")
+    return tuple(Diagnostic(*row) for row in rows)
+
+
+def read_scan(request: Any) -> tuple[bytes, bytes | None, int]:
+    """A scan the guest asks for: prefix of a contract's state, position, limit."""
+    if type(request) is not tuple or len(request) != 3:
+        raise WireError("not a scan")
+    prefix, after, limit = request
+    after_ok = after is None or type(after) is bytes
+    if type(prefix) is not bytes or prefix[:1] != b"\x0a" or not after_ok:
+        raise WireError("not a scan")
+    if type(limit) is not int or not 0 < limit <= limits.SCAN_LIMIT_MAX:
+        raise WireError("a scan without a limit")
+    return prefix, after, limit

@@ -1,0 +1,234 @@
+"""The host of the guest: wasmtime with deterministic settings, fuel, and a fresh instance a block.
+
+This is the second wall. It takes `Natives` and a `StateReader` and knows nothing of the node; the worker
+(node/worker.py) composes it with the crypto provider and a pipe.
+"""
+
+from __future__ import annotations
+
+import binascii
+from pathlib import Path
+from typing import Any
+
+from wasmtime import Config, Engine, Store, Trap, WasmtimeError
+from wasmtime.component import Component, Linker
+
+from contracts.runtime import limits, values, wire
+from contracts.runtime.api import (
+    BlockRequest,
+    Bundle,
+    ContractRefused,
+    Diagnostic,
+    Natives,
+    StateReader,
+    TxResult,
+)
+from contracts.runtime.artifact import Artifact, precompiled
+from contracts.runtime.language.linter import diagnostics
+from contracts.runtime.native import default_active
+
+MEMORY_BYTES_MAX = 256 << 20
+WASM_STACK_BYTES = 1 << 20
+# Fuel is a backstop far above what the gas of admitted programs can use (60 to 200 a gas).
+FUEL_BASE = 2_000_000_000
+FUEL_PER_GAS = 5_000
+COMPILE_FUEL = 200_000_000_000
+
+
+class EngineFault(Exception):
+    """The engine failed in a way that is no transaction's outcome: the worker is replaced."""
+
+
+def make_engine() -> Engine:
+    """wasmtime as the engine version defines it."""
+    config = Config()
+    config.consume_fuel = True
+    config.cranelift_nan_canonicalization = True
+    config.wasm_relaxed_simd = False
+    config.wasm_threads = False
+    config.max_wasm_stack = WASM_STACK_BYTES
+    return Engine(config)
+
+
+def _to_text(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def _to_bytes(text: str) -> bytes:
+    return binascii.a2b_base64(text, strict_mode=True)
+
+
+class _Instance:
+    """One live guest and its store."""
+
+    __slots__ = ("block", "compile", "store")
+
+    def __init__(self, engine: Engine, linker: Linker, component: Component) -> None:
+        self.store = Store(engine)
+        self.store.set_fuel(FUEL_BASE)
+        self.store.set_limits(memory_size=MEMORY_BYTES_MAX)
+        instance = linker.instantiate(self.store, component)
+        self.block = instance.get_func(self.store, "block")
+        self.compile = instance.get_func(self.store, "compile")
+
+
+class WasmEngine:
+    """Loads bundles and runs blocks inside WebAssembly. Not for several threads at once."""
+
+    def __init__(self, artifact: Artifact | Path, natives: Natives, state: StateReader) -> None:
+        """artifact: compiled here when needed, or the path of a trusted compiled form."""
+        path = precompiled(artifact) if isinstance(artifact, Artifact) else artifact
+        self._natives, self._state = natives, state
+        self._engine = make_engine()
+        self._component = Component.deserialize_file(self._engine, str(path))
+        self._linker = self._link()
+        self._code: dict[tuple[str, int], str] = {}
+        self._fault: BaseException | None = None
+        self._live: _Instance | None = None
+        self._position: int | None = None
+        self._gas_limits: tuple[int, ...] = ()
+        self._spare: _Instance | None = None
+        self.prepare()
+
+    @property
+    def loaded(self) -> list[tuple[str, int]]:
+        """Names and versions that blocks can call."""
+        return list(self._code)
+
+    def prepare(self) -> None:
+        """Make the next block's instance ahead of time, while nobody waits."""
+        if self._spare is None:
+            self._spare = _Instance(self._engine, self._linker, self._component)
+
+    def _fresh(self) -> _Instance:
+        self.prepare()
+        instance, self._spare = self._spare, None
+        assert instance is not None
+        self._live = instance
+        return instance
+
+    # ---- imports of the guest ----
+    def _link(self) -> Linker:
+        linker = Linker(self._engine)
+        with linker.root() as root:
+            root.add_func("state-get", self._guarded(self._state_get))
+            root.add_func("state-scan", self._guarded(self._state_scan))
+            root.add_func("code-get", self._guarded(self._code_get))
+            root.add_func("tx-begin", self._guarded(self._tx_begin))
+            root.add_func("sm3", self._guarded(self._sm3))
+            root.add_func("verify", self._guarded(self._verify))
+        return linker
+
+    def _guarded(self, function: Any) -> Any:
+        """A failure of the host is remembered: it must never look like a trap of a contract."""
+
+        def run(_store: Any, *args: Any) -> Any:
+            try:
+                return function(*args)
+            except BaseException as error:
+                self._fault = error
+                raise
+
+        return run
+
+    def _state_get(self, request: str) -> str:
+        keys = wire.unpack(values.decode(_to_bytes(request)))
+        return _to_text(values.encode(wire.optional(self._state.state_get(keys))))
+
+    def _state_scan(self, request: str) -> str:
+        prefix, after, limit = values.decode(_to_bytes(request))
+        found = self._state.state_scan(prefix, after, limit)
+        columns = wire.pack([key for key, _ in found]), wire.pack([value for _, value in found])
+        return _to_text(values.encode(columns))
+
+    def _code_get(self, name: str, version: int) -> str:
+        return self._code.get((name, version), "")
+
+    def _tx_begin(self, index: int) -> None:
+        self._position = index
+        assert self._live is not None
+        fuel = FUEL_BASE + FUEL_PER_GAS * self._gas_limits[index]
+        self._live.store.set_fuel(fuel)
+
+    def _sm3(self, data: str) -> str:
+        return _to_text(self._natives.sm3(_to_bytes(data)))
+
+    def _verify(self, request: str) -> bool:
+        suite, key, message, signature, id_ = values.decode(_to_bytes(request))
+        return self._natives.verify(suite, key, message, signature, id_)
+
+    # ---- bundles ----
+    def compile(self, bundle: Bundle) -> tuple[bytes, tuple[Diagnostic, ...]]:
+        """Code of a bundle for `code-get`, or findings. Outside blocks, under its own fuel."""
+        instance = self._fresh()
+        instance.store.set_fuel(COMPILE_FUEL)
+        request = (bundle.name, bundle.version, bundle.main, dict(bundle.rules))
+        try:
+            answer = instance.compile(instance.store, _to_text(values.encode(request)))
+        except values.ValueEncodingError:
+            return b"", diagnostics("main", [(1, 1, "CT002", "")])
+        except (Trap, WasmtimeError):
+            self._raise_fault()
+            return b"", diagnostics("main", [(1, 1, "CT007", "")])
+        message = values.decode(_to_bytes(answer))
+        if "code" in message:
+            return message["code"], ()
+        return b"", tuple(Diagnostic(*finding) for finding in message["findings"])
+
+    def load(self, bundle: Bundle, every_function: bool = False) -> None:
+        """Make a bundle callable. Raises ContractRefused. every_function: case files only."""
+        code, findings = self.compile(bundle)
+        if findings:
+            raise ContractRefused(findings)
+        entry = _to_text(values.encode((code, every_function)))
+        self._code[bundle.name, bundle.version] = entry
+
+    def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        return self.compile(bundle)[1]
+
+    def forget(self, name: str, version: int) -> None:
+        self._code.pop((name, version), None)
+
+    # ---- blocks ----
+    def run_block(self, request: bytes, gas_limits: tuple[int, ...]) -> bytes:
+        """Result columns of a block's request columns.
+
+        Results leave only when the whole block has run. After a trap the block runs again from its
+        start, announcing each transaction, with those that trapped marked fatal; after 16 of them the
+        rest of the block is fatal. Every node does the same.
+        """
+        self._gas_limits = gas_limits
+        text = _to_text(request)
+        fatal: set[int] = set()
+        stop, careful = len(gas_limits), False
+        while True:
+            control = _to_text(wire.encode_control(fatal, stop, careful))
+            instance = self._fresh()
+            self._position = None
+            if not careful:
+                instance.store.set_fuel(FUEL_BASE + FUEL_PER_GAS * sum(gas_limits))
+            try:
+                return _to_bytes(instance.block(instance.store, text, control))
+            except (Trap, WasmtimeError) as error:
+                self._raise_fault()
+                if not careful:
+                    careful = True
+                    continue
+                if self._position is None or self._position in fatal:
+                    raise EngineFault(f"trap outside a transaction: {error}") from error
+                fatal.add(self._position)
+                if len(fatal) >= limits.TRAPS_BLOCK_MAX:
+                    stop = self._position + 1
+            finally:
+                self._live = None
+
+    def block(self, block: BlockRequest) -> list[TxResult]:
+        """Results of a block, checked."""
+        known = default_active(self.loaded, block)
+        answer = self.run_block(wire.encode_request(known), tuple(tx.gas_limit for tx in block.txs))
+        return wire.decode_results(answer, known)
+
+    def _raise_fault(self) -> None:
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise EngineFault("the host failed to answer the guest") from fault

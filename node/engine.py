@@ -1,0 +1,285 @@
+"""The supervisor of a channel's engine worker: starts it, feeds it blocks, replaces it, believes nothing.
+
+Time never decides a transaction: a block that takes ten times what its gas allows is an incident. The
+worker is replaced and the block runs again once; a second time the channel stops with EngineStopped.
+All pipe traffic of one worker happens on one thread of its own, off the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from contracts.runtime import values, wire
+from contracts.runtime.api import (
+    BlockRequest,
+    Bundle,
+    ContractRefused,
+    Diagnostic,
+    StateReader,
+    TxResult,
+)
+from contracts.runtime.artifact import Artifact, ensure_artifact, precompiled
+from contracts.runtime.limits import FRAME_BYTES_MAX
+from contracts.runtime.native import default_active
+
+START_SECONDS_MAX = 60.0
+LOAD_SECONDS_MAX = 60.0
+BLOCK_SECONDS_BASE = 10.0
+SECONDS_PER_GAS = 10 * 0.1 / 1_000_000  # ten times the goal of 100 ms per 1,000,000 gas
+KEYS_PER_QUESTION_MAX = 100_000
+T = TypeVar("T")
+_ROOT = Path(__file__).parents[1]
+
+
+class EngineRefused(Exception):
+    """The worker cannot run here: no crypto library, or its lock does not hold."""
+
+
+class EngineStopped(Exception):
+    """The engine failed twice on the same block. The channel stops; no outcome was decided."""
+
+
+class _Incident(Exception):
+    """The worker is late, gone or wrong: replace it and try once more."""
+
+
+class _Process:
+    """One worker process and its frames. Blocking; used from one thread."""
+
+    def __init__(self, compiled: Path, libcrypto: tuple[str, ...]) -> None:
+        start = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); import node.worker; node.worker.main()"
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-c", start, str(compiled), *libcrypto],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={}, close_fds=True, bufsize=0,
+        )  # fmt: skip
+        self.pid = self._child.pid
+        hello = self.receive(time.monotonic() + START_SECONDS_MAX)
+        if "refused" in hello:
+            self.kill()
+            raise EngineRefused(str(hello["refused"]))
+        self.sandbox = str(hello.get("sandbox"))
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        for stream in (self._child.stdin, self._child.stdout):
+            if stream is not None:
+                stream.close()
+
+    def send(self, message: Any) -> None:
+        data = values.encode(message)
+        if len(data) > FRAME_BYTES_MAX:
+            raise ValueError("message to the engine larger than 64 MiB")
+        assert self._child.stdin is not None
+        try:
+            view = memoryview(len(data).to_bytes(4, "big") + data)
+            while view:
+                view = view[self._child.stdin.write(view) or 0 :]
+        except OSError as error:
+            raise _Incident(f"the worker is gone: {error}") from error
+
+    def receive(self, deadline: float) -> dict[str, Any]:
+        size = int.from_bytes(self._exactly(4, deadline), "big")
+        if size > FRAME_BYTES_MAX:
+            raise _Incident("the worker sent a frame larger than 64 MiB")
+        try:
+            message = values.decode(self._exactly(size, deadline))
+        except values.ValueEncodingError as error:
+            raise _Incident(f"the worker sent no value: {error}") from error
+        if type(message) is not dict:
+            raise _Incident("the worker sent no message")
+        return message
+
+    def _exactly(self, count: int, deadline: float) -> bytes:
+        stream = self._child.stdout
+        assert stream is not None
+        parts = []
+        while count:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([stream], [], [], left)[0]:
+                raise _Incident("the worker is late")
+            part = stream.read(min(count, 1 << 20))
+            if not part:
+                raise _Incident("the worker ended")
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+
+class EngineWorker:
+    """Contracts of one channel in one locked process; all calls are safe from the event loop.
+
+    artifact: None takes (and builds, once) the one of these sources. on_incident is told why a worker
+    was replaced. `sandbox` is "seccomp" or "none" after start; a production profile refuses "none".
+    """
+
+    def __init__(
+        self,
+        artifact: Artifact | None = None,
+        *,
+        libcrypto: Iterable[str] = (),
+        on_incident: Callable[[str], None] = lambda why: None,
+    ) -> None:
+        self._artifact, self._libcrypto = artifact, tuple(libcrypto)
+        self._on_incident = on_incident
+        self._bundles: dict[tuple[str, int], Bundle] = {}
+        self._process: _Process | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._closed = False
+        self.replaced = 0
+        self.sandbox = ""
+
+    async def start(self) -> None:
+        """Start and lock the worker. Raises EngineRefused or ArtifactError."""
+        await self._off_loop(self._start)
+
+    async def load(self, contracts: Iterable[Bundle]) -> None:
+        """Make bundles callable. Raises ContractRefused with the findings of the first bad one."""
+        for bundle in contracts:
+            await self._off_loop(self._load, bundle)
+
+    async def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        """Findings of the linter, by the engine itself."""
+        return await self._off_loop(self._retried, self._findings, "check", bundle)
+
+    async def forget(self, name: str, version: int) -> None:
+        await self._off_loop(self._forget, name, version)
+
+    async def block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
+        """Execute a block. `state` is as it was before it and is asked from another thread."""
+        return await self._off_loop(self._block, request, state)
+
+    # The executor's word for it.
+    execute = block
+
+    async def simulate(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
+        """The same path; the caller drops the writes. Views and gas estimates use it."""
+        return await self._off_loop(self._block, request, state)
+
+    async def close(self) -> None:
+        """End the process. Nothing can be asked afterwards."""
+        if self._closed:
+            return
+        process = self._process
+        if process is not None and process._child.poll() is None:
+            process._child.kill()  # a block that runs now ends as an incident
+        await self._off_loop(self._stop)
+        self._closed = True
+        self._thread.shutdown(wait=True)
+
+    async def _off_loop(self, work: Callable[..., T], *args: Any) -> T:
+        if self._closed:
+            raise EngineRefused("the engine is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    # ---- on the worker's thread ----
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        if self._artifact is None:
+            self._artifact = ensure_artifact()
+        try:
+            self._process = _Process(precompiled(self._artifact), self._libcrypto)
+        except _Incident as incident:
+            raise EngineRefused(f"the worker did not start: {incident}") from incident
+        self.sandbox = self._process.sandbox
+        for bundle in self._bundles.values():
+            if self._findings("load", bundle):
+                raise EngineStopped(f"contract {bundle.name} is refused now and was not before")
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+
+    def _live(self) -> _Process:
+        self._start()
+        assert self._process is not None
+        return self._process
+
+    def _retried(self, work: Callable[..., T], *args: Any) -> T:
+        """Run; after an incident replace the worker and run once more."""
+        try:
+            return work(*args)
+        except _Incident as incident:
+            self._on_incident(str(incident))
+        self._stop()
+        self.replaced += 1
+        try:
+            return work(*args)
+        except _Incident as incident:
+            self._stop()
+            raise EngineStopped(f"the engine failed twice: {incident}") from incident
+
+    def _findings(self, operation: str, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        process = self._live()
+        process.send({
+            "op": operation, "name": bundle.name, "version": bundle.version,
+            "main": bundle.main, "rules": dict(bundle.rules),
+        })  # fmt: skip
+        answer = process.receive(time.monotonic() + LOAD_SECONDS_MAX)
+        try:
+            return wire.read_findings(answer["findings"])
+        except (KeyError, wire.WireError) as error:
+            raise _Incident(f"no findings: {answer.get('fault', error)}") from error
+
+    def _load(self, bundle: Bundle) -> None:
+        findings = self._retried(self._findings, "load", bundle)
+        if findings:
+            raise ContractRefused(findings)
+        self._bundles[bundle.name, bundle.version] = bundle
+
+    def _forget(self, name: str, version: int) -> None:
+        self._bundles.pop((name, version), None)
+        self._stop()  # the next call starts a worker without it
+
+    def _block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
+        if not request.txs:
+            return []
+        return self._retried(self._run_block, default_active(self._bundles, request), state)
+
+    def _run_block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
+        process = self._live()
+        limits = [tx.gas_limit for tx in request.txs]
+        deadline = time.monotonic() + BLOCK_SECONDS_BASE + SECONDS_PER_GAS * sum(limits)
+        process.send({
+            "op": "block", "request": wire.encode_request(request),
+            "gas": struct.pack(f">{len(limits)}Q", *limits),
+        })  # fmt: skip
+        while True:
+            message = process.receive(deadline)
+            if "get" in message or "scan" in message:
+                process.send(self._state(message, state))
+                continue
+            if type(message.get("result")) is not bytes:
+                raise _Incident(str(message.get("fault", "the worker sent no result")))
+            try:
+                return wire.decode_results(message["result"], request)
+            except wire.WireError as error:
+                raise _Incident(str(error)) from error
+
+    def _state(self, question: dict[str, Any], state: StateReader) -> dict[str, Any]:
+        try:
+            if "get" in question:
+                keys = wire.unpack(question["get"])
+                if len(keys) > KEYS_PER_QUESTION_MAX:
+                    raise wire.WireError("too many keys")
+                return {"values": wire.optional(state.state_get(keys))}
+            prefix, after, limit = wire.read_scan(question["scan"])
+        except wire.WireError as error:
+            raise _Incident(f"the worker asked wrongly: {error}") from error
+        found = state.state_scan(prefix, after, limit)
+        return {
+            "keys": wire.pack([k for k, _ in found]),
+            "values": wire.pack([v for _, v in found]),
+        }

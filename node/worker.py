@@ -1,0 +1,190 @@
+"""Entry point of the engine worker: the WebAssembly host, the crypto provider, a pipe, and the lock.
+
+It is started with an empty environment and three descriptors, reads the compiled artifact, warms up,
+and only then locks itself. It holds no secret and knows one channel's contracts. Messages on descriptors
+0 and 1 are frames: 4 bytes of length, big-endian, at most 64 MiB, then one encoded value.
+
+    node -> worker  {"op": "load" | "check", …bundle}   {"op": "forget", …}   {"op": "block", …}
+    worker -> node  {"ready": …}, {"findings": […]}, {"result": …}, {"fault": text},
+                    and while a block runs {"get": keys} or {"scan": …}, which the node answers
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from contracts.runtime import values, wire
+from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction
+from contracts.runtime.host import WasmEngine
+from contracts.runtime.limits import FRAME_BYTES_MAX
+from node import sandbox
+from node.identity.suite import Suite, get_suite
+
+STACK_BYTES = 64 << 20
+_WARM = "from sdk import sm3, export\n\n\n@export\ndef warm(text: str) -> bytes:\n    return sm3(text.encode())\n"
+
+
+class PipeClosed(Exception):
+    """The other end is gone."""
+
+
+class Pipe:
+    """Frames over two descriptors; blocking."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self._read_fd, self._write_fd = read_fd, write_fd
+
+    def _exactly(self, count: int) -> bytes:
+        parts = []
+        while count:
+            part = os.read(self._read_fd, min(count, 1 << 20))
+            if not part:
+                raise PipeClosed
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def receive(self) -> Any:
+        size = int.from_bytes(self._exactly(4), "big")
+        if size > FRAME_BYTES_MAX:
+            raise values.ValueEncodingError("frame larger than 64 MiB")
+        return values.decode(self._exactly(size))
+
+    def send(self, message: Any) -> None:
+        data = values.encode(message)
+        if len(data) > FRAME_BYTES_MAX:
+            raise values.ValueEncodingError("frame larger than 64 MiB")
+        view = memoryview(len(data).to_bytes(4, "big") + data)
+        while view:
+            view = view[os.write(self._write_fd, view) :]
+
+
+class SuiteNatives:
+    """The guest's native functions by the node's crypto suites, loaded and proven before the lock."""
+
+    def __init__(self, suites: dict[str, Suite]) -> None:
+        self._suites = suites
+
+    def sm3(self, data: bytes) -> bytes:
+        return self._suites["sm"].hash(data)
+
+    def verify(self, suite: str, key: bytes, message: bytes, signature: bytes, id: bytes) -> bool:
+        found = self._suites.get(suite)
+        return found is not None and found.verify(key, message, signature, id)
+
+    def warm_up(self) -> None:
+        """Use everything once: nothing may need a file after the lock."""
+        for suite in self._suites.values():
+            key = suite.generate_key()
+            signature = suite.signer(key).sign(b"warm")
+            assert suite.verify(suite.signer(key).public_key, b"warm", signature)
+            assert not suite.verify(suite.signer(key).public_key, b"cold", signature)
+        self.sm3(b"warm")
+
+
+class PipeState:
+    """State answered by the node over the pipe."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+
+    def state_get(self, keys: list[bytes]) -> list[bytes | None]:
+        self._pipe.send({"get": wire.pack(keys)})
+        return wire.read_optional(self._pipe.receive()["values"])
+
+    def state_scan(
+        self, prefix: bytes, after: bytes | None, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        self._pipe.send({"scan": (prefix, after, limit)})
+        answer = self._pipe.receive()
+        return list(zip(wire.unpack(answer["keys"]), wire.unpack(answer["values"]), strict=True))
+
+
+class Worker:
+    """Serves one node until its pipe closes."""
+
+    def __init__(self, pipe: Pipe, engine: WasmEngine) -> None:
+        self._pipe, self._engine = pipe, engine
+
+    def warm_up(self) -> None:
+        """A block, a trap-free one, through every layer: imports happen before the lock."""
+        self._engine.load(Bundle("warm", 1, _WARM))
+        tx = Transaction(bytes(32), "warm", 1, "warm", '{"text": "t"}', "s", "m", (), 1_000_000)
+        result = self._engine.block(BlockRequest("", 1, 1, (tx,)))[0]
+        assert result.outcome == "ok", result
+        self._engine.forget("warm", 1)
+        self._engine.prepare()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                message = self._pipe.receive()
+            except PipeClosed:
+                return
+            try:
+                answer = self._answer(message)
+            except PipeClosed:
+                return
+            except Exception as error:
+                # Anything unforeseen: the node replaces this worker and runs the block again.
+                answer = {"fault": f"{type(error).__name__}: {error}"[:500]}
+            self._pipe.send(answer)
+            self._engine.prepare()
+
+    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        operation = message["op"]
+        if operation == "block":
+            gas_limits = wire.numbers(message["gas"], "Q")
+            return {"result": self._engine.run_block(message["request"], gas_limits)}
+        if operation == "forget":
+            self._engine.forget(message["name"], message["version"])
+            return {"findings": []}
+        bundle = Bundle(message["name"], message["version"], message["main"], message["rules"])
+        if operation == "check":
+            return {"findings": wire.findings(self._engine.check(bundle))}
+        assert operation == "load", operation
+        try:
+            self._engine.load(bundle)
+        except ContractRefused as refused:
+            return {"findings": wire.findings(refused.diagnostics)}
+        return {"findings": []}
+
+
+def _run(compiled: Path, libcrypto: tuple[str, ...], status: list[int]) -> None:
+    pipe = Pipe(0, 1)
+    try:
+        suites = {name: get_suite(name, libcrypto=libcrypto) for name in ("sm", "intl")}
+        natives = SuiteNatives(suites)
+        natives.warm_up()
+        worker = Worker(pipe, WasmEngine(compiled, natives, PipeState(pipe)))
+        worker.warm_up()
+        level = sandbox.lock()
+        through = sandbox.probe() if level == "seccomp" else []
+        if through:
+            raise sandbox.SandboxError(f"the lock lets through: {', '.join(through)}")
+    except Exception as error:
+        pipe.send({"refused": f"{type(error).__name__}: {error}"[:1000]})
+        return
+    pipe.send({"ready": True, "sandbox": level})
+    worker.serve()
+    status[0] = 0
+
+
+def main() -> None:
+    """`node.worker.main()` with the compiled artifact's path and libcrypto paths as arguments."""
+    status = [1]
+    threading.stack_size(STACK_BYTES)
+    arguments = Path(sys.argv[1]), tuple(sys.argv[2:]), status
+    thread = threading.Thread(target=_run, args=arguments, name="engine")
+    thread.start()
+    thread.join()
+    # No interpreter shutdown: the lock forbids what it would like to do.
+    os._exit(status[0])
+
+
+if __name__ == "__main__":
+    main()
