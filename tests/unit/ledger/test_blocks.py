@@ -129,3 +129,11 @@ def test_parts_of_a_block_that_are_missing_or_wrong_are_damage():
     store.write([(b"mtip", (9).to_bytes(8, "big"))])
     with pytest.raises(StoreDamaged):
         BlockStore(store, sha256)
+
+
+def test_bytes_between_the_table_and_the_first_envelope_are_refused():
+    packed = pack_envelopes([Envelope(b"a", b"b", b"c")])
+    offsets = [int.from_bytes(packed[at : at + 4], "big") + 1 for at in (4, 8)]
+    moved = b"".join(offset.to_bytes(4, "big") for offset in offsets)
+    with pytest.raises(ValueError):
+        unpack_envelopes(packed[:4] + moved + b"?" + packed[12:])
