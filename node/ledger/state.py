@@ -19,18 +19,26 @@ crash leaves the block applied or not, never half. One writer at a time; reads m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from consensus.encoding import EncodingError, Hash, decode, encode
 from consensus.header import leaves_root
 from consensus.merkle import HashFunction
-from consensus.state_proof import StateProof
 from consensus.tags import Tag, preimage
 from contracts.runtime import values
-from node.errors import CityError
+from node.ledger.records import (
+    EventPage,
+    EventPlace,
+    FirstRequest,
+    HeightNotHeld,
+    PreparedBlock,
+    ProvenValue,
+    RootsRecord,
+    StaleRecord,
+    StateRoots,
+)
 from node.ledger.store import Batch, Reader, Store, StoreDamaged, StoreFormat
-from node.ledger.tree import EMPTY_SLOT, Item, StateTree, TreeDamaged, TreeUpdate
+from node.ledger.tree import EMPTY_SLOT, Item, StateTree, TreeDamaged
 from node.model import EventRecord, StoredEvent
 
 PROOF_HEIGHTS_BEYOND_WINDOW = 8
@@ -38,78 +46,6 @@ EVENTS_EXAMINED_MAX = 10_000
 _FORMAT_KEY, _APPLIED_KEY = b"mformat", b"mapplied"
 _HEIGHT_MAX = (1 << 64) - 1
 T = TypeVar("T")
-
-EventPlace = tuple[int, int, int]  # height, tx index, event index
-
-
-class HeightNotHeld(CityError):
-    """No proof and no value for that height: not applied yet, or its pages are gone."""
-
-    def __init__(self, height: int, detail: str, retained: int, lowest: int, highest: int) -> None:
-        super().__init__(
-            "CITY-5007",
-            height=height,
-            detail=detail,
-            retained=retained,
-            lowest=lowest,
-            highest=highest,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class StateRoots:
-    """What header `height + W` will carry for this height."""
-
-    state_root: Hash
-    receipts_root: Hash
-
-
-@dataclass(frozen=True, slots=True)
-class _RootsRecord:
-    state_root: Hash
-    receipts_root: Hash
-    slot: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _StaleRecord:
-    keys: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedBlock:
-    """A block ready to be written. Valid only on the applied height it was prepared on."""
-
-    height: int
-    roots: StateRoots
-    batch: Batch
-    update: TreeUpdate
-
-
-@dataclass(frozen=True, slots=True)
-class ProvenValue:
-    """value: None for absence. Holds under the state root of `height`, which header height + W carries."""
-
-    height: int
-    state_root: Hash
-    value: bytes | None
-    proof: StateProof
-
-
-@dataclass(frozen=True, slots=True)
-class FirstRequest:
-    """The transaction that used a (sender, request id) first."""
-
-    height: int
-    tx_id: Hash
-
-
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """next_after: where to go on; None when everything stored so far has been looked at."""
-
-    events: tuple[StoredEvent, ...]
-    next_after: EventPlace | None
 
 
 def _height(height: int) -> bytes:
@@ -232,7 +168,7 @@ class StateStore(StateView):
         batch.extend(self._event_puts(height, events))
         batch.extend(self._request_puts(at, requests))
         batch.extend(update.pages)
-        record = _RootsRecord(roots.state_root, roots.receipts_root, update.slot)
+        record = RootsRecord(roots.state_root, roots.receipts_root, update.slot)
         batch.append((b"R" + at, encode(record)))
         batch.extend(self._stale_puts(height, update.stale))
         return PreparedBlock(height, roots, batch, update)
@@ -271,14 +207,14 @@ class StateStore(StateView):
 
     def _stale_puts(self, height: int, stale: list[bytes]) -> Batch:
         """Pages made stale at h serve heights below h: they go when no such height is retained."""
-        puts: Batch = [(b"x" + _height(height), encode(_StaleRecord(tuple(stale))))]
+        puts: Batch = [(b"x" + _height(height), encode(StaleRecord(tuple(stale))))]
         gone = height - self.retained
         if gone >= 0:
             record_key = b"x" + _height(gone)
             found = self._store.get(record_key)
             if found is None:
                 raise StoreDamaged(self._store.folder, f"the list of stale pages of {gone} is gone")
-            puts.extend((key, None) for key in self._decode(_StaleRecord, found).keys)
+            puts.extend((key, None) for key in self._decode(StaleRecord, found).keys)
             puts.append((record_key, None))
         return puts
 
@@ -333,7 +269,7 @@ class StateStore(StateView):
         found = self._store.get(b"R" + _height(height))
         if found is None:
             return None
-        record = self._decode(_RootsRecord, found)
+        record = self._decode(RootsRecord, found)
         return StateRoots(record.state_root, record.receipts_root)
 
     def request(self, sender: bytes, request_id: str) -> FirstRequest | None:
@@ -415,11 +351,11 @@ class StateStore(StateView):
             height, detail, self.retained, max(0, applied - self.retained), applied
         )
 
-    def _record(self, height: int, reader: Reader) -> _RootsRecord:
+    def _record(self, height: int, reader: Reader) -> RootsRecord:
         found = reader.get(b"R" + _height(height))
         if found is None:
             raise StoreDamaged(self._store.folder, f"the roots of height {height} are missing")
-        return self._decode(_RootsRecord, found)
+        return self._decode(RootsRecord, found)
 
     def _decode(self, kind: type[T], data: bytes) -> T:
         try:
@@ -451,7 +387,7 @@ class StateStore(StateView):
             reader.close()
         return StateRoots(record.state_root, record.receipts_root)
 
-    def _verify_values(self, reader: Reader, record: _RootsRecord) -> None:
+    def _verify_values(self, reader: Reader, record: RootsRecord) -> None:
         try:
             leaves = dict(self._tree.leaves(record.slot, reader.get))
         except TreeDamaged as error:
