@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts.bundles import load_suite
 from contracts.rules import calendar
+from contracts.runtime import keys, values
 from contracts.runtime.api import BlockRequest, Transaction, TxResult
 from contracts.runtime.native import NativeEngine
 from deploy.regcenter.center import Refresh
@@ -115,6 +116,14 @@ class World:
         assert found == ("revert", code), (target, found, result.message)
         assert not result.writes and not result.events
         return result.message
+
+    def force(self, contract: str, table: str, key: Any, **fields: Any) -> None:
+        """Put a stored record into a state that its normal life may never show."""
+        at_key = keys.state_key(contract, table, key)
+        record = values.decode(self.state[at_key])
+        assert set(fields) <= set(record.fields)
+        changed = values.Record(record.name, {**record.fields, **fields})
+        self.state[at_key] = values.encode(changed)
 
     # ---- money -----------------------------------------------------------------------------------
 
