@@ -120,7 +120,9 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
         status = await within_deadline(context, channel.wait(id_, level), id_.hex())
         receipt = None
         if status.receipt is not None:
-            receipt = receipt_to_pb(status.receipt, status.height, 0)
+            view = await channel.transaction(id_)
+            assert view is not None  # it has a receipt, so it stands in a block
+            receipt = receipt_to_pb(status.receipt, status.height, view.index)
         return stubs.TransactionStatus(
             tx_id=id_, level=_LEVEL_NUMBERS[status.level], height=status.height, receipt=receipt
         )
@@ -239,7 +241,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
         status = self._channel(request.channel).status()
         return stubs.NodeStatusReply(
             status_json=json_text(status),
-            height=status["height"],
+            height=status.get("height", 0),
             state_root=bytes.fromhex(status.get("state_root", "")),
             block_hash=bytes.fromhex(status.get("block_hash", "")),
         )
@@ -252,7 +254,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
             channel=channel.name,
             channel_id=channel.channel_id,
             genesis=encode(channel.genesis.config),
-            height=channel.status()["height"],
+            height=channel.status().get("height", 0),
             suite=suite.id,
             node=self._node_name,
             node_identity=identity_digest(suite.hash, suite.id, self._identity_key),

@@ -178,7 +178,7 @@ class WebServer:
 
 async def _summaries(channel: ChannelFacade, limit: int, first: int | None) -> list[dict[str, Any]]:
     """Up to `limit` blocks from `first` on, the newest ones where it is None; lowest height first."""
-    start = max(0, channel.status()["height"] - limit + 1) if first is None else first
+    start = max(0, channel.status().get("height", 0) - limit + 1) if first is None else first
     found = []
     for height in range(start, start + limit):
         block = await channel.block(height)

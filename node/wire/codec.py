@@ -154,4 +154,5 @@ def event_to_pb(event: StoredEvent) -> pb.Event:
         contract=event.event.contract,
         name=event.event.name,
         fields_json=value_json(event.event.data),
+        fields=event.event.data,
     )

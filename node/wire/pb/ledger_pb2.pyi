@@ -75,17 +75,19 @@ class Receipt(_message.Message):
     def __init__(self, tx_id: _Optional[bytes] = ..., height: _Optional[int] = ..., index: _Optional[int] = ..., outcome: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., gas_used: _Optional[int] = ..., result_json: _Optional[str] = ..., canonical: _Optional[bytes] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("id", "height", "tx_id", "contract", "name", "fields_json")
+    __slots__ = ("id", "height", "tx_id", "contract", "name", "fields_json", "fields")
     ID_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     TX_ID_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FIELDS_JSON_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
     id: str
     height: int
     tx_id: bytes
     contract: str
     name: str
     fields_json: str
-    def __init__(self, id: _Optional[str] = ..., height: _Optional[int] = ..., tx_id: _Optional[bytes] = ..., contract: _Optional[str] = ..., name: _Optional[str] = ..., fields_json: _Optional[str] = ...) -> None: ...
+    fields: bytes
+    def __init__(self, id: _Optional[str] = ..., height: _Optional[int] = ..., tx_id: _Optional[bytes] = ..., contract: _Optional[str] = ..., name: _Optional[str] = ..., fields_json: _Optional[str] = ..., fields: _Optional[bytes] = ...) -> None: ...

@@ -1,7 +1,7 @@
 """A channel in memory that answers as `ChannelFacade` says: for the tests of what stands in front of a channel.
 
 It admits well-formed, rightly signed envelopes, makes a block of each submitted batch, and lets the "contract"
-echo its arguments: method `fail` reverts, method `lost` is never committed, `slow` views wait for ever.
+echo its arguments: method `fail` reverts, `lost` is never committed, `late` when it is sent a second time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class MemoryChannel:
         self.verifies = True
         self.stored: list[StoredBlock] = [StoredBlock(self._header(0, 0), (), None)]
         self.receipts: dict[Hash, tuple[int, int, Receipt]] = {}
-        self.heartbeats = asyncio.Event()
+        self.heard: set[bytes] = set()
         self.submitted = 0
         self._news = asyncio.Condition()
 
@@ -111,7 +111,7 @@ class MemoryChannel:
         return SubmitOutcome(id_)
 
     def _commit(self, envelopes: list[Envelope]) -> None:
-        kept = [e for e in envelopes if parse_body(e.body).method != "lost"]
+        kept = [e for e in envelopes if self._is_kept(e)]
         height = len(self.stored)
         for index, envelope in enumerate(kept):
             body = parse_body(envelope.body)
@@ -131,6 +131,13 @@ class MemoryChannel:
             )
             self.receipts[id_] = (height, index, receipt)
         self.stored.append(StoredBlock(self._header(height, len(kept)), tuple(kept), None))
+
+    def _is_kept(self, envelope: Envelope) -> bool:
+        method = parse_body(envelope.body).method
+        if method == "late" and envelope.body not in self.heard:
+            self.heard.add(envelope.body)
+            return False
+        return method != "lost"
 
     async def wait(self, tx_id: Hash, level: Level) -> TxStatus:
         async with self._news:
