@@ -52,7 +52,10 @@ FINANCING_CALLS: Calls = {
     "repay": ("nobody", {}),
 }
 PARTY_CALLS: Calls = {
-    "attest": ("qb-ops", {"level": 1, "risk": "low", "report": digest("r"), "expires": "2027-01-01"}),
+    "attest": (
+        "qb-ops",
+        {"level": 1, "risk": "low", "report": digest("r"), "expires": "2027-01-01"},
+    ),
     "approve": ("qb-checker", {}),
     "reject": ("qb-ops", {"reason": "no"}),
     "suspend": ("pbc", {"reason": "order"}),
@@ -71,7 +74,9 @@ def states(table: tuple[tuple[str, ...], ...], column_to: int = 4) -> list[str]:
 PARTY_STATES = ["ACTIVE", "APPLIED", "CLOSED", "KYC_REVIEW", "REJECTED", "SUSPENDED"]
 
 
-def check(world: World, table: Any, state: str, move: str, target: str, who: str, args: Any) -> None:
+def check(
+    world: World, table: Any, state: str, move: str, target: str, who: str, args: Any
+) -> None:
     allowed = any(row[1] == move and state in row[0].split("|") for row in table)
     before = dict(world.state)
     result = world.run(who, target, **args)

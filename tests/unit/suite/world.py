@@ -92,9 +92,7 @@ class World:
             args_json=json.dumps(as_json(args)), sender=digest(who), member=member, roles=roles,
             gas_limit=20_000_000,
         )  # fmt: skip
-        (result,) = self.engine.block(
-            BlockRequest(CHANNEL.hex(), self.height, self.now_ms, (tx,))
-        )
+        (result,) = self.engine.block(BlockRequest(CHANNEL.hex(), self.height, self.now_ms, (tx,)))
         return result
 
     def ok(self, who: str, target: str, **args: Any) -> Any:
