@@ -50,16 +50,20 @@ class BlockBook:
         block_hash: Hash,
         source: int,
         known: Callable[[Hash], TxRef | None],
+        is_pinned: Callable[[Candidate], bool],
     ) -> Candidate:
-        """The candidate for this block from this source; ids it lacks are in `missing`."""
+        """The candidate for this block from this source; ids it lacks are in `missing`. A pinned one,
+        which this node voted for, never makes room for others."""
         several = self._by_origin.setdefault((block.header.height, source), [])
         for candidate in several:
             if candidate.block_hash == block_hash and candidate.block.tx_ids == block.tx_ids:
                 return candidate
         candidate = Candidate(block, block_hash, source)
         several.append(candidate)
-        if len(several) > HEADERS_PER_SOURCE_MAX:
-            self._forget(several.pop(0))
+        loose = [held for held in several if not is_pinned(held)]
+        if len(loose) > HEADERS_PER_SOURCE_MAX:
+            several.remove(loose[0])
+            self._forget(loose[0])
         self._fill(candidate, known)
         return candidate
 

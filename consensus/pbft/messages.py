@@ -27,6 +27,7 @@ from consensus.tags import Tag, preimage
 from consensus.validators import ValidatorSet
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+REASON_LENGTH_MAX = 100
 _SIGNATURE_FIELD_BYTES = 4 + 64
 
 
@@ -267,6 +268,8 @@ class SignatureRules:
 
     def _view_change_items(self, message: ViewChange) -> list[SignatureItem]:
         self._check_origin(message.channel_id, message.epoch, message.sender)
+        if len(message.reason) > REASON_LENGTH_MAX:
+            raise ProtocolViolation("a reason longer than a sentence")
         signed = signed_bytes(message, self.suite_id)
         items = [self._item(message.sender, signed, message.signature)]
         below = 0

@@ -67,10 +67,16 @@ class NormalCase:
     def learn_block(self, block: Block, digest: Hash, source: int) -> Candidate:
         """Remember a block by reference and ask for the bodies it needs."""
         state = self._state
-        candidate = state.blocks.add(block, digest, source, state.requests.get)
+        candidate = state.blocks.add(block, digest, source, state.requests.get, self._is_pinned)
         if candidate.missing:
             state.out.append(Need(tuple(candidate.missing), source))
         return candidate
+
+    def _is_pinned(self, candidate: Candidate) -> bool:
+        height = candidate.block.header.height
+        slot, cert = self._state.slots.get(height), self._state.prepared.get(height)
+        is_voted_for = slot is not None and slot.block_hash == candidate.block_hash
+        return is_voted_for or (cert is not None and cert.header == candidate.block.header)
 
     def _header_fault(self, header: Header) -> str | None:
         """Faults anybody can see; every honest proposer's header is free of them."""
@@ -101,7 +107,7 @@ class NormalCase:
         slot.proposal, slot.block_hash, slot.candidate = message, digest, candidate
 
     def _is_timely(self, timestamp_ms: int) -> bool:
-        return abs(timestamp_ms - self._state.now_ms) <= self._state.config.drift_ms
+        return abs(timestamp_ms - self._state.wall_ms) <= self._state.config.drift_ms
 
     def _accuse_proposer(self, slot: Slot, message: Proposal, digest: Hash) -> None:
         assert slot.proposal is not None and slot.block_hash is not None
@@ -191,13 +197,18 @@ class NormalCase:
         state.seals.pop(height, None)
         state.prepared.pop(height, None)
         state.blocks.forget_to(height)
-        is_full = len(block.tx_ids) >= state.config.block_txs_max
-        state.requests.committed(block.tx_ids, state.now_ms, is_full)
+        state.requests.committed(block.tx_ids, state.now_ms)
         state.failed_views = 0
         state.last_progress_ms = state.now_ms
         if halt is not None:
             state.out.append(halt)
             state.is_halted = True
+        elif slot is not None and slot.is_accepted and slot.block_hash != cert.block_hash:
+            above = state.slots.get(height + 1)
+            if above is not None and above.is_accepted:
+                # Another view went another way. What stands on the replaced block must not be voted for
+                # any more, and a second vote at those heights of this view would be a lie.
+                self._suspect("the chain went another way")
 
     # --- voting
 
@@ -409,7 +420,7 @@ class NormalCase:
             tx_count=len(refs),
             state_root=roots.state_root,
             receipts_root=roots.receipts_root,
-            timestamp_ms=max(state.now_ms, parent.timestamp_ms + 1),
+            timestamp_ms=max(state.wall_ms, parent.timestamp_ms + 1),
             validators_hash=state.validators_hash,
             next_validators_hash=state.validators_hash,
             config_hash=state.config.config_hash,
@@ -477,7 +488,9 @@ class NormalCase:
         slot = state.slot(header.height)
         assert slot.proposal is None, "one proposal a height and view"
         slot.proposal, slot.block_hash = message, digest
-        slot.candidate = state.blocks.add(block, digest, state.own_index, state.requests.get)
+        slot.candidate = state.blocks.add(
+            block, digest, state.own_index, state.requests.get, self._is_pinned
+        )
         self._accepted(slot)
         data = encode_message(message)
         state.last_proposed_ms = state.now_ms

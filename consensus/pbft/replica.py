@@ -100,8 +100,7 @@ class PbftCore:
             return self._taken()
         if isinstance(event, Received):
             self._check(event)
-        # A clock that goes back must not move deadlines into a past that was already lived through.
-        state.now_ms = max(state.now_ms, event.now_ms)
+        state.set_clock(event.now_ms)
         self._timers.on_time()
         self._handle(event)
         self._normal.advance()
@@ -118,7 +117,7 @@ class PbftCore:
             is_active=state.is_active,
             leader=state.leader,
             tip_height=state.chain.height,
-            view_since_ms=state.view_since_ms,
+            view_since_ms=state.view_since_ms + state.wall_ms - state.now_ms,
             waiting=len(state.requests),
             timeout_ms=state.timeout_ms,
             last_view_change_reason=state.view_change_reason,
@@ -149,7 +148,8 @@ class PbftCore:
             self._config, self._validators, self._own_index, self._verifier, self._signer, chain
         )
         self._state = state
-        state.now_ms = state.view_since_ms = state.last_progress_ms = event.now_ms
+        state.now_ms = state.wall_ms = event.now_ms
+        state.view_since_ms = state.last_progress_ms = event.now_ms
         self._lookahead = Lookahead(self._config.window)
         self._changer = ViewChanger(state, self._on_entered)
         self._normal = NormalCase(state, self._changer.suspect)
@@ -270,8 +270,11 @@ class PbftCore:
             state.is_halted = True
 
     def _set_timer(self, event: Input) -> None:
-        at_ms = None if self._started.is_halted else self._timers.next_ms()
+        state = self._started
+        at_ms = None if state.is_halted else self._timers.next_ms()
+        if at_ms is not None:
+            at_ms += state.wall_ms - state.now_ms
         if at_ms != self._timer_ms or isinstance(event, Tick):
             if not (at_ms is None and self._timer_ms is None):
-                self._started.out.append(SetTimer(at_ms))
+                state.out.append(SetTimer(at_ms))
             self._timer_ms = at_ms

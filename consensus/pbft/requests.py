@@ -94,15 +94,27 @@ class Requests:
         self._free_gas = sum(w.ref.gas_limit for w in everything)
         self._free_bytes = sum(w.ref.size_bytes for w in everything)
 
-    def committed(self, tx_ids: tuple[Hash, ...], now_ms: int, is_full: bool) -> None:
+    def committed(self, tx_ids: tuple[Hash, ...], now_ms: int) -> None:
         """A block took these. Behind a full block the rest waits for room, not for goodwill, unless
         the leader took what came much later than our oldest."""
-        found = [self._find(tx_id) for tx_id in tx_ids] if is_full else []
-        latest_ms = max((waiting.since_ms for waiting in found if waiting), default=0)
+        taken = [waiting for tx_id in tx_ids if (waiting := self._find(tx_id)) is not None]
         self.drop(tx_ids)
         oldest_ms = self._oldest_ms()
-        if is_full and (oldest_ms is None or latest_ms < oldest_ms + self._config.forward_after_ms):
+        if oldest_ms is None or not self._is_nearly_full(len(tx_ids), taken):
+            return
+        if max(w.since_ms for w in taken) < oldest_ms + self._config.forward_after_ms:
             self._backlog_since_ms = now_ms
+
+    def _is_nearly_full(self, count: int, taken: list[_Waiting]) -> bool:
+        """A block closed by gas or bytes ends a little below its limit."""
+        limits = self._config
+        gas = sum(waiting.ref.gas_limit for waiting in taken)
+        size = sum(waiting.ref.size_bytes for waiting in taken)
+        return bool(taken) and (
+            count >= limits.block_txs_max
+            or gas * 10 >= limits.block_gas_max * 9
+            or size * 10 >= limits.block_bytes_max * 9
+        )
 
     def _oldest_ms(self) -> int | None:
         heads = [next(iter(pool.values())).since_ms for pool in (self._flying, self._free) if pool]

@@ -41,6 +41,10 @@ def restore(state: State, changer: ViewChanger, normal: NormalCase, event: Resta
     state.prepared.update(found.prepared)
     for height in sorted(found.proposals):
         _restore_slot(state, normal, found, height)
+    lowest = state.slots.get(event.tip.height + 1)
+    stands_on = lowest.proposal.header.parent_hash if lowest and lowest.proposal else None
+    if stands_on not in (None, state.chain.tip_hash):
+        changer.suspect("the chain went another way")
 
 
 def _observer_reason(state: State, event: Restart) -> str | None:

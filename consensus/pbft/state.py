@@ -40,7 +40,9 @@ class State:
         self.blocks = BlockBook(config, verifier.hash)
         self.requests = Requests(config)
         self.out: list[Action] = []
+        # Steady time for all deadlines: never runs backwards. Wall time is for block timestamps only.
         self.now_ms = 0
+        self.wall_ms = 0
         self.observer_reason: str | None = None
         self.is_halted = False
 
@@ -117,6 +119,11 @@ class State:
         if found is None:
             found = self.slots[height] = Slot(height, self.now_ms)
         return found
+
+    def set_clock(self, wall_ms: int) -> None:
+        """A clock set back must not freeze the timers until it has caught up with itself."""
+        self.now_ms += max(0, wall_ms - self.wall_ms)
+        self.wall_ms = wall_ms
 
     def is_in_reach(self, height: int) -> bool:
         return self.chain.height < height <= self.chain.height + self.config.horizon

@@ -341,13 +341,27 @@ def test_both_timers_restart_when_the_leader_changes() -> None:
     assert (requests.forward_at_ms(), requests.suspect_at_ms()) == (6_000, 10_000)
 
 
-def test_a_full_block_excuses_the_leader_unless_it_took_what_came_much_later() -> None:
-    for late_ms, expected in ((1_500, 9_000 + 5_000), (4_000, 1_000 + 5_000)):
-        requests = Cluster(4).cores[2]._started.requests
+@pytest.mark.parametrize("limits", [{"block_txs_max": 1}, {"block_gas_max": 1_050}, {}])
+def test_a_full_block_excuses_the_leader_unless_it_took_what_came_much_later(
+    limits: dict[str, int],
+) -> None:
+    for late_ms in (1_500, 4_000):
+        requests = Cluster(4, **limits).cores[2]._started.requests
         requests.add(tx(1), 1_000)
         requests.add(tx(2), late_ms)
-        requests.committed((tx(2).tx_id,), 9_000, is_full=True)
-        assert requests.suspect_at_ms() == expected
+        requests.committed((tx(2).tx_id,), 9_000)
+        is_excused = bool(limits) and late_ms == 1_500
+        assert requests.suspect_at_ms() == (9_000 if is_excused else 1_000) + 5_000
+
+
+def test_a_clock_set_back_by_years_does_not_freeze_the_timers() -> None:
+    cluster = Cluster(4)
+    cluster.now_ms -= 1_000_000
+    cluster.give(tx(1), to=[2])
+    at_ms = cluster.timers[2]
+    assert at_ms is not None and at_ms <= cluster.now_ms + 1_000
+    cluster.pass_time(2_000)
+    assert not cluster.cores[2].status().is_active
 
 
 # --- status (R9)
