@@ -40,6 +40,11 @@ class Header:
     config_hash: Hash
     evidence_root: Hash
 
+    def __post_init__(self) -> None:
+        # A tag carries the suite in one byte: a stranger's header must not fail only when it is hashed.
+        if not 0 <= self.suite <= 255:
+            raise ValueError("a suite id has one byte")
+
 
 def block_hash(hash_: HashFunction, header: Header) -> Hash:
     return Hash(hash_(preimage(Tag.HEADER, header.suite, encode(header))))

@@ -230,7 +230,7 @@ class SignatureRules:
                 self._check_origin(message.channel_id, self.validators.epoch, 0)
                 return []
             case BlockSupply():
-                self._check_origin(message.header.channel_id, message.header.epoch, 0)
+                self._check_header_origin(message.header, 0)
                 return []
         raise ProtocolViolation(f"not a PBFT message: {type(message).__name__}")
 
@@ -242,6 +242,11 @@ class SignatureRules:
         if sender >= len(self.validators):
             raise ProtocolViolation("no such validator")
 
+    def _check_header_origin(self, header: Header, sender: int) -> None:
+        self._check_origin(header.channel_id, header.epoch, sender)
+        if header.suite != self.suite_id:
+            raise ProtocolViolation("a header of another suite")
+
     def _item(self, sender: int, signed: bytes, signature: Sig) -> SignatureItem:
         return SignatureItem(self.validators.key(sender), signed, signature)
 
@@ -252,7 +257,7 @@ class SignatureRules:
 
     def _proposal_items(self, message: Proposal) -> list[SignatureItem]:
         header = message.header
-        self._check_origin(header.channel_id, header.epoch, message.sender)
+        self._check_header_origin(header, message.sender)
         if message.sender != leader_of(message.view, self.validators):
             raise ProtocolViolation("a proposal by another than the view's leader")
         digest = block_hash(self.hash_, header)

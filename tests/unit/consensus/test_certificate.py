@@ -13,8 +13,8 @@ from consensus.certificate import (
     certificate_items,
     seal_message,
 )
-from consensus.encoding import Hash
-from consensus.header import block_hash
+from consensus.encoding import EncodingError, Hash, decode, encode
+from consensus.header import Header, block_hash
 from consensus.tags import Tag, preimage
 from consensus.validators import Validator, ValidatorSet, validators_hash
 from tests.simulation.ghost import SUITE, Registry, hash_, validator_set, vote_key
@@ -121,3 +121,10 @@ def test_tags_are_distinct_and_keep_purposes_apart() -> None:
     preimages = [preimage(tag, 1, b"same") for tag in Tag]
     assert len(dict.fromkeys(preimages)) == len(Tag)
     assert preimage(Tag.PREPARE, 1, b"x") != preimage(Tag.PREPARE, 2, b"x")
+
+
+def test_a_header_whose_suite_has_more_than_one_byte_is_no_header() -> None:
+    data = bytearray(encode(genesis_header(4)))
+    data[12 + 4] = 1  # the highest byte of the second field, the suite
+    with pytest.raises(EncodingError, match="suite"):
+        decode(Header, bytes(data))
