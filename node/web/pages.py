@@ -20,17 +20,33 @@ code,pre{font:13px/1.5 ui-monospace,monospace}pre{background:#f4f6f8;padding:1re
 
 # Names of the status's fields in both languages; a field without one is shown under its own name.
 LABELS = {
-    "node": "Node 节点",
+    "name": "Node 节点",
     "channel": "Channel 通道",
     "channel_id": "Channel id 通道标识",
     "height": "Height 高度",
-    "applied": "Executed 已执行",
+    "applied_height": "Executed 已执行",
+    "block_time_ms": "Block time 区块时间",
+    "time_ms": "Clock 时钟",
+    "state": "State 状态",
     "ready": "Ready 就绪",
+    "role": "Role 角色",
     "view": "View 视图",
+    "view_active": "View active 视图生效",
+    "view_since_ms": "View since 视图开始",
     "leader": "Leader 主节点",
     "peers": "Peers 对端",
+    "validators": "Validators 验证节点",
+    "quorum": "Quorum 法定数",
+    "faults_tolerated": "Faults tolerated 可容错数",
+    "waiting": "Waiting 等待中",
+    "pool": "Pool 交易池",
+    "pool_bytes": "Pool bytes 交易池字节",
+    "violations": "Violations 违规",
+    "reason": "Reason 原因",
     "state_root": "State root 状态根",
+    "receipts_root": "Receipts root 回执根",
     "block_hash": "Block hash 区块哈希",
+    "engine": "Engine 引擎",
     "sandbox": "Engine sandbox 引擎沙箱",
     "crypto": "Cryptography 密码",
     "transactions": "Transactions 交易",
@@ -62,7 +78,7 @@ def status_page(status: Mapping[str, Any], blocks: list[dict[str, Any]]) -> str:
     ]
     header = tuple(LABELS[k] for k in ("height", "timestamp_ms", "transactions", "block_hash"))
     body = _facts(status) + "<h2>Blocks 区块</h2>" + _table(header, rows)
-    title = f"{status.get('node', 'City node')} · {status.get('channel', '')}"
+    title = f"{status.get('name', 'City node')} · {status.get('channel', '')}"
     return _page(title, body, "/", "/api/v1/status", "city node status", refresh_s=5)
 
 

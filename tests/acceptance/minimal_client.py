@@ -64,9 +64,8 @@ def main(
         envelope = ledger.Envelope(body=body, public_key=public_key, signature=signature)
         node.Submit(api.SubmitRequest(envelope=envelope), timeout=10)
 
-        until = (int(time.time() * 1000) + 600_000).to_bytes(
-            8, "big"
-        )  # reads: ten minutes, this node
+        # Reads: a statement for this node, signed, good for ten minutes.
+        until = (int(time.time() * 1000) + 600_000).to_bytes(8, "big")
         fields = (info.channel_id, info.node_identity, public_key, until)
         statement = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
         signed = statement + sign(key, tagged("citychain/read-statement/v1", statement))

@@ -226,10 +226,10 @@ class MemoryChannel:
 
     def status(self) -> dict[str, Any]:
         return {
-            "node": self.node_name,
+            "name": self.node_name,
             "channel": self.name,
             "height": self.tip,
-            "applied": self.tip,
+            "applied_height": self.tip,
             "ready": self.ready,
             "state_root": "11" * 32,
             "block_hash": "22" * 32,
