@@ -71,6 +71,7 @@ def _environment() -> dict[str, Any]:
     }  # fmt: skip
     names = {PREFIX + name: value for name, value in guarded.items()}
     names |= {PREFIX + "x_" + name: classes.REAL_EXCEPTIONS[name] for name in EXCEPTIONS}
+    names[PREFIX + "x_Revert"] = classes.Revert
     names |= {PREFIX + "sdk_" + name: value for name, value in sdk_impl.SDK.items()}
     return names | builtins.FUNCTIONS | classes.CONSTRUCTORS | {"super": super}
 

@@ -206,7 +206,7 @@ def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, by
 
     Charged an item looked at, deleted ones too: the work, the same on every node.
     """
-    charge(gas.SCAN + (len(TX.writes) >> 2) + (len(BLOCK.written).bit_length()))
+    charge(gas.SCAN + (len(TX.writes) >> 2))
     changed = _changed_keys(prefix, after)
     found: list[tuple[bytes, bytes]] = []
     position, page, more = after, [], True  # type: ignore[var-annotated]

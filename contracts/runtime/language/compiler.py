@@ -137,6 +137,7 @@ class Instrumenter(ast.NodeTransformer):
         ]
         if nested:
             node.decorator_list.append(load(PREFIX + "function"))
+        self.in_class = in_class
         return node
 
     def strip_hints(self, node: ast.FunctionDef) -> None:
@@ -173,7 +174,7 @@ class Instrumenter(ast.NodeTransformer):
     def real_class(self, node: ast.expr) -> ast.expr:
         """In `except` and as a base the exception class itself, elsewhere its metered constructor."""
         assert isinstance(node, ast.Name)
-        if node.id in tables.EXCEPTIONS and node.id not in self.classes:
+        if node.id in {*tables.EXCEPTIONS, "Revert"} and node.id not in self.classes:
             return load(f"{PREFIX}x_{node.id}")
         return node
 

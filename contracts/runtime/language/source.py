@@ -145,6 +145,9 @@ class _Scanner:
 
     def word(self, frame: _Frame, word: re.Match[str]) -> Mark | None:
         text = word.group()
+        if not text.isascii():
+            # Before the parser: it would turn look-alikes into other names.
+            return self.mark("CT202")
         if text == "not":
             self.run += 1
             if self.run > limits.OPERATOR_RUN_MAX:
