@@ -213,9 +213,10 @@ def bind_wallet(public_key: bytes, signature: bytes) -> bytes:
     """The member itself names its wallet, from now on; the wallet's key agrees by signing the binding.
 
     Earlier payments keep the wallet of their own time. Returns the address.
-    Codes: E_ROLE (no member), E_WALLET_SIGNATURE, E_WALLET_TAKEN, E_LIMIT.
+    Codes: E_ROLE, E_WALLET_SIGNATURE, E_WALLET_TAKEN, E_LIMIT.
     """
-    require(ctx.member != "", "E_ROLE", "only a member has a wallet")
+    allowed = ctx.member != "" and ("maker" in ctx.roles or "admin" in ctx.roles)
+    require(allowed, "E_ROLE", "a maker or administrator of the member may name its wallet")
     address = address_of(public_key)
     digest = binding_digest(bytes_from_hex(ctx.channel), ctx.member, address)
     require(

@@ -78,6 +78,8 @@ def payment_proof(center: Center, public_key: bytes, query: PaymentQuery) -> Pay
     head = signed.head
     get = center.store.get
     leaf_index = record.first_leaf + query.point.output_index
+    if leaf_index >= head.tree_size:  # stored, and its head is being signed at this moment
+        raise CenterError("RC_NOT_FOUND", "the payment is not under a head yet")
     nonce = secrets.token_bytes(16)
     grant = ProofGrant(center.log_id, query.point, nonce, head.timestamp_ms + GRANT_MS)
     proof = PaymentProof(

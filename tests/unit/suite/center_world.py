@@ -28,7 +28,10 @@ from consensus.payment import (
 )
 from contracts.bundles import load_bundle
 from contracts.runtime.api import BlockRequest, Bundle, Transaction, TxResult
+from contracts.runtime.artifact import ensure_artifact
+from contracts.runtime.host import WasmEngine
 from contracts.runtime.native import NativeEngine
+from contracts.runtime.testing import Engine
 from deploy.regcenter import proofs
 from deploy.regcenter.center import Center
 from deploy.regcenter.client import Payment, Wallet, sign_transaction
@@ -126,10 +129,14 @@ def as_json(value: Any) -> Any:
 class Chain:
     """One channel: `call` is a block with one transaction."""
 
-    def __init__(self, channel: bytes = CHANNEL) -> None:
+    def __init__(self, channel: bytes = CHANNEL, engine: str = "native") -> None:
         self.channel, self.now_ms, self.height = channel, NOW, 0
         self.state = MemoryState()
-        self.engine = NativeEngine(Natives(), self.state)
+        self.engine: Engine = (
+            NativeEngine(Natives(), self.state)
+            if engine == "native"
+            else WasmEngine(ensure_artifact(), Natives(), self.state)
+        )
         self.engine.load(load_bundle("dcep"))
         self.engine.load(Bundle("payer", 1, PAYER))
 
@@ -175,7 +182,12 @@ class Chain:
     def bind(self, member: str, wallet: Wallet) -> bytes:
         signature = wallet.binding_signature(self.channel, member)
         bound: bytes = self.ok(
-            member, "dcep", "bind_wallet", public_key=wallet.public_key, signature=signature
+            member,
+            "dcep",
+            "bind_wallet",
+            "maker",
+            public_key=wallet.public_key,
+            signature=signature,
         )
         return bound
 

@@ -280,6 +280,70 @@ def test_many_proofs_under_one_anchored_head_need_no_path(story: Story) -> None:
         assert story.discharge(proof, ref_commit=reference, amount_fen=9)["amount_fen"] == 9
 
 
+def chained(story: Story, proof: PaymentProof, length: int) -> PaymentProof:
+    """The proof under a key chain of `length`: the root signs issuing keys, the last one signs heads."""
+    suite = get_suite("sm")
+    signers = [suite.signer(suite.generate_key()) for _ in range(length)]
+    issuer = story.money.center.keys.root
+    chain = []
+    for position, signer in enumerate(signers):
+        key = replace(
+            proof.key_chain[0].key, public_key=signer.public_key, issues=position < length - 1
+        )
+        chain.append(KeyChainEntry(key, Sig(issuer.sign(log_key_digest(sm3, key)))))
+        issuer = signer
+    head = replace(proof.head.head, key_id=key_id(sm3, issuer.public_key))
+    return replace(
+        proof,
+        key_chain=tuple(chain),
+        head=SignedTreeHead(head, Sig(issuer.sign(tree_head_digest(sm3, head)))),
+        grant_signature=Sig(issuer.sign(grant_digest(sm3, proof.grant))),
+    )
+
+
+def test_a_chain_of_keys_leads_to_the_pinned_root(story: Story) -> None:
+    proof = story.proof()
+    story.refused("E_PROOF_SIZE", chained(story, proof, 5))
+    good = chained(story, proof, 4)
+    for wrong in (
+        good.key_chain[1:],
+        good.key_chain[:-1],
+        (good.key_chain[1], good.key_chain[0], *good.key_chain[2:]),
+    ):
+        story.refused("E_PROOF_KEY", replace(good, key_chain=wrong))
+        story.refused_offline("E_PROOF_KEY", replace(good, key_chain=wrong))
+    revoked = good.key_chain[1].key.public_key
+    story.refused_offline(
+        "E_PROOF_KEY", good, story.trusted(revoked=frozenset({key_id(sm3, revoked)}))
+    )
+    check_proof(sm3, VERIFY, encode(good), story.trusted(), story.chain.now_ms)
+    assert story.discharge(good)["amount_fen"] == AMOUNT
+
+
+def test_both_engines_say_the_same_of_good_and_bad_proofs(story: Story) -> None:
+    """The WebAssembly guest and the native engine: same outcomes, codes, gas, writes and events."""
+    wasm = Chain(engine="wasm")
+    wasm.state.update(story.chain.state)
+    wasm.now_ms, wasm.height = story.chain.now_ms, story.chain.height
+    proof = story.proof()
+    calls = [
+        encode(replace(proof, leaf_index=proof.leaf_index + 1)),
+        encode(replace(proof, not_after_ms=0)),
+        encode(proof)[:-1],
+        encode(proof),
+        encode(proof),
+    ]
+    codes = []
+    for data in calls:
+        args = {"proof": data, **story.expected()}
+        native = story.chain.call("XY", "payer", "discharge", **args)
+        assert wasm.call("XY", "payer", "discharge", **args) == native
+        codes.append(native.code)
+    assert codes == [
+        "E_PROOF_INCLUSION", "E_PROOF_SIGNATURE", "E_PROOF_ENCODING", "", "E_PROOF_NULLIFIER",
+    ]  # fmt: skip
+
+
 # ---- the mutation list: log and tree -------------------------------------------------------------
 
 
@@ -716,6 +780,14 @@ def test_an_unclear_expectation_is_refused(story: Story) -> None:
     story.refused("E_EXPECTED", story.proof(), amount_fen=0)
 
 
+def test_a_reader_of_a_member_cannot_name_its_wallet(story: Story) -> None:
+    wallet = Wallet.generate()
+    signature = wallet.binding_signature(CHANNEL, "HL")
+    story.chain.refused(
+        "E_ROLE", "HL", "dcep", "bind_wallet", public_key=wallet.public_key, signature=signature
+    )
+
+
 def test_only_authorities_register_logs_and_each_log_once(story: Story) -> None:
     key = get_suite("sm").generate_key().public_key
     chain = story.chain
@@ -735,12 +807,12 @@ def test_a_wallet_is_bound_by_its_own_key_to_one_member(story: Story) -> None:
     elsewhere = wallet.binding_signature(sm3(b"channel two"), "HL")
     for signature in (signed_for_xy, elsewhere, bytes(64)):
         story.chain.refused(
-            "E_WALLET_SIGNATURE", "HL", "dcep", "bind_wallet",
+            "E_WALLET_SIGNATURE", "HL", "dcep", "bind_wallet", "maker",
             public_key=wallet.public_key, signature=signature,
         )  # fmt: skip
     story.chain.bind("HL", wallet)
     story.chain.refused(
-        "E_WALLET_TAKEN", "XY", "dcep", "bind_wallet",
+        "E_WALLET_TAKEN", "XY", "dcep", "bind_wallet", "maker",
         public_key=wallet.public_key, signature=signed_for_xy,
     )  # fmt: skip
 
