@@ -15,7 +15,7 @@ fi
 step "lint and format";      "$bin/ruff" check . && "$bin/ruff" format --check -q .
 step "types of the core";    "$bin/mypy"
 step "who may import whom";  "$bin/lint-imports" --no-cache
-step "engine artifact";      "$bin/python" -m contracts.runtime.artifact
+step "engine artifact";      "$bin/city" engine build
 step "unit and simulation";  "$bin/python" -m pytest -n 2 -m "not cluster" --junitxml=.venv/unit.xml tests
 step "real processes";       "$bin/python" -m pytest -m cluster --junitxml=.venv/cluster.xml tests
 step "seeds shown by what ran"

@@ -13,12 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.bundles import load_suite
-from contracts.runtime.artifact import Artifact, ensure_artifact
-
 from consensus.encoding import Hash, encode
 from consensus.tags import SUITE_IDS, Tag, preimage
+from contracts.bundles import load_bundle, load_suite
 from contracts.runtime.api import Bundle
+from contracts.runtime.artifact import Artifact, ensure_artifact
 from node.errors import CityError
 from node.genesis import (
     GENESIS_VERSION,
@@ -78,8 +77,12 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def create_network(plan: Plan, root: Path, *, host: str = "127.0.0.1") -> ChannelConfig:
-    """Writes the whole folder. Raises CityError where `root` already holds a network."""
+def create_network(
+    plan: Plan, root: Path, *, host: str = "127.0.0.1", start_ms: int | None = None
+) -> ChannelConfig:
+    """Writes the whole folder. Raises CityError where `root` already holds a network.
+
+    start_ms: where the development clock starts; None for the present."""
     layout = Layout(root)
     if layout.genesis.exists():
         raise CityError("CITY-8023", path=root)
@@ -94,15 +97,17 @@ def create_network(plan: Plan, root: Path, *, host: str = "127.0.0.1") -> Channe
     users = {
         (member.id, name): suite.generate_key() for member in plan.members for name in member.users
     }
-    bundles = load_suite()
-    config = _config(plan, suite, artifact, operators, nodes, users, bundles)
+    bundles = [*load_suite(), *map(load_bundle, plan.channel.extra_contracts)]
+    now_ms = time.time_ns() // 1_000_000
+    created_ms = now_ms if start_ms is None else start_ms
+    config = _config(plan, created_ms, suite, artifact, operators, nodes, users, bundles)
     check(config)
     genesis = encode(
         Genesis(config, tuple(BundleSource(b.name, b.version, b.encode()) for b in bundles))
     )
     for folder in (root, root / "users", root / "logs", root / "run", layout.authorities):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    layout.clock_offset.write_text("0\n")
+    layout.clock_offset.write_text(f"{created_ms - now_ms}\n")
     for name, (admin, authority) in operators.items():
         write_key(layout.authorities / f"{name}.pem", admin, None, dev=True)
         save_transport(
@@ -153,6 +158,7 @@ def bundle_digest(suite: Suite, bundle: Bundle) -> Hash:
 
 def _config(
     plan: Plan,
+    created_ms: int,
     suite: Suite,
     artifact: Artifact,
     operators: dict[str, tuple[PrivateKey, TransportIdentity]],
@@ -175,11 +181,11 @@ def _config(
         version=GENESIS_VERSION,
         suite=SUITE_IDS[plan.channel.suite],
         name=plan.channel.name,
-        created_ms=time.time_ns() // 1_000_000,
+        created_ms=created_ms,
         clock=plan.channel.clock,
         consensus=ConsensusParams(window=plan.channel.window),
         limits=Limits(),
-        engine=EngineRef(artifact.version, Hash(digest), artifact.size),
+        engine=EngineRef(str(artifact.version), Hash(digest), artifact.size),
         members=tuple(members),
         identities=tuple(identities),
         nodes=tuple(

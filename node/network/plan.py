@@ -23,6 +23,7 @@ class ChannelPlan(_Strict):
     suite: Literal["sm", "intl"] = "sm"
     clock: Literal["real", "development"] = "development"
     window: int = Field(default=1, ge=1, le=4)
+    extra_contracts: list[str] = []  # of contracts/suite, beside the business ones
 
 
 class City(_Strict):

@@ -1,0 +1,113 @@
+"""One benchmark run: a network of its own or one that is there, the load, and what it cost each node."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from node.bench.load import Load, Outcome, drive, percentile
+from node.client import find_context
+from node.network import processes
+from node.network.control import network_stop, network_up
+from node.network.create import create_network
+from node.network.layout import Layout
+from node.network.plan import load_plan
+
+USER = "ops"
+
+
+def bench_network(load: Load, *, nodes: int, window: int, root: Path | None) -> dict[str, Any]:
+    """The report of decisions section 5. root: a network to join; None: one is made and removed."""
+    if root is not None:
+        return _measure(Layout(root.resolve()), load)
+    folder = Path(tempfile.mkdtemp(prefix="city-bench-"))
+    try:
+        plan = load_plan().with_nodes(nodes)
+        channel = plan.channel.model_copy(update={"window": window})
+        create_network(plan.model_copy(update={"channel": channel}), folder)
+        network_up(folder)
+        try:
+            return _measure(Layout(folder), load) | {"window": window}
+        finally:
+            network_stop(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure(layout: Layout, load: Load) -> dict[str, Any]:
+    slugs = [slug for slug in layout.slugs() if processes.find(layout, slug)]
+    pids = {slug: process.pid for slug in slugs if (process := processes.find(layout, slug))}
+    context = find_context(str(layout.root))
+    cpu, disk = {s: cpu_seconds(p) for s, p in pids.items()}, _disk_bytes(layout, slugs)
+    outcome = asyncio.run(drive(context, USER, load))
+    cpu = {s: round(cpu_seconds(p) - cpu[s], 2) for s, p in pids.items()}
+    grown = _disk_bytes(layout, slugs) - disk
+    return _report(load, outcome) | {
+        "nodes": len(slugs),
+        "cpu_s_per_node": cpu,
+        "rss_mb_per_node": {s: round(rss_bytes(p) / 2**20, 1) for s, p in pids.items()},
+        "disk_bytes_per_tx": round(grown / max(1, len(slugs) * len(outcome.latencies_ms))),
+        "cpu": cpu_name(),
+    }
+
+
+def _report(load: Load, outcome: Outcome) -> dict[str, Any]:
+    committed = len(outcome.latencies_ms)
+    return {
+        "tps": round(committed / outcome.duration_s, 1),
+        "latency_ms": {
+            f"p{share}": round(percentile(outcome.latencies_ms, share / 100), 1)
+            for share in (50, 95, 99)
+        },
+        "committed": committed,
+        "failed": load.transactions - committed,
+        "batch": load.batch,
+        "signing_s": round(outcome.signing_s, 2),
+    }
+
+
+def _tree(pid: int) -> list[int]:
+    """A process and its descendants: a node and its engine workers."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += _tree(int(child))
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a node and its workers."""
+    total = 0
+    for each in _tree(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def rss_bytes(pid: int) -> int:
+    pages = sum(int(Path(f"/proc/{p}/statm").read_text().split()[1]) for p in _tree(pid))
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _disk_bytes(layout: Layout, slugs: list[str]) -> int:
+    return sum(
+        file.stat().st_size
+        for slug in slugs
+        for file in (layout.node(slug) / "channels").rglob("*")
+        if file.is_file()
+    )
+
+
+def cpu_name() -> str:
+    """The processor and how many cores this system shows."""
+    name = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            name = line.partition(":")[2].strip()
+            break
+    return f"{name}, {os.cpu_count()} cores"

@@ -1,0 +1,137 @@
+"""`city call`, `city query`, `city simulate`: contracts from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from node.cli.output import Output, OutputOption, fail, guarded, show
+from node.cli.session import open_network
+
+ContractArgument = Annotated[str, typer.Argument(help="the contract's name")]
+MethodArgument = Annotated[str, typer.Argument(help="the method")]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(help="name=text, name:=JSON, name=@file (the file's bytes)"),
+]
+
+
+def parse_arguments(words: list[str] | None) -> dict[str, Any]:
+    """`name=text`, `name:=JSON`, `name=@file`; files travel as base64, which contracts read as bytes."""
+    found: dict[str, Any] = {}
+    for word in words or []:
+        name, separator, value = word.partition("=")
+        is_json = name.endswith(":")
+        name = name.removesuffix(":")
+        if not separator or not name.isidentifier() or name in found:
+            raise fail(
+                "CITY-1092", name=word, reason="it is not name=text, name:=JSON or name=@file"
+            )
+        found[name] = _value(name, value, is_json)
+    return found
+
+
+def _value(name: str, text: str, is_json: bool) -> Any:
+    if is_json:
+        try:
+            return json.loads(text, parse_float=_no_float)
+        except ValueError as error:
+            raise fail("CITY-1092", name=name, reason=f"after := comes JSON: {error}") from error
+    if text.startswith("@"):
+        try:
+            return Path(text[1:]).read_bytes()
+        except OSError as error:
+            raise fail("CITY-1091", path=text[1:], reason=error.strerror) from error
+    return text
+
+
+def _no_float(text: str) -> Any:
+    raise ValueError(f"{text} has a fraction; count in fen, or write a decimal as text")
+
+
+@guarded
+def call(
+    contract: ContractArgument,
+    method: MethodArgument,
+    arguments: Arguments = None,
+    request_id: Annotated[
+        str, typer.Option("--request-id", help="business id; sending it again is safe")
+    ] = "",
+    gas: Annotated[
+        int, typer.Option("--gas", help="gas limit; 0: twice what a simulation used")
+    ] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="simulate only")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Sends a transaction and waits until it is committed.
+
+    Example:  city as supplier call receivable split leaf_id=EC-2026-SZ-000001 'amounts:=[40000,20000]'
+    """
+    if dry_run:
+        _simulate(contract, method, arguments, output)
+        return
+    with open_network() as net:
+        options: dict[str, Any] = {"request_id": request_id} if request_id else {}
+        if gas:
+            options["gas_limit"] = gas
+        done = net.call(contract, method, parse_arguments(arguments), **options)
+        show(committed_view(done), output)
+
+
+@guarded
+def query(
+    contract: ContractArgument,
+    method: MethodArgument,
+    arguments: Arguments = None,
+    min_height: Annotated[
+        int, typer.Option("--min-height", help="wait until this block is applied")
+    ] = 0,
+    output: OutputOption = Output.table,
+) -> None:
+    """Calls a view and prints its value. Nothing is written.
+
+    Example:  city query receivable tree ec_id=EC-2026-SZ-000001 -o json
+    """
+    with open_network() as net:
+        answer = net.query(contract, method, parse_arguments(arguments), min_height=min_height)
+        show(answer.value, output)
+
+
+@guarded
+def simulate(
+    contract: ContractArgument,
+    method: MethodArgument,
+    arguments: Arguments = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Runs a method as if it were sent: outcome, value, gas, events. Nothing is written."""
+    _simulate(contract, method, arguments, output)
+
+
+def _simulate(contract: str, method: str, arguments: list[str] | None, output: Output) -> None:
+    with open_network() as net:
+        found = net.simulate(contract, method, parse_arguments(arguments))
+        show(
+            {
+                "height": found.height,
+                "outcome": found.outcome,
+                "code": found.reason,
+                "message": found.message,
+                "value": found.value,
+                "gas_used": found.gas_used,
+            },
+            output,
+        )
+
+
+def committed_view(done: Any) -> dict[str, Any]:
+    return {
+        "tx_id": done.tx_id,
+        "block": done.block,
+        "value": done.value,
+        "gas_used": done.gas_used,
+        "events": [{"name": e.name, "fields": e.fields} for e in done.events],
+    }

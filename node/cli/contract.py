@@ -1,0 +1,56 @@
+"""`city contract`: check a contract's source, and run a file of cases in the real engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.cli.output import Output, OutputOption, guarded, show, stdout
+
+app = typer.Typer(help="Check contracts and run cases in the engine.", no_args_is_help=True)
+
+
+@app.command()
+@guarded
+def check(
+    file: Annotated[Path, typer.Argument(help="a contract's main module")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Says what the contract language does not allow, where and why, and what to write instead.
+
+    Example:  city contract check contracts/suite/receivable.py
+    """
+    from contracts.runtime.cases import check_file
+
+    findings = check_file(file)
+    if output is Output.json:
+        show(
+            [
+                {"line": f.line, "column": f.column, "code": f.code, "message": f.message}
+                for f in findings
+            ],
+            output,
+        )
+    else:
+        for finding in findings:
+            stdout.print(f"{file}: {finding}", markup=False)
+        if not findings:
+            stdout.print(f"{file}: no findings", markup=False)
+    raise typer.Exit(4 if findings else 0)
+
+
+@app.command()
+@guarded
+def cases(
+    file: Annotated[Path, typer.Argument(help="one JSON object a line")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a case")] = False,
+) -> None:
+    """Runs a file of contract cases in the WebAssembly engine. Exit 1 if any is not as expected.
+
+    Example:  city contract cases adversarial.jsonl --json
+    """
+    from contracts.runtime.cases import main
+
+    raise typer.Exit(main(file, as_json))

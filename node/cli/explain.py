@@ -1,0 +1,60 @@
+"""`city explain CODE`: what an error means and what to do, in English and Chinese."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from node.cli.output import Output, OutputOption, fail, guarded, rows_table, show
+from node.errors import CATALOGUE, find
+
+
+@guarded
+def explain(
+    code: Annotated[
+        str, typer.Argument(help="CITY-3004, 3004, TX_EXPIRED, CT101 …; empty: list all")
+    ] = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """What an error code means and what to do about it.
+
+    Examples:  city explain CITY-3004    city explain CT101    city explain -o json
+    """
+    if not code:
+        entries = sorted(CATALOGUE.values(), key=lambda e: e.code)
+        data = [{"code": e.code, "name": e.name, "message": e.message} for e in entries]
+        show(data, output)
+        return
+    entry = find(code)
+    if entry is not None:
+        data = {field: getattr(entry, field) for field in entry.__slots__} | {
+            "exit": entry.exit_code
+        }
+        rows = [
+            (entry.code, entry.name),
+            ("What", entry.message),
+            ("Why", entry.why),
+            ("Do", entry.do),
+            ("含义", entry.message_zh),
+            ("原因", entry.why_zh),
+            ("处理", entry.do_zh),
+            ("Exit", str(entry.exit_code)),
+        ]
+        show(data, output, lambda: rows_table(None, rows))
+        return
+    linted = _linter_rule(code)
+    if linted is None:
+        raise fail("CITY-1090", code=code)
+    show(linted, output)
+
+
+def _linter_rule(code: str) -> dict[str, str] | None:
+    from contracts.runtime.language.rules import find_rule
+
+    rule = find_rule(code.strip().upper())
+    return (
+        None
+        if rule is None
+        else {"code": rule.code, "what": rule.what, "why": rule.why, "instead": rule.instead}
+    )

@@ -1,0 +1,92 @@
+"""The `city` command: one noun a module. Heavy imports happen inside commands, so that help is quick."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+
+from node.cli import (
+    bench,
+    block,
+    call,
+    contract,
+    crypto,
+    dcep,
+    dev,
+    engine,
+    event,
+    evidence,
+    explain,
+    network,
+    node,
+    party,
+    proof,
+    seeds,
+    tx,
+)
+
+app = typer.Typer(
+    name="city",
+    help="Citychain: a consortium blockchain for trade finance on which a debt ends by a payment proof.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _options(
+    context: Annotated[
+        str,
+        typer.Option(
+            "--context", help="a context's name or a folder with .city/", envvar="CITY_CONTEXT"
+        ),
+    ] = "",
+    user: Annotated[str, typer.Option("--as", help="whose key signs", envvar="CITY_USER")] = "",
+) -> None:
+    from node.cli.session import choose
+
+    choose(context, user)
+
+
+app.add_typer(dev.app, name="dev")
+app.add_typer(node.app, name="node")
+app.add_typer(network.app, name="network")
+app.command("call")(call.call)
+app.command("query")(call.query)
+app.command("simulate")(call.simulate)
+app.add_typer(tx.app, name="tx")
+app.add_typer(block.app, name="block")
+app.add_typer(event.app, name="event")
+app.add_typer(proof.app, name="proof")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(party.app, name="party")
+app.add_typer(dcep.app, name="dcep")
+app.add_typer(contract.app, name="contract")
+app.add_typer(engine.app, name="engine")
+app.add_typer(crypto.app, name="crypto")
+app.add_typer(bench.app, name="bench")
+app.command("explain")(explain.explain)
+app.command("seeds")(seeds.seeds)
+
+
+@app.command("version")
+def show_version() -> None:
+    """The version of Citychain."""
+    print(version("citychain"))
+
+
+def main() -> None:
+    """Entry point. `city as USER …` is short for `city --as USER …`."""
+    for plugin in entry_points(group="citychain.commands"):
+        app.add_typer(plugin.load(), name=plugin.name)
+    if len(sys.argv) > 2 and sys.argv[1] == "as":
+        sys.argv[1:3] = ["--as", sys.argv[2]]
+    app()
+
+
+if __name__ == "__main__":
+    main()

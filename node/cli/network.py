@@ -1,0 +1,119 @@
+"""`city network`: make a network's folder, start and stop its nodes, and carry them to real hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.cli.output import Output, OutputOption, guarded, progress, show
+
+app = typer.Typer(
+    help="Networks on disk: create, start, look, stop, carry to hosts.", no_args_is_help=True
+)
+
+DirOption = Annotated[Path, typer.Option("--dir", help="the network's folder")]
+
+
+@app.command()
+@guarded
+def plan() -> None:
+    """Prints the plan of a development network, to change and give to `city network create --plan`."""
+    from node.network.plan import DEFAULT_PLAN
+
+    print(DEFAULT_PLAN.read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+@guarded
+def create(
+    directory: DirOption,
+    nodes: Annotated[int, typer.Option("--nodes", help="how many cities take part")] = 4,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", help="a plan; see: city network plan")
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Makes keys, certificates, genesis, a configuration per node and a client context.
+
+    Example:  city network create --dir ./net --nodes 4
+    """
+    from node.network.create import create_network
+    from node.network.plan import DEFAULT_PLAN, load_plan
+
+    progress("engine artifact, keys, genesis")
+    config = create_network(
+        load_plan(plan_file or DEFAULT_PLAN).with_nodes(nodes), directory.resolve()
+    )
+    show(
+        {"channel": config.name, "nodes": [n.name for n in config.nodes], "dir": str(directory)},
+        output,
+    )
+
+
+@app.command()
+@guarded
+def up(directory: DirOption, output: OutputOption = Output.table) -> None:
+    """Starts every node that is not running, and waits until all are ready."""
+    from node.network.control import network_up
+
+    show(network_up(directory.resolve()), output)
+
+
+@app.command()
+@guarded
+def status(directory: DirOption, output: OutputOption = Output.table) -> None:
+    """Each node's process, height and state root."""
+    from node.network.control import network_status
+
+    show(network_status(directory.resolve()), output)
+
+
+@app.command()
+@guarded
+def stop(directory: DirOption, output: OutputOption = Output.table) -> None:
+    """Stops every node; its data stays."""
+    from node.network.control import network_stop
+
+    show({"stopped": network_stop(directory.resolve())}, output)
+
+
+@app.command()
+@guarded
+def add(
+    directory: DirOption,
+    city: Annotated[
+        str, typer.Option("--city", help="the new node's city; empty: the next of the plan")
+    ] = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """Adds an observer node: it follows and verifies every block, serves clients, and has no vote.
+
+    Example:  city network add --dir ./net --city Shanghai
+    """
+    from node.network.control import network_add
+
+    show(network_add(directory.resolve(), city), output)
+
+
+@app.command()
+@guarded
+def bundle(
+    directory: DirOption,
+    out: Annotated[Path, typer.Option("--out", help="where the folders go")],
+    host: Annotated[
+        list[str] | None, typer.Option("--host", help="City=host.example, once a city")
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Writes a folder per node to carry to a real host: configuration, keys, genesis, systemd unit.
+
+    Example:  city network bundle --dir ./net --out ./carry --host Shenzhen=sz.example.org
+    """
+    from node.network.bundle import write_bundles
+    from node.network.layout import Layout
+
+    hosts = dict(item.partition("=")[::2] for item in host or [])
+    written = write_bundles(Layout(directory.resolve()), out.resolve(), hosts)
+    show([{"folder": str(path)} for path in written], output)

@@ -1,0 +1,140 @@
+"""How commands answer: a table for people, JSON for programs, and errors with code, cause and next step.
+
+Progress goes to stderr, so that stdout can be piped. No traceback reaches a user unless CITY_DEBUG is set.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from node.errors import CityError
+
+EXIT_BUG = 70
+CUT_FROM, HEX_DIGITS = 40, frozenset("0123456789abcdef")
+
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Output(StrEnum):
+    table = "table"
+    json = "json"
+
+
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="table for people, json for programs")
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def show(data: Any, output: Output, table: Callable[[], Any] | None = None) -> None:
+    """Prints `data` as JSON, or what `table` makes of it (text or a rich renderable)."""
+    if output is Output.json:
+        print(json.dumps(data, ensure_ascii=False, default=str))
+    else:
+        stdout.print(table() if table else as_table(data))
+
+
+def as_table(data: Any) -> Any:
+    """Two aligned columns for an object, one row an item for a list of objects."""
+    if isinstance(data, dict):
+        return rows_table(None, [(key, _text(value)) for key, value in data.items()])
+    if isinstance(data, list) and data and isinstance(data[0], dict):
+        header = list(data[0])
+        return rows_table(header, [[_cell(row.get(key)) for key in header] for row in data])
+    return _text(data)
+
+
+def rows_table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(box=None, show_header=header is not None, pad_edge=False, header_style="bold")
+    rows = list(rows)
+    for name in header or [""] * max((len(row) for row in rows), default=1):
+        table.add_column(name, overflow="fold", no_wrap=header is not None)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _cell(value: Any) -> str:
+    """A value as one cell of many rows: long hexadecimal is cut there, as JSON has it whole."""
+    if isinstance(value, str) and len(value) >= CUT_FROM and set(value) <= HEX_DIGITS:
+        return value[:12] + "…"
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def progress(text: str) -> None:
+    stderr.print(f"[dim]·[/dim] {text}")
+
+
+def print_error(error: CityError) -> None:
+    """The four lines of an error, or one JSON object where stdout's reader asked for JSON."""
+    if _wants_json():
+        print(json.dumps({"error": error.to_dict()}, ensure_ascii=False))
+        return
+    chinese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("zh")
+    texts = error.localized("zh") if chinese else error.localized("en")
+    stderr.print(f"[red]✗[/red] [bold]{error.code} {error.name}[/bold]  ", end="")
+    stderr.print(texts[0], markup=False)
+    stderr.print("  Why   " + texts[1], markup=False)
+    stderr.print("  Do    " + texts[2], markup=False)
+    stderr.print(f"  More  city explain {error.code}", markup=False)
+
+
+def _wants_json() -> bool:
+    """Whether stdout's reader asked for JSON; read from the words themselves, as parsing may have failed."""
+    words = sys.argv[1:]
+    pairs = set(pairwise(words))
+    return bool({"--json", "-ojson", "--output=json"} & set(words)) or bool(
+        {("-o", "json"), ("--output", "json")} & pairs
+    )
+
+
+def guarded(command: F) -> F:
+    """Turns a CityError into its lines and exit code, anything else into a report without a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except CityError as error:
+            print_error(error)
+            raise typer.Exit(error.entry.exit_code) from error
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get("CITY_DEBUG") or hasattr(error, "exit_code"):
+                raise
+            print_error(CityError("CITY-1099", kind=type(error).__name__, reason=error))
+            raise typer.Exit(EXIT_BUG) from error
+
+    return run  # type: ignore[return-value]
+
+
+def fail(code: str, **variables: Any) -> CityError:
+    """For `raise fail(...)`: shorter than naming the class at every place."""
+    return CityError(code, **variables)

@@ -1,0 +1,51 @@
+"""`city proof`: check a proof file without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.cli.output import Output, OutputOption, fail, guarded, show
+
+app = typer.Typer(help="Check proofs offline.", no_args_is_help=True)
+
+ChannelOption = Annotated[
+    str, typer.Option("--channel-id", help="hex; the channel you trust; empty: any")
+]
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise fail("CITY-1091", path=path, reason=error.strerror) from error
+
+
+def trusted_channel(text: str) -> bytes | None:
+    try:
+        return bytes.fromhex(text) if text else None
+    except ValueError as error:
+        raise fail("CITY-1092", name="--channel-id", reason="it is no hexadecimal") from error
+
+
+@app.command()
+@guarded
+def verify(
+    file: Annotated[Path, typer.Argument(help="written by: city tx proof ID --out FILE")],
+    channel_id: ChannelOption = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """Checks every signature, path and root of a proof file and prints the fact it shows.
+
+    Example:  city proof verify payment.proof
+    """
+    from consensus.proof import ProofError
+    from node.proofs import verify_proof
+
+    try:
+        view = verify_proof(read_file(file), trusted_channel(channel_id))
+    except ProofError as error:
+        raise fail("CITY-1093", reason=error) from error
+    show(view, output)

@@ -1,0 +1,234 @@
+"""Reads proof files and evidence bundles and says what they show. Works offline, from the bytes alone.
+
+What is believed beforehand is one thing: the channel id. Everything else (validators, suite, W) comes from
+the genesis configuration in the file, whose hash must be that id.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from consensus.api import SignatureItem
+from consensus.encoding import EncodingError, Hash, decode, encode
+from consensus.payment import log_id
+from consensus.payment_proof import ProofRefused, TrustedLog, check_proof, decode_proof
+from consensus.proof import (
+    PROOF_VERSION,
+    EvidenceBundle,
+    ProofError,
+    ProofFile,
+    StateFact,
+    TransactionProof,
+    Trust,
+    check_config,
+    check_state,
+    check_transaction,
+)
+from contracts.runtime import values
+from node.genesis import ChannelConfig, channel_id
+from node.identity.suite import Suite, get_suite
+from node.model import decode_receipt
+from node.wire.codec import parse_body
+
+REGISTER_LOG = ("dcep", "register_log")
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteVerifier:
+    """A suite as the consensus package wants its verifier."""
+
+    suite: Suite
+
+    @property
+    def suite_id(self) -> int:
+        return self.suite.id
+
+    def hash(self, data: bytes) -> bytes:
+        return self.suite.hash(data)
+
+    def verify(self, item: SignatureItem) -> bool:
+        return self.suite.verify(item.key, item.message, item.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    config: ChannelConfig
+    trust: Trust
+    verifier: SuiteVerifier
+
+
+def _open_config(config_bytes: bytes, expected: bytes | None) -> _Channel:
+    try:
+        config = decode(ChannelConfig, config_bytes)
+        suite = get_suite(config.suite)
+    except (EncodingError, ValueError) as error:
+        raise ProofError(f"the configuration cannot be read: {error}") from error
+    verifier = SuiteVerifier(suite)
+    id_ = channel_id(suite.hash, config)
+    check_config(verifier, suite.id, config_bytes, id_)
+    if expected is not None and expected != id_:
+        raise ProofError("the proof is about another channel than the one you trust")
+    trust = Trust(id_, suite.id, config.consensus.window, config.validators)
+    return _Channel(config, trust, verifier)
+
+
+def verify_proof(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
+    """What a proof file shows, JSON-ready. Raises ProofError where it does not hold."""
+    try:
+        file = decode(ProofFile, data)
+    except EncodingError as error:
+        raise ProofError(f"these are not the bytes of a proof: {error}") from error
+    if file.version != PROOF_VERSION:
+        raise ProofError(f"unknown proof version {file.version}")
+    channel = _open_config(file.config, expected_channel)
+    if (file.transaction is None) == (file.state is None):
+        raise ProofError("a proof shows exactly one fact")
+    if file.transaction is not None:
+        fact = _transaction_view(channel, file.transaction)
+    else:
+        assert file.state is not None
+        fact = _state_view(channel, file.state)
+    return {"valid": True, **_channel_view(channel), **fact}
+
+
+def verify_evidence(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
+    """What an evidence bundle shows. Every part must hold, and all parts be of one channel."""
+    try:
+        bundle = decode(EvidenceBundle, data)
+    except EncodingError as error:
+        raise ProofError(f"these are not the bytes of an evidence bundle: {error}") from error
+    if bundle.version != PROOF_VERSION:
+        raise ProofError(f"unknown evidence version {bundle.version}")
+    channel = _open_config(bundle.config, expected_channel)
+    transactions = [_transaction_view(channel, proof) for proof in bundle.transactions]
+    places = [(t["height"], t["index"]) for t in transactions]
+    if places != sorted(set(places)):
+        raise ProofError("the transactions do not follow each other in the order of the chain")
+    states = [_state_view(channel, fact) for fact in bundle.states]
+    payments = [_payment_view(proof, transactions) for proof in bundle.payments]
+    for transaction in transactions:
+        del transaction["args"]
+    return {
+        "valid": True,
+        "subject": bundle.subject,
+        **_channel_view(channel),
+        "transactions": transactions,
+        "states": states,
+        "payments": payments,
+    }
+
+
+def _channel_view(channel: _Channel) -> dict[str, Any]:
+    return {
+        "channel": channel.config.name,
+        "channel_id": channel.trust.channel_id.hex(),
+        "validators": len(channel.trust.validators),
+        "quorum": channel.trust.validators.quorum,
+    }
+
+
+def _transaction_view(channel: _Channel, proof: TransactionProof) -> dict[str, Any]:
+    id_ = check_transaction(channel.verifier, channel.trust, proof)
+    body = parse_body(proof.body)
+    receipt = decode_receipt(proof.receipt)
+    if receipt.tx_id != id_:
+        raise ProofError("the receipt belongs to another transaction")
+    identities = channel.config.identities_by_digest(channel.verifier.hash)
+    identity = identities.get(Hash(body.sender))
+    return {
+        "fact": "transaction",
+        "tx_id": id_.hex(),
+        "height": proof.ordered.header.height,
+        "index": proof.index,
+        "block_time_ms": proof.ordered.header.timestamp_ms,
+        "sender": f"{identity.name}@{identity.member_id}" if identity else body.sender.hex(),
+        "call": f"{body.contract}@{body.version}.{body.method}",
+        "args": body.args,
+        "outcome": receipt.outcome,
+        "code": receipt.code,
+        "sealed_by": len(proof.ordered.certificate.seals),
+    }
+
+
+def _state_view(channel: _Channel, fact: StateFact) -> dict[str, Any]:
+    height = check_state(channel.verifier, channel.trust, fact)
+    value = None if fact.value is None else values.to_json(values.decode(fact.value))
+    return {
+        "fact": "state",
+        "height": height,
+        "key": fact.key.hex(),
+        "present": fact.value is not None,
+        "value": value,
+    }
+
+
+def _registered_logs(transactions: Sequence[dict[str, Any]]) -> dict[bytes, bytes]:
+    """Log id to root key, from the accepted transactions that registered logs on the chain."""
+    sm = get_suite("sm")
+    found = {}
+    for transaction in transactions:
+        call = transaction["call"].partition("@")[0], transaction["call"].rpartition(".")[2]
+        if call == REGISTER_LOG and transaction["outcome"] == "ok":
+            root_key = b64decode(json.loads(transaction["args"])["root_key"])
+            found[bytes(log_id(sm.hash, root_key))] = root_key
+    return found
+
+
+def _payment_view(data: bytes, transactions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a quoted payment proof shows. Raises ProofError where it does not hold or nobody accepted it."""
+    quoted = b64encode(data).decode("ascii")
+    used_by = [t for t in transactions if t["outcome"] == "ok" and quoted in t["args"]]
+    if not used_by:
+        raise ProofError("a payment proof is quoted by no accepted transaction of the bundle")
+    sm = get_suite("sm")
+    try:
+        proof = decode_proof(data)
+        root_key = _registered_logs(transactions).get(proof.log_id)
+        if root_key is None:
+            raise ProofError("no transaction of the bundle registers the log of a payment")
+        payment = check_proof(sm.hash, sm.verify, data, TrustedLog(root_key), None)
+    except ProofRefused as error:
+        raise ProofError(f"a payment proof does not hold: {error}") from error
+    return {
+        "fact": "payment",
+        "txid": proof.point.txid.hex(),
+        "output": proof.point.output_index,
+        "amount_fen": payment.amount_fen,
+        "ccy": payment.ccy,
+        "time_ms": payment.time_ms,
+        "log_size": proof.head.head.tree_size,
+        "accepted_in": used_by[0]["tx_id"],
+    }
+
+
+def quoted_payments(bodies: Sequence[bytes]) -> list[bytes]:
+    """The payment proofs among the arguments of transactions: any base64 text under the name `proof`."""
+    found = []
+    for body in bodies:
+        arguments = json.loads(parse_body(body).args)
+        if isinstance(arguments.get("proof"), str):
+            found.append(b64decode(arguments["proof"], validate=True))
+    return found
+
+
+def build_evidence(subject: str, transactions: Sequence[bytes], states: Sequence[bytes]) -> bytes:
+    """An evidence bundle from proof files of one channel. Raises ProofError where they do not fit."""
+    files = [decode(ProofFile, data) for data in (*transactions, *states)]
+    if not files or any(file.config != files[0].config for file in files):
+        raise ProofError("evidence is about one channel, and has at least one fact")
+    proofs = [file.transaction for file in files if file.transaction is not None]
+    proofs.sort(key=lambda p: (p.ordered.header.height, p.index))
+    bundle = EvidenceBundle(
+        PROOF_VERSION,
+        subject,
+        files[0].config,
+        tuple(proofs),
+        tuple(file.state for file in files if file.state is not None),
+        (),
+    )
+    accepted = [p.body for p in proofs if decode_receipt(p.receipt).outcome == "ok"]
+    return encode(replace(bundle, payments=tuple(quoted_payments(accepted))))
