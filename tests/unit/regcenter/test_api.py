@@ -323,6 +323,17 @@ async def test_a_stopped_writer_answers_that_it_is_closed(service: Service) -> N
     )
 
 
+async def test_a_broken_writer_is_noticed_and_nobody_waits_for_ever(service: Service) -> None:
+    service.center.store.close()
+    body = json.dumps(good_body(service)).encode()
+    found = await service.answer("POST", "/tx", data=body)
+    assert found[1]["error"]["code"] == "RC_CLOSED"
+    broken = await asyncio.wait_for(service.app[WRITER].failure(), 10)
+    assert isinstance(broken, RuntimeError)
+    found = await service.answer("POST", "/tx", data=body)
+    assert found[1]["error"]["code"] == "RC_CLOSED"
+
+
 async def test_a_client_that_finds_nobody_says_so() -> None:
     async with CenterClient("http://127.0.0.1:1", timeout_s=5) as client:
         with pytest.raises(CenterRefused) as refusal:

@@ -311,6 +311,31 @@ def test_an_older_copy_of_the_store_is_noticed(bench: Bench, tmp_path: Path) -> 
     assert refusal.value.code == "RC_ROLLED_BACK"
 
 
+def test_a_crash_between_store_and_witness_loses_nothing(bench: Bench, tmp_path: Path) -> None:
+    """The store is written first: a witness one head behind is what a crash leaves, not a rollback."""
+    witness = tmp_path / "center/latest-head"
+    before = witness.read_bytes()
+    bench.money.process(bench.signed(bench.wallet, bench.transfer()))
+    latest = bench.money.center.latest
+    bench.money.center.close()
+    witness.write_bytes(before)
+    again = Center.open(tmp_path / "center", lambda: bench.now_ms)
+    assert again.latest == latest
+    audit(again)
+    again.close()
+
+
+def test_a_center_whose_write_failed_accepts_nothing_more(bench: Bench) -> None:
+    """Memory may be ahead of the disk after a failed write: only a restart may go on."""
+    center = bench.money.center
+    center.store.close()
+    with pytest.raises(RuntimeError):
+        center.process([bench.signed(bench.wallet, bench.transfer())])
+    with pytest.raises(CenterError) as refusal:
+        center.process([Refresh()])
+    assert refusal.value.code == "RC_CLOSED"
+
+
 @pytest.mark.parametrize("lost", ["ledger", "latest-head"])
 def test_a_lost_part_of_the_store_is_noticed(bench: Bench, tmp_path: Path, lost: str) -> None:
     directory = tmp_path / "center"

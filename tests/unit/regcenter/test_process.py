@@ -18,7 +18,9 @@ from pathlib import Path
 
 from consensus.payment import wallet_address
 from consensus.payment_proof import Expected, TrustedLog, check_payment, check_proof
-from deploy.regcenter.client import CenterClient, Payment, Wallet
+from deploy.regcenter.audit import audit
+from deploy.regcenter.center import Center
+from deploy.regcenter.client import CenterClient, CenterRefused, Payment, Wallet
 from tests.unit.identity import pyref
 
 REFERENCE = hashlib.sha256(b"invoice 26442000000123456789").digest()
@@ -28,9 +30,8 @@ def sm3(data: bytes) -> bytes:
     return hashlib.new("sm3", data).digest()
 
 
-@asynccontextmanager
-async def running_center(directory: Path, *options: str) -> AsyncIterator[str]:
-    """The URL of a center process; SIGTERM at the end, and it must exit 0."""
+async def start(directory: Path, *options: str) -> asyncio.subprocess.Process:
+    """A center process that has said where it listens."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "deploy.regcenter", "run", "--dir", str(directory), *options),
@@ -42,7 +43,19 @@ async def running_center(directory: Path, *options: str) -> AsyncIterator[str]:
         line = await asyncio.wait_for(process.stdout.readline(), 60)
         endpoint = json.loads((directory / "endpoint.json").read_text())
         assert endpoint["url"] in line.decode()
-        yield endpoint["url"]
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    return process
+
+
+@asynccontextmanager
+async def running_center(directory: Path, *options: str) -> AsyncIterator[str]:
+    """The URL of a center process; SIGTERM at the end, and it must exit 0."""
+    process = await start(directory, *options)
+    try:
+        yield json.loads((directory / "endpoint.json").read_text())["url"]
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 60) == 0
         assert not (directory / "endpoint.json").exists()
@@ -84,6 +97,44 @@ async def test_a_center_process_makes_a_payment_whose_proof_pure_python_accepts(
         )
         anchored = TrustedLog(keys.root_key, anchor=payment.proof.head.head)
         check_proof(sm3, pyref.verify, again, anchored, None)
+
+
+async def test_a_killed_center_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    """SIGKILL in the middle of forty payments: every receipt stands in the log afterwards."""
+    bank, seller = Wallet.generate(), Wallet.generate()
+    buyers = [Wallet.generate() for _ in range(40)]
+    directory = tmp_path / "center"
+    acknowledged: list[bytes] = []
+    process = await start(directory)
+    url = json.loads((directory / "endpoint.json").read_text())["url"]
+    async with CenterClient(url) as center:
+        root = Wallet.from_scalar(bytes.fromhex((directory / "keys/root.key").read_text()))
+        await center.register_operator(root.signer, "QB", bank.public_key, 1_000_000)
+        await center.issue(bank, 40 * 100)
+        for buyer in buyers:
+            await center.exchange(bank, buyer.address, 100)
+
+        async def pay(buyer: Wallet) -> None:
+            paid = await center.transfer(buyer, [Payment(seller.address, 70)])
+            acknowledged.append(paid.txid)
+            if len(acknowledged) == 10:
+                process.kill()
+
+        outcomes = await asyncio.gather(*map(pay, buyers), return_exceptions=True)
+    await process.wait()
+    assert len(acknowledged) >= 10
+    assert all(o is None or isinstance(o, CenterRefused) for o in outcomes)
+    async with running_center(directory) as url, CenterClient(url) as center:
+        for txid in acknowledged:
+            assert await center.payment_proof(seller, txid, 0)
+        balance = await center.balance(seller)
+        assert balance >= 70 * len(acknowledged)
+        assert balance % 70 == 0
+        status = await center.status()
+        assert status["vault_fen"] + status["public_fen"] == 40 * 100
+    reopened = Center.open(directory)
+    audit(reopened)
+    reopened.close()
 
 
 async def test_the_clock_offset_file_moves_the_centers_time(tmp_path: Path) -> None:
