@@ -102,9 +102,7 @@ class Checkers:
 
     # --- what a node commits and executes
 
-    def on_deliver(
-        self, node: int, block: Block, parent: Header, leaves: list[Hash]
-    ) -> None:
+    def on_deliver(self, node: int, block: Block, parent: Header, leaves: list[Hash]) -> None:
         header = block.header
         digest = block_hash(hash_, header)
         self._check_chain(header, parent, leaves)

@@ -41,6 +41,45 @@ def vc_no_prepared() -> Iterator[None]:
 
 
 @contextmanager
+def lowest_view() -> Iterator[None]:
+    """R7: the prepared block of the oldest view wins."""
+
+    def oldest(hash_: Any, changes: Any, genesis_hash: Any) -> Selection:
+        top = 1 << 32
+        turned = [
+            replace(c, prepared=tuple(replace(p, view=top - p.view) for p in c.prepared))
+            for c in changes
+        ]
+        found = select(hash_, turned, genesis_hash)
+        blocks = tuple((digest, replace(p, view=top - p.view)) for digest, p in found.blocks)
+        return replace(found, blocks=blocks)
+
+    with patch.object(view_change, "select", oldest):
+        yield
+
+
+@contextmanager
+def commit_gap() -> Iterator[None]:
+    """R3: a height is sealed although its parent was not."""
+    vote_next = NormalCase._vote_next
+
+    def hasty(self: NormalCase) -> bool:
+        if vote_next(self):
+            return True
+        state = self._state
+        for slot in list(state.slots.values()):
+            if slot.is_accepted and slot.prepared is None:
+                self._check_prepared(slot)
+            if slot.prepared is not None and not slot.is_commit_sent:
+                self._send_commit(slot)
+                return True
+        return False
+
+    with patch.object(NormalCase, "_vote_next", hasty):
+        yield
+
+
+@contextmanager
 def double_prepare() -> Iterator[None]:
     """R1: a second proposal at the same view and height is accepted too."""
     place = NormalCase._place
@@ -127,6 +166,8 @@ def mixed_seals() -> Iterator[None]:
 MUTANTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "quorum_2f1": quorum_2f1,
     "vc_no_prepared": vc_no_prepared,
+    "lowest_view": lowest_view,
+    "commit_gap": commit_gap,
     "double_prepare": double_prepare,
     "late_commit": late_commit,
     "forgotten_view": forgotten_view,

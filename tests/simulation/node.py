@@ -69,6 +69,7 @@ class SimNode:
         self.pool: dict[Hash, TxRef] = {}
         self.committed: dict[Hash, int] = {}
         self._timer = 0
+        self._timer_at_ms: int | None = None
         self._behind_to = 0
         self._accused = False
 
@@ -163,6 +164,7 @@ class SimNode:
 
     def _set_timer(self, at_ms: int | None) -> None:
         self._timer += 1
+        self._timer_at_ms = at_ms
         if at_ms is None:
             return
         life, timer = self.life, self._timer
@@ -173,6 +175,12 @@ class SimNode:
                 self.step(Tick(self.now_ms))
 
         self.world.after(delay, fire)
+
+    def refresh_timer(self) -> None:
+        """The clock was set: a daemon's loop wakes and looks at it again."""
+        if self.is_up and self._timer_at_ms is not None:
+            self._timer += 1
+            self.world.after(0.0, lambda: self.step(Tick(self.now_ms)))
 
     # --- blocks and execution
 

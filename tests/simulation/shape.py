@@ -37,6 +37,7 @@ class Shape:
     wal_losses: int
     clock_offset_ms: int
     clock_drift: float
+    clock_jumps: int
     execution_ms: float
     equivocators: tuple[int, ...]
     heal_everybody: bool
@@ -72,6 +73,7 @@ def draw_shape(seed: int, n: int | None = None, window: int | None = None) -> Sh
     tolerated = faults(n)
     byzantine = rng.randint(0, tolerated) if rng.random() < 0.4 else 0
     equivocators = tuple(sorted(rng.sample(range(n), byzantine)))
+    clock_jumps = int(perhaps(0.2, 1, 4))
     wal_losses = 1 if byzantine < tolerated and rng.random() < 0.15 else 0
     return Shape(
         n=n,
@@ -91,6 +93,7 @@ def draw_shape(seed: int, n: int | None = None, window: int | None = None) -> Sh
         wal_losses=wal_losses,
         clock_offset_ms=offset,
         clock_drift=drift,
+        clock_jumps=clock_jumps,
         execution_ms=execution_ms,
         equivocators=equivocators,
         heal_everybody=rng.random() < 0.5,

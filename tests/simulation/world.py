@@ -222,6 +222,22 @@ class World:
             self.nodes[index].crash()
             self.restart_later(index)
 
+    def _jump_clock(self, index: int, jump_ms: float) -> None:
+        """There, and back after a while. The node notices at its next input."""
+        if self._is_healed:
+            return
+        node = self.nodes[index]
+        self.trace(f"{index} clock jumps {jump_ms:.0f}")
+        node.clock_offset_ms += jump_ms
+
+        def back() -> None:
+            if not self._is_healed:
+                node.clock_offset_ms -= jump_ms
+                node.refresh_timer()
+
+        node.refresh_timer()
+        self.after(self._ops.uniform(100, self.shape.duration_ms), back)
+
     def _lose_wal(self, index: int) -> None:
         """Only a node with a ledger can notice that its WAL is gone; one without never voted in vain."""
         node = self.nodes[index]
@@ -276,6 +292,11 @@ class World:
             self.after(ops.uniform(0, shape.duration_ms), lambda i=index: self._crash_node(i))
         for _ in range(shape.partitions):
             self.after(ops.uniform(0, shape.duration_ms), self._partition)
+        for _ in range(shape.clock_jumps):
+            index = ops.randrange(shape.n)
+            jump = ops.choice((-1, 1)) * ops.uniform(1_000, 100_000_000)
+            when = ops.uniform(0, shape.duration_ms)
+            self.after(when, lambda i=index, j=jump: self._jump_clock(i, j))
         for _ in range(shape.wal_losses):
             index = ops.randrange(shape.n)
             self.after(ops.uniform(0, shape.duration_ms), lambda i=index: self._lose_wal(i))
@@ -313,7 +334,8 @@ class World:
                     if self.nodes[index].is_up:
                         self.nodes[index].crash()
         for index, node in enumerate(self.nodes):
-            node.clock_rate, node.clock_offset_ms = 1.0, max(0.0, node.clock_offset_ms)
+            node.clock_rate, node.clock_offset_ms = 1.0, 0.0
+            node.refresh_timer()
             self._start(index)
             if node.is_up:
                 self._connect(index)
