@@ -71,10 +71,12 @@ class Channel:
         try:
             await self.pipeline.run(is_wal_loss_accepted)
         except BaseExceptionGroup as group:
-            _, failures = group.split(asyncio.CancelledError)
-            if failures is None:
-                raise
-            self._stop(_root_cause(failures))
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # Told to stop: what fails while everything ends has nobody left to tell.
+                log.warning("channel.ended", reason=str(_root_cause(group)), exc_info=group)
+                raise asyncio.CancelledError from group
+            self._stop(_root_cause(group))
             await asyncio.Event().wait()
         finally:
             self._is_running = False

@@ -170,7 +170,9 @@ class Driver:
         if self._timer_ms is not None:
             delay_ms = min(delay_ms, max(0, self._timer_ms - self._clock.now_ms()))
         try:
-            await asyncio.wait_for(self._wake.wait(), delay_ms / 1000)
+            # Not wait_for: in Python 3.11 it can lose a cancellation that meets the event.
+            async with asyncio.timeout(delay_ms / 1000):
+                await self._wake.wait()
         except TimeoutError:
             return
 

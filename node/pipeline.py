@@ -221,7 +221,8 @@ class Pipeline:
 
     async def progress(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self.moved.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.moved.wait()
         except TimeoutError:
             return
 

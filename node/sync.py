@@ -208,7 +208,8 @@ class CatchUp:
     async def _idle(self) -> None:
         timeout = CLAIM_PATIENCE_SECONDS if self._claimed_since is not None else None
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
         except TimeoutError:
             return
 
@@ -243,7 +244,8 @@ class CatchUp:
             try:
                 if not self._ground.ask(peer, PeerBatch(want_blocks=(first, last))):
                     raise CityError("CITY-6004", height=first, peer=peer.name, reason="no link")
-                blocks = await asyncio.wait_for(answer, ANSWER_SECONDS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    blocks = await answer
             finally:
                 self._asked = None
         if not 0 < len(blocks) <= last - first + 1:

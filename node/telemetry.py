@@ -79,6 +79,7 @@ class Metrics:
             "city_consensus_view_changes_total", "views entered", "reason"
         )
         self._violations = self._counter("city_peer_violations_total", "messages dropped", "peer")
+        self._links = self._counter("city_peer_link_events_total", "link events", "event", "label")
         self._peer_up = self._gauge("city_peer_up", "whether the link is up", "node")
         self._pool = self._gauge("city_txpool_transactions", "transactions that wait", "member")
         self._pool_bytes = self._gauge("city_txpool_bytes", "bytes that wait", "member")
@@ -128,6 +129,11 @@ class Metrics:
 
     def peer(self, name: str, up: bool) -> None:
         self._peer_up.labels(self._channel, name).set(1 if up else 0)
+
+    def count_peer(self, name: str, amount: int = 1, **labels: str) -> None:
+        """What the links count: dropped pieces, refused handshakes, failed dials, by peer or code."""
+        label = labels.get("peer") or labels.get("code") or ""
+        self._links.labels(self._channel, name, label).inc(amount)
 
     def violation(self, peer: str) -> None:
         self._violations.labels(self._channel, peer).inc()

@@ -95,9 +95,10 @@ class TxPool:
         return held is not None and signature < held.envelope.signature
 
     def add(self, admitted: Admitted, now_ms: int, *, spread: bool, needed: bool = False) -> bool:
-        """True when it came in, False when it was there or was ordered meanwhile. `spread`: pass it on to the other city nodes.
+        """True when it came in, False when it was there or was ordered meanwhile.
 
-        `needed`: a proposal waits for it, so no bound applies. Raises CityError CITY-3020, CITY-3021."""
+        `spread`: pass it on to the other city nodes. `needed`: a proposal waits for it, so no bound
+        applies. Raises CityError CITY-3020, CITY-3021."""
         if admitted.tx_id in self._lately_ordered:
             return False
         if self.is_better_copy(admitted.tx_id, admitted.envelope.signature):

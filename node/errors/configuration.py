@@ -4,6 +4,17 @@ from node.errors.entry import Entry
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(
+        "CITY-8012",
+        "NODE_WITHOUT_GRANT",
+        "usage",
+        "Genesis of channel {channel} does not name the node {name}, and there is no grant in {path}.",
+        "A node that is no validator joins by a grant that a member's admin key signed.",
+        "Correct name in node.toml, or have a member grant this node: city network add.",
+        "通道 {channel} 的创世未列出节点 {name}，且 {path} 中没有授权。",
+        "非验证节点须凭成员管理密钥签署的授权加入。",
+        "请更正 node.toml 中的 name，或由成员授权：city network add。",
+    ),
+    Entry(
         "CITY-8001",
         "CONFIG_NOT_READ",
         "usage",

@@ -4,6 +4,19 @@ from node.errors.entry import Entry
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(
+        "CITY-4050",
+        "ENGINE_NOT_STARTED",
+        "unavailable",
+        "The contract engine cannot run here: {reason}.",
+        "Contracts run in a locked WebAssembly worker with a native crypto library; a node that cannot "
+        "lock it, or lacks the library, would run them unsafely or not like the others.",
+        "See city engine status. On a system without seccomp, set engine.sandbox to best-effort for "
+        "development only.",
+        "合约引擎无法在此运行：{reason}。",
+        "合约在带原生密码库的受限 WebAssembly 进程中运行；无法加锁或缺少密码库时不安全或不一致。",
+        "请运行 city engine status；无 seccomp 的系统仅限开发时可设 engine.sandbox 为 best-effort。",
+    ),
+    Entry(
         "CITY-4001",
         "CONTRACT_REFUSED",
         "rejected",

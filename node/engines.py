@@ -1,0 +1,125 @@
+"""The contract engine's workers of a channel: one for blocks, one for queries, both of genesis' own engine."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from consensus.encoding import Hash
+from consensus.tags import Tag, preimage
+from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, StateReader, TxResult
+from contracts.runtime.artifact import Artifact, ArtifactError, ensure_artifact, open_artifact
+from node.config import NodeConfig
+from node.engine import EngineRefused, EngineWorker
+from node.errors import CityError
+from node.genesis import Genesis
+from node.identity.suite import Suite
+
+log = structlog.get_logger("engine")
+
+
+class LazyEngine:
+    """A worker that starts with its first call: a node that answers no query holds no second interpreter."""
+
+    def __init__(self, worker: EngineWorker, bundles: tuple[Bundle, ...]) -> None:
+        self._worker, self._bundles = worker, bundles
+        self._starting = asyncio.Lock()
+        self._is_loaded = False
+
+    async def execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
+        await self.prepare()
+        return await self._worker.block(request, state)
+
+    async def prepare(self) -> None:
+        """Starts the worker and loads the contracts, once. Raises CityError."""
+        async with self._starting:
+            if self._is_loaded:
+                return
+            try:
+                await self._worker.start()
+                await self._worker.load(self._bundles)
+            except (EngineRefused, ArtifactError) as error:
+                raise CityError("CITY-4050", reason=str(error)) from error
+            except ContractRefused as error:
+                raise CityError("CITY-8006", path="genesis.bin", reason=str(error)) from error
+            self._is_loaded = True
+
+    @property
+    def sandbox(self) -> str:
+        return self._worker.sandbox
+
+    async def close(self) -> None:
+        await self._worker.close()
+
+
+@dataclass(slots=True)
+class Engines:
+    blocks: LazyEngine
+    queries: LazyEngine
+    artifact_digest: str
+
+    def describe(self) -> dict[str, Any]:
+        """For status and log."""
+        return {"sandbox": self.blocks.sandbox, "engine": self.artifact_digest}
+
+    async def stop(self) -> None:
+        await self.blocks.close()
+        await self.queries.close()
+
+
+async def open_engines(config: NodeConfig, genesis: Genesis, suite: Suite) -> Engines:
+    """Finds the engine genesis names and starts the worker for blocks. Raises CityError: CITY-8007 for
+    another engine, CITY-8006 for bundles that are not those of the configuration, CITY-4050, CITY-8011."""
+    bundles = tuple(_bundle(genesis, suite, i) for i in range(len(genesis.bundles)))
+    backend = getattr(getattr(suite, "backend", None), "name", "")
+    if backend == "gmssl":
+        raise CityError("CITY-8011", backend=backend, what="execute contracts")
+    artifact = await asyncio.to_thread(_artifact, config)
+    digest = artifact.digest_for(suite.hash)
+    if digest != genesis.config.engine.digest:
+        raise CityError(
+            "CITY-8007", found=digest.hex(), expected=genesis.config.engine.digest.hex()
+        )
+    libraries = (config.crypto.libcrypto,) if config.crypto.libcrypto else ()
+    blocks, queries = (
+        LazyEngine(EngineWorker(artifact, libcrypto=libraries, on_incident=_tell_incident), bundles)
+        for _ in range(2)
+    )
+    engines = Engines(blocks, queries, digest.hex())
+    try:
+        await blocks.prepare()
+        if config.engine.sandbox == "required" and blocks.sandbox in ("", "none"):
+            raise CityError("CITY-4050", reason="this system cannot lock the worker (seccomp)")
+    except BaseException:
+        await engines.stop()
+        raise
+    return engines
+
+
+def _tell_incident(why: str) -> None:
+    log.error("engine.incident", reason=why)
+
+
+def _artifact(config: NodeConfig) -> Artifact:
+    try:
+        return (
+            open_artifact(config.path(config.engine.artifact))
+            if config.engine.artifact
+            else ensure_artifact()
+        )
+    except ArtifactError as error:
+        raise CityError("CITY-4050", reason=str(error)) from error
+
+
+def _bundle(genesis: Genesis, suite: Suite, index: int) -> Bundle:
+    source = genesis.bundles[index]
+    expected = {(c.name, c.version): c.bundle_digest for c in genesis.config.contracts}
+    digest = Hash(suite.hash(preimage(Tag.BUNDLE, suite.id, source.bundle)))
+    if expected.get((source.name, source.version)) != digest:
+        raise CityError(
+            "CITY-8006", path="genesis.bin", reason=f"bundle {source.name} has another digest"
+        )
+    return Bundle.decode(source.name, source.version, source.bundle)

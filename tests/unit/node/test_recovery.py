@@ -1,0 +1,149 @@
+"""Nodes that stop, come late, or lose something: they end with the state of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+from contracts.runtime import values
+from node.facade import TxStatus
+from tests.unit.node.network import Cluster, cluster
+
+
+async def commit(net: Cluster, name: str, **changes: object) -> TxStatus:
+    """One transaction through the node `name`, executed there."""
+    envelope = net.envelope(**changes)
+    channel = net.nodes[name].channel
+    (outcome,) = await channel.submit([envelope])
+    assert outcome.error is None
+    return await channel.wait(outcome.tx_id, "committed")
+
+
+async def test_three_go_on_without_one_and_it_catches_up_after_its_restart(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await commit(net, "n0")
+        await net.same_state()
+        await net.stop("n3")
+        for _ in range(3):
+            await commit(net, "n1")
+        node = await net.start("n3")
+        root = await net.same_state()
+        assert node.state_root == root
+        await commit(net, "n3")
+        await net.same_state()
+
+
+async def test_the_others_replace_a_leader_that_is_gone(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await commit(net, "n0")
+        await net.stop("n0")
+        status = await commit(net, "n2")
+        assert status.receipt is not None and status.receipt.outcome == "ok"
+        assert net.nodes["n2"].channel.status()["view"] >= 1
+        await net.start("n0")
+        await net.same_state()
+
+
+async def test_an_observer_catches_up_from_genesis_and_follows(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        for _ in range(4):
+            await commit(net, "n0")
+        observer = await net.start("watcher")
+        await net.same_state()
+        assert observer.channel.status()["role"] == "observer"
+        status = await commit(net, "watcher")
+        assert status.receipt is not None and status.receipt.outcome == "ok"
+        await net.same_state()
+
+
+async def test_a_node_whose_folder_was_wiped_gets_everything_back(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        for _ in range(3):
+            await commit(net, "n0")
+        await net.same_state()
+        await net.stop("n2")
+        shutil.rmtree(tmp_path / "n2")
+        await net.start("n2")
+        await net.same_state()
+
+
+async def test_a_node_that_lost_its_log_observes_and_keeps_following(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await commit(net, "n0")
+        await net.same_state()
+        await net.stop("n2")
+        shutil.rmtree(tmp_path / "n2" / "wal")
+        node = await net.start("n2")
+        await commit(net, "n0")
+        await net.same_state()
+        assert node.channel.status()["role"].startswith("observer (")
+
+
+async def test_all_nodes_stop_and_go_on_from_what_they_wrote(tmp_path):
+    net = Cluster(tmp_path, 4)
+    try:
+        await net.start_all()
+        for i in range(4):
+            await commit(net, f"n{i}")
+        before = await net.same_state()
+        await net.stop_all()
+        await net.start_all()
+        assert await net.same_state() == before
+        await commit(net, "n1")
+        await net.same_state()
+    finally:
+        await net.stop_all()
+
+
+async def test_a_lone_node_executes_after_its_restart_what_was_ordered_before(tmp_path):
+    net = Cluster(tmp_path, 1)
+    try:
+        node = await net.start("n0")
+        await commit(net, "n0")
+        height = node.height
+        await net.stop("n0")
+        shutil.rmtree(tmp_path / "n0" / "state")
+        node = await net.start("n0")
+        await net.at_height(height)
+        found = await node.channel.query("counter", 1, "read", '{"name": "a"}', None)
+        assert values.decode(found.result) == 1
+        await commit(net, "n0")
+    finally:
+        await net.stop_all()
+
+
+async def test_a_repeated_request_id_is_a_duplicate_of_the_first(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        first = await commit(net, "n0", request_id="order-7")
+        again = await commit(net, "n1", request_id="order-7", args='{"name": "a", "by": 9}')
+        assert again.receipt is not None and again.receipt.outcome == "duplicate"
+        assert values.decode(again.receipt.result) == first.tx_id
+        # The same text from somebody else is another request.
+        other = await commit(net, "n1", user="bob", request_id="order-7")
+        assert other.receipt is not None and other.receipt.outcome == "ok"
+        await net.same_state()
+
+
+async def test_two_copies_of_one_request_in_one_block_count_once(tmp_path):
+    async with cluster(tmp_path, 1) as net:
+        channel = net.nodes["n0"].channel
+        pair = [net.envelope(request_id="order-8") for _ in range(2)]
+        outcomes = await channel.submit(pair)
+        statuses = await asyncio.gather(*(channel.wait(o.tx_id, "committed") for o in outcomes))
+        assert sorted(s.receipt.outcome for s in statuses if s.receipt) == ["duplicate", "ok"]
+        found = await channel.query("counter", 1, "read", '{"name": "a"}', None)
+        assert values.decode(found.result) == 1
+
+
+async def test_one_body_signed_twice_and_sent_to_two_nodes_counts_once_and_stops_nobody(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        one = net.envelope(request_id="order-9")
+        other = net.sign(one.body)
+        assert one.signature != other.signature
+        await net.nodes["n0"].channel.submit([one])
+        await net.nodes["n1"].channel.submit([other])
+        for node in net.nodes.values():
+            status = await node.channel.wait(net.id(one), "committed")
+            assert status.receipt is not None and status.receipt.outcome == "ok"
+        await commit(net, "n3")
+        await net.same_state()
