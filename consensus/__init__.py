@@ -44,7 +44,7 @@ The driver's duties, in the order in which breaking them hurts:
 What else is here, all pure and small: `encoding` (canonical bytes of structures), `tags` (domain
 separation), `merkle`, `quorum`, `validators`, `header`, `certificate`, `light_client` (the chain from headers
 and certificates alone), and the proofs that clients check. `pbft/` reads best in this order: messages,
-certificates, selection, slot, normal, view_change, gossip, timers, records, restart, replica.
+certificates, selection, slot, propose, normal, view_change, gossip, timers, records, restart, replica.
 
 The rules R1 to R12 and invariants S1 to S11 that comments name are those of the consensus design.
 """

@@ -21,6 +21,7 @@ from consensus.pbft.messages import (
     signed_bytes,
 )
 from consensus.pbft.normal import NormalCase
+from consensus.pbft.propose import Proposer
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 
@@ -30,9 +31,12 @@ _UNSIGNED = Sig(ZERO_HASH + ZERO_HASH)
 class Gossip:
     """Also decides when a certificate without its block means being behind."""
 
-    def __init__(self, state: State, normal: NormalCase, changer: ViewChanger) -> None:
+    def __init__(
+        self, state: State, normal: NormalCase, proposer: Proposer, changer: ViewChanger
+    ) -> None:
         self._state = state
         self._normal = normal
+        self._proposer = proposer
         self._changer = changer
         self.last_round_ms = 0
         self._behind_told = 0
@@ -79,7 +83,7 @@ class Gossip:
         for candidate in state.blocks:
             if candidate.missing:
                 state.out.append(Need(tuple(candidate.missing), candidate.source))
-        self._normal.ask_for_block()
+        self._proposer.ask_for_block()
         self._behind_told = 0
         self.tell_behind(is_patient=False)
 
@@ -158,5 +162,5 @@ class Gossip:
 
     def on_block_supply(self, message: BlockSupply, sender: int) -> None:
         digest = block_hash(self._state.hash_, message.header)
-        if digest == self._normal.wanted_block():
+        if digest == self._proposer.wanted_block():
             self._normal.learn_block(Block(message.header, message.tx_ids), digest, sender)

@@ -46,6 +46,7 @@ from consensus.pbft.messages import (
     ViewChange,
 )
 from consensus.pbft.normal import NormalCase
+from consensus.pbft.propose import Proposer
 from consensus.pbft.restart import restore
 from consensus.pbft.state import State
 from consensus.pbft.timers import Timers
@@ -152,13 +153,14 @@ class PbftCore:
         state.view_since_ms = state.last_progress_ms = event.now_ms
         self._lookahead = Lookahead(self._config.window)
         self._changer = ViewChanger(state, self._on_entered)
-        self._normal = NormalCase(state, self._changer.suspect)
-        self._gossip = Gossip(state, self._normal, self._changer)
-        self._timers = Timers(state, self._normal, self._changer, self._gossip)
+        self._proposer = Proposer(state, self._changer.suspect)
+        self._normal = NormalCase(state, self._proposer, self._changer.suspect)
+        self._gossip = Gossip(state, self._normal, self._proposer, self._changer)
+        self._timers = Timers(state, self._proposer, self._changer, self._gossip)
 
     def _on_entered(self) -> None:
         """A view was entered: what arrived for it too early counts now."""
-        self._normal.ask_for_block()
+        self._proposer.ask_for_block()
         for message in self._lookahead.take(self._started.view):
             self._on_message(message)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from consensus.api import Action, Broadcast, Persist, Send, Signer, Verifier
+from consensus.api import Action, Block, Broadcast, Persist, Send, Signer, Verifier
 from consensus.certificate import Seal
 from consensus.encoding import Hash, Sig
 from consensus.header import identity_digest, leaves_root
-from consensus.pbft.blocks import BlockBook
+from consensus.pbft.blocks import BlockBook, Candidate
 from consensus.pbft.certificates import PreparedCert, leader_of, vote_message
 from consensus.pbft.chain import Chain
 from consensus.pbft.config import PbftConfig
@@ -151,6 +151,24 @@ class State:
         if to != self.own_index:
             data = message if isinstance(message, bytes) else encode_message(message)
             self.out.append(Send(to, data))
+
+    def add_block(self, block: Block, block_hash: Hash, source: int) -> Candidate:
+        """Remember a block by reference; those this node voted for are never pushed out."""
+        return self.blocks.add(block, block_hash, source, self.requests.get, self._is_pinned)
+
+    def _is_pinned(self, candidate: Candidate) -> bool:
+        height = candidate.block.header.height
+        slot, cert = self.slots.get(height), self.prepared.get(height)
+        is_voted_for = slot is not None and slot.block_hash == candidate.block_hash
+        return is_voted_for or (cert is not None and cert.header == candidate.block.header)
+
+    def mark_accepted(self, slot: Slot) -> None:
+        """From here on the block stands in the chain in flight, and its transactions are taken."""
+        assert slot.candidate is not None and not slot.is_accepted
+        slot.is_accepted = True
+        for tx_id in slot.candidate.block.tx_ids:
+            self.in_flight[tx_id] = slot.height
+        self.requests.take(slot.candidate.block.tx_ids)
 
     def clear_slots(self) -> None:
         """A view ended: what was only proposed in it is proposed afresh or selected."""

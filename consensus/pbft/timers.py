@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consensus.api import Forward
 from consensus.pbft.gossip import Gossip
-from consensus.pbft.normal import NormalCase
+from consensus.pbft.propose import Proposer
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 
@@ -13,10 +13,10 @@ class Timers:
     """An idle chain has no deadline at all (R5)."""
 
     def __init__(
-        self, state: State, normal: NormalCase, changer: ViewChanger, gossip: Gossip
+        self, state: State, proposer: Proposer, changer: ViewChanger, gossip: Gossip
     ) -> None:
         self._state = state
-        self._normal = normal
+        self._proposer = proposer
         self._changer = changer
         self._gossip = gossip
         self._work_since_ms: int | None = None
@@ -79,7 +79,7 @@ class Timers:
 
     def next_ms(self) -> int | None:
         deadlines = (
-            self._normal.propose_at_ms(),
+            self._proposer.propose_at_ms(),
             self._view_deadline_ms(),
             self._round_at_ms(),
             self._forward_at_ms(),

@@ -1,0 +1,156 @@
+"""What a leader proposes, and when: fresh blocks, settling blocks, blocks its view selected (R7, R8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from consensus.api import Block, InvariantBroken, Keep
+from consensus.encoding import Hash
+from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
+from consensus.pbft.messages import BlockRequest, Proposal, encode_message
+from consensus.pbft.records import Proposed
+from consensus.pbft.state import State
+from consensus.tags import Tag
+
+
+class Proposer:
+    """A block is proposed when `block_txs_max` transactions wait or `block_wait_ms` after the oldest of
+    them; an empty one only to settle (decisions sections 2.4 and 4.3)."""
+
+    def __init__(self, state: State, suspect: Callable[[str], None]) -> None:
+        self._state = state
+        self._suspect = suspect
+
+    def _head(self) -> tuple[int, Header, Hash]:
+        """The highest accepted block of this view on the tip."""
+        state = self._state
+        height, header, digest = state.chain.height, state.chain.tip, state.chain.tip_hash
+        while (slot := state.slots.get(height + 1)) is not None and slot.is_accepted:
+            assert slot.proposal is not None and slot.block_hash is not None
+            height, header, digest = slot.height, slot.proposal.header, slot.block_hash
+        return height, header, digest
+
+    def propose_at_ms(self) -> int | None:
+        """When this leader may propose afresh; None if it may not or has nothing to."""
+        state = self._state
+        if not (state.is_leader and state.is_active) or state.is_halted:
+            return None
+        height, header, _ = self._head()
+        if height + 1 > state.chain.height + state.config.window:
+            return None
+        if state.chain.height < state.selection.base_height or state.chain.is_behind:
+            return None  # R8: a leader behind base proposes nothing
+        if state.selection.at(height + 1) is not None:
+            return None
+        if state.chain.roots_for(height + 1) is None:
+            return None
+        since_ms = state.requests.free_since_ms()
+        if since_ms is not None:
+            if state.requests.is_block_full:
+                return state.now_ms
+            return since_ms + state.config.block_wait_ms
+        if height >= state.settle_height:
+            return None
+        if header.tx_count == 0:
+            return state.now_ms
+        return max(state.last_progress_ms, state.last_proposed_ms) + state.config.block_wait_ms
+
+    def propose_next(self) -> bool:
+        state = self._state
+        if self._propose_selected():
+            return True
+        at_ms = self.propose_at_ms()
+        if at_ms is None or at_ms > state.now_ms:
+            return False
+        height, parent, parent_hash = self._head()
+        roots = state.chain.roots_for(height + 1)
+        assert roots is not None and state.own_index is not None
+        refs = state.requests.choose()
+        header = Header(
+            version=HEADER_VERSION,
+            suite=state.config.suite,
+            channel_id=state.config.channel_id,
+            epoch=state.validators.epoch,
+            height=height + 1,
+            parent_hash=parent_hash,
+            proposer=state.identities[state.own_index],
+            tx_root=leaves_root(state.hash_, [ref.leaf for ref in refs]),
+            tx_count=len(refs),
+            state_root=roots.state_root,
+            receipts_root=roots.receipts_root,
+            timestamp_ms=max(state.wall_ms, parent.timestamp_ms + 1),
+            validators_hash=state.validators_hash,
+            next_validators_hash=state.validators_hash,
+            config_hash=state.config.config_hash,
+            evidence_root=state.empty_root,
+        )
+        self._send_proposal(Block(header, tuple(ref.tx_id for ref in refs)))
+        return True
+
+    def _propose_selected(self) -> bool:
+        """A new leader proposes again what its view selected, unchanged (R7)."""
+        state = self._state
+        if not (state.is_leader and state.is_active):
+            return False
+        height, _, parent_hash = self._head()
+        if state.chain.height < state.selection.base_height:
+            return False
+        selected = state.selection.at(height + 1)
+        if selected is None or height + 1 > state.chain.height + state.config.window:
+            return False
+        digest, cert = selected
+        if cert.header.parent_hash != parent_hash:
+            raise InvariantBroken("the selection is not on the own chain")
+        candidate = state.blocks.complete(digest, height + 1)
+        roots = state.chain.roots_for(height + 1)
+        if candidate is None or roots is None:
+            return False
+        if not roots.match(cert.header):
+            self._suspect("the selected block's roots differ from the own execution")
+            return False
+        self._send_proposal(candidate.block)
+        return True
+
+    def wanted_block(self) -> Hash | None:
+        """The selected block this leader has to propose next and does not have."""
+        state = self._state
+        if not (state.is_leader and state.is_active):
+            return None
+        height, _, _ = self._head()
+        selected = state.selection.at(height + 1)
+        if selected is None or state.chain.height < state.selection.base_height:
+            return None
+        return selected[0] if state.blocks.complete(selected[0], height + 1) is None else None
+
+    def ask_for_block(self) -> None:
+        wanted = self.wanted_block()
+        if wanted is not None:
+            channel_id = self._state.config.channel_id
+            self._state.broadcast(encode_message(BlockRequest(channel_id, wanted)))
+
+    def _send_proposal(self, block: Block) -> None:
+        state, header = self._state, block.header
+        assert state.own_index is not None
+        digest = block_hash(state.hash_, header)
+        vote = state.vote(header.height, state.view, digest)
+        tip_cert = state.chain.tip_cert
+        is_on_tip = header.height == state.chain.height + 1
+        message = Proposal(
+            state.own_index,
+            state.view,
+            header,
+            block.tx_ids,
+            tip_cert if is_on_tip else None,
+            state.sign_vote(Tag.PROPOSAL, vote),
+        )
+        slot = state.slot(header.height)
+        assert slot.proposal is None, "one proposal a height and view"
+        slot.proposal, slot.block_hash = message, digest
+        slot.candidate = state.add_block(block, digest, state.own_index)
+        state.mark_accepted(slot)
+        data = encode_message(message)
+        state.last_proposed_ms = state.now_ms
+        state.out.append(Keep(header.height, block.tx_ids))
+        state.persist(Proposed(state.view, header.height, data))
+        state.broadcast(data)
+        slot.own_messages.append(data)
