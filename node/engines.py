@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,6 +18,8 @@ from node.engine import EngineRefused, EngineWorker
 from node.errors import CityError
 from node.genesis import Genesis
 from node.identity.suite import Suite
+
+CACHED_ARTIFACTS_MAX = 16
 
 log = structlog.get_logger("engine")
 
@@ -77,18 +80,14 @@ async def open_engines(config: NodeConfig, genesis: Genesis, suite: Suite) -> En
     backend = getattr(getattr(suite, "backend", None), "name", "")
     if backend == "gmssl":
         raise CityError("CITY-8011", backend=backend, what="execute contracts")
-    artifact = await asyncio.to_thread(_artifact, config)
-    digest = artifact.digest_for(suite.hash)
-    if digest != genesis.config.engine.digest:
-        raise CityError(
-            "CITY-8007", found=digest.hex(), expected=genesis.config.engine.digest.hex()
-        )
+    expected = genesis.config.engine.digest
+    artifact = await asyncio.to_thread(_artifact, config, suite, expected)
     libraries = (config.crypto.libcrypto,) if config.crypto.libcrypto else ()
     blocks, queries = (
         LazyEngine(EngineWorker(artifact, libcrypto=libraries, on_incident=_tell_incident), bundles)
         for _ in range(2)
     )
-    engines = Engines(blocks, queries, digest.hex())
+    engines = Engines(blocks, queries, expected.hex())
     try:
         await blocks.prepare()
         if config.engine.sandbox == "required" and blocks.sandbox in ("", "none"):
@@ -103,15 +102,33 @@ def _tell_incident(why: str) -> None:
     log.error("engine.incident", reason=why)
 
 
-def _artifact(config: NodeConfig) -> Artifact:
+def _artifact(config: NodeConfig, suite: Suite, expected: bytes) -> Artifact:
+    """The artifact with the digest that genesis names: the configured file, the one of these sources, or an
+    earlier one of the cache. It is never rebuilt for a channel that has one."""
     try:
-        return (
-            open_artifact(config.path(config.engine.artifact))
-            if config.engine.artifact
-            else ensure_artifact()
-        )
+        if config.engine.artifact:
+            candidates = [open_artifact(config.path(config.engine.artifact))]
+        else:
+            candidates = [ensure_artifact()]
+            known = sorted(candidates[0].path.parent.glob("engine-*.wasm"), key=_age, reverse=True)
+            candidates += [
+                Artifact(path, "", path.stat().st_size, candidates[0].version)
+                for path in known[:CACHED_ARTIFACTS_MAX]
+                if path != candidates[0].path
+            ]
+        found = b""
+        for artifact in candidates:
+            digest = artifact.digest_for(suite.hash)
+            if digest == expected:
+                return open_artifact(artifact.path)
+            found = found or digest
     except ArtifactError as error:
         raise CityError("CITY-4050", reason=str(error)) from error
+    raise CityError("CITY-8007", found=found.hex(), expected=expected.hex())
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _bundle(genesis: Genesis, suite: Suite, index: int) -> Bundle:
