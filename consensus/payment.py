@@ -439,6 +439,8 @@ class PaymentProof:
             raise EncodingError("hidden commitments are sorted, each once")
         if len(names) + len(self.hidden) != len(FIELDS):
             raise EncodingError(f"a payment has {len(FIELDS)} fields")
+        if self.anchor_size in (0, self.head.head.tree_size) and self.anchor_path:
+            raise EncodingError("an anchor path where nothing is to be shown")
         _check_salt(self.nonce)
 
     @property

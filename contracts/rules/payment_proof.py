@@ -179,9 +179,11 @@ def read_parts(data: bytes) -> Proof:
         "a path has more than 64 steps",
     )
     require(1 <= len(chain) <= KEY_CHAIN_MAX, "E_PROOF_SIZE", "the key chain has 1 to 4 keys")
+    signed = read_head(head)
+    check(anchor_size not in (0, signed.size) or len(anchor_path) == 0, "no path to nowhere")
     return Proof(
         log_id, point, txid, output_index, fields_root, opened, commitments, leaf_index,
-        list(audit_path), read_head(head), [read_key(item) for item in chain], anchor_size,
+        list(audit_path), signed, [read_key(item) for item in chain], anchor_size,
         list(anchor_path), nonce, not_after_ms, grant_signature,
     )  # fmt: skip
 

@@ -47,7 +47,8 @@ def run(
     except CenterError as error:
         _fail(error)
     except OSError as error:
-        typer.echo(f"regcenter: cannot listen on {listen}: {error.strerror or error}", err=True)
+        where = error.filename or listen
+        typer.echo(f"regcenter: {where}: {error.strerror or error}", err=True)
         raise typer.Exit(3) from None
 
 

@@ -21,6 +21,7 @@ from consensus.payment_proof import Expected, TrustedLog, check_payment, check_p
 from deploy.regcenter.audit import audit
 from deploy.regcenter.center import Center
 from deploy.regcenter.client import CenterClient, CenterRefused, Payment, Wallet
+from tests.oracle import payments as oracle_payments
 from tests.unit.identity import pyref
 
 REFERENCE = hashlib.sha256(b"invoice 26442000000123456789").digest()
@@ -85,6 +86,8 @@ async def test_a_center_process_makes_a_payment_whose_proof_pure_python_accepts(
         assert await center.balance(seller) == 1_200_000_000
     trusted = TrustedLog(keys.root_key)
     payment = check_proof(sm3, pyref.verify, data, trusted, now_ms)
+    independent = oracle_payments.check_payment(data, keys.root_key)
+    assert independent.fields["amount_fen"] == 1_200_000_000
     seller_address = wallet_address(sm3, seller.public_key)
     check_payment(payment, Expected(REFERENCE, seller_address, 1_200_000_000), now_ms)
     assert payment.amount_fen == 1_200_000_000

@@ -702,7 +702,7 @@ ENCODING_MUTANTS: list[tuple[str, str, Callable[[PaymentProof], bytes]]] = [
     ("salt too short", "E_PROOF_ENCODING", lambda p: bare_salt(p, bytes(15))),
     ("65-step path", "E_PROOF_SIZE", lambda p: raw_path(p, 65)),
     ("65-step anchor path", "E_PROOF_SIZE",
-     lambda p: encode(replace(p, anchor_path=(p.audit_path[0],) * 65))),
+     lambda p: encode(replace(p, anchor_size=1, anchor_path=(p.audit_path[0],) * 65))),
     ("no key", "E_PROOF_SIZE", lambda p: encode(replace(p, key_chain=()))),
     ("five keys", "E_PROOF_SIZE", lambda p: encode(replace(p, key_chain=p.key_chain * 5))),
     ("33 KiB", "E_PROOF_SIZE", lambda p: encode(p) + bytes(33 * 1024)),
@@ -712,6 +712,8 @@ ENCODING_MUTANTS: list[tuple[str, str, Callable[[PaymentProof], bytes]]] = [
      lambda p: forged(p, disclosures=(p.disclosures[0], *p.disclosures[:-1]))),
     ("a field too few", "E_PROOF_ENCODING",
      lambda p: forged(p, disclosures=p.disclosures[:-1])),
+    ("a path to no anchor", "E_PROOF_ENCODING",
+     lambda p: forged(p, anchor_path=(p.audit_path[0],))),
     ("a field too many", "E_PROOF_ENCODING",
      lambda p: forged(p, hidden=(Hash(bytes(32)),))),
 ]  # fmt: skip

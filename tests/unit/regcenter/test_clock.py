@@ -1,0 +1,35 @@
+"""The money's clock follows the development network's shared offset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploy.regcenter.clock import offset_clock, real_ms
+
+DAY_MS = 86_400_000
+
+
+def ahead_ms(now_ms: int) -> int:
+    """How far a clock runs ahead of real time, to the next full minute below."""
+    return (now_ms - real_ms() + 30_000) // 60_000 * 60_000
+
+
+def test_an_offset_moves_the_clock_and_no_file_means_none(tmp_path: Path) -> None:
+    file = tmp_path / "offset"
+    clock = offset_clock(file)
+    assert ahead_ms(clock()) == 0
+    file.write_text(f"{DAY_MS}\n")
+    assert ahead_ms(clock()) == DAY_MS
+    file.unlink()
+    assert ahead_ms(clock()) == 0
+    assert ahead_ms(offset_clock(None)()) == 0
+
+
+def test_a_file_that_is_being_written_keeps_the_offset_known_before(tmp_path: Path) -> None:
+    file = tmp_path / "offset"
+    clock = offset_clock(file)
+    file.write_text(str(DAY_MS))
+    assert ahead_ms(clock()) == DAY_MS
+    for damage in ("", "soon", "-5", "9" * 40, "1.5"):
+        file.write_text(damage)
+        assert ahead_ms(clock()) == DAY_MS, damage
