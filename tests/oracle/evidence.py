@@ -42,7 +42,7 @@ def _read(data: bytes) -> SimpleNamespace:
     while at < len(data):
         at += 4 + int.from_bytes(data[at : at + 4], "big")
         fields += 1
-    file: SimpleNamespace = decode("EvidenceBundle" if fields > 4 else "ProofFile", data)
+    file: SimpleNamespace = decode("EvidenceBundle" if fields > 5 else "ProofFile", data)
     return file
 
 

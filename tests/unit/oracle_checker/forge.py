@@ -270,7 +270,7 @@ class World:
                 out += _number(number << 3 | 2) + _number(len(raw)) + raw
         return out
 
-    def receipt(self, tx_id: bytes, **changes: Any) -> bytes:
+    def receipt(self, tx_id: bytes, /, **changes: Any) -> bytes:
         fields = {
             "tx_id": tx_id,
             "outcome": "ok",

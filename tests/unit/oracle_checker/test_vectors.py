@@ -89,21 +89,20 @@ def test_golden_hashes_of_golden_structures_agree(suite):
     assert P("commit-seal", suite, encode("Seal", seal)).hex() == cases["seal-message"]["bytes"]
 
 
-TAG_OF = {"block-hash": "header", "validators-hash": "validators", "seal-message": "commit-seal"}
+def with_given_parts() -> list[dict]:
+    """The hashes whose inputs are no golden structure, so that their vector has to give them."""
+    return [case for case in golden("hashes") if case["what"] not in ("block-hash", "seal-message")]
 
 
-@pytest.mark.parametrize("case", golden("hashes"), ids=lambda c: f"{c['suite']} {c['what']}")
+@pytest.mark.parametrize("case", with_given_parts(), ids=lambda c: f"{c['suite']} {c['what']}")
 def test_a_golden_hash_is_that_of_its_parts(case):
     if "parts" not in case:
         pytest.skip(
             "hashes.json gives no parts for this hash: nothing outside the code says what it is of"
         )
     parts = [bytes.fromhex(part) for part in case["parts"]]
-    tag, suite = TAG_OF.get(case["what"], case["what"]), SUITES[case["suite"]]
-    if "bytes" in case:
-        assert P(tag, suite, *parts).hex() == case["bytes"]
-    else:
-        assert tagged(tag, suite, *parts).hex() == case["hash"]
+    tag = case["what"].removesuffix("-hash")
+    assert tagged(tag, SUITES[case["suite"]], *parts).hex() == case["hash"]
 
 
 CLASSICAL = "|00|10|2021|3031|40414243|5051525354555657|606162636465666768696a6b6c6d6e6f"
