@@ -15,6 +15,9 @@ class Lookahead:
         self._per_sender = 2 * (window + 1)
         self._kept: dict[int, deque[Proposal | Prepare]] = {}
 
+    def __len__(self) -> int:
+        return sum(len(kept) for kept in self._kept.values())
+
     def keep(self, message: Proposal | Prepare) -> None:
         kept = self._kept.setdefault(message.sender, deque(maxlen=self._per_sender))
         if message not in kept:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from consensus.api import Block
+from consensus.api import Block, Core
 from consensus.certificate import CommitCert
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
@@ -132,6 +132,24 @@ class Checkers:
     def on_restart(self, node: int, tip_height: int) -> None:
         if tip_height < self.delivered.get(node, 0):
             raise Violation(f"S6 node {node} lost committed blocks in a crash")
+
+    def on_core(self, node: int, core: Core) -> None:
+        """S11: what peers can make a core remember is bounded, whatever they send."""
+        state = getattr(core, "_state", None)
+        if state is None:
+            return
+        n, horizon = len(self.validators), state.config.horizon
+        sizes = {
+            "slots": (len(state.slots), horizon),
+            "seals": (len(state.seals), horizon),
+            "prepared": (len(state.prepared), self.window),
+            "view changes": (len(state.view_changes), n),
+            "blocks": (sum(1 for _ in state.blocks), 3 * n * horizon),
+            "early messages": (len(core._lookahead), 2 * (self.window + 1) * n),  # type: ignore[attr-defined]
+        }
+        for name, (size, most) in sizes.items():
+            if size > most:
+                raise Violation(f"S11 node {node} holds {size} {name}, more than {most}")
 
     # --- at the end
 

@@ -120,6 +120,8 @@ class SimNode:
             actions = self.core.step(event)
             for action in actions:
                 self._do(action)
+            if self.core is not None and self.world.events % 32 == 0:
+                self.world.checkers.on_core(self.index, self.core)
         except Crashed:
             self.world.trace(f"{self.index} crashed in mid-step")
             self.crash()
