@@ -6,7 +6,7 @@ Holidays are dated data: they belong to the version of this rule, so old blocks 
 
 DAY_MS = 86400000
 CST_OFFSET_MS = 28800000
-LAST_DAY = 2932896  # 9999-12-31
+CLOCK_DRIFT_MS = 10000  # how far block time and the clock of money's own ledger may be apart
 
 # Mainland China: days off that are not weekends, and weekend days worked instead (State Council
 # notices). For 2027 only the statutory days, until its notice is out: then a new rule version.

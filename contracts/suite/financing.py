@@ -6,7 +6,15 @@ Delivery against payment: a leaf is locked, then paid for, then one transaction 
 it; if nobody pays in time both sides are free again. Source: domain/trade-finance.md 2.2 and 2.5.
 """
 
-from rules.calendar import add_business_days, date_of, day_at, day_end_ms, is_date, parse_date
+from rules.calendar import (
+    CLOCK_DRIFT_MS,
+    add_business_days,
+    date_of,
+    day_at,
+    day_end_ms,
+    is_date,
+    parse_date,
+)
 from rules.day_count import effective_rate, simple_interest
 from rules.financing_machine import (
     ADVANCE_BPS,
@@ -47,6 +55,7 @@ class Financing:
     accepted_ms: int = 0
     pay_until_ms: int = 0
     fingerprint: str = ""
+    claim: int = 0
     quotes: int = 0
     version: int = 1
 
@@ -130,7 +139,8 @@ def let_go(financing):
         advanced[financing.document] -= financing.principal_fen
         call("invoice_registry", "restore", financing.document, financing.principal_fen)
     if financing.state == "CLEARED":
-        call("invoice_registry", "unhold", financing.fingerprint, financing.bank)
+        claim = (financing.fingerprint, financing.bank, financing.claim)
+        call("invoice_registry", "unhold", *claim)
 
 
 # ---- request and quote ---------------------------------------------------------------------------
@@ -296,7 +306,7 @@ def duplicate_check(
     require(covered, "E_SHARE", "the registered share is smaller than the advance")
     if not reserved:
         call("invoice_registry", "register", fingerprint, share)
-    call("invoice_registry", "hold", fingerprint)
+    financing.claim = call("invoice_registry", "hold", fingerprint)
     if financing.leaf_id:
         call("receivable", "lock", financing.leaf_id, request_id)
     financing.fingerprint = fingerprint
@@ -329,12 +339,13 @@ def disburse(request_id: str, proof: bytes) -> str:
             "payee_member": financing.borrower,
             "amount_fen": financing.payout_fen,
             "ccy": "CNY",
-            "not_before_ms": financing.accepted_ms,
+            "not_before_ms": financing.accepted_ms - CLOCK_DRIFT_MS,
             "not_after_ms": financing.pay_until_ms,
             "payer_members": [financing.bank],
         },
     )
-    call("invoice_registry", "activate", financing.fingerprint, financing.bank)
+    claim = (financing.fingerprint, financing.bank, financing.claim)
+    call("invoice_registry", "activate", *claim)
     if financing.leaf_id:
         call("receivable", "assign_to_financier", financing.leaf_id, request_id, financing.bank)
     Disbursed(request_id=request_id, version=financing.version)
@@ -396,11 +407,12 @@ def repay(request_id: str, proof: bytes = b"") -> str:
                 "payee_member": financing.bank,
                 "amount_fen": financing.principal_fen + financing.interest_fen,
                 "ccy": "CNY",
-                "not_before_ms": financing.accepted_ms,
+                "not_before_ms": financing.accepted_ms - CLOCK_DRIFT_MS,
                 "not_after_ms": ctx.time,
             },
         )
-    call("invoice_registry", "repay", financing.fingerprint, financing.bank)
+    claim = (financing.fingerprint, financing.bank, financing.claim)
+    call("invoice_registry", "repay", *claim)
     Repaid(request_id=request_id, version=financing.version)
     return financing.state
 

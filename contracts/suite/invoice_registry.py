@@ -14,7 +14,7 @@ from sdk import Event, Map, call, ctx, dataclass, export, require, view
 
 # from, call, who, guard, to, event
 MACHINE = (
-    ("FREE|RELEASED", "register", "a bank", "shares of all banks together at most 100 %",
+    ("-", "register", "a bank", "shares of all banks together at most 100 %",
      "RESERVED", "IR.Reserved"),
     ("RESERVED", "activate", "the financing contract", "disbursement proven", "ACTIVE",
      "IR.Activated"),
@@ -29,6 +29,7 @@ MACHINE = (
 
 RESERVATION_MS = 259200000  # 72 hours
 BANKS_MAX = 16  # banks that share one invoice
+CLAIMS_MAX = 64  # claims of one bank on one invoice
 
 
 @dataclass
@@ -46,22 +47,24 @@ class Document:
 
 @dataclass
 class Claim:
-    """A bank's share of one fingerprint.
+    """A bank's share of one fingerprint; several leaves of one invoice make several claims.
 
     until_ms: when a reservation ends by itself, unless a financing that waits for its payment holds it.
     """
 
     bank: str
-    share_bps: int
-    state: str
-    until_ms: int
-    registered_ms: int
+    number: int
+    share_bps: int = 0
+    state: str = "-"
+    until_ms: int = 0
+    registered_ms: int = 0
     held: bool = False
-    version: int = 1
+    version: int = 0
 
 
 documents = Map("document", None)
-claims = Map("claim", None)  # (fingerprint, bank)
+claims = Map("claim", None)  # (fingerprint, bank, number from 1)
+latest = Map("latest", 0)  # (fingerprint, bank) → number of the bank's newest claim
 banks_of = Map("banks", ())  # fingerprint → banks that ever claimed it
 conflicts = Map("conflict", 0)  # fingerprint → how often a second bank tried
 
@@ -152,14 +155,18 @@ def get_document(document: str) -> dict:
 # ---- claims --------------------------------------------------------------------------------------
 
 
-def load_claim(fingerprint: str, bank: str):
-    """The bank's claim; a reservation that ran out counts as FREE."""
-    found = claims[(fingerprint, bank)]
+def load_claim(fingerprint: str, bank: str, number: int):
+    """A claim; a reservation that ran out counts as FREE."""
+    found = claims[(fingerprint, bank, number)]
     if found is None:
-        return Claim(bank, 0, "FREE", 0, 0, False, 0)
+        return Claim(bank, number)
     if found.state == "RESERVED" and not found.held and ctx.time > found.until_ms:
         found.state = "FREE"
     return found
+
+
+def newest(fingerprint: str, bank: str):
+    return load_claim(fingerprint, bank, latest[(fingerprint, bank)])
 
 
 def enter(fingerprint: str, claim, move: str):
@@ -167,15 +174,15 @@ def enter(fingerprint: str, claim, move: str):
     require(row is not None, "E_STATE", f"{move} is not possible in state {claim.state}")
     claim.state = row[4]
     claim.version += 1
-    claims[(fingerprint, claim.bank)] = claim
+    claims[(fingerprint, claim.bank, claim.number)] = claim
 
 
-def taken_by_others(fingerprint: str, bank: str) -> int:
-    """Shares that other banks hold, in basis points."""
+def taken_bps(fingerprint: str) -> int:
+    """Shares that are reserved or financed, by whichever bank."""
     taken = 0
-    for other in banks_of[fingerprint]:
-        if other != bank:
-            claim = load_claim(fingerprint, other)
+    for bank in banks_of[fingerprint]:
+        for number in range(1, latest[(fingerprint, bank)] + 1):
+            claim = load_claim(fingerprint, bank, number)
             if claim.state in ("RESERVED", "ACTIVE"):
                 taken += claim.share_bps
     return taken
@@ -193,17 +200,19 @@ def register(fingerprint: str, share_bps: int = 10000) -> int:
     require(party["kind"] in ("bank", "factor"), "E_ROLE", "only a bank or a factor finances")
     require(is_digest(fingerprint), "E_DIGEST", "a fingerprint is 64 lower-case hex digits")
     require(0 < share_bps <= BPS_UNIT, "E_SHARE", "a share is 1 to 10,000 basis points")
-    taken = taken_by_others(fingerprint, ctx.member)
+    open_already = newest(fingerprint, ctx.member).state == "RESERVED"
+    require(not open_already, "E_STATE", "your reservation of this invoice is open")
     require(
-        taken + share_bps <= BPS_UNIT,
+        taken_bps(fingerprint) + share_bps <= BPS_UNIT,
         "E_DUPLICATE_FINANCING",
         "this invoice is already being financed",
     )
-    claim = load_claim(fingerprint, ctx.member)
-    claim.share_bps = share_bps
+    key = (fingerprint, ctx.member)
+    require(latest[key] < CLAIMS_MAX, "E_SHARE", "too many claims on this invoice")
+    latest[key] += 1
+    claim = Claim(ctx.member, latest[key], share_bps)
     claim.until_ms = ctx.time + RESERVATION_MS
     claim.registered_ms = ctx.time
-    claim.held = False
     enter(fingerprint, claim, "register")
     known = banks_of[fingerprint]
     if ctx.member not in known:
@@ -216,9 +225,9 @@ def register(fingerprint: str, share_bps: int = 10000) -> int:
 @export
 def release(fingerprint: str) -> bool:
     """The bank gives its reservation up. Code E_OWNER for any other bank."""
-    require(claims[(fingerprint, ctx.member)] is not None, "E_OWNER", "not your registration")
+    require(latest[(fingerprint, ctx.member)] > 0, "E_OWNER", "not your registration")
     require("financier" in ctx.roles, "E_ROLE", "a financier of the bank releases")
-    claim = load_claim(fingerprint, ctx.member)
+    claim = newest(fingerprint, ctx.member)
     require(not claim.held, "E_HELD", "a payment for this claim is under way")
     enter(fingerprint, claim, "release")
     Freed(fingerprint=fingerprint, version=claim.version)
@@ -226,22 +235,25 @@ def release(fingerprint: str) -> bool:
 
 
 @export
-def hold(fingerprint: str) -> bool:
-    """Keep the asking bank's reservation while its payment is under way. The financing contract only."""
+def hold(fingerprint: str) -> int:
+    """Keep the asking bank's reservation while its payment is under way. Returns the claim's number.
+
+    The financing contract only.
+    """
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
-    claim = load_claim(fingerprint, ctx.member)
+    claim = newest(fingerprint, ctx.member)
     require(not claim.held, "E_HELD", "another payment for this claim is under way")
     claim.held = True
     enter(fingerprint, claim, "hold")
     Held(fingerprint=fingerprint, version=claim.version)
-    return True
+    return claim.number
 
 
 @export
-def unhold(fingerprint: str, bank: str) -> bool:
+def unhold(fingerprint: str, bank: str, number: int) -> bool:
     """The payment did not come: the claim is free. The financing contract only."""
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
-    claim = load_claim(fingerprint, bank)
+    claim = load_claim(fingerprint, bank, number)
     claim.held = False
     enter(fingerprint, claim, "unhold")
     Freed(fingerprint=fingerprint, version=claim.version)
@@ -249,20 +261,20 @@ def unhold(fingerprint: str, bank: str) -> bool:
 
 
 @export
-def activate(fingerprint: str, bank: str) -> bool:
+def activate(fingerprint: str, bank: str, number: int) -> bool:
     """The money has been paid. The financing contract only, which has verified the payment proof."""
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
-    claim = load_claim(fingerprint, bank)
+    claim = load_claim(fingerprint, bank, number)
     enter(fingerprint, claim, "activate")
     Activated(fingerprint=fingerprint, version=claim.version)
     return True
 
 
 @export
-def repay(fingerprint: str, bank: str) -> bool:
+def repay(fingerprint: str, bank: str, number: int) -> bool:
     """The financing is repaid; the history is kept. The financing contract only."""
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
-    claim = load_claim(fingerprint, bank)
+    claim = load_claim(fingerprint, bank, number)
     enter(fingerprint, claim, "repay")
     Released(fingerprint=fingerprint, version=claim.version)
     return True
@@ -279,16 +291,17 @@ def note_conflict(fingerprint: str) -> int:
 
 @view
 def available_bps(fingerprint: str) -> int:
-    """What share of the invoice the asking bank could still reserve."""
-    return BPS_UNIT - taken_by_others(fingerprint, ctx.member)
+    """What share of the invoice could still be reserved."""
+    return BPS_UNIT - taken_bps(fingerprint)
 
 
 @view
 def my_claim(fingerprint: str) -> dict:
-    """The asking bank's own claim; it learns nothing about others but the number of conflicts."""
-    claim = load_claim(fingerprint, ctx.member)
+    """The asking bank's own newest claim; it learns nothing about others but the number of conflicts."""
+    claim = newest(fingerprint, ctx.member)
     return {
-        "state": claim.state,
+        "number": claim.number,
+        "state": "FREE" if claim.state == "-" else claim.state,
         "share_bps": claim.share_bps,
         "until_ms": claim.until_ms,
         "registered_ms": claim.registered_ms,
@@ -300,4 +313,4 @@ def my_claim(fingerprint: str) -> dict:
 @view
 def next_steps(fingerprint: str) -> list:
     """What may happen to the asking bank's claim now."""
-    return moves_from(MACHINE, load_claim(fingerprint, ctx.member).state)
+    return moves_from(MACHINE, newest(fingerprint, ctx.member).state)

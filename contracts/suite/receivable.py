@@ -10,6 +10,7 @@ I8 nothing moves after CLOSED. Amounts are fen; dates are text `2027-05-20` in C
 """
 
 from rules.calendar import (
+    CLOCK_DRIFT_MS,
     add_business_days,
     date_of,
     date_text,
@@ -91,6 +92,11 @@ def require_trader(member: str, who: str):
     """The sender is a maker or checker of this member: readers and auditors do not trade."""
     require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
     require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")
+
+
+def require_active():
+    """A suspended party deals no more; paying its old debts stays open to it."""
+    call("party", "check_member", ctx.member)
 
 
 def require_contract(who: str):
@@ -194,6 +200,7 @@ def sign(ec_id: str, expected_version: int = 0) -> list:
     require(ctx.member == ec.issuer, "E_NOT_PARTY", "only the issuer may sign")
     require("checker" in ctx.roles, "E_ROLE", "a checker of the issuer signs")
     require(ctx.sender != ec.maker, "E_FOUR_EYES", "the maker cannot sign")
+    require_active()
     advance(CREDENTIAL, ec, "sign", expected_version)
     today, due_day = day_at(ctx.time), parse_date(ec.due_date)
     require(due_day > today, "E_DATE", "the due date lies ahead")
@@ -226,6 +233,7 @@ def accept(ec_id: str, expected_version: int = 0) -> str:
     ec = load_credential(ec_id)
     require_trader(ec.first_holder, "the first holder")
     advance(CREDENTIAL, ec, "accept", expected_version)
+    require_active()
     require(ctx.time < ec.offer_until_ms, "E_EXPIRED", "the offer has run out")
     credentials[ec_id] = ec
     store_leaf(Piece(ec_id, ec_id, "", ec.first_holder, ec.face_fen, 1))
@@ -266,6 +274,7 @@ def split(leaf_id: str, amounts: list[int], expected_version: int = 0) -> list:
     piece = load_piece(leaf_id)
     require_trader(piece.holder, "the holder")
     advance(PIECE, piece, "split", expected_version)
+    require_active()
     require(not has_lien(piece), "E_LIEN", "a piece under a lien cannot be split")
     require(2 <= len(amounts) <= PIECES_MAX, "E_SPLIT_COUNT", "a split makes 2 to 16 parts")
     require(all(is_amount(a) for a in amounts), "E_AMOUNT", "a part is a positive number of fen")
@@ -296,6 +305,7 @@ def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0)
     piece = load_piece(leaf_id)
     require_trader(piece.holder, "the holder")
     advance(PIECE, piece, "offer_transfer", expected_version)
+    require_active()
     require(not has_lien(piece), "E_LIEN", "a piece under a lien cannot be transferred")
     require(to != piece.holder, "E_SELF", "the new holder is another party")
     call("party", "check_new_business", to)
@@ -327,6 +337,7 @@ def accept_transfer(leaf_id: str, expected_version: int = 0) -> str:
     if piece.state == "TRANSFER_PENDING":
         require_trader(piece.offered_to, "the party it is offered to")
     advance(PIECE, piece, "accept_transfer", expected_version)
+    require_active()
     require(ctx.time < piece.offer_until_ms, "E_EXPIRED", "the offer has run out")
     previous = piece.holder
     piece.offered_to = ""
@@ -522,7 +533,7 @@ def record_payment(leaf_id: str, proof: bytes, instalment: int = 0) -> str:
             "payee_member": payment.payee,
             "amount_fen": payment.amount_fen,
             "ccy": "CNY",
-            "not_before_ms": payment.not_before_ms,
+            "not_before_ms": payment.not_before_ms - CLOCK_DRIFT_MS,
             "not_after_ms": payment.not_after_ms,
         },
     )

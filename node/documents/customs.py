@@ -65,7 +65,8 @@ def _declaration(row: dict[str, str], document: str) -> Declaration:
     _matching("amount_minor", row["amount_minor"], r"[0-9]{1,19}", "an integer of minor units")
     if not 0 < int(row["amount_minor"]) <= AMOUNT_MAX:
         invalid("amount_minor", row["amount_minor"], "a positive amount below 2^63")
-    return Declaration(**{**row, "amount_minor": int(row["amount_minor"])}, document=document)
+    texts = {name: value for name, value in row.items() if name != "amount_minor"}
+    return Declaration(**texts, amount_minor=int(row["amount_minor"]), document=document)
 
 
 def parse_declarations(data: bytes, media: str, suite: Suite) -> tuple[Declaration, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 
 from node.documents.amounts import MINOR_UNITS, decimal_text, minor_units
 from node.documents.identifiers import require_date, require_identifier, require_text

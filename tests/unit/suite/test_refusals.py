@@ -442,6 +442,41 @@ def test_shares_of_all_banks_stay_within_100_percent(world: World) -> None:
     world.ok("nb-ops", "invoice_registry.register", fingerprint=fingerprint, share_bps=4_000)
 
 
+def test_a_bank_may_claim_the_rest_of_an_invoice_and_not_more(paying_world: World) -> None:
+    world = paying_world
+    world.issue()
+    world.to_tier_three()
+    request_id, terms = world.to_cleared()
+    fingerprint = digest("keyed resin")
+    world.refused("E_STATE", "qb-ops", "invoice_registry.register", fingerprint=fingerprint)
+    proof = world.pay("QB", "XY", terms["payout_fen"], terms["pay_reference"])
+    world.ok("qb-ops", "financing.disburse", request_id=request_id, proof=proof)
+    world.refused(
+        "E_DUPLICATE_FINANCING", "qb-ops", "invoice_registry.register", fingerprint=fingerprint,
+        share_bps=1,
+    )  # fmt: skip
+
+    other = digest("another")
+    world.ok("qb-ops", "invoice_registry.register", fingerprint=other, share_bps=4_000)
+    world.force("invoice_registry", "claim", (other, "QB", 1), state="ACTIVE")
+    world.ok("qb-ops", "invoice_registry.register", fingerprint=other, share_bps=5_000)
+    assert world.ok("nb-ops", "invoice_registry.available_bps", fingerprint=other) == 1_000
+    assert world.ok("qb-ops", "invoice_registry.my_claim", fingerprint=other)["number"] == 2
+
+
+def test_a_suspended_party_deals_no_more_and_may_still_pay(paying_world: World) -> None:
+    world = paying_world
+    world.issue()
+    for party_id in ("LG", "PX"):
+        world.ok("pbc", "party.suspend", party_id=party_id, reason="order 7")
+    world.refused("E_PARTY", "lg", "receivable.split", leaf_id=EC, amounts=[1, 599_999_999])
+    world.refused("E_PARTY", "lg", "receivable.offer_transfer", leaf_id=EC, to="HL",
+                  basis=digest("plastics"))  # fmt: skip
+    world.now_ms = at("2027-05-20")
+    world.ok("lg", "receivable.due", leaf_id=EC)
+    world.ok("px-maker", "receivable.prepare_payment", leaf_id=EC, salt=bytes(16))
+
+
 def test_a_reservation_ends_after_72_hours(world: World) -> None:
     fingerprint = digest("f")
     until = world.ok("qb-ops", "invoice_registry.register", fingerprint=fingerprint)
