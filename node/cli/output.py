@@ -23,7 +23,11 @@ from node.errors import CityError
 EXIT_BUG = 70
 CUT_FROM, HEX_DIGITS = 40, frozenset("0123456789abcdef")
 
-stdout = Console(highlight=False, soft_wrap=True)
+WIDTH_PIPED = 160  # where nobody says how wide the reader is
+
+stdout = Console(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_PIPED
+)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

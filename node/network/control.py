@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -32,7 +33,22 @@ def network_up(root: Path) -> list[dict[str, Any]]:
         if processes.find(layout, slug) is None:
             processes.start_node(layout, slug)
     processes.wait_ready(layout, slugs, timeout_s=READY_SECONDS)
-    return network_status(root)
+    return wait_linked(root)
+
+
+def wait_linked(root: Path) -> list[dict[str, Any]]:
+    """The status rows once every node says it is ready: linked to a quorum and caught up. Raises CITY-8025."""
+    layout = Layout(root)
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        rows = network_status(root)
+        waiting = [row for row in rows if row["state"] != "ready"]
+        if not waiting:
+            return rows
+        if time.monotonic() > deadline:
+            slug = waiting[0]["slug"]
+            raise CityError("CITY-8025", name=slug, log=layout.log(slug), tail=waiting[0]["state"])
+        time.sleep(processes.POLL_SECONDS)
 
 
 def network_stop(root: Path) -> list[str]:
@@ -49,7 +65,7 @@ def network_status(root: Path) -> list[dict[str, Any]]:
 def _node_row(layout: Layout, slug: str) -> dict[str, Any]:
     config = tomllib.loads(layout.node_config(slug).read_text(encoding="utf-8"))
     process = processes.find(layout, slug)
-    row: dict[str, Any] = {"city": config["name"], "pid": process.pid if process else None}
+    row: dict[str, Any] = {"city": config["name"], "slug": slug, "pid": process.pid if process else None}
     row |= {"state": "stopped", "role": "", "height": None, "state_root": ""}
     row |= {"api": config["listen"]["api"], "web": "http://" + config["listen"]["web"]}
     if process is None:
@@ -80,4 +96,4 @@ def network_add(root: Path, city: str) -> list[dict[str, Any]]:
     write_observer(layout, chosen)
     processes.start_node(layout, chosen.slug)
     processes.wait_ready(layout, [chosen.slug], timeout_s=READY_SECONDS)
-    return network_status(root)
+    return wait_linked(root)

@@ -1,0 +1,77 @@
+"""Nodes are killed with SIGKILL and come back. What was acknowledged stays, and all reach one state."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+
+pytestmark = pytest.mark.cluster
+
+
+async def test_each_node_killed_in_turn_comes_back_to_the_same_state(four: Cluster) -> None:
+    # Every city once, the leader among them: three go on, the fourth returns and catches up.
+    done = await four.call("open_account", {"owner": "a", "amount": 1_000})
+    async with four.net() as net:
+        leader = four.slug_of((await net.node_status())["leader"])
+    for number, victim in enumerate([leader, *(s for s in four.slugs if s != leader)]):
+        four.kill(victim)
+        witness = next(s for s in four.slugs if s != victim)
+        transfer = {"source": "a", "to": f"b{number}", "amount": 10}
+        done = await four.call("transfer", transfer, witness)
+        four.start(victim)
+        assert len(await four.roots(done.block)) == 1
+    async with four.net() as net:
+        assert (await net.query("transfer", "balance_of", {"owner": "a"})).value == 960
+    assert len(await four.histories(done.block)) == 1
+
+
+async def test_all_killed_at_once_come_back_with_everything_acknowledged(four: Cluster) -> None:
+    done = [await four.call("open_account", {"owner": f"o{n}", "amount": n + 1}) for n in range(3)]
+    for slug in four.slugs:
+        four.kill(slug)
+    four.up()
+    for slug in four.slugs:
+        async with four.net(slug) as net:
+            for number, each in enumerate(done):
+                found = await net.transaction(each.tx_id)
+                assert (found.height, found.receipt.outcome) == (each.block, "ok")
+                answer = await net.query("transfer", "balance_of", {"owner": f"o{number}"})
+                assert answer.value == number + 1
+    after = await four.call("open_account", {"owner": "later", "amount": 5})
+    assert len(await four.roots(after.block)) == 1
+
+
+async def test_two_of_four_cannot_order_and_nothing_is_lost_when_they_can(four: Cluster) -> None:
+    # Two cities are no quorum: a transaction is taken and waits; with a third it is committed.
+    gone = four.slugs[:2]
+    for slug in gone:
+        four.kill(slug)
+    async with four.net(four.slugs[2]) as net:
+        args = {"owner": "waiting", "amount": 7}
+        tx = await net.submit("transfer", "open_account", args, gas_limit=100_000)
+        four.start(gone[0])
+        done = await tx.wait("committed", timeout=60)
+    four.start(gone[1])
+    assert done.value == 7
+    assert len(await four.roots(done.block)) == 1
+
+
+async def test_a_wiped_node_catches_up_by_certified_blocks_and_only_observes(four: Cluster) -> None:
+    # A disk is replaced: state and log are gone. The node repairs itself and must not vote from memory it
+    # lost.
+
+    done = await four.call("open_account", {"owner": "a", "amount": 11})
+    victim = four.slugs[1]
+    four.kill(victim)
+    channel = four.layout.node(victim) / "channels" / "main"
+    for part in ("state", "wal"):
+        shutil.rmtree(channel / part)
+    four.start(victim)
+    assert len(await four.roots(done.block)) == 1
+    status = await four.applied(victim, done.block)
+    assert status["role"] != "validator" or status["observes_because"], status
+    later = await four.call("open_account", {"owner": "b", "amount": 1})
+    assert len(await four.roots(later.block)) == 1
