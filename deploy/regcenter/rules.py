@@ -16,6 +16,7 @@ from consensus.payment import (
     CoinState,
     CoinTransaction,
     Kind,
+    regime_at,
 )
 from deploy.regcenter.errors import CenterError
 
@@ -60,6 +61,8 @@ def check_shape(tx: CoinTransaction, now_ms: int) -> KindRule:
         raise CenterError("RC_CURRENCY", tx.ccy)
     if not now_ms - TX_AGE_MAX_MS <= tx.time_ms <= now_ms + TX_AHEAD_MAX_MS:
         raise CenterError("RC_TIME", f"time_ms {tx.time_ms}, the center's clock says {now_ms}")
+    if regime_at(now_ms) is None:
+        raise CenterError("RC_TIME", "the center's clock stands before the first regime")
     if len(tx.purpose) > PURPOSE_CHARS_MAX or not (tx.purpose.isascii() and _printable(tx.purpose)):
         raise CenterError("RC_PURPOSE")
     inputs_min = 0 if rule.source is Tier.CENTER else 1

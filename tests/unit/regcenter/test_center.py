@@ -151,6 +151,20 @@ def test_a_wrong_transaction_is_refused_and_changes_nothing(
     assert good.outputs == 1
 
 
+def test_a_clock_before_the_first_regime_accepts_nothing(tmp_path: Path) -> None:
+    center = Center.open(tmp_path, lambda: 1_500_000_000_000)
+    bank = Wallet.generate()
+    center.process([OperatorQuery("QB", bank.public_key, 100)])
+    tx = CoinTransaction(
+        1, int(Kind.ISSUE), "CNY", (), (CoinOutput(1, bank.address, ZERO_HASH),), "",
+        1_500_000_000_000, bytes(16),
+    )  # fmt: skip
+    (outcome,) = center.process([sign_transaction(bank, center.log_id, tx)])
+    assert isinstance(outcome, CenterError)
+    assert outcome.code == "RC_TIME"
+    center.close()
+
+
 def test_a_coin_is_spent_once_even_inside_one_batch(bench: Bench) -> None:
     first = bench.signed(bench.wallet, bench.transfer())
     second = bench.signed(bench.wallet, bench.transfer())

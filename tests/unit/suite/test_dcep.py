@@ -525,6 +525,43 @@ def test_a_tree_that_shrank_with_time_is_a_fork_by_itself(story: Story) -> None:
     story.refused("E_PROOF_LOG_HALTED", story.proof())
 
 
+def test_a_head_that_comes_by_itself_is_checked_like_one_in_a_proof(story: Story) -> None:
+    head = story.money.center.latest.head
+    good = story.certified(head)
+    wrong: list[tuple[str, bytes]] = [
+        ("E_PROOF_ENCODING", encode(good)[:-1]),
+        ("E_PROOF_ENCODING", encode(replace(good, key_chain=()))),
+        ("E_PROOF_LOG", encode(story.certified(replace(head, log_id=flip_hash(head.log_id))))),
+        ("E_PROOF_KEY", encode(story.certified(replace(head, key_id=flip_hash(head.key_id))))),
+        ("E_PROOF_SIGNATURE", encode(replace(good, signed=replace(
+            good.signed, signature=Sig(flip(good.signed.signature)))))),
+        ("E_PROOF_STALE", encode(story.certified(replace(
+            head, timestamp_ms=story.chain.now_ms - 60_001)))),
+        ("E_PROOF_FUTURE", encode(story.certified(replace(
+            head, timestamp_ms=story.chain.now_ms + 5_001)))),
+    ]  # fmt: skip
+    for code, data in wrong:
+        story.chain.refused(code, "LG", "dcep", "anchor_head", certified=data, path=[])
+    long = [bytes(32)] * 65
+    story.chain.refused(
+        "E_PROOF_SIZE", "LG", "dcep", "anchor_head", certified=encode(good), path=long
+    )
+    story.chain.refused(
+        "E_PROOF_SIZE", "LG", "dcep", "anchor_head", certified=encode(good), path=[b"short"]
+    )
+    story.chain.ok("LG", "dcep", "anchor_head", certified=encode(good), path=[])
+    lie = encode(story.certified(replace(head, root=flip_hash(head.root))))
+    story.chain.refused("E_PROOF_FORK", "LG", "dcep", "anchor_head", certified=lie, path=[])
+    grown = encode(story.certified(replace(head, tree_size=head.tree_size + 1)))
+    story.chain.refused(
+        "E_PROOF_CONSISTENCY", "LG", "dcep", "anchor_head", certified=grown, path=[bytes(32)]
+    )
+    empty = encode(story.certified(replace(head, tree_size=0, timestamp_ms=head.timestamp_ms - 1)))
+    story.chain.refused(
+        "E_PROOF_CONSISTENCY", "LG", "dcep", "anchor_head", certified=empty, path=[]
+    )
+
+
 # ---- the mutation list: payment ------------------------------------------------------------------
 
 
