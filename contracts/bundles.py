@@ -1,7 +1,7 @@
 """The product's own contracts as bundles: each main module with the rule modules it imports.
 
-    SUITE          contract names in the order they are deployed
-    load_suite()   their bundles, version 1
+SUITE          contract names in the order they are deployed
+load_suite()   their bundles, version 1
 """
 
 from __future__ import annotations

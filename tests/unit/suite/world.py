@@ -69,7 +69,10 @@ def digest(text: str) -> str:
 
 
 class World:
-    def __init__(self, make_engine: Callable[[Any, Any], Any] = NativeEngine) -> None:
+    def __init__(
+        self, make_engine: Callable[[Any, Any], Any] = NativeEngine, users: Any = USERS
+    ) -> None:
+        self.users = users
         self.now_ms, self.height = at("2026-11-10"), 0
         self.state = MemoryState()
         self.engine = make_engine(Natives(), self.state)
@@ -88,7 +91,7 @@ class World:
     # ---- calls -----------------------------------------------------------------------------------
 
     def run(self, who: str, target: str, **args: Any) -> TxResult:
-        member, roles = USERS[who]
+        member, roles = self.users[who]
         contract, method = target.split(".")
         self.height += 1
         tx = Transaction(
@@ -129,11 +132,17 @@ class World:
 
     # ---- money -----------------------------------------------------------------------------------
 
-    def open_center(self, directory: Path) -> None:
+    def open_center(
+        self,
+        directory: Path,
+        owners: tuple[str, ...] = ("px-maker", "lg", "hl", "xy", "qb-ops", "nb-ops"),
+        regulator: str = "pbc",
+    ) -> None:
         self.money = Money(directory, lambda: self.now_ms)
-        self.ok("pbc", "dcep.register_log", root_key=self.money.center.root_key)
-        for who in ("px-maker", "lg", "hl", "xy", "qb-ops", "nb-ops"):
-            member = USERS[who][0]
+        self.regulator = regulator
+        self.ok(regulator, "dcep.register_log", root_key=self.money.center.root_key)
+        for who in owners:
+            member = self.users[who][0]
             wallet = self.wallets[member] = Wallet.generate()
             signature = wallet.binding_signature(CHANNEL, member)
             self.ok(who, "dcep.bind_wallet", public_key=wallet.public_key, signature=signature)
@@ -150,7 +159,7 @@ class World:
         assert self.money is not None
         self.money.process(Refresh())
         log_id = self.money.center.log_id
-        anchor = self.ok("pbc", "dcep.anchor", log_id=log_id)
+        anchor = self.ok(self.regulator, "dcep.anchor", log_id=log_id)
         return self.money.proof_bytes(self.wallets[payer], receipt.txid, 0, anchor)
 
     # ---- the story -------------------------------------------------------------------------------
