@@ -132,30 +132,45 @@ def _recover_views(found: Recovered, records: Sequence[Record]) -> None:
                 pass
 
 
-def recover(data: Sequence[bytes], tip_height: int) -> Recovered:
-    """What the records say about views, and about slots above the tip. Raises InvariantBroken."""
+def recover(data: Sequence[bytes], tip_height: int, window: int) -> Recovered:
+    """What the records say about views, and about slots above the tip. Raises InvariantBroken.
+
+    A driver may make the records of one step durable before the blocks that the step delivers. Power may
+    fail in between: then the WAL speaks of heights above tip + W. Nothing of that has left the node,
+    because messages leave behind the Deliver, so it is as if never said; what was recorded for such a
+    height later on counts instead."""
     records = [decode_record(item) for item in data]
     found = Recovered()
     _recover_views(found, records)
+    prepared: dict[int, dict[int, PreparedCert]] = {}
     for record in records:
-        if not isinstance(record, Proposed | Accepted | Prepared) or record.height <= tip_height:
+        if not isinstance(record, Proposed | Accepted | Prepared):
             continue
+        if not tip_height < record.height <= tip_height + window:
+            continue
+        certs = prepared.setdefault(record.height, {})
         is_current = record.view == found.view and found.is_active
         if isinstance(record, Prepared):
-            held = found.prepared.get(record.height)
-            if held is None or record.view > held.view:
-                found.prepared[record.height] = record.cert
+            certs[record.view] = record.cert
             if is_current:
                 found.commits[record.height] = record.commit
             continue
-        proposal = _proposal(record.proposal)
-        if not is_current:
-            found.older_proposals.append(proposal)
-            continue
-        found.proposals[record.height] = proposal
-        if isinstance(record, Accepted):
-            found.prepares[record.height] = record.prepare
+        certs.pop(record.view, None)
+        _recover_slot(found, record, is_current)
+    found.prepared = {h: certs[max(certs)] for h, certs in prepared.items() if certs}
     return found
+
+
+def _recover_slot(found: Recovered, record: Proposed | Accepted, is_current: bool) -> None:
+    proposal = _proposal(record.proposal)
+    if not is_current:
+        found.older_proposals.append(proposal)
+        return
+    found.proposals[record.height] = proposal
+    found.prepares.pop(record.height, None)
+    found.commits.pop(record.height, None)
+    if isinstance(record, Accepted):
+        found.prepares[record.height] = record.prepare
 
 
 def retain(data: Sequence[bytes], height: int) -> tuple[bytes, ...]:

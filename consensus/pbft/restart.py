@@ -29,7 +29,7 @@ def restore(state: State, changer: ViewChanger, normal: NormalCase, event: Resta
         state.out.append(state.chain.halt_at_start)
         state.is_halted = True
         return
-    found = recover(event.records, event.tip.height)
+    found = recover(event.records, event.tip.height, state.config.window)
     if not state.can_vote:
         return
     assert state.own_index is not None
@@ -70,6 +70,8 @@ def _restore_views(state: State, changer: ViewChanger, found: Recovered) -> None
     if found.view_change is not None and not found.is_active:
         changer.own_message = encode_message(found.view_change)
         state.view_changes[state.own_index] = found.view_change
+        if found.view_change.tip_cert is not None:
+            state.chain.learn(found.view_change.tip_cert)
         state.broadcast(changer.own_message)
         changer.check()
 

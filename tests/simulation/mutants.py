@@ -132,8 +132,8 @@ def forgotten_view() -> Iterator[None]:
     """Section 5: after a restart the node is back in view 0 as if it had never promised anything."""
     recover = restart.recover
 
-    def amnesiac(data: Any, tip_height: int) -> Any:
-        found = recover(data, tip_height)
+    def amnesiac(*args: Any) -> Any:
+        found = recover(*args)
         found.view, found.is_active, found.new_view, found.view_change = 0, True, None, None
         found.proposals.clear()
         found.prepares.clear()

@@ -118,6 +118,8 @@ class SimNode:
             return
         try:
             actions = self.core.step(event)
+            if self.world.shape.is_grouping:
+                actions = self._persist_together(actions)
             for action in actions:
                 self._do(action)
             if self.core is not None and self.world.events % 32 == 0:
@@ -126,6 +128,19 @@ class SimNode:
             self.world.trace(f"{self.index} crashed in mid-step")
             self.crash()
             self.world.restart_later(self.index)
+
+    def _persist_together(self, actions: list[Action]) -> list[Action]:
+        """Group commit: all records of a step in one write and one sync, before anything else."""
+        for action in actions:
+            if isinstance(action, Keep):
+                self._do(action)
+            elif isinstance(action, Persist):
+                self.disk.append(action.records)
+        if any(isinstance(action, Persist) for action in actions):
+            self._perhaps_crash()
+            self.disk.sync()
+            self._perhaps_crash()
+        return [action for action in actions if not isinstance(action, Persist | Keep)]
 
     def _do(self, action: Action) -> None:
         world = self.world

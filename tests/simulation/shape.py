@@ -39,6 +39,7 @@ class Shape:
     clock_drift: float
     clock_jumps: int
     execution_ms: float
+    is_grouping: bool
     equivocators: tuple[int, ...]
     heal_everybody: bool
 
@@ -74,6 +75,7 @@ def draw_shape(seed: int, n: int | None = None, window: int | None = None) -> Sh
     byzantine = rng.randint(0, tolerated) if rng.random() < 0.4 else 0
     equivocators = tuple(sorted(rng.sample(range(n), byzantine)))
     clock_jumps = int(perhaps(0.2, 1, 4))
+    is_grouping = rng.random() < 0.7
     wal_losses = 1 if byzantine < tolerated and rng.random() < 0.15 else 0
     return Shape(
         n=n,
@@ -95,6 +97,7 @@ def draw_shape(seed: int, n: int | None = None, window: int | None = None) -> Sh
         clock_drift=drift,
         clock_jumps=clock_jumps,
         execution_ms=execution_ms,
+        is_grouping=is_grouping,
         equivocators=equivocators,
         heal_everybody=rng.random() < 0.5,
     )

@@ -196,7 +196,7 @@ def test_records_below_a_durable_and_executed_height_may_be_dropped_and_no_other
     assert retain(data, 0) == tuple(data)
     one = [decode_record(item) for item in retain(data, 1)]
     assert all(r.height > 1 for r in one if isinstance(r, Proposed | Accepted | Prepared))
-    full, short = recover(data, height), recover(retain(data, height), height)
+    full, short = recover(data, height, 1), recover(retain(data, height), height, 1)
     assert full == short
 
 
@@ -204,7 +204,7 @@ def test_every_cut_of_the_wal_recovers_to_something_a_node_could_have_been() -> 
     cluster = changed_view()
     for index in (1, 2, 3):
         data = cluster.wal[index]
-        views = [recover(data[:cut], 0).view for cut in range(len(data) + 1)]
+        views = [recover(data[:cut], 0, 1).view for cut in range(len(data) + 1)]
         assert views == sorted(views), "a longer prefix never promises less"
 
 
@@ -212,6 +212,32 @@ def test_a_record_of_unknown_shape_is_refused_loudly() -> None:
     for bad in (b"", b"\x63", b"\x01", b"\x05\x00"):
         with pytest.raises(InvariantBroken):
             decode_record(bad)
+
+
+def test_records_of_heights_whose_parent_was_never_stored_count_as_never_said() -> None:
+    # The driver synced the records of a step, then power failed before the block it delivers was stored.
+    cluster = Cluster(4)
+    cluster.give(tx(1))
+    cluster.pass_time(50)
+    cluster.flush()
+    cluster.give(tx(2))
+    cluster.pass_time(50)
+    cluster.flush(lambda s, to, m: not isinstance(m, Commit))
+    data = cluster.wal[1]
+    stored = recover(data, 1, 1)
+    assert sorted(stored.proposals) == sorted(stored.commits) == sorted(stored.prepared) == [2]
+    lost = recover(data, 0, 1)
+    assert sorted(lost.proposals) == sorted(lost.commits) == sorted(lost.prepared) == [1]
+
+
+def test_what_was_recorded_later_for_one_place_replaces_what_was_never_said() -> None:
+    cluster = stuck_after_prepare()
+    slot_records = [
+        item for item in cluster.wal[1] if isinstance(decode_record(item), Accepted | Prepared)
+    ]
+    accepted, _ = slot_records
+    found = recover([*slot_records, accepted], 0, 1)
+    assert sorted(found.prepares) == [1] and found.commits == {} and found.prepared == {}
 
 
 def test_what_was_prepared_before_a_restart_is_in_the_view_change_after_it() -> None:
