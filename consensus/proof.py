@@ -89,6 +89,7 @@ class Trust:
     channel_id: Hash
     suite_id: int
     window: int
+    config_hash: Hash
     validators: ValidatorSet
 
 
@@ -105,6 +106,8 @@ def check_certified(verifier: Verifier, trust: Trust, certified: CertifiedHeader
         raise ProofError(f"header {header.height} belongs to another channel")
     if header.validators_hash != validators_hash(verifier.hash, trust.suite_id, trust.validators):
         raise ProofError(f"header {header.height} names other validators")
+    if header.config_hash != trust.config_hash or header.epoch != trust.validators.epoch:
+        raise ProofError(f"header {header.height} is of another configuration or epoch")
     if (cert.height, cert.block_hash) != (header.height, block_hash(verifier.hash, header)):
         raise ProofError(f"the certificate does not seal header {header.height}")
     try:

@@ -29,7 +29,7 @@ from consensus.proof import (
     check_transaction,
 )
 from contracts.runtime import values
-from node.genesis import ChannelConfig, channel_id
+from node.genesis import ChannelConfig, channel_id, config_hash
 from node.identity.suite import Suite, get_suite
 from node.model import decode_receipt
 from node.wire.codec import parse_body
@@ -72,7 +72,13 @@ def _open_config(config_bytes: bytes, expected: bytes | None) -> _Channel:
     check_config(verifier, suite.id, config_bytes, id_)
     if expected is not None and expected != id_:
         raise ProofError("the proof is about another channel than the one you trust")
-    trust = Trust(id_, suite.id, config.consensus.window, config.validators)
+    trust = Trust(
+        id_,
+        suite.id,
+        config.consensus.window,
+        config_hash(suite.hash, config),
+        config.validators,
+    )
     return _Channel(config, trust, verifier)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from consensus import encoding, header, merkle
 from consensus.certificate import CommitCert, Seal, seal_message
 from consensus.tags import SUITE_NAMES, Tag, preimage
 from consensus.validators import Validator, ValidatorSet, validators_hash
+from contracts.runtime import values
 
 VECTORS = Path(__file__).resolve().parents[1] / "proto" / "vectors"
 HASHES = {
@@ -74,26 +76,51 @@ def structures() -> list[dict[str, Any]]:
 
 
 def hashes() -> list[dict[str, Any]]:
+    """Each tagged hash with its parts: `H(P(tag, parts...))`."""
     body, key = b"a serialised TxBody", b"\x04" + h("x") + h("y")
     signature = encoding.Sig(bytes(range(64)))
+    validators = ValidatorSet(0, (Validator("Shenzhen", key),))
+    seal = Seal(h("channel"), 0, 7, 2, h("block"))
     out: list[dict[str, Any]] = []
     for suite, hash_ in HASHES.items():
         id_ = header.tx_id(hash_, suite, body)
-        validators = ValidatorSet(0, (Validator("Shenzhen", key),))
-        rows = {
-            "identity": header.identity_digest(hash_, suite, key),
-            "tx-id": id_,
-            "tx-sign": header.tx_sign_digest(hash_, suite, h("channel"), body),
-            "tx-leaf": header.tx_leaf(hash_, suite, id_, signature),
-            "receipt-leaf": header.receipt_leaf(hash_, suite, b"a receipt"),
-            "block-hash": header.block_hash(hash_, sample_header(suite)),
-            "validators-hash": validators_hash(hash_, suite, validators),
-        }
-        out += [{"suite": SUITE_NAMES[suite], "what": k, "hash": v.hex()} for k, v in rows.items()]
-        seal = Seal(h("channel"), 0, 7, 2, h("block"))
+        block = sample_header(suite)
+        rows: list[tuple[str, encoding.Hash, list[bytes]]] = [
+            ("identity", header.identity_digest(hash_, suite, key), [key]),
+            ("tx-id", id_, [body]),
+            (
+                "tx-sign",
+                header.tx_sign_digest(hash_, suite, h("channel"), body),
+                [h("channel"), body],
+            ),
+            ("tx-leaf", header.tx_leaf(hash_, suite, id_, signature), [id_, signature]),
+            ("receipt-leaf", header.receipt_leaf(hash_, suite, b"a receipt"), [b"a receipt"]),
+            ("block-hash", header.block_hash(hash_, block), [encoding.encode(block)]),
+            (
+                "validators-hash",
+                validators_hash(hash_, suite, validators),
+                [encoding.encode(validators)],
+            ),
+        ]
+        name = SUITE_NAMES[suite]
+        out += [
+            {"suite": name, "what": what, "parts": [p.hex() for p in parts], "hash": digest.hex()}
+            for what, digest, parts in rows
+        ]
         message = seal_message(suite, seal)
-        out.append({"suite": SUITE_NAMES[suite], "what": "seal-message", "bytes": message.hex()})
+        out.append({"suite": name, "what": "seal-message", "bytes": message.hex()})
     return out
+
+
+def value_samples() -> list[dict[str, Any]]:
+    """Encoded values beside the Python text that makes them."""
+    texts = (
+        "None", "False", "True", "0", "1", "-1", "127", "128", "-128", "-129", "2**255", "-(2**256 - 1)",
+        "''", "'a'", "'深圳'", "b''", "b'\\x00\\xff'", "Decimal('1.50')", "Decimal('-0')", "Decimal('1E+3')",
+        "[]", "[1, 'a', None]", "(1, (2, 3))", "{}", "{'b': 1, 'a': [2]}", "{1: 'one', 'one': 1}", "'x' * 200",
+    )  # fmt: skip
+    names = {"Decimal": Decimal}
+    return [{"python": text, "bytes": values.encode(eval(text, names)).hex()} for text in texts]
 
 
 def tags() -> list[dict[str, Any]]:
@@ -119,6 +146,7 @@ def files() -> dict[str, Any]:
         "hashes.json": hashes(),
         "tags.json": tags(),
         "merkle.json": trees(),
+        "values.json": value_samples(),
     }
 
 
