@@ -74,7 +74,7 @@ class Quote:
 financings = Map("financing", None)
 quotes = Map("quote", None)  # (request id, number)
 serials = Map("serial", 0)  # year
-advanced = Map("advanced", 0)  # invoice digest → fen advanced by all banks
+advanced = Map("advanced", 0)  # (seller, invoice digest) → fen advanced by all banks
 
 Requested = Event("Fin.Requested")
 Quoted = Event("Fin.Quoted")
@@ -136,8 +136,9 @@ def let_go(financing):
         move = "unlock" if financing.state == "CLEARED" else "free"
         call("receivable", move, financing.leaf_id, financing.request_id)
     elif accepted:
-        advanced[financing.document] -= financing.principal_fen
-        call("invoice_registry", "restore", financing.document, financing.principal_fen)
+        advanced[(financing.borrower, financing.document)] -= financing.principal_fen
+        drawn = (financing.document, financing.principal_fen, financing.borrower)
+        call("invoice_registry", "restore", *drawn)
     if financing.state == "CLEARED":
         claim = (financing.fingerprint, financing.bank, financing.claim)
         call("invoice_registry", "unhold", *claim)
@@ -170,8 +171,7 @@ def request_invoice(
     """The seller asks for an advance on an invoice it lodged. Returns the request's number."""
     financing = new_request("", document, purpose, consent, to_bank)
     invoice = call("invoice_registry", "get_document", document)
-    own = invoice["kind"] == "invoice" and invoice["seller"] == ctx.member
-    require(own, "E_NOT_PARTY", "only the seller of an invoice may have it financed")
+    require(invoice["kind"] == "invoice", "E_TRADE_BASIS", "only an invoice can be financed")
     require(invoice["currency"] == "CNY", "E_CURRENCY", "advances are in CNY")
     require(is_date(due_date), "E_DATE", "a date is written YYYY-MM-DD")
     require(parse_date(due_date) > day_at(ctx.time), "E_DATE", "the due date lies ahead")
@@ -271,10 +271,11 @@ def accept_quote(request_id: str, number: int, salt: bytes, expected_version: in
 def hold_invoice(financing, salt: bytes):
     """Draw the advance from the invoice, and fix how principal and interest come back to the bank."""
     document, principal = financing.document, financing.principal_fen
+    key = (financing.borrower, document)
     most = share_of(financing.gross_fen, ADVANCE_BPS)
-    require(advanced[document] + principal <= most, "E_ADVANCE", "more than 80 % of the invoice")
-    advanced[document] += principal
-    found = call("invoice_registry", "get_document", document)
+    require(advanced[key] + principal <= most, "E_ADVANCE", "more than 80 % of the invoice")
+    advanced[key] += principal
+    found = call("invoice_registry", "get_document", document, financing.borrower)
     call("invoice_registry", "draw", document, principal, financing.borrower, found["buyer"])
     financing.repay_reference = call(
         "dcep", "payment_reference", "financing", financing.request_id, 2,

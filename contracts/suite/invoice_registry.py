@@ -62,7 +62,7 @@ class Claim:
     version: int = 0
 
 
-documents = Map("document", None)
+documents = Map("document", None)  # (seller, digest): nobody takes a digest from its seller
 claims = Map("claim", None)  # (fingerprint, bank, number from 1)
 latest = Map("latest", 0)  # (fingerprint, bank) → number of the bank's newest claim
 banks_of = Map("banks", ())  # fingerprint → banks that ever claimed it
@@ -96,16 +96,15 @@ def lodge(
     require(is_amount(amount_fen), "E_AMOUNT", "an amount is a positive number of minor units")
     require(is_date(issued_on), "E_DATE", "a date is written YYYY-MM-DD")
     require(buyer != ctx.member, "E_SELF", "nobody invoices himself")
-    require(document not in documents, "E_DUPLICATE", "this document is already lodged")
-    documents[document] = Document(
-        document, kind, ctx.member, buyer, amount_fen, currency, issued_on
-    )
+    key = (ctx.member, document)
+    require(key not in documents, "E_DUPLICATE", "this document is already lodged")
+    documents[key] = Document(document, kind, ctx.member, buyer, amount_fen, currency, issued_on)
     Lodged(document=document, kind=kind, seller=ctx.member, version=1)
     return True
 
 
-def load_document(digest: str):
-    found = documents[digest]
+def load_document(digest: str, seller: str):
+    found = documents[(seller, digest)]
     require(found is not None, "E_NOT_FOUND", "no such document")
     return found
 
@@ -114,31 +113,32 @@ def load_document(digest: str):
 def draw(document: str, amount_fen: int, seller: str, buyer: str) -> int:
     """Let an invoice between these two back an obligation. Returns what is left. Other contracts only."""
     require(ctx.caller in ("receivable", "financing"), "E_CALLER", "other contracts only")
-    found = load_document(document)
-    fits = found.kind == "invoice" and found.seller == seller and found.buyer == buyer
+    found = load_document(document, seller)
+    fits = found.kind == "invoice" and found.buyer == buyer
     require(fits, "E_TRADE_BASIS", "the document is no invoice from this seller to this buyer")
     require(found.drawn_fen + amount_fen <= found.amount_fen, "E_UNDERLYING", "invoice used up")
     found.drawn_fen += amount_fen
     found.version += 1
-    documents[document] = found
+    documents[(seller, document)] = found
     return found.amount_fen - found.drawn_fen
 
 
 @export
-def restore(document: str, amount_fen: int) -> int:
+def restore(document: str, amount_fen: int, seller: str) -> int:
     """Undo a `draw` whose obligation never came to life. Other contracts only."""
     require(ctx.caller in ("receivable", "financing"), "E_CALLER", "other contracts only")
-    found = load_document(document)
+    found = load_document(document, seller)
     require(found.drawn_fen >= amount_fen, "E_AMOUNT", "more than was drawn")
     found.drawn_fen -= amount_fen
     found.version += 1
-    documents[document] = found
+    documents[(seller, document)] = found
     return found.amount_fen - found.drawn_fen
 
 
 @view
-def get_document(document: str) -> dict:
-    found = load_document(document)
+def get_document(document: str, seller: str = "") -> dict:
+    """A document that a seller lodged; the asking member's own when no seller is named."""
+    found = load_document(document, seller or ctx.member)
     return {
         "document": document,
         "kind": found.kind,

@@ -107,7 +107,7 @@ def release_backing(ec):
     """Give invoices and credit limit back: the credential never came to life."""
     outstanding[(ec.issuer, ec.paying_bank)] -= ec.face_fen
     for document, amount in ec.invoices:
-        call("invoice_registry", "restore", document, amount)
+        call("invoice_registry", "restore", document, amount, ec.first_holder)
 
 
 # ---- credit limits -------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def back_with_invoices(first_holder: str, face_fen: int, invoices: list) -> list
     backing = []
     left = face_fen
     for document in invoices:
-        found = call("invoice_registry", "get_document", document)
+        found = call("invoice_registry", "get_document", document, first_holder)
         require(found["currency"] == "CNY", "E_CURRENCY", "a credential is in CNY")
         part = min(left, found["amount_fen"] - found["drawn_fen"])
         if part > 0:
@@ -324,7 +324,7 @@ def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0)
 
 def end_offer(piece):
     """The offer came to nothing: the invoice behind it is free again, the holder stays."""
-    call("invoice_registry", "restore", piece.basis, piece.amount_fen)
+    call("invoice_registry", "restore", piece.basis, piece.amount_fen, piece.offered_to)
     TransferDeclined(leaf_id=piece.leaf_id, by=ctx.member, version=piece.version)
     piece.offered_to = ""
     piece.basis = ""

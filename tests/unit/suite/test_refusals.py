@@ -118,7 +118,8 @@ def test_a_stale_version_is_refused(world: World) -> None:
         ("E_UNDERLYING", {"face_fen": 600_000_001}),
         ("E_UNDERLYING", {"invoices": []}),
         ("E_NOT_FOUND", {"invoices": [digest("no such invoice")]}),
-        ("E_TRADE_BASIS", {"invoices": [digest("plastics")]}),
+        ("E_NOT_FOUND", {"invoices": [digest("plastics")]}),
+        ("E_TRADE_BASIS", {"invoices": [digest("to another")]}),
     ],
 )
 def test_a_draft_without_ground_is_refused(world: World, code: str, change: dict[str, Any]) -> None:
@@ -127,6 +128,8 @@ def test_a_draft_without_ground_is_refused(world: World, code: str, change: dict
         "due_date": "2027-05-20", "invoices": [digest("moulds")], "clause_hash": digest("terms"),
     }  # fmt: skip
     world.now_ms = at("2026-11-23")
+    world.ok("lg", "invoice_registry.lodge", document=digest("to another"), kind="invoice",
+             buyer="HL", amount_fen=10**9, currency="CNY", issued_on="2026-11-16")  # fmt: skip
     world.refused(code, "px-maker", "receivable.draft", **{**args, **change})
 
 
@@ -186,7 +189,7 @@ def test_strangers_readers_and_latecomers_accept_nothing(world: World) -> None:
     world.now_ms = at("2026-12-01", 0)  # 5 business days are over
     world.refused("E_EXPIRED", "lg", "receivable.accept", ec_id=ec_id)
     assert world.ok("hl", "receivable.expire", ec_id=ec_id) == "VOID"
-    assert world.ok("pbc", "invoice_registry.get_document", document=digest("moulds"))[
+    assert world.ok("pbc", "invoice_registry.get_document", document=digest("moulds"), seller="LG")[
         "drawn_fen"
     ] == 0  # fmt: skip
 
@@ -232,7 +235,7 @@ def test_transfers_need_a_trade_another_party_and_time(world: World) -> None:
     give = {"leaf_id": leaf, "to": "HL", "basis": digest("plastics")}
     world.refused("E_SELF", "lg", "receivable.offer_transfer", **{**give, "to": "LG"})
     world.refused("E_PARTY", "lg", "receivable.offer_transfer", **{**give, "to": "ZZ"})
-    world.refused("E_TRADE_BASIS", "lg", "receivable.offer_transfer", **{**give, "to": "XY"})
+    world.refused("E_NOT_FOUND", "lg", "receivable.offer_transfer", **{**give, "to": "XY"})
     world.refused("E_NOT_FOUND", "lg", "receivable.offer_transfer",
                   **{**give, "basis": digest("none")})  # fmt: skip
     world.refused("E_UNDERLYING", "lg", "receivable.offer_transfer",
@@ -261,7 +264,9 @@ def test_an_offer_that_is_declined_recalled_or_run_out_leaves_holder_and_invoice
     world.now_ms = until
     world.refused("E_EXPIRED", "hl", "receivable.accept_transfer", leaf_id=leaf)
     assert world.ok("xy", "receivable.expire_transfer", leaf_id=leaf) == "LG"
-    document = world.ok("pbc", "invoice_registry.get_document", document=digest("plastics"))
+    document = world.ok(
+        "pbc", "invoice_registry.get_document", document=digest("plastics"), seller="HL"
+    )
     assert document["drawn_fen"] == 0
 
 
@@ -311,7 +316,7 @@ def test_a_request_needs_the_holder_consent_and_an_active_party(world: World) ->
     world.refused("E_TEXT", "xy", "financing.request_receivable", **{**args, "purpose": ""})
     world.refused("E_PARTY", "nobody", "financing.request_receivable", **args)
     own = {"document": digest("export"), "due_date": "2027-02-16", "purpose": "x", "consent": True}
-    world.refused("E_NOT_PARTY", "lg", "financing.request_invoice", **own)
+    world.refused("E_NOT_FOUND", "lg", "financing.request_invoice", **own)
     world.refused("E_DATE", "px-maker", "financing.request_invoice",
                   **{**own, "due_date": "2026-12-04"})  # fmt: skip
 
@@ -515,6 +520,14 @@ def test_a_document_is_lodged_once_by_its_seller(world: World) -> None:
         world.refused(code, "lg", "invoice_registry.lodge", **{**args, **change})
     world.refused("E_ROLE", "px-reader", "invoice_registry.lodge", **args)
     world.refused("E_PARTY", "nobody", "invoice_registry.lodge", **args)
+
+
+def test_nobody_takes_a_digest_from_its_seller(world: World) -> None:
+    world.ok("xy", "invoice_registry.lodge", document=digest("moulds"), kind="invoice", buyer="PX",
+             amount_fen=1, currency="CNY", issued_on="2026-11-16")  # fmt: skip
+    own = world.ok("lg", "invoice_registry.get_document", document=digest("moulds"))
+    assert (own["seller"], own["amount_fen"]) == ("LG", 600_000_000)
+    world.issue()
 
 
 def test_opening_a_world_twice_gives_the_same_state() -> None:

@@ -158,7 +158,7 @@ def test_a_party_moves_only_as_its_table_says(world: World, state: str, move: st
         ("invoice_registry.activate", {"fingerprint": digest("f"), "bank": "QB", "number": 1}),
         ("invoice_registry.repay", {"fingerprint": digest("f"), "bank": "QB", "number": 1}),
         ("invoice_registry.note_conflict", {"fingerprint": digest("f")}),
-        ("invoice_registry.restore", {"document": digest("moulds"), "amount_fen": 1}),
+        ("invoice_registry.restore", {"document": digest("moulds"), "amount_fen": 1, "seller": "LG"}),
         ("invoice_registry.draw", {"document": digest("moulds"), "amount_fen": 1, "seller": "LG",
                                    "buyer": "PX"}),
     ],
