@@ -144,6 +144,9 @@ async def _serve(parts: Parts, stopping: asyncio.Event, is_wal_loss_accepted: bo
             await web.start()
             stack.push_async_callback(web.stop)
         _announce(config, parts, api.port, web.port if web else None)
+        # The first query should not wait for an interpreter to start.
+        warming = asyncio.create_task(parts.engines.warm_up(), name="warm-up")
+        stack.push_async_callback(_cancel, warming)
         await stopping.wait()
         log.info("node.stopping")
     config.endpoints_file.unlink(missing_ok=True)

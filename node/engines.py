@@ -25,7 +25,7 @@ log = structlog.get_logger("engine")
 
 
 class LazyEngine:
-    """A worker that starts with its first call: a node that answers no query holds no second interpreter."""
+    """A worker that starts with its first call, or when it is prepared."""
 
     def __init__(self, worker: EngineWorker, bundles: tuple[Bundle, ...]) -> None:
         self._worker, self._bundles = worker, bundles
@@ -67,6 +67,13 @@ class Engines:
     def describe(self) -> dict[str, Any]:
         """For status and log."""
         return {"sandbox": self.blocks.sandbox, "engine": self.artifact_digest}
+
+    async def warm_up(self) -> None:
+        """Starts the worker for queries, behind the node's start."""
+        try:
+            await self.queries.prepare()
+        except CityError as error:
+            log.error("engine.no_queries", code=error.code, reason=error.message)
 
     async def stop(self) -> None:
         await self.blocks.close()

@@ -8,6 +8,7 @@ from the block and the state before it, so that every node gives the same receip
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -56,6 +57,8 @@ class Applied:
     roots: StateRoots
     receipts: tuple[Receipt, ...]
     timestamp_ms: int
+    engine_seconds: float
+    total_seconds: float
 
 
 class Planner:
@@ -202,6 +205,8 @@ class Executor:
 
     async def apply(self, height: int) -> Applied:
         """Executes the block of `height`, the next one, and makes its results durable."""
+        started = engine_done = time.monotonic()
+        engine_started = started
         block, planned = await self._in_thread(self._read, height)
         calls = tuple(p.call for p in planned if p.call is not None)
         results: list[TxResult] = []
@@ -209,13 +214,22 @@ class Executor:
             view = self._ledger.state.view()
             try:
                 request = await self._in_thread(self._request, block, calls, view)
+                engine_started = time.monotonic()
                 results = await self._engine.execute(request, view)
+                engine_done = time.monotonic()
             finally:
                 view.close()
         if [r.tx_id for r in results] != [c.tx_id for c in calls]:
             raise AssertionError(f"the engine answered for other transactions at height {height}")
         receipts, roots = await self._in_thread(self._commit, height, planned, results)
-        return Applied(height, roots, tuple(receipts), block.header.timestamp_ms)
+        return Applied(
+            height,
+            roots,
+            tuple(receipts),
+            block.header.timestamp_ms,
+            engine_done - engine_started,
+            time.monotonic() - started,
+        )
 
     def _read(self, height: int) -> tuple[StoredBlock, list[Planned]]:
         block = self._ledger.blocks.block(height)

@@ -337,6 +337,8 @@ class Pipeline:
             height=applied.height,
             txs=len(applied.receipts),
             state_root=roots.state_root.hex(),
+            engine_ms=round(applied.engine_seconds * 1000),
+            dur_ms=round(applied.total_seconds * 1000),
         )
 
     async def _spread_bodies(self) -> None:

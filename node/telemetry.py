@@ -118,6 +118,8 @@ class Metrics:
     def applied(self, applied: Applied) -> None:
         """A block is executed here."""
         self._applied.labels(self._channel).set(applied.height)
+        self.stage("engine", applied.engine_seconds)
+        self.stage("executed", applied.total_seconds)
         for receipt in applied.receipts:
             self._txs.labels(self._channel, receipt.outcome).inc()
             if receipt.outcome != "ok":
