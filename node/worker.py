@@ -25,7 +25,13 @@ from node import sandbox
 from node.identity.suite import Suite, get_suite
 
 STACK_BYTES = 64 << 20
-_WARM = "from sdk import sm3, export\n\n\n@export\ndef warm(text: str) -> bytes:\n    return sm3(text.encode())\n"
+_WARM = """from sdk import sm3, export
+
+
+@export
+def warm(text: str) -> bytes:
+    return sm3(text.encode())
+"""
 
 
 class PipeClosed(Exception):

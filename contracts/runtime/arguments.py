@@ -25,6 +25,9 @@ class ArgumentError(Exception):
 Parameter = tuple[str, Hint | None, bool]
 
 
+_TEXT_HINT: Hint = ("str",)
+
+
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -85,8 +88,10 @@ def parse(text: str) -> Any:
     allocate(8 * len(text))
     _check_depth(text)
     try:
-        value = _DECODER.decode(text)
-    except (ValueError, RecursionError):
+        value, end = _DECODER.scan_once(text, 0) if text[:1] == "{" else (None, -1)
+        if end != len(text):
+            value = _DECODER.decode(text)
+    except (ValueError, RecursionError, StopIteration):
         raise ArgumentError("arguments are no strict JSON") from None
     if not text.isascii() or "\\" in text:
         _check_text(value)
@@ -120,18 +125,23 @@ def convert(
         return [_any(value, "") for value in found], {}
     if type(found) is not dict:
         raise ArgumentError("arguments are one JSON object by parameter name")
-    known = {name for name, _, _ in parameters}
-    for name in found:
-        if name not in known:
-            raise ArgumentError(f"unknown argument '{_shown(name)}'")
+    charge(gas.ARGUMENT * len(parameters))
     out: dict[str, Any] = {}
     for name, hint, has_default in parameters:
-        charge(gas.ARGUMENT)
         if name in found:
             value = found[name]
-            out[name] = _any(value, name) if hint is None else _convert(value, hint, name, facts)
+            if hint == _TEXT_HINT and type(value) is str:
+                out[name] = value
+            else:
+                out[name] = (
+                    _any(value, name) if hint is None else _convert(value, hint, name, facts)
+                )
         elif not has_default:
             raise ArgumentError(f"missing argument '{name}'")
+    if len(out) != len(found):
+        known = {name for name, _, _ in parameters}
+        unknown = next(name for name in found if name not in known)
+        raise ArgumentError(f"unknown argument '{_shown(unknown)}'")
     return [], out
 
 

@@ -105,7 +105,7 @@ def divmod_(a: Any, b: Any) -> Any:
 def enumerate_(x: Any, start: Any = 0) -> list[Any]:
     if not guards.is_number(type(start)):
         raise TypeError("an index is an integer")
-    charge(_length(x) if _length(x) < 1 << 40 else 1 << 40)
+    charge(4 * min(_length(x), 1 << 40))
     items = new([(start + at, item) for at, item in enumerate(list_of(x))])
     for pair in items:
         guards.check_tuple(pair)
@@ -137,8 +137,9 @@ def tuple_(x: Any = ()) -> tuple[Any, ...]:
 
 def set_(x: Any = ()) -> OrderedSet:
     items: dict[Any, None] = {}
-    for item in list_of(x):
-        charge(1)
+    source = list_of(x)
+    charge(gas.SET_ITEM * len(source))
+    for item in source:
         items[key(item, len(items))] = None
         if len(items) > limits.DICT_ENTRIES_MAX:
             fatal("sequence-too-large")
@@ -237,7 +238,7 @@ def sum_(x: Any, start: Any = 0) -> Any:
 def zip_(*several: Any) -> list[Any]:
     if not several:
         return new([])
-    charge(min(min(_length(x) for x in several), 1 << 40))
+    charge(4 * min(*(_length(x) for x in several), 1 << 40))
     items = new(list(zip(*[list_of(x) for x in several], strict=False)))
     for part in items:
         guards.check_tuple(part)

@@ -21,7 +21,7 @@ TABLE = (
     Price("FUNCTION_ENTRY", 5, "frame, depth guard and its release"),
     Price("FOR_BODY", 2, "next item and the jump back"),
     Price("WHILE_BODY", 1, "the jump back; the test is charged by its nodes"),
-    Price("HANDLER", 2, "matching and clearing an exception"),
+    Price("HANDLER", 16, "matching and clearing an exception"),
     Price("COMPREHENSION_ELEMENT", 2, "next item and appending"),
     Price("LAMBDA_CALL", 3, "frame and depth guard"),
     Price("FUNCTION_OBJECT", 5, "function, cells"),
@@ -31,27 +31,31 @@ TABLE = (
     Price("DECIMAL_DIV", 20, "60 digits"),
     Price("DECIMAL_POWER", 200, "exponent to 10,000"),
     Price("DECIMAL_METHOD", 10, "60 digits"),
-    Price("NUMBER_TEXT", 8, "int and Decimal from and to text"),
+    Price("NUMBER_TEXT", 12, "int and Decimal from and to text"),
     Price("NEW_CONTAINER", 4, "and a quarter of the items"),
-    Price("TUPLE", 1, "and a quarter of the items"),
+    Price("TUPLE", 3, "and a quarter of the items"),
     Price(
         "ITERATE_ELEMENT", 4, "sum, any, all, min, max: an element each, without a body's charge"
     ),
     Price("METHOD", 2, "dispatch"),
     Price("HASH_RISK", 8, "keys whose hashes can be made to collide, and a quarter of the entries"),
-    Price("INSTANCE", 10, "object, its fields, the arena"),
+    Price("INSTANCE", 16, "object, its fields, the arena"),
     Price("SET_ATTRIBUTE", 2, "guard"),
-    Price("STATE_READ", 50, "key, lookup, decoding; and an eighth of the encoded length"),
+    Price("STATE_READ", 200, "a miss crosses the pipe; and an eighth of the encoded length"),
     Price("STATE_WRITE", 100, "key, encoding; and an eighth of the encoded length"),
     Price("SCAN", 50, "and SCAN_ITEM an item"),
     Price("SCAN_ITEM", 50, "and an eighth of the encoded length"),
+    Price("STORED_ELEMENT", 8, "one element of a structure encoded or decoded"),
+    Price("SET_ITEM", 4, "one item hashed and inserted by a built-in"),
+    Price("FORMAT", 10, "one field of an f-string, one element of a text of a structure"),
+    Price("WIDE_NUMBER", 4, "operands of more than 64 bits"),
     Price("EVENT", 50, "and a quarter of the encoded length"),
     Price("CONTRACT_CALL", 200, "snapshot, context"),
     Price("SHA256", 30, "and a quarter of the length"),
-    Price("SM3", 30, "and half of the length"),
+    Price("SM3", 200, "and half of the length"),
     Price("VERIFY", 3000, "one signature, 230 microseconds"),
     Price("MERKLE", 40, "and MERKLE_LEVEL a level"),
-    Price("MERKLE_LEVEL", 20, "one hash"),
+    Price("MERKLE_LEVEL", 200, "one hash outside the guest"),
     Price("STRUCTURE", 20, "structure encoding; and 10 a field, and an eighth of the length"),
     Price("ENCODE", 10, "value encoding; and an eighth of the length"),
     Price("ARGUMENT", 4, "conversion by a hint; and an eighth of the JSON text"),
@@ -84,6 +88,10 @@ STATE_READ = _PRICES["STATE_READ"]
 STATE_WRITE = _PRICES["STATE_WRITE"]
 SCAN = _PRICES["SCAN"]
 SCAN_ITEM = _PRICES["SCAN_ITEM"]
+STORED_ELEMENT = _PRICES["STORED_ELEMENT"]
+SET_ITEM = _PRICES["SET_ITEM"]
+FORMAT = _PRICES["FORMAT"]
+WIDE_NUMBER = _PRICES["WIDE_NUMBER"]
 EVENT = _PRICES["EVENT"]
 CONTRACT_CALL = _PRICES["CONTRACT_CALL"]
 SHA256 = _PRICES["SHA256"]

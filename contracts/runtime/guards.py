@@ -28,6 +28,11 @@ LIMIT = limits.INT_LIMIT
 USER: set[type] = set()  # classes of contracts; filled by classes.py
 FROZEN: set[type] = set()  # dataclasses declared frozen
 SDK_STATE: list[type] = []  # Map and its kind, filled by sdk_impl.py
+STATE: list[Any] = [
+    None,
+    None,
+    None,
+]  # Map, its reading and its writing: the hot path of subscripts
 CONTEXT = decimal.Context(
     prec=limits.DECIMAL_DIGITS,
     rounding=decimal.ROUND_HALF_EVEN,
@@ -43,6 +48,7 @@ CONTEXT = decimal.Context(
         decimal.FloatOperation,
     ],
 )
+_WIDE = 1 << 64
 _SLOTS = {str: 1, bytes: 1, list: 8, tuple: 8}
 
 
@@ -125,6 +131,9 @@ def mul(a: Any, b: Any) -> Any:
     ta, tb = type(a), type(b)
     if is_number(ta) and is_number(tb):
         result = a * b
+        if -_WIDE < result < _WIDE:
+            return result
+        charge(gas.WIDE_NUMBER)
         if -LIMIT < result < LIMIT:
             return result
         _overflow()
@@ -172,6 +181,8 @@ def divide(a: Any, b: Any) -> Any:
 def floordiv(a: Any, b: Any) -> Any:
     ta, tb = type(a), type(b)
     if is_number(ta) and is_number(tb):
+        if a > _WIDE or a < -_WIDE:
+            charge(gas.WIDE_NUMBER)
         return a // b
     if ta is Decimal or tb is Decimal:
         _decimal_operands(ta, tb, "//")
@@ -183,6 +194,8 @@ def floordiv(a: Any, b: Any) -> Any:
 def mod(a: Any, b: Any) -> Any:
     ta, tb = type(a), type(b)
     if is_number(ta) and is_number(tb):
+        if a > _WIDE or a < -_WIDE:
+            charge(gas.WIDE_NUMBER)
         return a % b
     if ta is Decimal or tb is Decimal:
         _decimal_operands(ta, tb, "%")
@@ -367,7 +380,7 @@ def key(value: Any, entries: int, depth: int = 0) -> Any:
         charge((entries >> 6) + (len(value) >> 5))
     elif kind is int or kind is bool:
         if not -_HASH_SAFE <= value <= _HASH_SAFE:
-            charge(gas.HASH_RISK + (entries >> 2))
+            charge(gas.HASH_RISK + (entries >> 1))
     elif kind is Decimal:
         charge(gas.HASH_RISK + (entries >> 2))
     elif kind is tuple and depth < limits.TUPLE_DEPTH_MAX:
@@ -425,8 +438,8 @@ def _kept_dict(result: dict[Any, Any]) -> dict[Any, Any]:
 
 def getitem(container: Any, index: Any) -> Any:
     kind = type(container)
-    if kind in SDK_STATE:
-        return container[index]
+    if kind is STATE[0]:
+        return STATE[1](container, index)
     if kind is list or kind is tuple or kind is str or kind is bytes or kind is range:
         if not is_number(type(index)):
             raise TypeError("an index is an integer")
@@ -438,8 +451,8 @@ def getitem(container: Any, index: Any) -> Any:
 
 def setitem(value: Any, container: Any, index: Any) -> None:
     kind = type(container)
-    if kind in SDK_STATE:
-        container[index] = value
+    if kind is STATE[0]:
+        STATE[2](container, index, value)
     elif kind is list:
         if not is_number(type(index)):
             raise TypeError("an index is an integer")

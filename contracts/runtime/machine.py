@@ -181,7 +181,6 @@ def run(tx: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
     """One transaction; every field of its result but the id."""
     limit = tx["gas_limit"]
     meter.begin(limit)
-    decimal.setcontext(guards.CONTEXT.copy())
     outcome, code, message, result = "ok", "", "", NONE
     events: list[tuple[str, str, bytes]] = []
     writes: dict[bytes, bytes | None] = {}
@@ -297,24 +296,27 @@ def run_block(request: dict[str, Any], tx_begin: Callable[[int], None] | None) -
     runs again after a trap, so that the host knows where it is.
     """
     session.begin_block(request["read_set"])
+    # No context object reaches a contract, and flags decide nothing: once a block is enough.
+    decimal.setcontext(guards.CONTEXT.copy())
     ACTIVE.clear()
     ACTIVE.update(request["active"])
     trapped = set(request["fatal"])
     stop = request["stop"]
     results = []
+    first = request["first"]
+    common = {
+        "caller": "", "channel": request["channel"], "block": request["height"],
+        "time": request["time"],
+    }  # fmt: skip
     for at, tx in enumerate(request["txs"]):
         if at in trapped or at >= stop:
             results.append(trap_result(tx["gas_limit"]))
             continue
         if tx_begin is not None:
             tx_begin(at)
-        context = {
-            "sender": tx["sender"], "member": tx["member"], "roles": tx["roles"], "caller": "",
-            "contract": tx["contract"], "version": tx["version"], "channel": request["channel"],
-            "tx_id": tx["tx_id"], "block": request["height"], "time": request["time"],
-            "index": request["first"] + at,
-        }  # fmt: skip
-        result = run(tx, context)
+        # The transaction's own dict is its context: the names of its call parts are not context names.
+        tx["index"] = first + at
+        result = run(tx, tx | common)
         if result["writes"]:
             session.BLOCK.commit(result["writes"])
         results.append(result)

@@ -146,7 +146,7 @@ def _dict_update(x: dict[Any, Any], other: Any = (), **words: Any) -> None:
 
 def _dict_view(name: str) -> Method:
     def run(x: dict[Any, Any]) -> list[Any]:
-        charge(1 + (len(x) >> 1) + (DELETIONS[0] >> 4))
+        charge(1 + (len(x) * (4 if name == "items" else 1)) + (DELETIONS[0] >> 4))
         allocate(56 + 8 * len(x))
         items = list(getattr(x, name)())
         if name == "items":
@@ -186,7 +186,7 @@ def _both(x: OrderedSet, other: Any) -> tuple[list[Any], OrderedSet]:
     """The items of this set, and the other argument as a set: paid for before it is asked."""
     theirs = other if type(other) is OrderedSet else builtins.set_(other)
     items = list_of(x)
-    charge(len(items) + len(theirs))
+    charge(gas.SET_ITEM * (len(items) + len(theirs)))
     for k in items:
         key(k, len(theirs))
     return items, theirs
@@ -295,7 +295,7 @@ def _join(x: str, parts: Any) -> str:
     total = 0
     for item in items:
         total += len(_text(item)) + len(x)
-    charge(len(items) >> 1)
+    charge(len(items))
     sequence(total)
     return x.join(items)
 

@@ -12,6 +12,7 @@ from consensus.tags import SUITE_IDS, Tag, preimage
 from contracts.runtime import builtins, classes, gas, guards, keys, limits, session, structures
 from contracts.runtime.classes import Contract, Revert
 from contracts.runtime.guards import check_tuple
+from contracts.runtime.language.tables import CONTEXT_FIELDS
 from contracts.runtime.meter import charge, fatal, new
 
 DEFAULT_ID = b"1234567812345678"
@@ -41,6 +42,8 @@ def _text(value: Any, what: str) -> str:
 
 
 def _key(prefix: bytes, key: Any) -> bytes:
+    if type(key) is str and len(key) < 200 and key.isascii() and "\0" not in key:
+        return b"%b\x0a%b\x00" % (prefix, key.encode())  # what keys.item says, without the walk
     try:
         data = prefix + keys.item(key)
     except keys.StateKeyError:
@@ -146,13 +149,13 @@ class Context(Frozen):
     _pl_context = True
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return session.TX.context[name]
-        except KeyError:
-            raise AttributeError("no such context field") from None
+        if name not in CONTEXT_FIELDS:
+            raise AttributeError("no such context field")
+        return session.TX.context[name]
 
 
 guards.SDK_STATE.append(Map)
+guards.STATE[:] = [Map, Map.__getitem__, Map.__setitem__]
 
 
 def revert(code: Any, message: Any = "") -> Revert:

@@ -14,7 +14,7 @@ from typing import Any
 from contracts.runtime import gas, limits, values
 from contracts.runtime.classes import record_parts, restore
 from contracts.runtime.guards import walk
-from contracts.runtime.meter import allocate, charge, fatal, keep
+from contracts.runtime.meter import GAS, allocate, charge, fatal, keep, out_of_gas
 
 _ABSENT = object()
 
@@ -36,20 +36,19 @@ class Block:
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes | None] = {}
-        self.written: list[bytes] = []  # keys written in this block, sorted, for scans
-
-    def read(self, key: bytes) -> bytes | None:
-        found = self.values.get(key, _ABSENT)
-        if found is _ABSENT:
-            found = self.values[key] = IMPORTS.state_get([key])[0]
-        return found  # type: ignore[return-value]
+        self.changed: list[bytes] = []  # keys written in this block, as they came
+        self._sorted: list[bytes] = []
 
     def commit(self, writes: dict[bytes, bytes | None]) -> None:
         self.values.update(writes)
-        for key in writes:
-            at = bisect.bisect_left(self.written, key)
-            if at == len(self.written) or self.written[at] != key:
-                self.written.insert(at, key)
+        self.changed.extend(writes)
+
+    def written(self) -> list[bytes]:
+        """Keys written in this block, sorted: what scans look at."""
+        if self.changed:
+            self._sorted = sorted({*self._sorted, *self.changed})
+            self.changed = []
+        return self._sorted
 
 
 class Transaction:
@@ -69,7 +68,8 @@ TX = Transaction()
 
 
 def begin_block(read_set: dict[bytes, bytes | None]) -> None:
-    BLOCK.values, BLOCK.written = read_set, []
+    BLOCK.__init__()  # type: ignore[misc]
+    BLOCK.values = read_set
 
 
 def begin_transaction(contract: Any, context: dict[str, Any]) -> None:
@@ -87,7 +87,11 @@ def encode(value: Any) -> bytes:
         return values.encode_int(value)
     if kind is str and len(value) < 1024:
         return values.encode_text(value)
+    if kind is bool or value is None:
+        return _FIXED[value]
+    before = GAS[0]
     walk(value)
+    charge((before - GAS[0]) * gas.STORED_ELEMENT // 2)  # the walk has counted 2 an element
     try:
         data = values.encode(value, parts_of=record_parts, depth_max=limits.STORED_DEPTH_MAX)
     except values.TooDeep:
@@ -98,6 +102,9 @@ def encode(value: Any) -> bytes:
     if len(data) > limits.VALUE_BYTES_MAX:
         fatal("value-too-large")
     return data
+
+
+_FIXED = {None: b"\x00", False: b"\x01", True: b"\x02"}
 
 
 def decode(data: bytes) -> Any:
@@ -152,7 +159,8 @@ def _make(name: str, fields: dict[str, Any]) -> Any:
 
 
 def keep_all(value: Any) -> None:
-    """Every container of a decoded value into the arena."""
+    """Every container of a decoded value into the arena, and the price of its elements."""
+    charge(3 * gas.STORED_ELEMENT)  # reading costs more than writing
     kind = type(value)
     if kind is list or kind is tuple:
         if kind is list:
@@ -173,17 +181,22 @@ def keep_all(value: Any) -> None:
 
 def read(key: bytes) -> bytes | None:
     """Encoded value of a key as the transaction sees it; charged alike for a hit and a miss."""
-    found = TX.writes.get(key, _ABSENT)
+    found: Any = TX.writes.get(key, _ABSENT)
     if found is _ABSENT:
         TX.reads[key] = None
-        found = BLOCK.read(key)
-    size = 0 if found is None else len(found)  # type: ignore[arg-type]
-    charge(gas.STATE_READ + (size >> 3))
-    return found  # type: ignore[return-value]
+        found = BLOCK.values.get(key, _ABSENT)
+        if found is _ABSENT:
+            found = BLOCK.values[key] = IMPORTS.state_get([key])[0]
+    GAS[0] -= gas.STATE_READ if found is None else gas.STATE_READ + (len(found) >> 3)
+    if GAS[0] < 0:
+        out_of_gas()
+    return found  # type: ignore[no-any-return]
 
 
 def write(key: bytes, data: bytes | None) -> None:
-    charge(gas.STATE_WRITE + (0 if data is None else len(data) >> 3))
+    GAS[0] -= gas.STATE_WRITE if data is None else gas.STATE_WRITE + (len(data) >> 3)
+    if GAS[0] < 0:
+        out_of_gas()
     writes = TX.writes
     writes[key] = data
     if len(writes) > limits.WRITES_MAX:
@@ -191,14 +204,33 @@ def write(key: bytes, data: bytes | None) -> None:
 
 
 def emit(name: str, fields: dict[str, Any]) -> None:
-    charge(gas.EVENT)
-    data = encode(fields)
+    charge(gas.EVENT + 4 * len(fields))
+    data = _encode_fields(fields)
     charge(len(data) >> 2)
     if len(data) > limits.EVENT_BYTES_MAX:
         fatal("event-too-large")
     if len(TX.events) >= limits.EVENTS_MAX:
         fatal("too-many-events")
     TX.events.append((TX.contract.name, name, data))
+
+
+_FIELD_NAMES: dict[str, bytes] = {}  # encoded names of event fields; only speed
+
+
+def _encode_fields(fields: dict[str, Any]) -> bytes:
+    """The value encoding of a dict with text keys: the same bytes, without a second walk."""
+    if len(fields) > 127:
+        return encode(fields)
+    out = [bytes((values.DICT, len(fields)))]
+    for name, value in fields.items():
+        head = _FIELD_NAMES.get(name)
+        if head is None:
+            head = values.encode_text(name)
+            if len(_FIELD_NAMES) < 1024:
+                _FIELD_NAMES[name] = head
+        out.append(head)
+        out.append(encode(value))
+    return b"".join(out)
 
 
 def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
@@ -236,7 +268,7 @@ def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, by
 
 def _changed_keys(prefix: bytes, after: bytes | None) -> list[bytes]:
     """Keys under the prefix that this block or transaction has written, sorted."""
-    written = BLOCK.written
+    written = BLOCK.written()
     at = bisect.bisect_left(written, prefix)
     keys = set()
     while at < len(written) and written[at].startswith(prefix):

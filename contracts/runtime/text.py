@@ -106,13 +106,14 @@ def representation(value: Any) -> str:
 
 
 def _joined(left: str, parts: list[str], right: str) -> str:
+    charge(gas.FORMAT * len(parts))
     sequence(sum(map(len, parts)) + 2 * len(parts))
     return left + ", ".join(parts) + right
 
 
 def formatted(value: Any, as_repr: bool, spec: str) -> str:
     """One field of an f-string. The linter has checked the specification's form."""
-    charge(3)
+    charge(gas.FORMAT)
     if as_repr:
         walk(value)
         value = representation(value)

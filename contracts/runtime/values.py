@@ -81,13 +81,17 @@ def _count(n: int) -> bytes:
     return bytes(out)
 
 
+_TEXT_HEADS = tuple(bytes((TEXT, size)) for size in range(128))
+_INT_HEADS = tuple(bytes((INT, size)) for size in range(128))
+
+
 def encode_int(value: int) -> bytes:
     """Encoding of an integer (not a bool): the hot path of balances."""
     size = ((value if value >= 0 else ~value).bit_length() >> 3) + 1
     if size > INT_BYTES_MAX:
         raise ValueEncodingError("integer too large")
     body = value.to_bytes(size, "big", signed=True)
-    return bytes((INT, size)) + body if size < 128 else bytes((INT,)) + _count(size) + body
+    return _INT_HEADS[size] + body if size < 128 else bytes((INT,)) + _count(size) + body
 
 
 def encode_text(value: str) -> bytes:
@@ -96,7 +100,7 @@ def encode_text(value: str) -> bytes:
     except UnicodeEncodeError:
         raise ValueEncodingError("text has no UTF-8 form") from None
     size = len(body)
-    return bytes((TEXT, size)) + body if size < 128 else bytes((TEXT,)) + _count(size) + body
+    return _TEXT_HEADS[size] + body if size < 128 else bytes((TEXT,)) + _count(size) + body
 
 
 def decimal_text(value: Decimal) -> str:

@@ -169,6 +169,8 @@ def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
     written = read_optional(message["write_values"])
     writes = iter(list(zip(unpack(message["write_keys"]), written, strict=True)))
     reads = iter(unpack(message["read_keys"]))
+    names = {*block.active, *(tx.contract for tx in block.txs)}
+    prefixes = {keys.contract_prefix(name) for name in names}
     out = []
     for at, tx in enumerate(block.txs):
         event_count, write_count, read_count = counts[at]
@@ -183,14 +185,14 @@ def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
             tuple([next(writes) for _ in range(write_count)]),
             tuple([next(reads) for _ in range(read_count)]),
         )
-        _check(result, tx.gas_limit)
+        _check(result, tx.gas_limit, prefixes)
         out.append(result)
     if any(next(rest, None) is not None for rest in (events, writes, reads)):
         raise WireError("more events, writes or reads than counted")
     return out
 
 
-def _check(result: TxResult, gas_limit: int) -> None:
+def _check(result: TxResult, gas_limit: int, prefixes: set[bytes]) -> None:
     if result.gas_used > gas_limit:
         raise WireError("more gas than the limit")
     if result.outcome in ("oog", "fatal") and result.gas_used != gas_limit:
@@ -206,9 +208,8 @@ def _check(result: TxResult, gas_limit: int) -> None:
     if len(result.result) > limits.VALUE_BYTES_MAX:
         raise WireError("result too large")
     for key, value in result.writes:
-        if len(key) > limits.KEY_BYTES_MAX or key[:1] != b"\x0a":
-            raise WireError("a write outside the state of contracts")
-        keys.split_state_key(key)
+        if len(key) > limits.KEY_BYTES_MAX or key[: key.find(b"\x00") + 1] not in prefixes:
+            raise WireError("a write outside the state of the channel's contracts")
         if value is not None and not 0 < len(value) <= limits.VALUE_BYTES_MAX:
             raise WireError("a written value out of bounds")
     for event in result.events:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Why the linter refuses: one row a rule, in words an author knows, in English and in Chinese.
 
 A message is `<what> is not allowed: <why>. <what to write instead>.` `{}` stands for the name in

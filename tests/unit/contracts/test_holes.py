@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Holes that a prototype of the engine had, and their kind: each a case on both engines.
 
 Outcome, value, code, gas must be as written here and equal on CPython 3.11/3.12 and in WebAssembly.
