@@ -170,8 +170,12 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
             ),
         )
         events = [
-            {"contract": contract, "name": name, "fields": values.to_json(values.decode(data))}
-            for contract, name, data in found.events
+            {
+                "contract": event.contract,
+                "name": event.name,
+                "fields": values.to_json(event.fields()),
+            }
+            for event in found.events
         ]
         return stubs.QueryReply(
             height=found.height,

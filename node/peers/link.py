@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -68,13 +67,14 @@ class Link:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             for task in done:
-                task.result()
+                if not task.cancelled():  # gRPC cancels who waits on a call that was ended here
+                    task.result()
         finally:
             self._closed.set()
             for task in tasks:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks, return_exceptions=True)
+            # Not suppressed: a cancellation that comes while we wait here is for whoever runs this link.
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _write(self) -> None:
         while True:

@@ -172,7 +172,7 @@ class MemoryChannel:
         value = {"args": json.loads(args_json), "sender": sender.name if sender else ""}
         if method == "fail":
             return QueryResult(self.tip, "revert", "E_FAILED", "as asked", values.encode(None), 500)
-        events = ((contract, "Called", values.encode({"n": 1})),)
+        events = (EventRecord(contract, "Called", values.encode({"n": 1})),)
         return QueryResult(self.tip, "ok", "", "", values.encode(value), 500, events)
 
     async def _reach(self, height: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import pytest
@@ -262,3 +263,12 @@ async def test_a_port_in_use_is_named() -> None:
             async with running(world, "Shenzhen", Ear(), listen=f"127.0.0.1:{network.port}"):
                 pass
         assert caught.value.code == "CITY-8005"
+
+
+async def test_a_network_stops_at_once_while_its_links_break() -> None:
+    world = World(CITIES)
+    for _ in range(5):
+        async with connected(world) as nodes:
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(network.stop() for network, _ in nodes.values()))
+            assert all(network.up() == [] for network, _ in nodes.values())

@@ -49,6 +49,7 @@ class World:
     name: str = "main"
     signers: dict[str, MemorySigner] = field(default_factory=dict)
     transports: dict[str, TransportIdentity] = field(default_factory=dict)
+    votes: dict[str, MemorySigner] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.authority = make_peer_ca("PX")
@@ -80,8 +81,10 @@ class World:
 
     def entry(self, city: str) -> NodeEntry:
         signer = self.signers[city]
-        vote = SUITE.generate_key().public_key
-        return NodeEntry(city, city, "PX", signer.public_key, vote, der(self.transports[city]))
+        vote = self.votes.setdefault(city, MemorySigner(SUITE.generate_key()))
+        return NodeEntry(
+            city, city, "PX", signer.public_key, vote.public_key, der(self.transports[city])
+        )
 
     def me(self, city: str, grant: bytes = b"") -> Self:
         return Self(city, self.signers[city], self.transports[city], grant)
