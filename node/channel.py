@@ -60,29 +60,24 @@ class Channel:
         self._proofs = ProofBuilder(ledger)
         self._queries = Queries(ledger, query_engine, pipeline.planner)
         self._stopped: CityError | None = None
-        self._is_running = False
 
     # ---- life -------------------------------------------------------------------------------------
 
     async def run(self, is_wal_loss_accepted: bool = False) -> None:
         """Runs the pipeline until cancelled. Where the pipeline stops by itself this returns only when
         cancelled, so that reads go on."""
-        self._is_running = True
+        running = asyncio.create_task(self.pipeline.run(is_wal_loss_accepted), name="pipeline")
         try:
-            await self.pipeline.run(is_wal_loss_accepted)
-        except BaseExceptionGroup as group:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                # Told to stop: what fails while everything ends has nobody left to tell.
-                log.warning("channel.ended", reason=str(_root_cause(group)), exc_info=group)
-                raise asyncio.CancelledError from group
-            self._stop(_root_cause(group))
+            await asyncio.wait({running})
+            self._stop(_root_cause(running.exception()))
             await asyncio.Event().wait()
         finally:
-            self._is_running = False
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
             if self._stopped is None:
                 self._stopped = CityError("CITY-6002", channel=self.name)
             self.pipeline.waiters.fail_all(self._stopped)
+            self.pipeline.moved.notify()
 
     def close(self) -> None:
         """Closes log and stores, once `run` has ended."""
@@ -307,9 +302,9 @@ def _event_place(event_id: str) -> tuple[int, int, int]:
     return height, min(tx_index, 0xFFFFFFFF), min(index, 0xFFFFFFFF)
 
 
-def _root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first failure: the others are mostly tasks that were cancelled because of it."""
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first
+def _root_cause(failure: BaseException | None) -> BaseException:
+    """The first failure of a group: the other tasks were cancelled because of it."""
+    assert failure is not None, "a pipeline ends by an error or by being cancelled"
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure

@@ -21,6 +21,7 @@ from contracts.runtime.native import NativeEngine
 from node.channel import Channel
 from node.clock import RealClock
 from node.compose import PeerGate, build_channel
+from node.engine import EngineStopped
 from node.genesis import (
     BundleSource,
     ChannelConfig,
@@ -98,8 +99,11 @@ class Engine:
 
     def __init__(self) -> None:
         self.blocks_executed = 0
+        self.is_broken = False  # as when a worker failed twice on one block
 
     async def execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
+        if self.is_broken:
+            raise EngineStopped("the engine failed twice")
         self.blocks_executed += 1
         return await asyncio.to_thread(self._execute, request, state)
 
