@@ -54,3 +54,31 @@ def cases(
     from contracts.runtime.cases import main
 
     raise typer.Exit(main(file, as_json))
+
+
+@app.command("show")
+@guarded
+def show_contract(
+    name: Annotated[str, typer.Argument(help="the contract's name; empty: list all")] = "",
+    source: Annotated[bool, typer.Option("--source", help="print the main module")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """The channel's contracts; for one of them its calls with their arguments, or its source.
+
+    The source shown is this installation's, and only if its digest is the one that genesis names.
+
+    Examples:  city contract show    city contract show receivable    city contract show dcep --source
+    """
+    from node.cli.contracts import contract_rows, method_rows, verified_bundle
+    from node.cli.session import open_network
+
+    with open_network() as net:
+        info = net.info()
+    if not name:
+        show(contract_rows(info.genesis), output)
+        return
+    bundle = verified_bundle(info.genesis, name)
+    if source:
+        print(bundle.main, end="")
+    else:
+        show(method_rows(bundle.main), output)

@@ -21,6 +21,7 @@ from rich.table import Table
 from node.errors import CityError
 
 EXIT_BUG = 70
+SHORT_CELL = 40
 CUT_FROM, HEX_DIGITS = 40, frozenset("0123456789abcdef")
 
 WIDTH_PIPED = 160  # where nobody says how wide the reader is
@@ -62,10 +63,12 @@ def as_table(data: Any) -> Any:
 
 
 def rows_table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> Table:
+    """Aligned columns. Short ones stay on one line; long ones fold."""
     table = Table(box=None, show_header=header is not None, pad_edge=False, header_style="bold")
     rows = list(rows)
-    for name in header or [""] * max((len(row) for row in rows), default=1):
-        table.add_column(name, overflow="fold", no_wrap=header is not None)
+    for place, name in enumerate(header or [""] * max((len(row) for row in rows), default=1)):
+        is_short = all(len(row[place]) <= SHORT_CELL for row in rows if place < len(row))
+        table.add_column(name, overflow="fold", no_wrap=is_short)
     for row in rows:
         table.add_row(*row)
     return table

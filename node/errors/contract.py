@@ -10,11 +10,11 @@ ENTRIES: tuple[Entry, ...] = (
         "The contract engine cannot run here: {reason}.",
         "Contracts run in a locked WebAssembly worker with a native crypto library; a node that cannot "
         "lock it, or lacks the library, would run them unsafely or not like the others.",
-        "See city engine status. On a system without seccomp, set engine.sandbox to best-effort for "
+        "See city node status. On a system without seccomp, set engine.sandbox to best-effort for "
         "development only.",
         "合约引擎无法在此运行：{reason}。",
         "合约在带原生密码库的受限 WebAssembly 进程中运行；无法加锁或缺少密码库时不安全或不一致。",
-        "请运行 city engine status；无 seccomp 的系统仅限开发时可设 engine.sandbox 为 best-effort。",
+        "请运行 city node status；无 seccomp 的系统仅限开发时可设 engine.sandbox 为 best-effort。",
     ),
     Entry(
         "CITY-4001",
@@ -48,5 +48,16 @@ ENTRIES: tuple[Entry, ...] = (
         "{contract}.{method} 在引擎中失败：{reason} {detail}",
         "引擎在所有节点上一致地中止了调用；没有任何改变。",
         "检查参数；若无误，请报告合约作者",
+    ),
+    Entry(
+        "CITY-4010",
+        "SOURCE_NOT_HERE",
+        "not-found",
+        "this installation does not hold the source of {contract}",
+        "The channel runs the bundle with digest {digest}; what lies here is another one or none.",
+        "install the release that the channel was made from",
+        "本安装不含合约 {contract} 的源码",
+        "通道运行的合约包摘要为 {digest}；本地的不同或不存在。",
+        "请安装创建该通道的版本",
     ),
 )
