@@ -40,6 +40,7 @@ BRACKET_DEPTH_MAX = 40
 OPERATOR_RUN_MAX = 16
 INDENT_COLUMNS_MAX = 80
 SYNTAX_DEPTH_MAX = 60
+BLOCK_DEPTH_MAX = 16  # loops and try inside each other in one function; the interpreter ends at 20
 FINDINGS_MAX = 50
 
 # blocks

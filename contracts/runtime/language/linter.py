@@ -83,6 +83,7 @@ class Linter:
         self.loops_in_finally = 0
         self.functions: list[ast.FunctionDef | ast.Lambda] = []
         self.class_depth = 0
+        self.blocks = 0  # loops and try around the place, in one function
         self.in_source = 0  # inside what a comprehension runs over, where no name can be bound
         self.called: set[int] = set()
         self.ellipses: set[int] = set()  # `...` inside annotations: tuple[int, ...]
@@ -93,8 +94,17 @@ class Linter:
         self.findings.append((line, column, code, subject))
 
     def visit(self, node: ast.AST) -> None:
+        if isinstance(node, ast.For | ast.While | ast.Try | ast.FunctionDef):
+            outer = self.blocks
+            self.blocks = 0 if isinstance(node, ast.FunctionDef) else outer + 1
+            self.visit_counted(node)
+            self.blocks = outer
+        else:
+            self.visit_counted(node)
+
+    def visit_counted(self, node: ast.AST) -> None:
         self.depth += 1
-        if self.depth > limits.SYNTAX_DEPTH_MAX:
+        if self.depth > limits.SYNTAX_DEPTH_MAX or self.blocks > limits.BLOCK_DEPTH_MAX:
             self.refuse(node, "CT007")
         elif type(node) not in tables.ALLOWED_NODES:
             self.unlisted(node)

@@ -52,6 +52,10 @@ LINT = {
     "carriage return": "def f():\r\n    return 1",
     "fullwidth name": "def f():\n    ｌｅｎ = 1\n    return ｌｅｎ",
     "class in a function": "def f():\n    class A: pass\n    return 1",
+    "loops in loops": "def f():\n"
+    + "".join(" " * (i + 1) + f"for x{i} in range(1):\n" for i in range(17))
+    + " " * 19
+    + "return 1",
     "base from a call": "class A(type('B', (), {})): pass\ndef f(): return 1",
     "super elsewhere": "class A:\n    def g(self):\n        s = super()\n        return s\ndef f(): return 1",
     "dunder of runtime on self": "class A:\n    def g(self):\n        self._pl_message = 1\ndef f(): return 1",
