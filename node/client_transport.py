@@ -20,6 +20,8 @@ from node.wire.codec import MESSAGE_BYTES_MAX, REPLY_BYTES_MAX
 from node.wire.read_statement import METADATA_KEY, ReadStatement, sign_read
 from node.wire.status import from_rpc_error
 
+# How a call ends that the node neither answered nor refused; its own refusals always carry details.
+_CUT = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
 READ_LIFETIME_MS, READ_RENEWED_MS = 10 * 60 * 1000, 2 * 60 * 1000
 _OPTIONS = (
     ("grpc.max_receive_message_length", REPLY_BYTES_MAX),
@@ -161,9 +163,10 @@ class Transport:
         return named
 
     def _moved_on(self, error: grpc.aio.AioRpcError, timeout: float, tx_id: str) -> str:
-        """Why to try the next node. Raises where the answer is final: only UNAVAILABLE is tried again."""
+        """Why to try the next node. Raises where the answer is final: only a node that is away is passed
+        over, and one whose shutdown cut the call. Writes are safe to send again: the same bytes count once."""
         said, code = from_rpc_error(error), error.code()
-        if code is grpc.StatusCode.UNAVAILABLE:
+        if code is grpc.StatusCode.UNAVAILABLE or (said is None and code in _CUT):
             return said.message if said else (error.details() or "unavailable")[:200]
         if said is not None:
             raise by_kind(said) from error
@@ -173,7 +176,7 @@ class Transport:
             raise InvalidRequest(
                 "CITY-1003", what="message", size="too many", limit=MESSAGE_BYTES_MAX
             ) from error
-        raise CityError("CITY-1016", code=code.name, message=error.details() or "") from error
+        raise CityError("CITY-1016", remote=code.name, message=error.details() or "") from error
 
     # ---- who the node is, who we are ---------------------------------------------------------------
 
@@ -193,7 +196,7 @@ class Transport:
         try:
             config = decode(ChannelConfig, info.genesis)
         except EncodingError as error:
-            raise CityError("CITY-1016", code="genesis", message=str(error)) from error
+            raise CityError("CITY-1016", remote="genesis", message=str(error)) from error
         # The id is a hash of the configuration, so a node cannot pass another channel off as ours.
         id_ = channel_id(self.suite.hash, config)
         if self._channel_id and id_ != self._channel_id:

@@ -67,5 +67,5 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> CityError | None:
             code = variables.pop("code", "")
             if code in CATALOGUE:
                 return CityError(code, **variables)
-            return CityError("CITY-1016", code=code or info.reason, message=status.message)
+            return CityError("CITY-1016", remote=code or info.reason, message=status.message)
     return None

@@ -158,3 +158,29 @@ def test_every_error_of_the_catalogue_survives_the_wire() -> None:
         back = from_rpc_error(rpc_error)
         assert back is not None and back.code == code
         assert back.variables == {"limit": "5", "size": "发票", "reason": "x" * 400}
+
+
+def test_an_error_that_this_version_does_not_know_is_passed_on() -> None:
+    import grpc
+    from google.protobuf.any_pb2 import Any as PbAny
+    from google.rpc import error_details_pb2, status_pb2
+    from grpc_status import rpc_status
+
+    from node.wire.status import from_rpc_error
+
+    status = status_pb2.Status(code=9, message="a reason from the future")
+    packed = PbAny()
+    packed.Pack(
+        error_details_pb2.ErrorInfo(
+            reason="LATER", domain="citychain", metadata={"code": "CITY-9999"}
+        )
+    )
+    status.details.append(packed)
+    sent = rpc_status.to_status(status)
+    error = from_rpc_error(
+        grpc.aio.AioRpcError(
+            sent.code, grpc.aio.Metadata(), grpc.aio.Metadata(*sent.trailing_metadata)
+        )
+    )
+    assert error is not None and error.code == "CITY-1016"
+    assert "CITY-9999" in error.message and "a reason from the future" in error.message
