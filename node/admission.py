@@ -8,6 +8,7 @@ the block is executed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -49,12 +50,13 @@ class Admission:
         channel_id: Hash,
         suite: Suite,
         signatures: Signatures,
-        is_ordered: Callable[[Hash], bool],
+        are_ordered: Callable[[Sequence[Hash]], list[bool]],
     ) -> None:
-        """is_ordered: whether a transaction already stands in a block of this node's ledger."""
+        """are_ordered: which transactions already stand in a block of this node's ledger. It reads the
+        disk, so it is asked for many at a time and in a thread."""
         self._config, self._channel_id = config, channel_id
         self._suite, self._signatures = suite, signatures
-        self._is_ordered = is_ordered
+        self._are_ordered = are_ordered
         self._identities = config.identities_by_digest(suite.hash)
         self._active = {c.name: config.active_version(c.name) for c in config.contracts}
         self._digests: dict[bytes, Hash] = {}
@@ -71,12 +73,11 @@ class Admission:
         found: list[Admitted | CityError] = []
         for envelope in envelopes:
             try:
-                admitted = self.inspect(envelope)
-                if tip_height is not None:
-                    self._check_timing(admitted, tip_height)
-                found.append(admitted)
+                found.append(self.inspect(envelope))
             except CityError as error:
                 found.append(error)
+        if tip_height is not None:
+            found = await self._check_timing(found, tip_height)
         good = [item for item in found if isinstance(item, Admitted)]
         answers = await self._signatures.check([self._signature(item) for item in good])
         bad = {id(item) for item, holds in zip(good, answers, strict=True) if not holds}
@@ -145,14 +146,34 @@ class Admission:
         if body.gas_limit > min(limits.tx_gas_max, limits.block_gas_max):
             raise CityError("CITY-3015", gas_limit=body.gas_limit, limit=limits.tx_gas_max)
 
-    def _check_timing(self, admitted: Admitted, tip_height: int) -> None:
+    async def _check_timing(
+        self, found: list[Admitted | CityError], tip_height: int
+    ) -> list[Admitted | CityError]:
+        ids = [item.tx_id for item in found if isinstance(item, Admitted)]
+        ordered = set()
+        if ids:
+            flags = await asyncio.to_thread(self._are_ordered, ids)
+            ordered = {id_ for id_, flag in zip(ids, flags, strict=True) if flag}
+        return [
+            item
+            if isinstance(item, CityError)
+            else self._timing_fault(item, tip_height, item.tx_id in ordered) or item
+            for item in found
+        ]
+
+    def _timing_fault(
+        self, admitted: Admitted, tip_height: int, is_ordered: bool
+    ) -> CityError | None:
         until, window = admitted.body.valid_until_height, self._config.limits.valid_until_window
-        if self._is_ordered(admitted.tx_id):
-            raise CityError("CITY-3017", tx_id=admitted.tx_id.hex())
+        if is_ordered:
+            return CityError("CITY-3017", tx_id=admitted.tx_id.hex())
         if until <= tip_height:
-            raise CityError("CITY-3013", valid_until_height=until, height=tip_height)
+            return CityError("CITY-3013", valid_until_height=until, height=tip_height)
         if until > tip_height + window:
-            raise CityError("CITY-3014", valid_until_height=until, height=tip_height, window=window)
+            return CityError(
+                "CITY-3014", valid_until_height=until, height=tip_height, window=window
+            )
+        return None
 
     def _signature(self, admitted: Admitted) -> SignatureItem:
         digest = tx_sign_digest(

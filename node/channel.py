@@ -45,7 +45,7 @@ class Channel:
         pipeline: Pipeline,
         ledger: Ledger,
         admission: Admission,
-        query_engine: BlockEngine,
+        query_engine: BlockEngine | None,
         clock: Clock,
         metrics: Metrics,
         describe: Callable[[], dict[str, Any]],
@@ -145,10 +145,12 @@ class Channel:
         return None
 
     def _too_far_behind(self) -> CityError | None:
-        behind = self._ledger.tip.height - self._ledger.applied_height
+        behind = self.pipeline.execution_lag
         return CityError("CITY-6003", behind=behind) if behind > EXECUTION_LAG_MAX else None
 
     async def wait(self, tx_id: Hash, level: Level) -> TxStatus:
+        if level == "committed" and self.pipeline.executor is None:
+            raise CityError("CITY-8011", backend=self.suite.name, what="execute contracts")
         future = self.pipeline.waiters.expect(tx_id, level)
         try:
             # In the pool it is not ordered yet; anywhere else the ledger knows best.

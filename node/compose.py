@@ -46,8 +46,8 @@ def build_channel(
     network: Network,
     gate: PeerGate,
     clock: Clock,
-    engine: BlockEngine,
-    query_engine: BlockEngine,
+    engine: BlockEngine | None,
+    query_engine: BlockEngine | None,
     signatures: Signatures,
     metrics: Metrics,
     pool_limits: PoolLimits | None = None,
@@ -56,10 +56,11 @@ def build_channel(
 ) -> Channel:
     """A channel that is ready to `run`. vote_signer: a validator's vote key; None for an observer.
 
-    engine and query_engine may be one object when it can take several calls at a time."""
+    engine and query_engine may be one object when it can take several calls at a time. Without an engine the
+    node verifies and keeps certified blocks, executes nothing, and therefore does not vote."""
     config, suite = ledger.genesis.config, ledger.suite
     own_index = None
-    if vote_signer is not None:
+    if vote_signer is not None and engine is not None:
         own_index = config.validators.index_of(vote_signer.public_key)
     core = make_core(
         config,
@@ -75,7 +76,7 @@ def build_channel(
         ledger.channel_id,
         suite,
         signatures,
-        lambda tx_id: ledger.blocks.place(tx_id) is not None,
+        lambda ids: [place is not None for place in ledger.blocks.places(ids)],
     )
     pipeline = Pipeline(
         ledger=ledger,

@@ -19,7 +19,7 @@ NO_TRANSACTION = bytes(32)
 class Queries:
     """Queries of one channel, on an engine worker of their own so that they cannot hold up blocks."""
 
-    def __init__(self, ledger: Ledger, engine: BlockEngine, planner: Planner) -> None:
+    def __init__(self, ledger: Ledger, engine: BlockEngine | None, planner: Planner) -> None:
         self._ledger, self._engine, self._planner = ledger, engine, planner
         self._config = ledger.genesis.config
         self._digests = {
@@ -38,16 +38,18 @@ class Queries:
         gas_limit: int,
     ) -> QueryResult:
         """Raises CityError for what no transaction could be either, CITY-6005 when too many wait."""
+        if self._engine is None:
+            raise CityError("CITY-8011", backend=self._ledger.suite.name, what="answer queries")
         call = self._call(contract, version, method, args_json, sender, gas_limit)
         if self._waiting >= QUERIES_MAX:
             raise CityError("CITY-6005", limit=QUERIES_MAX)
         self._waiting += 1
         try:
-            return await self._run(call)
+            return await self._run(self._engine, call)
         finally:
             self._waiting -= 1
 
-    async def _run(self, call: Transaction) -> QueryResult:
+    async def _run(self, engine: BlockEngine, call: Transaction) -> QueryResult:
         view = self._ledger.state.view()
         try:
             # The view was taken at this height: nothing is awaited in between.
@@ -61,7 +63,7 @@ class Queries:
                 txs=(call,),
                 active=self._planner.active,
             )
-            (result,) = await self._engine.execute(request, view)
+            (result,) = await engine.execute(request, view)
         finally:
             view.close()
         return QueryResult(

@@ -68,7 +68,7 @@ class Pipeline:
         own_index: int | None,
         network: Network,
         clock: Clock,
-        engine: BlockEngine,
+        engine: BlockEngine | None,
         signatures: Signatures,
         admission: Admission,
         pool: TxPool,
@@ -88,7 +88,9 @@ class Pipeline:
         self._asking = asyncio.Event()
         self.driver = Driver(core, ledger.journal, self, pool, clock)
         self.planner = Planner(config, ledger.channel_id, ledger.suite)
-        self.executor = Executor(ledger, engine, self.planner, self._on_applied)
+        self.executor = None
+        if engine is not None:
+            self.executor = Executor(ledger, engine, self.planner, self._on_applied)
         checker = BlockChecker(
             config, ledger.channel_id, ledger.suite, lambda i: signatures.check(i, urgent=True)
         )
@@ -115,7 +117,8 @@ class Pipeline:
         await self._restore_bodies()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.driver.run(self._restart(is_wal_loss_accepted)), name="driver")
-            tasks.create_task(self.executor.run(), name="executor")
+            if self.executor is not None:
+                tasks.create_task(self.executor.run(), name="executor")
             tasks.create_task(self.catch_up.run(), name="catch-up")
             tasks.create_task(self._spread_bodies(), name="spread")
             tasks.create_task(self._ask_for_bodies(), name="ask")
@@ -204,8 +207,9 @@ class Pipeline:
         return self.ledger.tip.height
 
     @property
-    def applied_height(self) -> int:
-        return self.ledger.applied_height
+    def execution_lag(self) -> int:
+        """Blocks that wait for execution; none on a node that executes nothing."""
+        return 0 if self.executor is None else self.tip_height - self.ledger.applied_height
 
     def peers(self) -> list[PeerId]:
         return self._network.up()
@@ -258,7 +262,7 @@ class Pipeline:
         journal = self.ledger.journal
         journal.delivered(header.height)
         if journal.is_large:
-            await asyncio.to_thread(journal.rotate, min(header.height, self.applied_height))
+            await asyncio.to_thread(journal.rotate, min(header.height, self.ledger.applied_height))
         self.pool.remove(tx_ids)
         for id_ in tx_ids:
             self._wanted.found(id_)
@@ -269,7 +273,8 @@ class Pipeline:
             if f.stored.header.height > header.height
         }
         self.metrics.block(header, self._clock.now_ms())
-        self.executor.wake()
+        if self.executor is not None:
+            self.executor.wake()
         self.moved.notify()
         for peer in self._network.up():
             if peer.index is None:

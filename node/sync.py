@@ -47,7 +47,7 @@ class Ground(Protocol):
     def tip_height(self) -> int: ...
 
     @property
-    def applied_height(self) -> int: ...
+    def execution_lag(self) -> int: ...
 
     def peers(self) -> list[PeerId]: ...
 
@@ -183,7 +183,7 @@ class CatchUp:
             target = self._target()
             if target is None:
                 await self._idle()
-            elif self._ground.tip_height - self._ground.applied_height > EXECUTION_LAG_MAX:
+            elif self._ground.execution_lag > EXECUTION_LAG_MAX:
                 await self._ground.progress(ANSWER_SECONDS)
             else:
                 await self._fetch(target)

@@ -248,7 +248,9 @@ class Cluster:
         self.channel_id = channel_id(SUITE.hash, self.genesis.config)
         self.nodes: dict[str, Node] = {}
 
-    async def start(self, name: str, *, pool: PoolLimits | None = None) -> Node:
+    async def start(
+        self, name: str, *, pool: PoolLimits | None = None, is_executing: bool = True
+    ) -> Node:
         """Starts a validator n0, n1, … or, under any other name, an observer, and links it to all."""
         index = int(name[1:]) if name[1:].isdigit() else None
         signer = None if index is None else self.keys.votes[index]
@@ -262,8 +264,8 @@ class Cluster:
             network=port,
             gate=port.gate,
             clock=RealClock(),
-            engine=engine,
-            query_engine=engine,
+            engine=engine if is_executing else None,
+            query_engine=engine if is_executing else None,
             signatures=signatures,
             metrics=Metrics("main"),
             pool_limits=pool,

@@ -147,3 +147,16 @@ async def test_one_body_signed_twice_and_sent_to_two_nodes_counts_once_and_stops
             assert status.receipt is not None and status.receipt.outcome == "ok"
         await commit(net, "n3")
         await net.same_state()
+
+
+async def test_a_node_without_an_engine_keeps_certified_blocks_and_executes_nothing(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        for _ in range(3):
+            await commit(net, "n0")
+        keeper = await net.start("keeper", is_executing=False)
+        tip = max(node.height for node in net.nodes.values())
+        stream = keeper.channel.blocks(tip)
+        assert (await anext(stream)).certificate is not None
+        await stream.aclose()
+        status = keeper.channel.status()
+        assert (status["role"], status["applied_height"]) == ("observer", 0)
