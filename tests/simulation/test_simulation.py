@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.__main__ import run_seed
+from tests.simulation.campaign import run_seed
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.shape import Shape, draw_shape
 from tests.simulation.world import World
@@ -67,6 +67,14 @@ def test_a_seed_gives_the_same_trace_whatever_the_hash_seed_is() -> None:
     world = World(2)
     world.run()
     assert traced(2, "2") == f"trace {world.trace_hash.hexdigest()}"
+
+
+def test_a_campaign_runs_on_several_processes_and_counts_what_it_ran() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "0:12", "--jobs", "2"]
+    result = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert result.stdout.splitlines()[-1] == "12 passed, 0 failed"
 
 
 # --- the simulator has teeth: each planted bug is found by some seed of a short range. The mutants
