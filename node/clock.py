@@ -29,7 +29,8 @@ class RealClock:
 class DevelopmentClock:
     """Real time plus the offset in a shared file, read again at most once in 100 ms.
 
-    A missing file is an offset of zero. An unreadable one keeps the offset known before: whoever writes
+    The offset may be below zero: a story's first day may lie in the past. A missing file is an offset of
+    zero. An unreadable one keeps the offset known before: whoever writes
     it may be in the middle of doing so.
     """
 
@@ -54,4 +55,4 @@ class DevelopmentClock:
             return 0
         except (OSError, ValueError):
             return self._offset_ms
-        return offset_ms if 0 <= offset_ms <= OFFSET_MS_MAX else self._offset_ms
+        return offset_ms if abs(offset_ms) <= OFFSET_MS_MAX else self._offset_ms

@@ -21,8 +21,9 @@ def real_ms() -> int:
 
 
 class OffsetClock:
-    """Real time plus the integer in a file. No file means none; an unreadable one keeps what was known:
-    whoever writes it may be in the middle of doing so."""
+    """Real time plus the integer in a file, below zero where a story lies in the past. No file means none;
+
+    an unreadable one keeps what was known: whoever writes it may be in the middle of doing so."""
 
     def __init__(self, offset_file: Path) -> None:
         self._file = offset_file
@@ -36,7 +37,7 @@ class OffsetClock:
             offset_ms = 0
         except (OSError, ValueError):
             offset_ms = self._offset_ms
-        if 0 <= offset_ms <= OFFSET_MS_MAX:
+        if abs(offset_ms) <= OFFSET_MS_MAX:
             self._offset_ms = offset_ms
         return real_ms() + self._offset_ms
 

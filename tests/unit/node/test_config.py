@@ -70,5 +70,7 @@ def test_the_development_clock_adds_the_shared_offset(tmp_path):
     assert abs(DevelopmentClock(file).now_ms() - RealClock().now_ms()) < 5_000
     file.write_text("86400000\n")
     assert DevelopmentClock(file).now_ms() - RealClock().now_ms() > 86_000_000
+    file.write_text("-86400000\n")  # a story that lies in the past
+    assert DevelopmentClock(file).now_ms() - RealClock().now_ms() < -86_000_000
     file.write_text("not a number")
     assert abs(DevelopmentClock(file).now_ms() - RealClock().now_ms()) < 5_000

@@ -25,11 +25,17 @@ def test_an_offset_moves_the_clock_and_no_file_means_none(tmp_path: Path) -> Non
     assert ahead_ms(offset_clock(None)()) == 0
 
 
+def test_a_story_may_lie_in_the_past(tmp_path: Path) -> None:
+    file = tmp_path / "offset"
+    file.write_text(f"{-DAY_MS}\n")
+    assert ahead_ms(offset_clock(file)()) == -DAY_MS
+
+
 def test_a_file_that_is_being_written_keeps_the_offset_known_before(tmp_path: Path) -> None:
     file = tmp_path / "offset"
     clock = offset_clock(file)
     file.write_text(str(DAY_MS))
     assert ahead_ms(clock()) == DAY_MS
-    for damage in ("", "soon", "-5", "9" * 40, "1.5"):
+    for damage in ("", "soon", "-", "9" * 40, "-" + "9" * 30, "1.5"):
         file.write_text(damage)
         assert ahead_ms(clock()) == DAY_MS, damage
