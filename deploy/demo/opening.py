@@ -1,0 +1,179 @@
+"""Steps 0 to 3: the network, the parties, the e-invoices and the customs declaration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+
+from deploy.demo.play import Play
+from deploy.demo.story import StepFailed, expect, fen
+from node.documents.parties import PartyRecord
+from node.documents.ubl import Invoice
+from node.errors import CityError
+
+ACTIVE = "ACTIVE"
+
+
+async def connect_money(play: Play) -> None:
+    """Step 0: the center's log key goes onto the chain, wallets are bound, the bank gets its money."""
+    story, desk, money = play.story, play.desk, play.money
+    play.report.working("registration center and wallets")
+    await money.open()
+    inspector = desk.user("PBC-SZ", "regulator")
+    log_id = await desk.do(inspector, "dcep", "register_log", root_key=money.root_key)
+    net = await play.stage.net(inspector)
+    channel_id = net.context.channel_id
+    await asyncio.gather(
+        *(
+            desk.do(
+                desk.user(member), "dcep", "bind_wallet", public_key=wallet.public_key,
+                signature=wallet.binding_signature(channel_id, member),
+            )
+            for member, wallet in money.wallets.items()
+        )
+    )  # fmt: skip
+    paid_out = story["step5"]["amount_fen"] + story["step11"]["amount_fen"]
+    await money.fund(story["step5"]["payer"], paid_out + story["step12"]["principal_fen"])
+    cities = " · ".join(f"{city.name} {city.zh}" for city in story.plan.cities)
+    play.report.step(0, story["step1"]["date"], f"Four cities up: {cities}")
+    play.report.proof(
+        f"registration center {money.url}, log {log_id.hex()[:16]}… registered on the chain; "
+        f"{len(money.wallets)} wallets bound"
+    )
+
+
+# ---- step 1 --------------------------------------------------------------------------------------
+
+
+async def register_parties(play: Play) -> None:
+    """Step 1: each party applies; an officer of a bank attests, a second one approves."""
+    story, desk, step = play.story, play.desk, play.story["step1"]
+    play.report.working("registering parties, two persons each")
+    attesting = {party: bank for bank, parties in step["attest"].items() for party in parties}
+    expect("parties with a bank to attest them", set(story.parties), set(attesting))
+    await _refuse_wrong_digit(play)
+    records = list(story.parties.values())
+    await asyncio.gather(*(_apply(play, p, attesting[p.party_id]) for p in records))
+    await asyncio.gather(*(_attest(play, p, attesting[p.party_id]) for p in records))
+    states = await asyncio.gather(
+        *(
+            desk.do(
+                step["officers"][attesting[p.party_id]][1], "party", "approve", party_id=p.party_id
+            )
+            for p in records
+        )
+    )
+    expect("parties that are ACTIVE", step["active"], states.count(ACTIVE))
+    by_bank = ", ".join(f"{bank} for {len(ids)}" for bank, ids in step["attest"].items())
+    play.report.step(
+        1, step["date"], f"{len(states)} parties ACTIVE: attested and approved by two persons"
+    )
+    play.report.proof(f"customer checks: {by_bank}; USCC and LEI check digits verified on chain")
+
+
+async def _refuse_wrong_digit(play: Play) -> None:
+    step = play.story["step1"]
+    wrong = step["refused"]
+    # the same party, as the clerk who mistyped would have sent it
+    party = next(p for p in play.story.parties.values() if p.uscc[:-1] == wrong["uscc"][:-1])
+    bank = next(bank for bank, ids in step["attest"].items() if party.party_id in ids)
+    await play.desk.refused(
+        f"USCC {wrong['uscc']}: its check digit is wrong", wrong["code"],
+        step["officers"][bank][0], "party", "apply",
+        **(_application(party) | {"uscc": wrong["uscc"]}),
+    )  # fmt: skip
+
+
+def _application(party: PartyRecord) -> dict[str, str]:
+    names = ("party_id", "legal_name", "kind", "country", "city", "uscc", "lei")
+    return {name: getattr(party, name) for name in names}
+
+
+async def _apply(play: Play, party: PartyRecord, bank: str) -> None:
+    """By a maker of the party itself; for one without a maker, by the bank's officer."""
+    try:
+        user = play.desk.user(party.party_id)
+    except StepFailed:
+        user = play.story["step1"]["officers"][bank][0]
+    await play.desk.do(user, "party", "apply", **_application(party))
+
+
+async def _attest(play: Play, party: PartyRecord, bank: str) -> None:
+    step = play.story["step1"]
+    report = json.dumps(asdict(party), ensure_ascii=False, sort_keys=True).encode()
+    await play.desk.do(
+        step["officers"][bank][0], "party", "attest", party_id=party.party_id, level=step["level"],
+        risk=step["risk"], report=play.story.suite.hash(report).hex(), expires=step["expires"],
+    )  # fmt: skip
+
+
+# ---- steps 2 and 3 -------------------------------------------------------------------------------
+
+
+async def lodge(play: Play, path: str) -> Invoice:
+    """Reads an e-invoice and records its digest, parties and amount in its seller's name, once."""
+    if path not in play.invoices:
+        invoice = play.story.invoice(path)
+        seller, buyer = (play.story.member_of(p) for p in (invoice.seller, invoice.buyer))
+        await play.desk.do(
+            play.desk.user(seller), "invoice_registry", "lodge", document=invoice.document,
+            kind=invoice.kind, buyer=buyer, amount_fen=invoice.gross, currency=invoice.currency,
+            issued_on=invoice.issued_on,
+        )  # fmt: skip
+        play.invoices[path] = invoice
+    return play.invoices[path]
+
+
+async def load_invoice(play: Play) -> None:
+    """Step 2: the export invoice from UBL XML; malformed files do not get past the reader."""
+    story, step = play.story, play.story["step2"]
+    play.report.working("reading e-invoices")
+    invoice = await lodge(play, step["invoice"])
+    parties = (story.member_of(invoice.seller), story.member_of(invoice.buyer))
+    expect("number of the e-invoice", step["number"], invoice.number)
+    expect("seller and buyer of the e-invoice", (step["seller"], step["buyer"]), parties)
+    expect("amount of the e-invoice", step["amount_fen"], invoice.gross)
+    play.report.step(
+        2, step["date"], f"e-invoice {invoice.number}, {parties[0]} to {parties[1]}: "
+        f"{fen(invoice.gross)}",
+    )  # fmt: skip
+    play.report.proof(
+        f"UBL 2.1, {len(invoice.lines)} lines, totals agree; lodged as SM3 {invoice.document[:32]}…"
+    )
+    for wrong in story["files"]["refused"]:
+        await _refuse_document(play, wrong["path"], wrong["code"])
+
+
+async def _refuse_document(play: Play, path: str, code: str) -> None:
+    """The reader refuses with a code; nothing reaches the chain."""
+    before = await play.stage.settled()
+    try:
+        play.story.invoice(path)
+    except CityError as error:
+        expect(f"{path}: code", code, error.code)
+        said = f"{path}: {error.message}"
+        name = error.name
+    else:
+        raise StepFailed(path, f"refused with {code}", "read")
+    after = await play.stage.settled()
+    expect(f"{path}: state root", before.root, after.root)
+    play.report.refused(said, f"{code} {name}", after.root)
+
+
+async def read_declaration(play: Play) -> None:
+    """Step 3, as far as it needs no oracle: the declaration fits the invoice."""
+    story = play.story
+    invoice, found = play.invoices[story["step2"]["invoice"]], story.declaration()
+    declared = (found.invoice_no, found.currency, found.amount_minor, found.declarant_uscc)
+    billed = (invoice.number, invoice.currency, invoice.gross, invoice.seller.identifier)
+    expect("declaration and invoice: number, currency, amount, seller", billed, declared)
+    expect("declaration and invoice: buyer", invoice.buyer.identifier, found.counterparty_lei)
+    await play.stage.advance_to(story.at_ms(found.released_on))
+    play.report.step(
+        3, found.released_on, f"customs declaration {found.declaration_no} read and matched"
+    )
+    play.report.proof(
+        f"HS {found.hs_code} · {found.incoterm} {found.port} · number, buyer and amount as invoiced · "
+        f"file SM3 {found.document[:16]}…"
+    )

@@ -1,0 +1,156 @@
+"""The network of the demonstration as processes: four cities and the registration center."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.demo.story import StepFailed
+from node.cli.dev import REGCENTER, start_regcenter
+from node.client import connect, find_context
+from node.network import processes
+from node.network.control import fetch_status
+from node.network.create import create_network
+from node.network.layout import Layout
+from node.network.plan import Plan
+
+READY_S, SETTLED_S, POLL_S = 60.0, 40.0, 0.05
+CLOCK_NEAR_MS = 60_000
+CALL_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What all running cities agree on."""
+
+    height: int
+    root: str
+    nodes: dict[str, dict[str, Any]]  # city → its status
+
+
+class Stage:
+    """A network in a folder. Made and started in a plain thread, used on an event loop."""
+
+    def __init__(self, root: Path, plan: Plan) -> None:
+        self.layout = Layout(root)
+        self.plan = plan
+        self.slugs = {city.name: city.slug for city in plan.cities}
+        self.down: set[str] = set()
+        self._nets: dict[str, Any] = {}
+        self._stack = AsyncExitStack()
+
+    # ---- processes --------------------------------------------------------------------------------
+
+    def create(self, start_ms: int) -> None:
+        create_network(self.plan, self.layout.root, start_ms=start_ms)
+
+    def start(self) -> None:
+        """Starts what is not running: the center, and every city."""
+        start_regcenter(self.layout)
+        for slug in self.slugs.values():
+            if processes.find(self.layout, slug) is None:
+                processes.start_node(self.layout, slug)
+        self.down.clear()
+
+    def wait_ready(self) -> None:
+        processes.wait_ready(self.layout, list(self.slugs.values()), timeout_s=READY_S)
+
+    def kill(self, city: str) -> int:
+        """SIGKILL. Returns the process id."""
+        process = processes.find(self.layout, self.slugs[city])
+        if process is None:
+            raise StepFailed("the city to kill", "a running process", "none")
+        self.down.add(city)
+        processes.kill(self.layout, self.slugs[city])
+        return process.pid
+
+    def stop(self) -> None:
+        """Ends every process of the network; what does not end by itself is killed."""
+        processes.stop(self.layout, [*self.slugs.values(), REGCENTER])
+
+    async def center(self) -> dict[str, str]:
+        """The registration center's address and root key, once it listens."""
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            try:
+                found: dict[str, str] = json.loads(
+                    (self.layout.regcenter / "endpoint.json").read_text(encoding="utf-8")
+                )
+                return found
+            except (OSError, ValueError):
+                await asyncio.sleep(POLL_S)
+        raise StepFailed("the registration center", "listening", self.layout.log(REGCENTER))
+
+    # ---- users ------------------------------------------------------------------------------------
+
+    async def net(self, user: str) -> Any:
+        """A connection of the SDK in the name of a user; kept until `close`."""
+        if user not in self._nets:
+            net = connect.aio(str(self.layout.root), user=user, timeout=CALL_S)
+            self._nets[user] = await self._stack.enter_async_context(net)
+        return self._nets[user]
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    # ---- what the nodes say -----------------------------------------------------------------------
+
+    async def statuses(self) -> dict[str, dict[str, Any] | None]:
+        """Status by city of all that should be running; None where one does not answer."""
+        nodes = [n for n in find_context(str(self.layout.root)).nodes if n.name not in self.down]
+        found = await asyncio.gather(*(asyncio.to_thread(fetch_status, n.web) for n in nodes))
+        return dict(zip((n.name for n in nodes), found, strict=True))
+
+    async def settled(self, min_height: int = 0) -> Settled:
+        """Waits until every running city has executed the same blocks and nothing waits."""
+        deadline = time.monotonic() + SETTLED_S
+        while True:
+            nodes = await self.statuses()
+            known = [status for status in nodes.values() if status is not None]
+            if len(known) == len(nodes) and all_at_rest(known, min_height):
+                status = known[0]
+                whole = {name: found for name, found in nodes.items() if found is not None}
+                return Settled(status["height"], status["state_root"], whole)
+            if time.monotonic() > deadline:
+                shown = {name: brief(status) for name, status in nodes.items()}
+                raise StepFailed("all running cities at one height and state root", "equal", shown)
+            await asyncio.sleep(POLL_S)
+
+    async def advance_to(self, time_ms: int) -> None:
+        """Moves the clock that nodes and center share; returns when all cities have seen it."""
+        await self.settled()
+        offset = time_ms - time.time_ns() // 1_000_000
+        if offset < int(self.layout.clock_offset.read_text()):
+            return
+        temporary = self.layout.clock_offset.with_suffix(".new")
+        temporary.write_text(f"{offset}\n")
+        temporary.replace(self.layout.clock_offset)
+        deadline = time.monotonic() + SETTLED_S
+        while time.monotonic() < deadline:
+            nodes = (await self.statuses()).values()
+            if all(n is not None and n["time_ms"] > time_ms - CLOCK_NEAR_MS for n in nodes):
+                return
+            await asyncio.sleep(POLL_S)
+        raise StepFailed("the cities' clock", time_ms, [n and n["time_ms"] for n in nodes])
+
+
+def all_at_rest(nodes: Sequence[dict[str, Any]], min_height: int) -> bool:
+    same = {(n["height"], n["applied_height"], n["state_root"]) for n in nodes}
+    return len(same) == 1 and all(
+        n["ready"] and n["height"] == n["applied_height"] >= min_height and not n["pool"]
+        and not n["waiting"]
+        for n in nodes
+    )  # fmt: skip
+
+
+def brief(status: dict[str, Any] | None) -> str:
+    if status is None:
+        return "does not answer"
+    names = ("state", "height", "applied_height", "pool", "waiting", "view", "state_root")
+    return " ".join(f"{name}={str(status.get(name))[:16]}" for name in names)

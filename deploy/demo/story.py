@@ -1,0 +1,92 @@
+"""The story as data: figures from story.toml, people from network.toml, documents from the files beside."""
+
+from __future__ import annotations
+
+import datetime
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from node.documents.customs import Declaration, parse_declarations
+from node.documents.parties import PartyRecord, parse_parties
+from node.documents.ubl import Invoice, InvoiceParty, parse_invoice
+from node.identity.suite import Suite, get_suite
+from node.network.plan import Plan, load_plan
+
+FOLDER = Path(__file__).parent
+CHINA = datetime.timezone(datetime.timedelta(hours=8))
+
+
+class StepFailed(Exception):
+    """A step did not hold. `expected` and `came` are what the story says and what happened."""
+
+    def __init__(self, what: str, expected: object, came: object) -> None:
+        super().__init__(what)
+        self.what, self.expected, self.came = what, expected, came
+
+
+def expect(what: str, expected: object, came: object) -> None:
+    """Raises StepFailed where the two differ."""
+    if expected != came:
+        raise StepFailed(what, expected, came)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`figures`: story.toml as it is. Money is fen, rates are parts per million a year."""
+
+    figures: Mapping[str, Any]
+    plan: Plan
+    parties: Mapping[str, PartyRecord]
+    suite: Suite
+
+    def __getitem__(self, name: str) -> Any:
+        return self.figures[name]
+
+    @property
+    def ec_id(self) -> str:
+        return str(self["step7"]["ec_id"])
+
+    def at_ms(self, date: str) -> int:
+        """The story's hour of a day, YYYY-MM-DD in China Standard Time, in ms since 1970."""
+        day = datetime.datetime.fromisoformat(date).replace(hour=self["hour"], tzinfo=CHINA)
+        return int(day.timestamp()) * 1000
+
+    def user(self, member: str, role: str) -> str:
+        """The user who holds a role at a member."""
+        for found in self.plan.members:
+            for name, roles in found.users.items():
+                if found.id == member and role in roles:
+                    return name
+        raise StepFailed("the cast of network.toml", f"a {role} at {member}", "nobody")
+
+    def member_of(self, party: InvoiceParty) -> str:
+        """Who a party of an invoice is: known by its USCC or LEI, not by its name."""
+        for record in self.parties.values():
+            if party.identifier in (record.uscc, record.lei):
+                return record.party_id
+        raise StepFailed("the parties of an invoice", "a registered identifier", party.identifier)
+
+    def invoice(self, path: str) -> Invoice:
+        """Reads a UBL file. Raises CityError."""
+        return parse_invoice((FOLDER / path).read_bytes(), self.suite)
+
+    def declaration(self) -> Declaration:
+        data = (FOLDER / self["files"]["declaration"]).read_bytes()
+        (found,) = parse_declarations(data, "json", self.suite)
+        return found
+
+
+def load_story() -> Story:
+    figures = tomllib.loads((FOLDER / "story.toml").read_text(encoding="utf-8"))
+    files = figures["files"]
+    parties = parse_parties((FOLDER / files["parties"]).read_bytes(), "csv")
+    plan = load_plan(FOLDER / files["network"])
+    by_id = {party.party_id: party for party in parties}
+    return Story(figures, plan, by_id, get_suite(plan.channel.suite))
+
+
+def fen(amount: int) -> str:
+    return f"{amount:,} fen"
