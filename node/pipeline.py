@@ -53,6 +53,7 @@ BODY_WORKERS = 2
 SPREAD_SECONDS = 0.003  # what arrives together is passed on together
 BODIES_SECONDS = 0.02
 HOUSE_SECONDS = 1.0
+EXECUTION_LAG_READY_MAX = 8  # a node that executes further behind than this is catching up
 
 log = structlog.get_logger("channel")
 
@@ -168,7 +169,7 @@ class Pipeline:
             return {"state": "starting", "ready": False, "role": self._role(), "peers": []}
         validators_up = sum(peer.index is not None for peer in up) + self._is_validator
         enough = self._quorum if self._is_validator else 1
-        is_behind = self.catch_up.is_behind
+        is_behind = self.catch_up.is_behind or self.execution_lag > EXECUTION_LAG_READY_MAX
         if validators_up < enough:
             state = "waiting for peers"
         elif is_behind:
