@@ -43,7 +43,7 @@ class ContractError(Rejected):
     """A contract call that changed nothing. `reason` is the author's `E_…` or the engine's word;
     `receipt` stands where the call was ordered, None where it was only simulated."""
 
-    def __init__(self, code: str, receipt: Any = None, **variables: Any) -> None:
+    def __init__(self, code: str, /, receipt: Any = None, **variables: Any) -> None:
         super().__init__(code, **variables)
         self.receipt = receipt
         self.reason = str(variables.get("reason", ""))

@@ -3,7 +3,7 @@
 It holds no money and stands in development networks only.
 """
 
-from sdk import Event, Map, ctx, export, require, view
+from sdk import Event, Map, export, require, view
 
 balances = Map("balance", 0)
 Transferred = Event("Transfer.Made")

@@ -17,7 +17,7 @@ def explain(
     ] = "",
     output: OutputOption = Output.table,
 ) -> None:
-    """What an error code means and what to do about it.
+    """What an error code means and what to do about it: CITY-…, E_… of the suite, CT… of the linter.
 
     Examples:  city explain CITY-3004    city explain CT101    city explain -o json
     """
@@ -43,10 +43,27 @@ def explain(
         ]
         show(data, output, lambda: rows_table(None, rows))
         return
-    linted = _linter_rule(code)
-    if linted is None:
+    found = _suite_code(code) or _linter_rule(code)
+    if found is None:
         raise fail("CITY-1090", code=code)
-    show(linted, output)
+    show(found, output)
+
+
+def _suite_code(code: str) -> dict[str, str] | None:
+    """A code of the product's own contracts; other authors' receipts carry their message."""
+    from contracts.codes import SUITE_CODES
+
+    entry = SUITE_CODES.get(code.strip().upper())
+    if entry is None:
+        return None
+    name = code.strip().upper()
+    return {
+        "code": name,
+        "why": entry.why,
+        "do": entry.do,
+        "原因": entry.why_zh,
+        "处理": entry.do_zh,
+    }
 
 
 def _linter_rule(code: str) -> dict[str, str] | None:

@@ -142,6 +142,6 @@ def guarded(command: F) -> F:
     return run  # type: ignore[return-value]
 
 
-def fail(code: str, **variables: Any) -> CityError:
+def fail(code: str, /, **variables: Any) -> CityError:
     """For `raise fail(...)`: shorter than naming the class at every place."""
     return CityError(code, **variables)

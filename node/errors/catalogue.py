@@ -58,7 +58,7 @@ def find(code: str) -> Entry | None:
 class CityError(Exception):
     """An error for users: `CityError("CITY-3001", limit=…, size=…)`. Missing variables show as their name."""
 
-    def __init__(self, code: str, **variables: Any) -> None:
+    def __init__(self, code: str, /, **variables: Any) -> None:
         self.entry = CATALOGUE[code]
         self.variables = variables
         super().__init__(f"{self.code} {self.name}: {self.message}")
