@@ -106,8 +106,9 @@ async def split_and_transfer(play: Play, number: int) -> None:
 
 async def show_invariants(play: Play) -> None:
     """The tree's facts, counted anew by the contract: no fen is made or lost."""
-    regulator = play.desk.user("PBC-SZ", "regulator")
-    facts = await play.desk.ask(regulator, "receivable", "invariants", ec_id=play.story.ec_id)
+    facts = await play.desk.ask(
+        play.story.regulator, "receivable", "invariants", ec_id=play.story.ec_id
+    )
     face = play.story["step7"]["face_fen"]
     expect(
         "sum of all leaves", (face, True), (facts["leaves_fen"], facts["every_leaf_has_a_holder"])

@@ -37,7 +37,7 @@ async def write_evidence(play: Play, file: Path) -> None:
     """Fetches the proof of every transaction and of the final states, and writes the bundle."""
     step = play.story["maturity"]
     play.report.working("collecting evidence")
-    net = await play.stage.net(play.desk.user("PBC-SZ", "regulator"))
+    net = await play.stage.net(play.story.regulator)
     ids = touching(play)
     proofs = await asyncio.gather(*(net.proof(tx_id) for tx_id in ids))
     keys = [state_key("receivable", "credential", play.story.ec_id)]
@@ -53,15 +53,14 @@ async def write_evidence(play: Play, file: Path) -> None:
 
 async def verify_offline(play: Play, file: Path) -> None:
     """`city evidence verify`, and the independent checker, each in a process that reads only the file."""
-    net = await play.stage.net(play.desk.user("PBC-SZ", "regulator"))
+    net = await play.stage.net(play.story.regulator)
     channel = net.context.channel_id.hex()
-    commands = [["node.cli.main", "evidence", "verify", str(file), "--channel-id", channel]]
+    city = ["node.cli.main", "evidence", "verify", str(file), "--channel-id", channel]
+    checks = {"city evidence verify": city}
     if (ROOT / "tests" / "oracle" / "__main__.py").exists():
-        commands.append(["tests.oracle", str(file), "--channel", channel])
-    shown = ["city evidence verify", "python -m tests.oracle"]
-    for name, command in zip(shown, commands, strict=False):
-        play.report.working(name)
-        verdict = await run(command)
+        checks["python -m tests.oracle"] = ["tests.oracle", str(file), "--channel", channel]
+    verdicts = await asyncio.gather(*map(run, checks.values()))
+    for name, verdict in zip(checks, verdicts, strict=True):
         play.report.proof(f"{name} {file.name} (offline): {verdict}")
 
 

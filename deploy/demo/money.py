@@ -16,8 +16,6 @@ from node.identity.keyfile import write_key
 from node.oracle.adapter import deliver
 from node.oracle.proof_relay import ProofRelay
 
-HOLDERS = ("QB", "PX", "LG", "HL", "XY")
-
 
 @dataclass(frozen=True, slots=True)
 class Paid:
@@ -48,7 +46,7 @@ class Money:
         self._center = await self._stack.enter_async_context(CenterClient(self.url))
         folder = self._stage.layout.root / "wallets"
         folder.mkdir(mode=0o700)
-        for member in HOLDERS:
+        for member in self._story["step0"]["wallets"]:
             key = self._story.suite.generate_key()
             write_key(folder / f"{member}.pem", key, None, dev=True)
             self.wallets[member] = Wallet(self._story.suite.signer(key))
@@ -115,6 +113,5 @@ class Money:
 
     async def _anchor(self, desk: Desk) -> int:
         log_id = bytes(next(iter(self._relays.values())).log_id)
-        user = self._story.user("PBC-SZ", "regulator")
-        size: int = await desk.ask(user, "dcep", "anchor", log_id=log_id)
+        size: int = await desk.ask(self._story.regulator, "dcep", "anchor", log_id=log_id)
         return size

@@ -20,7 +20,7 @@ async def connect_money(play: Play) -> None:
     story, desk, money = play.story, play.desk, play.money
     play.report.working("registration center and wallets")
     await money.open()
-    inspector = desk.user("PBC-SZ", "regulator")
+    inspector = story.regulator
     log_id = await desk.do(inspector, "dcep", "register_log", root_key=money.root_key)
     net = await play.stage.net(inspector)
     channel_id = net.context.channel_id
@@ -34,7 +34,7 @@ async def connect_money(play: Play) -> None:
         )
     )  # fmt: skip
     paid_out = story["step5"]["amount_fen"] + story["step11"]["amount_fen"]
-    await money.fund(story["step5"]["payer"], paid_out + story["step12"]["principal_fen"])
+    await money.fund(story["step0"]["operator"], paid_out + story["step12"]["principal_fen"])
     cities = " · ".join(f"{city.name} {city.zh}" for city in story.plan.cities)
     play.report.step(0, story["step1"]["date"], f"Four cities up: {cities}")
     play.report.proof(
@@ -69,6 +69,8 @@ async def register_parties(play: Play) -> None:
     play.report.step(
         1, step["date"], f"{len(states)} parties ACTIVE: attested and approved by two persons"
     )
+    for party in records:
+        play.report.proof(f"{party.party_id:<7} {party.legal_name} · {party.city} · {party.role}")
     play.report.proof(f"customer checks: {by_bank}; USCC and LEI check digits verified on chain")
 
 
@@ -169,7 +171,7 @@ async def read_declaration(play: Play) -> None:
     billed = (invoice.number, invoice.currency, invoice.gross, invoice.seller.identifier)
     expect("declaration and invoice: number, currency, amount, seller", billed, declared)
     expect("declaration and invoice: buyer", invoice.buyer.identifier, found.counterparty_lei)
-    await play.stage.advance_to(story.at_ms(found.released_on))
+    await play.on(found.released_on, "customs declaration")
     play.report.step(
         3, found.released_on, f"customs declaration {found.declaration_no} read and matched"
     )

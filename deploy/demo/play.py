@@ -40,7 +40,7 @@ class Play:
         """Moves the clock to a date of the story."""
         self.report.working(title)
         self.today = date
-        await self.stage.advance_to(self.story.at_ms(date))
+        await self.stage.advance_to(self.story.at_ms(date), self.story.regulator)
 
 
 def make_play(story: Story, stage: Stage, report: Report) -> Play:

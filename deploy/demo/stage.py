@@ -122,9 +122,22 @@ class Stage:
                 raise StepFailed("all running cities at one height and state root", "equal", shown)
             await asyncio.sleep(POLL_S)
 
-    async def advance_to(self, time_ms: int) -> None:
-        """Moves the clock that nodes and center share; returns when all cities have seen it."""
-        await self.settled()
+    async def _wait_idle(self, user: str) -> None:
+        """Until the last block is an empty one: with work under way a leap in time looks like a dead leader."""
+        net = await self.net(user)
+        deadline = time.monotonic() + SETTLED_S
+        while time.monotonic() < deadline:
+            height = (await self.settled()).height
+            if not (await net.block(height)).tx_ids:
+                return
+            await asyncio.sleep(POLL_S)
+        raise StepFailed("the cities at rest", "an empty last block", height)
+
+    async def advance_to(self, time_ms: int, user: str) -> None:
+        """Moves the clock that nodes and center share; returns when all cities have seen it.
+
+        user: reads the blocks."""
+        await self._wait_idle(user)
         offset = time_ms - time.time_ns() // 1_000_000
         if offset < int(self.layout.clock_offset.read_text()):
             return

@@ -62,6 +62,12 @@ class Story:
                     return name
         raise StepFailed("the cast of network.toml", f"a {role} at {member}", "nobody")
 
+    @property
+    def regulator(self) -> str:
+        """The user who sees everything and registers the center's log."""
+        found = (m.id for m in self.plan.members if any("regulator" in r for r in m.users.values()))
+        return self.user(next(found), "regulator")
+
     def member_of(self, party: InvoiceParty) -> str:
         """Who a party of an invoice is: known by its USCC or LEI, not by its name."""
         for record in self.parties.values():

@@ -52,8 +52,9 @@ def wait_linked(root: Path) -> list[dict[str, Any]]:
 
 
 def network_stop(root: Path) -> list[str]:
+    """Stops every process of the folder, the registration center too; returns who was running."""
     layout = open_layout(root)
-    return processes.stop(layout, layout.slugs())
+    return processes.stop(layout, layout.started())
 
 
 def network_status(root: Path) -> list[dict[str, Any]]:

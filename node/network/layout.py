@@ -58,6 +58,10 @@ class Layout:
     def process(self, slug: str) -> Path:
         return self.root / "run" / f"{slug}.json"
 
+    def started(self) -> list[str]:
+        """Everything that was started here: nodes, and a registration center."""
+        return sorted(p.stem for p in self.root.glob("run/*.json"))
+
     def slugs(self) -> list[str]:
         """The nodes of this network, in the order of their names on disk."""
         return sorted(p.parent.name for p in self.root.glob("nodes/*/node.toml"))
