@@ -31,10 +31,10 @@ ENTRIES: tuple[Entry, ...] = (
         "usage",
         "argument {name} cannot be used",
         "{reason}",
-        "write --arg name=value, with JSON for anything but text",
+        "write name=text, name:=JSON for numbers and lists, or name=@file",
         "参数 {name} 无效",
         "{reason}",
-        "请写作 --arg 名称=值，文本以外使用 JSON",
+        "请写作 名称=文本；数字与列表用 名称:=JSON；文件用 名称=@文件",
     ),
     Entry(
         "CITY-1093",
