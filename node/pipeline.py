@@ -53,7 +53,7 @@ BODY_WORKERS = 2
 SPREAD_SECONDS = 0.003  # what arrives together is passed on together
 BODIES_SECONDS = 0.02
 HOUSE_SECONDS = 1.0
-EXECUTION_LAG_READY_MAX = 8  # a node that executes further behind than this is catching up
+EXECUTION_LAG_READY_MAX = 1  # beyond the window; further behind, a node says that it is catching up
 
 log = structlog.get_logger("channel")
 
@@ -95,7 +95,13 @@ class Pipeline:
         checker = BlockChecker(
             config, ledger.channel_id, ledger.suite, lambda i: signatures.check(i, urgent=True)
         )
-        self.catch_up = CatchUp(self, checker, config.consensus.window, own_index is not None)
+        self.catch_up = CatchUp(
+            self,
+            checker,
+            config.consensus.window,
+            config.validators.faults,
+            is_voting=own_index is not None,
+        )
         self.intake = Intake(
             core=core,
             driver=self.driver,
@@ -169,7 +175,8 @@ class Pipeline:
             return {"state": "starting", "ready": False, "role": self._role(), "peers": []}
         validators_up = sum(peer.index is not None for peer in up) + self._is_validator
         enough = self._quorum if self._is_validator else 1
-        is_behind = self.catch_up.is_behind or self.execution_lag > EXECUTION_LAG_READY_MAX
+        lag_max = self.ledger.genesis.config.consensus.window + EXECUTION_LAG_READY_MAX
+        is_behind = self.catch_up.is_behind or self.execution_lag > lag_max
         if validators_up < enough:
             state = "waiting for peers"
         elif is_behind:

@@ -135,9 +135,12 @@ class BlockChecker:
 class CatchUp:
     """One task a channel. At most one request is out."""
 
-    def __init__(self, ground: Ground, checker: BlockChecker, window: int, is_voting: bool) -> None:
+    def __init__(
+        self, ground: Ground, checker: BlockChecker, window: int, faults: int, is_voting: bool
+    ) -> None:
+        """faults: how many validators may lie about their height."""
         self._ground, self._checker = ground, checker
-        self._window, self._is_voting = window, is_voting
+        self._window, self._faults, self._is_voting = window, faults, is_voting
         self._proven_height = 0
         self._preferred: int | None = None
         self._claims: dict[str, int] = {}
@@ -151,8 +154,13 @@ class CatchUp:
     @property
     def is_behind(self) -> bool:
         """Whether a certificate, or a peer's word, says that there is more than the window to fetch."""
-        known = max((self._proven_height, *self._claims.values()))
+        known = max(self._proven_height, self._claimed_height())
         return known > self._ground.tip_height + self._window
+
+    def _claimed_height(self) -> int:
+        """What at least one honest peer claims, where enough peers claim anything."""
+        claims = sorted(self._claims.values(), reverse=True)
+        return claims[min(self._faults, len(claims) - 1)] if claims else 0
 
     def behind(self, height: int, from_: int) -> None:
         """The core holds a certificate for `height`."""
@@ -194,7 +202,7 @@ class CatchUp:
         tip = self._ground.tip_height
         if self._proven_height > tip:
             return self._proven_height
-        claimed = max(self._claims.values(), default=0)
+        claimed = self._claimed_height()
         if claimed <= tip:
             self._claimed_since = None
             return None

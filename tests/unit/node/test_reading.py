@@ -111,6 +111,7 @@ async def test_a_query_waits_for_the_height_it_asks_for(tmp_path):
 async def test_the_status_is_plain_json_and_names_the_leader(tmp_path):
     async with cluster(tmp_path, 4) as net:
         await commit(net)
+        await net.at_height(2)  # the block that settles it
         status = json.loads(json.dumps(net.nodes["n1"].channel.status()))
         assert (status["role"], status["leader"], status["quorum"]) == ("validator", "n0", 3)
         assert {peer["name"] for peer in status["peers"]} == {"n0", "n2", "n3"}
