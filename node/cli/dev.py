@@ -23,7 +23,7 @@ app.add_typer(clock, name="clock")
 
 REGCENTER = "regcenter"
 NEXT_COMMAND = (
-    "city as buyer call party apply party_id=PX legal_name=Pengxu kind=enterprise country=CN city=Shenzhen "
+    "city as buyer call party apply party_id=PX legal_name=Pengxu kind=enterprise country=CN city=SZ "
     "uscc=91440300MA5DEM00A5"
 )
 
@@ -125,8 +125,19 @@ def _print_screen(layout: Any, rows: list[dict[str, Any]], keep: bool, seconds: 
         f"[bold]Citychain {version('citychain')}[/bold] · development network · "
         f"[red]NOT FOR PRODUCTION[/red]    {len(rows)} cities · PBFT · SM2/SM3/SM4"
     )
-    header = ("City", "Role", "gRPC", "Web", "Height")
-    table = [(r["city"], r["role"], r["api"], r["web"], str(r["height"])) for r in rows]
+    header = ("City", "Role", "gRPC", "Web", "Metrics", "Height")
+    leader = status.get("leader")
+    table = [
+        (
+            r["city"],
+            "leader" if r["city"] == leader else r["role"],
+            r["api"],
+            r["web"],
+            f"{r['web']}/metrics",
+            str(r["height"]),
+        )
+        for r in rows
+    ]
     stdout.print(rows_table(header, table))
     place = (
         str(layout.root) if keep else f"{layout.root} (discarded at the end; keep with --dir ./net)"
