@@ -160,3 +160,26 @@ async def test_a_node_without_an_engine_keeps_certified_blocks_and_executes_noth
         await stream.aclose()
         status = keeper.channel.status()
         assert (status["role"], status["applied_height"]) == ("observer", 0)
+
+
+async def test_a_log_that_is_rotated_at_every_block_still_brings_everyone_back(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("node.journal.ROTATE_BYTES", 1)
+    net = Cluster(tmp_path, 4)
+    try:
+        await net.start_all()
+        for i in range(4):
+            await commit(net, f"n{i}")
+        await net.stop("n1")
+        await commit(net, "n2")
+        await net.start("n1")
+        await net.same_state()
+        await net.stop_all()
+        await net.start_all()
+        status = await commit(net, "n1")
+        assert status.receipt is not None and status.receipt.outcome == "ok"
+        await net.same_state()
+        assert {node.channel.status()["role"] for node in net.nodes.values()} == {"validator"}
+    finally:
+        await net.stop_all()
