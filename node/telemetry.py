@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Mapping, MutableMapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -173,13 +172,3 @@ def _version() -> str:
         return version("citychain")
     except PackageNotFoundError:
         return "unknown"
-
-
-class Stopwatch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._since

@@ -67,9 +67,6 @@ class TxPool:
     def __contains__(self, tx_id: Hash) -> bool:
         return tx_id in self._entries
 
-    def ids(self) -> list[Hash]:
-        return list(self._entries)
-
     @property
     def size_bytes(self) -> int:
         return self._total.size_bytes

@@ -62,9 +62,6 @@ class TxWaiters:
             if not future.done():
                 future.set_result(status)
 
-    def is_awaited(self, tx_id: Hash, level: Level) -> bool:
-        return (tx_id, level) in self._waiting
-
     def dropped(self, tx_ids: Iterable[Hash]) -> None:
         for tx_id in tx_ids:
             self._fail(tx_id, CityError("CITY-3022", tx_id=tx_id.hex()))
