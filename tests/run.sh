@@ -20,5 +20,4 @@ step "unit and simulation";  "$bin/python" -m pytest -n 2 -m "not cluster" --jun
 step "real processes";       "$bin/python" -m pytest -m cluster --junitxml=.venv/cluster.xml tests
 step "seeds shown by what ran"
 "$bin/city" seeds --results .venv/unit.xml --results .venv/cluster.xml
-step "the demo";             ./deploy/demo.sh
 echo "all green"
