@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import shutil
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from node.cli import network
+from node.cli.network import DirOption
 from node.cli.output import Output, OutputOption, guarded, progress, show
-from node.network.control import (
-    network_add,
-    network_status,
-    network_stop,
-    network_up,
-    open_layout,
-)
+from node.network.control import network_stop, network_up, open_layout
 from node.network.layout import Layout
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-
-DirOption = Annotated[Path, typer.Option("--dir", help="the cluster's folder")]
 
 
 class Engine(StrEnum):
@@ -53,31 +46,10 @@ def up(
         progress(f"clients find it with:  cd {directory}   or   export CITY_CONTEXT={root}")
 
 
-@app.command()
-@guarded
-def status(directory: DirOption, output: OutputOption = Output.table) -> None:
-    """A row a node: process, height, state root."""
-    show(network_status(directory.resolve()), output)
-
-
-@app.command()
-@guarded
-def stop(directory: DirOption, output: OutputOption = Output.table) -> None:
-    """Stops the processes; the data stays for the next `up`."""
-    show({"stopped": network_stop(directory.resolve())}, output)
-
-
-@app.command()
-@guarded
-def add(
-    directory: DirOption,
-    city: Annotated[
-        str, typer.Option("--city", help="a city of the plan; empty: the next one")
-    ] = "",
-    output: OutputOption = Output.table,
-) -> None:
-    """Adds an observer node and starts it: it follows and verifies every block and has no vote."""
-    show(network_add(directory.resolve(), city), output)
+# The same commands as `city network`, so that both say the same.
+app.command()(network.status)
+app.command()(network.stop)
+app.command()(network.add)
 
 
 @app.command()
