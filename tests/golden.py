@@ -14,11 +14,15 @@ from typing import Any
 
 from consensus import encoding, header, merkle
 from consensus.certificate import CommitCert, Seal, seal_message
+from consensus.payment import PaymentReference, payment_reference
 from consensus.tags import SUITE_NAMES, Tag, preimage
 from consensus.validators import Validator, ValidatorSet, validators_hash
 from contracts.runtime import values
+from node.documents.fingerprint import fingerprint
+from node.identity.suite import get_suite
 
 VECTORS = Path(__file__).resolve().parents[1] / "proto" / "vectors"
+SIGNATURES = "signatures.json"  # made once, then only verified
 HASHES = {
     1: lambda data: hashlib.new("sm3", data).digest(),
     2: lambda d: hashlib.sha256(d).digest(),
@@ -139,6 +143,56 @@ def trees() -> list[dict[str, Any]]:
     return out
 
 
+def money() -> dict[str, Any]:
+    """The payment reference of story step 10 and the invoice fingerprint of step 4."""
+    reference = PaymentReference(
+        salt=bytes(range(16)),
+        channel_id=h("scf-px"),
+        contract="financing",
+        obligation_id="EC-2026-SZ-000001/2/1",
+        instalment=1,
+        amount_fen=49_309_514,
+        ccy="CNY",
+        payee=h("XY"),
+    )
+    invoice: dict[str, Any] = {
+        "seller": "91440300MA5DEM00A5",
+        "number": "26442000000123456789",
+        "date": "2026-11-16",
+        "gross": 1_200_000_000,
+        "currency": "CNY",
+    }
+    key = bytes.fromhex("00112233445566778899aabbccddeeff" * 2)
+    return {
+        "payment_reference": {
+            "value": plain(reference),
+            "bytes": encoding.encode(reference).hex(),
+            "hash": payment_reference(HASHES[1], reference).hex(),
+        },
+        "invoice_fingerprint": {
+            "key": key.hex(),
+            "invoice": invoice,
+            "hmac_sm3": fingerprint(get_suite("sm"), key, **invoice),
+        },
+    }
+
+
+def signatures() -> list[dict[str, Any]]:
+    """Fresh signatures of each suite over a transaction digest and a seal, by a throw-away key."""
+    out = []
+    for suite_id in HASHES:
+        suite = get_suite(suite_id)
+        key = suite.generate_key()
+        signer = suite.signer(key)
+        digest = header.tx_sign_digest(suite.hash, suite_id, h("channel"), b"a serialised TxBody")
+        seal = seal_message(suite_id, Seal(h("channel"), 0, 7, 2, h("block")))
+        for what, message in (("tx-sign", bytes(digest)), ("commit-seal", seal)):
+            row = {"suite": suite.name, "what": what, "public_key": key.public_key.hex()}
+            row |= {"message": message.hex(), "signature": signer.sign(message).hex()}
+            out.append(row)
+    return out
+
+
 def files() -> dict[str, Any]:
     """Every generated file, by name."""
     return {
@@ -147,6 +201,7 @@ def files() -> dict[str, Any]:
         "tags.json": tags(),
         "merkle.json": trees(),
         "values.json": value_samples(),
+        "money.json": money(),
     }
 
 
@@ -159,3 +214,7 @@ if __name__ == "__main__":
     for name, content in files().items():
         (VECTORS / name).write_text(render(content), encoding="utf-8")
         print(VECTORS / name)
+    kept = VECTORS / SIGNATURES
+    if not kept.exists():
+        kept.write_text(render(signatures()), encoding="utf-8")
+        print(kept)
