@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +16,15 @@ from typing import Annotated
 
 import typer
 
-from consensus.proof import ProofError
 from deploy.demo import credential, evidence, lending, opening, outage
 from deploy.demo.play import Play, make_play
 from deploy.demo.report import Report
 from deploy.demo.stage import Stage
 from deploy.demo.story import StepFailed, load_story
-from deploy.regcenter.client import CenterRefused
 from node.client import find_context
 from node.errors import CityError
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVIDENCE = "EC.evidence"
 
@@ -41,6 +41,7 @@ class Interrupts:
         if self._held:
             self._waiting = True
         else:
+            self.ignore()
             raise KeyboardInterrupt
 
     @contextmanager
@@ -49,7 +50,7 @@ class Interrupts:
         yield
         self._held = False
         if self._waiting:
-            self._waiting = False
+            self.ignore()
             raise KeyboardInterrupt
 
     def ignore(self) -> None:
@@ -125,9 +126,11 @@ def say_failed(report: Report, error: Exception, stage: Stage) -> None:
         report.line(f"  Expected  {error.expected}")
         report.line(f"  Came      {error.came}")
     elif isinstance(error, CityError):
+        report.line("  Expected  an answer")
         report.line(f"  Came      {error.code} {error.name}: {error.message}")
         report.line(f"  Why       {error.localized('en')[1]}")
     else:
+        report.line("  Expected  no error")
         report.line(f"  Came      {type(error).__name__}: {error}")
     report.line(f"  Logs      {stage.layout.log('x').parent}")
     report.line(f"  Data      {stage.layout.root} (kept; the processes are stopped)")
@@ -146,13 +149,17 @@ def say_kept(report: Report, root: Path) -> None:
 def main(
     keep: Annotated[bool, typer.Option("--keep", help="leave the network up at the end")] = False,
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="an empty folder for the data, which is then kept")
+        Path | None,
+        typer.Option("--dir", file_okay=False, help="an empty folder for the data, then kept"),
     ] = None,
 ) -> None:
     """Four cities trade: the whole path from registration to discharge, with the attacks refused."""
+    if directory is not None and directory.exists() and any(directory.iterdir()):
+        print(f"✗ {directory} is not empty\n  Do    name a new folder after --dir", file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE)
+    story = load_story()
     interrupts, report = Interrupts(), Report()
     root = directory.resolve() if directory else Path(tempfile.mkdtemp(prefix="city-demo-"))
-    story = load_story()
     stage = Stage(root, story.plan)
     status, running = EXIT_FAILED, False
     try:
@@ -163,8 +170,10 @@ def main(
         report.close()
         report.line("interrupted", "yellow")
         status = EXIT_INTERRUPTED
-    except (StepFailed, CityError, CenterRefused, ProofError) as error:
+    except Exception as error:
         say_failed(report, error, stage)
+        if os.environ.get("CITY_DEBUG"):
+            raise
     finally:
         interrupts.ignore()
         report.close()

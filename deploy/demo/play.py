@@ -12,6 +12,9 @@ from deploy.demo.stage import Stage
 from deploy.demo.story import Story
 from node.documents.ubl import Invoice
 
+Terms = dict[str, Any]
+"""A financing as the contract describes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sale:
@@ -45,6 +48,3 @@ class Play:
 
 def make_play(story: Story, stage: Stage, report: Report) -> Play:
     return Play(story, stage, Desk(stage, story, report), Money(stage, story), report)
-
-
-Terms = dict[str, Any]
