@@ -29,7 +29,7 @@ from consensus.proof import (
     check_transaction,
 )
 from contracts.runtime import values
-from node.genesis import ChannelConfig, channel_id, config_hash
+from node.genesis import ChannelConfig, Identity, channel_id, config_hash
 from node.identity.suite import Suite, get_suite
 from node.model import decode_receipt
 from node.wire.codec import parse_body
@@ -151,13 +151,19 @@ def _transaction_view(channel: _Channel, proof: TransactionProof) -> dict[str, A
         "height": proof.ordered.header.height,
         "index": proof.index,
         "block_time_ms": proof.ordered.header.timestamp_ms,
-        "sender": f"{identity.name}@{identity.member_id}" if identity else body.sender.hex(),
+        "sender": _user(identity) if identity else body.sender.hex(),
         "call": f"{body.contract}@{body.version}.{body.method}",
         "args": body.args,
         "outcome": receipt.outcome,
         "code": receipt.code,
         "sealed_by": len(proof.ordered.certificate.seals),
     }
+
+
+def _user(identity: Identity) -> str:
+    """name@member; a name that ends with its member already stays as it is."""
+    ending = f"@{identity.member_id}"
+    return identity.name if identity.name.endswith(ending) else identity.name + ending
 
 
 def _state_view(channel: _Channel, fact: StateFact) -> dict[str, Any]:

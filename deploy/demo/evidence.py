@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from contracts.runtime.keys import state_key
+from deploy.demo.desk import REVERTED
 from deploy.demo.play import Play
-from deploy.demo.story import StepFailed
-from node.proofs import build_evidence
+from deploy.demo.story import StepFailed, expect
+from node.proofs import build_evidence, verify_evidence
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTER_LOG = "dcep.register_log "
@@ -43,11 +44,16 @@ async def write_evidence(play: Play, file: Path) -> None:
     keys = [state_key("receivable", "credential", play.story.ec_id)]
     keys += [state_key("receivable", "piece", leaf["leaf"]) for leaf in step["leaves"]]
     states = await asyncio.gather(*(net.state_proof(key) for key in keys))
-    file.write_bytes(build_evidence(play.story.ec_id, proofs, states))
+    data = build_evidence(play.story.ec_id, proofs, states)
+    view = verify_evidence(data, net.context.channel_id)
+    ends = [state["value"]["state"] for state in view["states"]]
+    expect("final states", [step["state_after"]] + ["PAID"] * len(step["leaves"]), ends)
+    attacks = [t["code"] for t in view["transactions"] if t["outcome"] == REVERTED]
+    file.write_bytes(data)
     play.report.step(14, step["date"], f"evidence on {play.story.ec_id}: {file.name}")
     play.report.proof(
-        f"{len(ids)} transactions, {len(states)} states, {file.stat().st_size:,} bytes · "
-        "refused attacks included"
+        f"{len(ids)} transactions, {len(attacks)} of them refused attacks, {len(view['payments'])} "
+        f"payment proofs, {len(states)} states · {len(data):,} bytes"
     )
 
 

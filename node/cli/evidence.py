@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from contracts.runtime.keys import StateKeyError, split_state_key
 from node.cli.output import Output, OutputOption, fail, guarded, progress, rows_table, show, stdout
 from node.cli.proof import ChannelOption, read_file, trusted_channel
 from node.cli.session import open_network
@@ -65,6 +66,15 @@ def verify(
         _print(view)
 
 
+def _key_text(key: str) -> str:
+    """contract.object and the key inside it, as far as the bytes are a contract's key."""
+    try:
+        contract, name, inside = split_state_key(bytes.fromhex(key))
+    except StateKeyError:
+        return key
+    return f"{contract}.{name} {inside!r}"
+
+
 def _print(view: dict[str, Any]) -> None:
     stdout.print(f"Evidence on {view['subject']}", markup=False)
     stdout.print(f"Channel   {view['channel']} {view['channel_id']}", markup=False)
@@ -73,6 +83,12 @@ def _print(view: dict[str, Any]) -> None:
         for t in view["transactions"]
     ]
     stdout.print(rows_table(("Block", "Call", "Sender", "Outcome", "Code"), rows))
+    for state in view["states"]:
+        held = "present" if state["present"] else "absent"
+        stdout.print(
+            f"State     {_key_text(state['key'])} · {held} at height {state['height']}",
+            markup=False,
+        )
     for payment in view["payments"]:
         stdout.print(
             f"Payment   {payment['amount_fen']} fen {payment['ccy']} · in the center's log · "
