@@ -81,7 +81,7 @@ class Restart:
     tip: Header
     tip_cert: CommitCert | None
     executed: tuple[tuple[int, Hash, Hash], ...]
-    is_observer: bool = False
+    observes_because: str = ""  # why this node must not vote in this life
     is_wal_loss_accepted: bool = False  # an operator's word, for a lone validator (decisions 2.9)
 
 

@@ -3,6 +3,9 @@
 A proposal names transactions by id, and pools live in memory. If every node lost power after voting, nobody
 could serve the block that a view change must propose again; so bodies are logged with the vote (consensus.md
 section 5). Both kinds go into one log and one fdatasync; the first byte of a record tells them apart.
+
+Each append also says how many blocks were durable by then. A vote rests on the block below it, so a block store
+that ends lower than its log says has lost its tail; what was voted for above is then not to be judged by it.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from node.model import Envelope
 from node.ordering import retained_records
 from node.wal import Wal, WalDamaged
 
-CORE, BODIES = b"c", b"b"
+CORE, BODIES, TIP = b"c", b"b", b"t"
 ROTATE_BYTES = 32 * 1024 * 1024
 
 
@@ -35,6 +38,7 @@ class Journal:
         self._records: list[bytes] = []
         self._kept: dict[Hash, tuple[int, Admitted]] = {}
         self._restored: list[Envelope] = []
+        self._tip_height = 0
         for record in logged:
             self._read(record, folder)
 
@@ -42,6 +46,9 @@ class Journal:
         kind, data = record[:1], record[1:]
         if kind == CORE:
             self._records.append(data)
+            return
+        if kind == TIP:
+            self._tip_height = max(self._tip_height, int.from_bytes(data, "big"))
             return
         try:
             if kind != BODIES:
@@ -53,6 +60,11 @@ class Journal:
     @property
     def core_records(self) -> tuple[bytes, ...]:
         return tuple(self._records)
+
+    @property
+    def tip_height(self) -> int:
+        """The highest block that is known to have been durable."""
+        return self._tip_height
 
     @property
     def restored(self) -> tuple[Envelope, ...]:
@@ -77,7 +89,8 @@ class Journal:
 
     def append(self, bodies: Sequence[Envelope], records: Sequence[bytes]) -> None:
         """One append, durable on return. Raises WalWriteFailed: the channel must stop."""
-        logged = [BODIES + pack_envelopes(bodies)] if bodies else []
+        logged = [self._tip_record()]
+        logged += [BODIES + pack_envelopes(bodies)] if bodies else []
         logged += [CORE + record for record in records]
         reach("before-wal")
         self._wal.append(logged)
@@ -88,6 +101,7 @@ class Journal:
 
     def delivered(self, height: int) -> None:
         """Block `height` is durable: its bodies need no keeping here."""
+        self._tip_height = max(self._tip_height, height)
         for tx_id in [i for i, (at, _) in self._kept.items() if at <= height]:
             del self._kept[tx_id]
 
@@ -99,9 +113,13 @@ class Journal:
         """Drops what is not needed once `height` is durable and executed. Durable on return."""
         self._records = list(retained_records(self._records, height))
         bodies = [body.envelope for _, body in self._kept.values()]
-        logged = [BODIES + pack_envelopes(bodies)] if bodies else []
+        logged = [self._tip_record()]
+        logged += [BODIES + pack_envelopes(bodies)] if bodies else []
         self._wal.rotate(logged + [CORE + record for record in self._records])
         self._restored.clear()
+
+    def _tip_record(self) -> bytes:
+        return TIP + self._tip_height.to_bytes(8, "big")
 
     def close(self) -> None:
         self._wal.close()

@@ -12,6 +12,7 @@ from node.genesis import Genesis, channel_id, decode_genesis
 from node.identity.suite import Suite
 from node.journal import Journal
 from node.ledger.blocks import BlockStore
+from node.ledger.check import check_consistency
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore
 from node.ordering import genesis_header
@@ -19,11 +20,14 @@ from node.wal import Wal
 
 GENESIS_FILE = "genesis.bin"
 WAL_BEGUN = "wal-begun"
+WAL_LOST = "the write-ahead log is gone although there was one: earlier votes are unknown"
+TAIL_LOST = "the blocks ended at {tip}, below the {known} its log knows: fetch them, then restart"
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What a channel stands on. `is_wal_lost`: there was a log once, so this node must not vote yet."""
+    """What a channel stands on. `observes_because`: what of its memory is missing, so that this node must
+    not vote; empty where nothing is."""
 
     genesis: Genesis
     channel_id: Hash
@@ -32,7 +36,7 @@ class Ledger:
     blocks: BlockStore
     state: StateStore
     journal: Journal
-    is_wal_lost: bool
+    observes_because: str
 
     @property
     def tip(self) -> Header:
@@ -76,12 +80,13 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         raise
     try:
         header = _apply_genesis(folder, genesis, id_, suite, blocks, state)
-        journal, is_lost = _open_journal(folder / "wal", blocks)
+        check_consistency(blocks, state, suite.hash, genesis.config.consensus.window)
+        journal, observes_because = _open_journal(folder / "wal", blocks)
     except BaseException:
         state.close()
         blocks.close()
         raise
-    return Ledger(genesis, id_, header, suite, blocks, state, journal, is_lost)
+    return Ledger(genesis, id_, header, suite, blocks, state, journal, observes_because)
 
 
 def _apply_genesis(
@@ -98,15 +103,11 @@ def _apply_genesis(
     assert stored is not None
     if block_hash(suite.hash, stored) != block_hash(suite.hash, header):
         raise CityError("CITY-8009", path=folder, found=stored.channel_id.hex(), expected=id_.hex())
-    if (state.applied_height or 0) > (blocks.tip_height or 0):
-        raise CityError(
-            "CITY-5006", height=state.applied_height, detail="the state is ahead of the blocks"
-        )
     return header
 
 
-def _open_journal(folder: Path, blocks: BlockStore) -> tuple[Journal, bool]:
-    """The journal, and whether its memory was lost.
+def _open_journal(folder: Path, blocks: BlockStore) -> tuple[Journal, str]:
+    """The journal, and why this node must not vote with it, if so.
 
     That there were records once stands beside the blocks, durable before the first vote leaves; so a log that
     is gone or empty is noticed at every height."""
@@ -118,4 +119,9 @@ def _open_journal(folder: Path, blocks: BlockStore) -> tuple[Journal, bool]:
     has_begun = blocks.is_marked(WAL_BEGUN)
     if journal.core_records and not has_begun:
         blocks.mark(WAL_BEGUN)
-    return journal, has_begun and not journal.core_records
+    tip = blocks.tip_height or 0
+    if has_begun and not journal.core_records:
+        return journal, WAL_LOST
+    if tip < journal.tip_height:
+        return journal, TAIL_LOST.format(tip=tip, known=journal.tip_height)
+    return journal, ""

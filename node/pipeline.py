@@ -148,7 +148,7 @@ class Pipeline:
             tip,
             ledger.blocks.certificate(tip.height),
             tuple(executed),
-            ledger.is_wal_lost and not is_wal_loss_accepted,
+            "" if is_wal_loss_accepted else ledger.observes_because,
             is_wal_loss_accepted,
         )
 

@@ -17,7 +17,6 @@ from consensus.pbft.selection import select
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 
-OBSERVER_BY_CHOICE = "started as an observer"
 OBSERVER_NO_KEY = "not a validator of this channel"
 OBSERVER_WAL_LOST = "the WAL is missing although the ledger is not empty: earlier votes are unknown"
 
@@ -50,8 +49,8 @@ def restore(state: State, changer: ViewChanger, normal: NormalCase, event: Resta
 def _observer_reason(state: State, event: Restart) -> str | None:
     if state.own_index is None:
         return OBSERVER_NO_KEY
-    if event.is_observer:
-        return OBSERVER_BY_CHOICE
+    if event.observes_because:
+        return event.observes_because
     if not event.records and event.tip.height > 0 and not event.is_wal_loss_accepted:
         return OBSERVER_WAL_LOST
     return None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from pathlib import Path
+
 import pytest
 
 from node.errors import CityError
+from node.ledger.store import Batch, LevelStore
 from node.opening import GENESIS_FILE, open_ledger, read_genesis
 from tests.unit.node.network import SUITE, Cluster, cluster, make_genesis
 
@@ -73,3 +78,51 @@ def test_a_missing_or_damaged_genesis_is_named(tmp_path, content):
         (tmp_path / GENESIS_FILE).write_bytes(content)
     with pytest.raises(CityError, match="CITY-8006"):
         read_genesis(tmp_path)
+
+
+def truncate_store(folder: Path, path: Path, height: int) -> None:
+    """What a LevelDB log with its end cut off leaves: the first blocks, and not a word about the rest."""
+    with contextlib.closing(LevelStore(folder)) as old:
+        pairs = list(old.iterate(b""))
+    with contextlib.closing(LevelStore(path)) as new:
+        kept: Batch = [
+            (key, value)
+            for key, value in pairs
+            if key[:1] not in b"HBC" or int.from_bytes(key[1:9], "big") <= height
+        ]
+        new.write([*kept, (b"mtip", height.to_bytes(8, "big"))])
+    shutil.rmtree(folder)
+    path.rename(folder)
+
+
+async def test_blocks_that_lost_their_end_are_noticed_by_the_log_and_nothing_is_voted_for(tmp_path):
+    # Otherwise votes above the end count as never said, and could be given a second time.
+    net = await grown(tmp_path)
+    folder = tmp_path / "n0"
+    shutil.rmtree(folder / "state")
+    truncate_store(folder / "blocks", folder / "fewer", 1)
+    ledger = open_ledger(folder, net.genesis, SUITE)
+    ledger.close()
+    assert ledger.tip.height == 1 and ledger.journal.tip_height > 1
+    assert "the blocks ended at 1" in ledger.observes_because
+
+
+async def test_a_whole_ledger_gives_no_reason_to_observe(tmp_path):
+    net = await grown(tmp_path)
+    ledger = open_ledger(tmp_path / "n0", net.genesis, SUITE)
+    ledger.close()
+    assert ledger.observes_because == ""
+
+
+async def test_blocks_that_lost_their_end_under_a_state_that_did_not_are_refused(tmp_path):
+    net = await grown(tmp_path)
+    truncate_store(tmp_path / "n0" / "blocks", tmp_path / "n0" / "fewer", 1)
+    assert refusal(net) == "CITY-5006"
+
+
+async def test_headers_that_do_not_follow_each_other_are_refused(tmp_path):
+    net = await grown(tmp_path)
+    with contextlib.closing(LevelStore(tmp_path / "n0" / "blocks")) as store:
+        first = store.get(b"H" + (1).to_bytes(8, "big"))
+        store.write([(b"H" + (2).to_bytes(8, "big"), first)])
+    assert refusal(net) == "CITY-5006"
