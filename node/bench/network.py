@@ -7,10 +7,12 @@ import os
 import platform
 import shutil
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from node.bench.load import Load, Outcome, drive, percentile
+from node.bench.load import Bench, Load, Outcome, Say, percentile
 from node.client import find_context
 from node.network import processes
 from node.network.control import network_stop, network_up
@@ -21,38 +23,56 @@ from node.network.plan import load_plan
 USER = "ops"
 
 
-def bench_network(load: Load, *, nodes: int, window: int, root: Path | None) -> dict[str, Any]:
-    """The report of decisions section 5. root: a network to join; None: one is made and removed."""
+def bench_network(
+    load: Load, *, nodes: int, window: int, root: Path | None, say: Say = lambda text: None
+) -> dict[str, Any]:
+    """The report of decisions section 5. root: a network to join; None: one is made and removed.
+
+    say: takes a line of progress now and then."""
     if root is not None:
-        return _measure(Layout(root.resolve()), load)
+        return _measured(Layout(root.resolve()), load, say)
     folder = Path(tempfile.mkdtemp(prefix="city-bench-"))
     try:
         plan = load_plan().with_nodes(nodes)
         channel = plan.channel.model_copy(update={"window": window})
         create_network(plan.model_copy(update={"channel": channel}), folder)
+        say(f"starting {nodes} nodes")
         network_up(folder)
         try:
-            return _measure(Layout(folder), load) | {"window": window}
+            return _measured(Layout(folder), load, say) | {"window": window}
         finally:
             network_stop(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measure(layout: Layout, load: Load) -> dict[str, Any]:
-    slugs = [slug for slug in layout.slugs() if processes.find(layout, slug)]
-    pids = {slug: process.pid for slug in slugs if (process := processes.find(layout, slug))}
-    context = find_context(str(layout.root))
-    cpu, disk = {s: cpu_seconds(p) for s, p in pids.items()}, _disk_bytes(layout, slugs)
-    outcome = asyncio.run(drive(context, USER, load))
-    cpu = {s: round(cpu_seconds(p) - cpu[s], 2) for s, p in pids.items()}
-    grown = _disk_bytes(layout, slugs) - disk
+def _measured(layout: Layout, load: Load, say: Say) -> dict[str, Any]:
+    return asyncio.run(_measure(layout, load, say))
+
+
+async def _measure(layout: Layout, load: Load, say: Say) -> dict[str, Any]:
+    pids = {s: process.pid for s in layout.slugs() if (process := processes.find(layout, s))}
+    async with Bench(find_context(str(layout.root)), USER, say) as bench:
+        status = await bench.warm_up()
+        say(f"signing {load.transactions} transfers")
+        started = time.monotonic()
+        signed = await bench.sign(load.transactions)
+        signing_s = time.monotonic() - started
+        cpu, disk = {s: cpu_seconds(p) for s, p in pids.items()}, _disk_bytes(layout, pids)
+        outcome = await bench.measure(signed, load)
+        cpu = {s: round(cpu_seconds(p) - cpu[s], 2) for s, p in pids.items()}
+        grown = _disk_bytes(layout, pids) - disk
+    committed = max(1, len(outcome.latencies_ms))
     return _report(load, outcome) | {
-        "nodes": len(slugs),
         "cpu_s_per_node": cpu,
+        "cpu_us_per_tx": round(sum(cpu.values()) * 1e6 / max(1, len(pids)) / committed),
         "rss_mb_per_node": {s: round(rss_bytes(p) / 2**20, 1) for s, p in pids.items()},
-        "disk_bytes_per_tx": round(grown / max(1, len(slugs) * len(outcome.latencies_ms))),
+        "disk_bytes_per_tx": round(grown / max(1, len(pids)) / committed),
         "cpu": cpu_name(),
+        "nodes": len(pids),
+        "suite": status["crypto"].partition(" ")[0],
+        "crypto": status["crypto"],
+        "signing_s": round(signing_s, 2),
     }
 
 
@@ -66,8 +86,10 @@ def _report(load: Load, outcome: Outcome) -> dict[str, Any]:
         },
         "committed": committed,
         "failed": load.transactions - committed,
-        "batch": load.batch,
-        "signing_s": round(outcome.signing_s, 2),
+        "blocks": len(outcome.heights),
+        "mode": f"open loop, {load.rate}/s"
+        if load.rate
+        else f"closed loop, {load.in_flight} in flight, {load.batch} a message",
     }
 
 
@@ -94,7 +116,7 @@ def rss_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _disk_bytes(layout: Layout, slugs: list[str]) -> int:
+def _disk_bytes(layout: Layout, slugs: Iterable[str]) -> int:
     return sum(
         file.stat().st_size
         for slug in slugs
