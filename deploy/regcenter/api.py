@@ -24,7 +24,7 @@ from consensus.center_request import (
 from consensus.encoding import encode
 from consensus.payment import PaymentProof, SignedTreeHead, entry_bytes, parse_field
 from deploy.regcenter import log, proofs
-from deploy.regcenter.center import Center, Refresh
+from deploy.regcenter.center import Center, Placement, Refresh
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Operator, Receipt
@@ -209,7 +209,9 @@ async def payment(request: web.Request) -> web.Response:
     if query["view"] != "proof":
         raise CenterError("RC_QUERY", "view is proof")
     center = request.app[CENTER]
-    key, wanted = proofs.open_request(center, _authorization(request), ACTION_PAYMENT, PaymentQuery)
+    key, wanted, _ = proofs.open_request(
+        center, _authorization(request), ACTION_PAYMENT, PaymentQuery
+    )
     if wanted.point.txid != hexed(32)(
         query["txid"], "txid"
     ) or wanted.point.output_index != _number(query["index"], "index"):
@@ -222,7 +224,7 @@ async def payment(request: web.Request) -> web.Response:
 async def entry(request: web.Request) -> web.Response:
     query = _query(request, "index")
     center = request.app[CENTER]
-    key, wanted = proofs.open_request(center, _authorization(request), ACTION_ENTRY, EntryQuery)
+    key, wanted, _ = proofs.open_request(center, _authorization(request), ACTION_ENTRY, EntryQuery)
     if wanted.index != _number(query["index"], "index"):
         raise CenterError("RC_REQUEST", "it was signed for another entry")
     found = proofs.entry(center, key, wanted)
@@ -241,7 +243,7 @@ async def entry(request: web.Request) -> web.Response:
 async def coins(request: web.Request) -> web.Response:
     _query(request)
     center = request.app[CENTER]
-    key, wanted = proofs.open_request(center, _authorization(request), ACTION_COINS, CoinsQuery)
+    key, wanted, _ = proofs.open_request(center, _authorization(request), ACTION_COINS, CoinsQuery)
     found = proofs.coins(center, key, wanted)
     return web.json_response(
         {
@@ -254,12 +256,12 @@ async def coins(request: web.Request) -> web.Response:
 async def operator(request: web.Request) -> web.Response:
     _query(request)
     center = request.app[CENTER]
-    key, wanted = proofs.open_request(
+    key, wanted, digest = proofs.open_request(
         center, _authorization(request), ACTION_OPERATOR, OperatorQuery
     )
     if key != center.root_key:
         raise CenterError("RC_UNAUTHORISED", "only the center's root key registers banks")
-    bank = await request.app[WRITER].submit(wanted, Operator)
+    bank = await request.app[WRITER].submit(Placement(wanted, digest), Operator)
     return web.json_response({"name": bank.name, "reserve_fen": bank.reserve_fen})
 
 

@@ -60,11 +60,19 @@ TOTALS_KEY, CHAIN_KEY = b"m", b"k"
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Operation: a bank places reserve. request: digest of the signed request; each places reserve once."""
+
+    query: OperatorQuery
+    request: Hash
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """Operation: sign the present tree again, so that its head is fresh."""
 
 
-Operation = SignedCoinTransaction | OperatorQuery | Refresh
+Operation = SignedCoinTransaction | Placement | Refresh
 Outcome = Receipt | Operator | SignedTreeHead | CenterError
 
 
@@ -144,9 +152,12 @@ class Center:
         head_key = self.chain.entries[-1].key.public_key
         if not self.suite.verify(head_key, tree_head_digest(sm3, witness.head), witness.signature):
             raise CenterError("RC_DAMAGED", f"{path} is not signed by this center")
-        size = witness.head.tree_size
-        if not has_head or self.latest.head.tree_size < size:
+        size, time_ms = witness.head.tree_size, witness.head.timestamp_ms
+        if not has_head:
             raise CenterError("RC_ROLLED_BACK", f"the store has no tree of {size} leaves")
+        newest = self.latest.head
+        if (newest.tree_size, newest.timestamp_ms) < (size, time_ms):  # reserve is no leaf
+            raise CenterError("RC_ROLLED_BACK", f"a head of {size} leaves at {time_ms} is missing")
         if log.root_at(sm3, self.store.get, size) != witness.head.root:
             raise CenterError("RC_DAMAGED", f"the tree of {size} leaves is another one")
         if self._frontier.root(sm3) != self.latest.head.root:
@@ -200,16 +211,24 @@ class Center:
     def _apply(self, overlay: Overlay, operation: Operation, now_ms: int) -> Outcome:
         if isinstance(operation, SignedCoinTransaction):
             return self._accept(overlay, operation, now_ms)
-        if isinstance(operation, OperatorQuery):
-            return self._register(overlay, operation)
+        if isinstance(operation, Placement):
+            return self._place(overlay, operation)
         return self.latest
 
-    def _register(self, overlay: Overlay, query: OperatorQuery) -> Operator:
+    def _place(self, overlay: Overlay, placement: Placement) -> Operator:
+        """Who sends a request again, or has overheard it, gets the answer and places nothing more."""
+        address = wallet_address(sm3, placement.query.public_key)
+        seen = b"q" + placement.request
+        if overlay.get(seen) is None:
+            self._register(overlay, address, placement.query)
+            overlay.put(seen, b"")
+        return self.operators[address]
+
+    def _register(self, overlay: Overlay, address: Hash, query: OperatorQuery) -> None:
         try:
             self.suite.check_public_key(query.public_key)
         except BadKey as error:
             raise CenterError("RC_ENCODING", error.detail) from error
-        address = wallet_address(sm3, query.public_key)
         known = self.operators.get(address)
         if known is not None and known.name != query.name:
             raise CenterError("RC_OPERATOR", f"this key is {known.name}'s")
@@ -233,7 +252,6 @@ class Center:
             funded_fen=self.totals.funded_fen + query.reserve_fen,
             reserve_fen=self.totals.reserve_fen + query.reserve_fen,
         )
-        return self.operators[address]
 
     def _set_operator(self, overlay: Overlay, address: Hash, operator: Operator) -> None:
         self.operators[address] = operator

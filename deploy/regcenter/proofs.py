@@ -43,8 +43,10 @@ COINS_PAGE = 200
 Body = TypeVar("Body", PaymentQuery, EntryQuery, CoinsQuery, OperatorQuery)
 
 
-def open_request(center: Center, data: bytes, action: str, body: type[Body]) -> tuple[bytes, Body]:
-    """Public key of the signer, and the body of a signed request. Raises CenterError RC_REQUEST."""
+def open_request(
+    center: Center, data: bytes, action: str, body: type[Body]
+) -> tuple[bytes, Body, Hash]:
+    """Public key of the signer, body and digest of a signed request. Raises CenterError RC_REQUEST."""
     try:
         signed = decode(SignedCenterRequest, data)
         found = decode(body, signed.request.body)
@@ -55,9 +57,10 @@ def open_request(center: Center, data: bytes, action: str, body: type[Body]) -> 
         raise CenterError("RC_REQUEST", "it is for another center or another action")
     if abs(real_ms() - request.time_ms) > REQUEST_AGE_MAX_MS:
         raise CenterError("RC_REQUEST", "it is older than a minute, or of the future")
-    if not center.suite.verify(signed.public_key, request_digest(sm3, request), signed.signature):
+    digest = request_digest(sm3, request)
+    if not center.suite.verify(signed.public_key, digest, signed.signature):
         raise CenterError("RC_REQUEST", "its signature does not hold")
-    return signed.public_key, found
+    return signed.public_key, found, digest
 
 
 def payment_proof(center: Center, public_key: bytes, query: PaymentQuery) -> PaymentProof:

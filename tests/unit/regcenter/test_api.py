@@ -15,11 +15,13 @@ from consensus import merkle
 from consensus.center_request import (
     ACTION_COINS,
     ACTION_ENTRY,
+    ACTION_OPERATOR,
     ACTION_PAYMENT,
     CenterRequest,
     CoinsQuery,
     Delegation,
     EntryQuery,
+    OperatorQuery,
     PaymentQuery,
     SignedDelegation,
     delegation_digest,
@@ -288,6 +290,18 @@ async def test_only_the_root_key_registers_banks(service: Service) -> None:
     assert refusal.value.code == "RC_UNAUTHORISED"
     await service.client.register_operator(service.center.keys.root, "NB", key, 5)
     assert (await service.client.status())["operators"] == ["NB", "QB"]
+
+
+async def test_a_request_that_is_sent_again_places_no_more_reserve(service: Service) -> None:
+    """Whoever overhears the request within its minute makes no money of it, after a restart neither."""
+    root = Wallet(service.center.keys.root)
+    body = OperatorQuery("NB", Wallet.generate().public_key, 5)
+    first = service.header(root, ACTION_OPERATOR, body)
+    for _ in range(2):
+        status, answer = await service.answer("POST", "/operator", headers=first)
+        assert (status, answer) == (200, {"name": "NB", "reserve_fen": 5})
+    second = service.header(root, ACTION_OPERATOR, body, nonce=bytes(15) + b"1")
+    assert (await service.answer("POST", "/operator", headers=second))[1]["reserve_fen"] == 10
 
 
 async def test_many_payments_at_once_keep_every_fen(service: Service) -> None:

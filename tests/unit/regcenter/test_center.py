@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consensus.center_request import OperatorQuery
 from consensus.encoding import ZERO_HASH, Hash, Sig, encode
 from consensus.payment import (
     CoinOutput,
@@ -30,7 +29,7 @@ from deploy.regcenter.client import Payment, Wallet, sign_transaction
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.rules import Tier
-from tests.unit.suite.center_world import NOW, Money
+from tests.unit.suite.center_world import NOW, Money, placement
 
 
 class Bench:
@@ -154,7 +153,7 @@ def test_a_wrong_transaction_is_refused_and_changes_nothing(
 def test_a_clock_before_the_first_regime_accepts_nothing(tmp_path: Path) -> None:
     center = Center.open(tmp_path, lambda: 1_500_000_000_000)
     bank = Wallet.generate()
-    center.process([OperatorQuery("QB", bank.public_key, 100)])
+    center.process([placement("QB", bank.public_key, 100)])
     tx = CoinTransaction(
         1, int(Kind.ISSUE), "CNY", (), (CoinOutput(1, bank.address, ZERO_HASH),), "",
         1_500_000_000_000, bytes(16),
@@ -200,13 +199,13 @@ def test_a_repeated_request_gets_the_first_receipt(bench: Bench) -> None:
 
 def test_operators_are_named_once_and_never_made_of_wallets(bench: Bench) -> None:
     key = bench.bank.public_key
-    refused(bench, "RC_OPERATOR", OperatorQuery("ANOTHER", key, 1))
-    refused(bench, "RC_OPERATOR", OperatorQuery("QB", bench.other.public_key, 1))
-    refused(bench, "RC_TIER", OperatorQuery("NB", bench.wallet.public_key, 1))
-    refused(bench, "RC_ENCODING", OperatorQuery("NB", b"\x04" + bytes(64), 1))
-    refused(bench, "RC_VALUE", OperatorQuery("QB", key, 1 << 53))
+    refused(bench, "RC_OPERATOR", placement("ANOTHER", key, 1))
+    refused(bench, "RC_OPERATOR", placement("QB", bench.other.public_key, 1))
+    refused(bench, "RC_TIER", placement("NB", bench.wallet.public_key, 1))
+    refused(bench, "RC_ENCODING", placement("NB", b"\x04" + bytes(64), 1))
+    refused(bench, "RC_VALUE", placement("QB", key, 1 << 53))
     before = bench.money.center.totals.reserve_fen
-    bench.money.process(OperatorQuery("QB", key, 7))
+    bench.money.process(placement("QB", key, 7))
     assert bench.money.center.totals.reserve_fen == before + 7
 
 
@@ -317,6 +316,24 @@ def test_an_older_copy_of_the_store_is_noticed(bench: Bench, tmp_path: Path) -> 
     shutil.copytree(directory / "ledger", tmp_path / "yesterday")
     bench.money.center = Center.open(directory, lambda: bench.now_ms)
     bench.money.process(bench.signed(bench.wallet, bench.transfer()))
+    bench.money.center.close()
+    shutil.rmtree(directory / "ledger")
+    (tmp_path / "yesterday").rename(directory / "ledger")
+    with pytest.raises(CenterError) as refusal:
+        Center.open(directory, lambda: bench.now_ms)
+    assert refusal.value.code == "RC_ROLLED_BACK"
+
+
+def test_an_older_copy_with_a_tree_of_the_same_size_is_noticed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Reserve is no leaf of the log: only the head's time tells the older store."""
+    directory = tmp_path / "center"
+    bench.money.center.close()
+    shutil.copytree(directory / "ledger", tmp_path / "yesterday")
+    bench.money.center = Center.open(directory, lambda: bench.now_ms)
+    bench.now_ms += 1_000
+    bench.money.process(placement("QB", bench.bank.public_key, 7))
     bench.money.center.close()
     shutil.rmtree(directory / "ledger")
     (tmp_path / "yesterday").rename(directory / "ledger")

@@ -33,7 +33,7 @@ from contracts.runtime.host import WasmEngine
 from contracts.runtime.native import NativeEngine
 from contracts.runtime.testing import Engine
 from deploy.regcenter import proofs
-from deploy.regcenter.center import Center
+from deploy.regcenter.center import Center, Placement
 from deploy.regcenter.client import Payment, Wallet, sign_transaction
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Receipt
@@ -192,13 +192,18 @@ class Chain:
         return bound
 
 
+def placement(name: str, public_key: bytes, reserve_fen: int) -> Placement:
+    """A bank's reserve, in a signed request of its own."""
+    return Placement(OperatorQuery(name, public_key, reserve_fen), Hash(secrets.token_bytes(32)))
+
+
 class Money:
     """The center's core with a bank, driven without HTTP."""
 
     def __init__(self, directory: Path, clock: Any) -> None:
         self.center = Center.open(directory, clock)
         self.bank = Wallet.generate()
-        self.process(OperatorQuery("QB", self.bank.public_key, 1 << 50))
+        self.process(placement("QB", self.bank.public_key, 1 << 50))
 
     def process(self, *operations: Any) -> Any:
         outcomes = self.center.process(operations)
