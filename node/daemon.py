@@ -116,7 +116,7 @@ async def open_parts(config: NodeConfig) -> Parts:
         metrics=metrics,
         pool_limits=PoolLimits(config.pool.transactions_max, config.pool.bytes_max),
         describe=lambda: {"name": config.name, "crypto": crypto} | engines.describe(),
-        room=DiskWatch(config.data_dir, config.disk.free_bytes_min, metrics).refusal,
+        room=DiskWatch(config.channel_dir, config.disk.free_bytes_min, metrics).refusal,
     )
     return Parts(config, keyring, ledger, engines, signatures, network, channel, metrics)
 

@@ -213,6 +213,9 @@ class EngineWorker:
             return work(*args)
         except _Incident as incident:
             self._on_incident(str(incident))
+        except BaseException:
+            self._stop()  # the state failed in the middle of a block, and the worker waits for its answer
+            raise
         self._stop()
         self.replaced += 1
         try:

@@ -49,6 +49,10 @@ class Cluster:
     def kill(self, slug: str) -> None:
         assert processes.kill(self.layout, slug), f"{slug} was not running"
 
+    def stop_one(self, slug: str) -> None:
+        """Asks the node to end and waits for it."""
+        processes.stop(self.layout, [slug])
+
     def is_running(self, slug: str) -> bool:
         return processes.find(self.layout, slug) is not None
 
