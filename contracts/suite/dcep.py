@@ -43,6 +43,7 @@ from sdk import (
 STALE_MS_MIN = 1000
 STALE_MS_MAX = 86400000
 BINDINGS_MAX = 64
+WALLET_GRACE_MS = 86400000  # a replaced wallet is still paid for a day
 CCY = "CNY"
 EXPECTED_NAMES = (
     "ref_commit", "payee_member", "amount_fen", "ccy", "not_before_ms", "not_after_ms",
@@ -66,6 +67,7 @@ logs = Map("log", None)
 anchored = Map("anchored", b"")
 revoked = Map("revoked", ())
 wallets = Map("wallet", ())
+proposed = Map("proposed_wallet", ())  # member → (address, who proposed it)
 wallet_owner = Map("wallet_owner", "")
 frozen = Map("frozen", "")
 used = Map("nullifier", b"")
@@ -74,6 +76,7 @@ LogRegistered = Event("Dcep.LogRegistered")
 KeyRevoked = Event("Dcep.KeyRevoked")
 LogHalted = Event("Dcep.LogHalted")
 HeadAnchored = Event("Dcep.HeadAnchored")
+WalletProposed = Event("Dcep.WalletProposed")
 WalletBound = Event("Dcep.WalletBound")
 WalletFrozen = Event("Dcep.WalletFrozen")
 WalletReleased = Event("Dcep.WalletReleased")
@@ -81,8 +84,8 @@ PaymentVerified = Event("Dcep.PaymentVerified")
 
 
 def require_authority():
-    allowed = "regulator" in ctx.roles or "admin" in ctx.roles
-    require(allowed, "E_ROLE", "only a regulator or an administrator may do this")
+    """An administrator of one member is none: who pins a log of his own pays every debt with it."""
+    require("regulator" in ctx.roles, "E_ROLE", "only a regulator may do this")
 
 
 def load_log(log_id: bytes):
@@ -210,13 +213,16 @@ def report_fork(evidence: bytes) -> bytes:
 
 @export
 def bind_wallet(public_key: bytes, signature: bytes) -> bytes:
-    """The member itself names its wallet, from now on; the wallet's key agrees by signing the binding.
+    """The member itself names its wallet; the wallet's key agrees by signing the binding.
 
-    Earlier payments keep the wallet of their own time. Returns the address.
-    Codes: E_ROLE, E_WALLET_SIGNATURE, E_WALLET_TAKEN, E_LIMIT.
+    The first counts from now on. A change leads all money elsewhere, so it counts when a second person of the
+    member calls with the same key. Earlier payments keep the wallet of their own time. Returns the address.
+    Codes: E_ROLE, E_WALLET_SIGNATURE, E_WALLET_TAKEN, E_FOUR_EYES, E_LIMIT.
     """
-    allowed = ctx.member != "" and ("maker" in ctx.roles or "admin" in ctx.roles)
-    require(allowed, "E_ROLE", "a maker or administrator of the member may name its wallet")
+    allowed = any(role in ctx.roles for role in ("maker", "checker", "admin"))
+    require(
+        ctx.member != "" and allowed, "E_ROLE", "a maker, checker or administrator names the wallet"
+    )
     address = address_of(public_key)
     digest = binding_digest(bytes_from_hex(ctx.channel), ctx.member, address)
     require(
@@ -229,6 +235,14 @@ def bind_wallet(public_key: bytes, signature: bytes) -> bytes:
     )
     bindings = wallets[ctx.member]
     require(len(bindings) < BINDINGS_MAX, "E_LIMIT", "too many changes of wallet")
+    if bindings:
+        proposal = proposed[ctx.member]
+        if proposal == () or proposal[0] != address:
+            proposed[ctx.member] = (address, ctx.sender)
+            WalletProposed(member=ctx.member, address=address)
+            return address
+        require(proposal[1] != ctx.sender, "E_FOUR_EYES", "a second person confirms the change")
+        proposed.delete(ctx.member)
     kept = [binding for binding in bindings if binding[0] < ctx.time]
     wallets[ctx.member] = (*kept, (ctx.time, address))
     wallet_owner[address] = ctx.member
@@ -243,6 +257,21 @@ def wallet_then(member: str, time_ms: int) -> bytes:
         if from_ms <= time_ms:
             found = address
     return found
+
+
+def is_wallet_then(member: str, address: bytes, time_ms: int) -> bool:
+    """Whether a payment at that time reached the member: its wallet then, or within the last day.
+
+    A creditor who changes its wallet while the payer is paying must not have the money and the debt too.
+    """
+    if address == wallet_then(member, time_ms):
+        return address != b""
+    bindings = wallets[member]
+    for i in range(len(bindings) - 1):
+        replaced_ms = bindings[i + 1][0]
+        if bindings[i][1] == address and replaced_ms <= time_ms < replaced_ms + WALLET_GRACE_MS:
+            return True
+    return False
 
 
 @export
@@ -326,9 +355,8 @@ def check_policy(opened: dict, wanted: dict):
         "E_PROOF_REF",
         "the payment has another reference",
     )
-    payee = wallet_then(wanted["payee_member"], time_ms)
     require(
-        payee != b"" and opened.get("payee", b"") == payee,
+        is_wallet_then(wanted["payee_member"], opened.get("payee", b""), time_ms),
         "E_PROOF_PAYEE",
         "the payment went to another wallet than the creditor's at that time",
     )
@@ -359,8 +387,8 @@ def check_payer(opened: dict, wanted: dict):
     )
     if wanted["payer_members"]:
         owner = wallet_owner[payer]
-        allowed = (
-            owner in wanted["payer_members"] and wallet_then(owner, opened["time_ms"]) == payer
+        allowed = owner in wanted["payer_members"] and is_wallet_then(
+            owner, payer, opened["time_ms"]
         )
         require(allowed, "E_PROOF_PAYER", "somebody else paid")
     require(

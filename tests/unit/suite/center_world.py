@@ -141,8 +141,9 @@ class Chain:
         self.engine.load(Bundle("payer", 1, PAYER))
 
     def call(
-        self, member: str, contract: str, method: str, /, *roles: str, **args: Any
+        self, member: str, contract: str, method: str, /, *roles: str, person: str = "", **args: Any
     ) -> TxResult:
+        """`person`: tells the people of one member apart."""
         self.height += 1
         tx = Transaction(
             tx_id=sm3(self.height.to_bytes(8)),
@@ -150,7 +151,7 @@ class Chain:
             version=1,
             method=method,
             args_json=json.dumps(as_json(args)),
-            sender=sm3(member.encode()).hex(),
+            sender=sm3((member + person).encode()).hex(),
             member=member,
             roles=tuple(roles),
             gas_limit=20_000_000,
@@ -180,15 +181,12 @@ class Chain:
         assert self.state == before
 
     def bind(self, member: str, wallet: Wallet) -> bytes:
+        """The member's wallet; a change needs a second person."""
         signature = wallet.binding_signature(self.channel, member)
-        bound: bytes = self.ok(
-            member,
-            "dcep",
-            "bind_wallet",
-            "maker",
-            public_key=wallet.public_key,
-            signature=signature,
-        )
+        args = {"public_key": wallet.public_key, "signature": signature}
+        bound: bytes = self.ok(member, "dcep", "bind_wallet", "maker", **args)
+        if self.ok(member, "dcep", "wallet_of", member=member) != bound:
+            self.ok(member, "dcep", "bind_wallet", "checker", person="second", **args)
         return bound
 
 

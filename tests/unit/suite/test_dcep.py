@@ -579,8 +579,8 @@ def test_the_old_holder_is_not_paid_after_a_transfer(story: Story) -> None:
 
 
 def test_a_wallet_counts_at_the_time_of_the_payment(story: Story) -> None:
-    """XY changes its wallet after it was paid: the old payment still counts, a new one to the old wallet
-    does not."""
+    """XY changes its wallet after it was paid: the old payment still counts, one to the old wallet counts for a
+    day more, so that nobody changes wallets to have both the money and the debt, and then no more."""
     story.chain.now_ms += 1_000
     new = Wallet.generate()
     story.chain.bind("XY", new)
@@ -589,9 +589,41 @@ def test_a_wallet_counts_at_the_time_of_the_payment(story: Story) -> None:
     assert story.chain.ok("XY", "dcep", "wallet_of", member="XY", time_ms=then) == (
         story.xy.address
     )
-    late = story.money.pay(story.qb, story.xy.address, AMOUNT, story.reference)
-    story.refused("E_PROOF_PAYEE", story.money.proof(story.xy, late.txid))
     assert story.discharge(story.proof())["amount_fen"] == AMOUNT
+    changed_ms = story.chain.now_ms
+    story.chain.now_ms = changed_ms + 86_400_000 - 1
+    on_the_way = story.money.pay(story.qb, story.xy.address, AMOUNT, story.reference)
+    log_id = story.money.center.log_id
+    anchor = story.chain.ok("XY", "dcep", "anchor", log_id=log_id)
+    proof = story.money.proof(story.xy, on_the_way.txid, anchor=anchor)
+    assert story.discharge(proof)["amount_fen"] == AMOUNT
+    story.chain.now_ms = changed_ms + 86_400_000
+    late = story.money.pay(story.qb, story.xy.address, AMOUNT, story.reference)
+    anchor = story.chain.ok("XY", "dcep", "anchor", log_id=log_id)
+    story.refused("E_PROOF_PAYEE", story.money.proof(story.xy, late.txid, anchor=anchor))
+
+
+def test_one_person_alone_leads_no_money_to_another_wallet(story: Story) -> None:
+    chain, new, other = story.chain, Wallet.generate(), Wallet.generate()
+
+    def args(wallet: Wallet) -> dict[str, bytes]:
+        signature = wallet.binding_signature(CHANNEL, "XY")
+        return {"public_key": wallet.public_key, "signature": signature}
+
+    def wallet_of() -> bytes:
+        found: bytes = chain.ok("XY", "dcep", "wallet_of", member="XY")
+        return found
+
+    chain.ok("XY", "dcep", "bind_wallet", "maker", **args(new))
+    assert wallet_of() == story.xy.address
+    chain.refused("E_FOUR_EYES", "XY", "dcep", "bind_wallet", "maker", "checker", **args(new))
+    chain.ok("XY", "dcep", "bind_wallet", "maker", person="second", **args(other))
+    chain.refused("E_FOUR_EYES", "XY", "dcep", "bind_wallet", "checker", person="second",
+                  **args(other))  # fmt: skip
+    assert wallet_of() == story.xy.address
+    chain.now_ms += 1_000
+    chain.ok("XY", "dcep", "bind_wallet", "checker", **args(other))
+    assert wallet_of() == other.address
 
 
 def test_one_fen_less_is_not_enough(story: Story) -> None:
@@ -830,12 +862,15 @@ def test_a_reader_of_a_member_cannot_name_its_wallet(story: Story) -> None:
 def test_only_authorities_register_logs_and_each_log_once(story: Story) -> None:
     key = get_suite("sm").generate_key().public_key
     chain = story.chain
-    chain.refused("E_ROLE", "QB", "dcep", "register_log", "maker", root_key=key)
-    chain.refused("E_KEY", "PBC", "dcep", "register_log", "admin", root_key=key[1:])
-    chain.refused("E_STALE", "PBC", "dcep", "register_log", "admin", root_key=key, stale_ms=1)
-    log_id = chain.ok("PBC", "dcep", "register_log", "admin", root_key=key)
+    for role in ("maker", "admin"):  # an administrator of one member would pin a log of his own
+        chain.refused("E_ROLE", "QB", "dcep", "register_log", role, root_key=key)
+        chain.refused("E_ROLE", "QB", "dcep", "revoke_key", role, log_id=story.money.center.log_id,
+                      public_key=key)  # fmt: skip
+    chain.refused("E_KEY", "PBC", "dcep", "register_log", "regulator", root_key=key[1:])
+    chain.refused("E_STALE", "PBC", "dcep", "register_log", "regulator", root_key=key, stale_ms=1)
+    log_id = chain.ok("PBC", "dcep", "register_log", "regulator", root_key=key)
     assert log_id == money_structures.log_id(sm3, key)
-    chain.refused("E_DUPLICATE", "PBC", "dcep", "register_log", "admin", root_key=key)
+    chain.refused("E_DUPLICATE", "PBC", "dcep", "register_log", "regulator", root_key=key)
     assert chain.ok("PBC", "dcep", "get_log", log_id=log_id)["size"] == 0
     chain.refused("E_NOT_FOUND", "PBC", "dcep", "get_log", log_id=bytes(32))
 
