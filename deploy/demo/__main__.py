@@ -109,9 +109,9 @@ async def show_cities(play: Play) -> None:
 def set_up(stage: Stage, report: Report, interrupts: Interrupts, start_ms: int) -> None:
     report.line("Citychain demonstration · development network · NOT FOR PRODUCTION", "bold")
     report.line("All companies and banks are invented, authorities and the center are simulated.")
-    report.working("engine artifact, keys, genesis")
+    report.setting_up("engine artifact, keys, genesis")
     stage.create(start_ms)
-    report.working("starting four cities and the registration center")
+    report.setting_up("starting four cities and the registration center")
     with interrupts.held():
         stage.start()
     stage.wait_ready()

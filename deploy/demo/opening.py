@@ -36,7 +36,9 @@ async def connect_money(play: Play) -> None:
     paid_out = story["step5"]["amount_fen"] + story["step11"]["amount_fen"]
     await money.fund(story["step0"]["operator"], paid_out + story["step12"]["principal_fen"])
     cities = " · ".join(f"{city.name} {city.zh}" for city in story.plan.cities)
-    play.report.step(0, story["step1"]["date"], f"Four cities up: {cities}")
+    play.report.step(
+        0, story["step1"]["date"], f"Four cities up after {play.report.seconds:.0f} s: {cities}"
+    )
     play.report.proof(
         f"registration center {money.url}, log {log_id.hex()[:16]}… registered on the chain; "
         f"{len(money.wallets)} wallets bound"

@@ -19,10 +19,8 @@ class Report:
         self.started = time.monotonic()
         self.title = "setting up"
         self.refusals = 0
-        self._date = ""
-        self._early: (
-            list[tuple[str, str]] | None
-        ) = []  # lines that wait for their step's first line
+        # text and style of lines that wait for their step's first line; None: nothing waits
+        self._early: list[tuple[str, str]] | None = None
         self._live: Status | None = None
         if self.console.is_terminal:
             self._live = self.console.status("")
@@ -45,6 +43,13 @@ class Report:
         if self._live is not None:
             self._live.update(f"[dim]{title} · {self.seconds:.0f} s[/dim]")
 
+    def setting_up(self, title: str) -> None:
+        """As `working`, with a line of its own where there is no terminal."""
+        self.working(title)
+        if self._live is None:
+            self._flush()
+            self.line(f"  · {title}")
+
     def line(self, text: str, style: str = "") -> None:
         if self._early is not None:
             self._early.append((text, style))
@@ -57,10 +62,8 @@ class Report:
             self.line(text, style)
 
     def step(self, number: int, date: str, what: str) -> None:
-        shown = date if date != self._date else ""
-        self._date = date
         early, self._early = self._early or [], None
-        self.line(f"{number:>3}  {shown:<10} {what}", "bold")
+        self.line(f"{number:>3}  {date} {what}", "bold")
         for text, style in early:
             self.line(text, style)
 
