@@ -13,17 +13,17 @@ from sdk import Event, Map, Revert, ctx, dataclass, export, require, view
 
 # from, call, who, guard, to, event
 MACHINE = (
-    ("-", "apply", "the member itself or a KYC officer", "id new, check digits right", "APPLIED",
+    ("-|REJECTED", "apply", "the member itself or a KYC officer", "check digits right", "APPLIED",
      "Party.Applied"),
-    ("APPLIED|SUSPENDED", "attest", "KYC officer of another member", "expiry ahead", "KYC_REVIEW",
-     "Party.Attested"),
+    ("APPLIED|SUSPENDED", "attest", "KYC officer of another member",
+     "expiry ahead; after a suspension the bank that suspended", "KYC_REVIEW", "Party.Attested"),
     ("KYC_REVIEW", "approve", "KYC officer of the attesting member, another person", "four eyes",
      "ACTIVE", "Party.Approved"),
-    ("APPLIED|KYC_REVIEW", "reject", "KYC officer of another member", "a reason", "REJECTED",
-     "Party.Rejected"),
+    ("APPLIED|KYC_REVIEW", "reject", "KYC officer of another member, under review the attesting one",
+     "a reason, never admitted before", "REJECTED", "Party.Rejected"),
     ("ACTIVE", "suspend", "regulator or a KYC officer of the attesting member", "a reason",
      "SUSPENDED", "Party.Suspended"),
-    ("SUSPENDED", "resume", "regulator or a KYC officer of the attesting member", "a reason",
+    ("SUSPENDED", "resume", "regulator or a KYC officer of the bank that suspended", "a reason",
      "ACTIVE", "Party.Resumed"),
     ("ACTIVE|SUSPENDED", "close", "regulator or the member itself", "a reason", "CLOSED",
      "Party.Closed"),
@@ -44,6 +44,8 @@ class Party:
     city: str
     state: str
     applied_by: str
+    admitted: bool = False
+    suspended_by: str = ""
     version: int = 1
 
 
@@ -100,6 +102,11 @@ def require_supervisor(party_id: str):
     require(own or "regulator" in ctx.roles, "E_ROLE", "only the attesting bank or a regulator may")
 
 
+def require_stop_is_ours(party):
+    """Who stopped a party lets it go on: no bank undoes what a regulator or another bank ordered."""
+    require(party.suspended_by in ("", ctx.member), "E_ROLE", "another member suspended this party")
+
+
 def require_text(text: str, what: str):
     require(0 < len(text) <= TEXT_MAX, "E_TEXT", f"{what} is 1 to 200 characters")
 
@@ -121,13 +128,18 @@ def apply(
     uscc: str = "",
     lei: str = "",
 ) -> str:
-    """Apply for a party. Returns its state. Codes: E_ROLE, E_DUPLICATE, E_CODE, E_CHECK_DIGIT, E_TEXT."""
+    """Apply for a party, again after a rejection. Returns its state.
+
+    Codes: E_ROLE, E_DUPLICATE, E_CODE, E_CHECK_DIGIT, E_IDENTIFIER, E_TEXT.
+    """
     own = ctx.member == party_id and "maker" in ctx.roles
     require(
         own or "kyc" in ctx.roles, "E_ROLE", "only the member itself or a KYC officer may apply"
     )
     require(is_code(party_id), "E_CODE", "a party id is 1 to 16 of A-Z, 0-9 and -")
-    require(party_id not in parties, "E_DUPLICATE", "a party id is never used twice")
+    former = parties[party_id]
+    fresh = former is None or former.state == "REJECTED"
+    require(fresh, "E_DUPLICATE", "a party id is never used twice")
     require(kind in PARTY_KINDS, "E_CODE", "unknown kind of party")
     require(is_city(city), "E_CODE", "unknown city")
     require(len(country) == 2 and is_code(country), "E_CODE", "a country is two letters")
@@ -141,6 +153,9 @@ def apply(
     claim(uscc, party_id)
     claim(lei, party_id)
     party = Party(party_id, legal_name, kind, uscc, lei, country, city, "APPLIED", ctx.sender)
+    if former is not None:
+        party.version = former.version + 1
+        attestations.delete(party_id)
     parties[party_id] = party
     Applied(party=party_id, state=party.state, version=party.version)
     return party.state
@@ -160,6 +175,7 @@ def attest(
     require(is_date(expires), "E_DATE", "the expiry is written YYYY-MM-DD")
     today = day_at(ctx.time)
     require(parse_date(expires) > today, "E_EXPIRED", "the attestation must expire in the future")
+    require_stop_is_ours(party)
     enter(party, "attest", expected_version)
     attestations[party_id] = Attestation(
         ctx.member, ctx.sender, level, risk, report, date_text(today), expires
@@ -179,6 +195,8 @@ def approve(party_id: str, expected_version: int = 0) -> str:
     require(attested is None or attested.issuer == ctx.member, "E_ROLE", "not the attesting bank")
     four_eyes = attested is None or attested.officer != ctx.sender
     require(four_eyes, "E_FOUR_EYES", "the officer who attested cannot approve")
+    party.admitted = True
+    party.suspended_by = ""
     enter(party, "approve", expected_version)
     Approved(party=party_id, state=party.state, version=party.version)
     return party.state
@@ -191,6 +209,12 @@ def reject(party_id: str, reason: str, expected_version: int = 0) -> str:
     party = load(party_id)
     require(ctx.member != party_id, "E_SELF", "nobody decides on himself")
     enter(party, "reject", expected_version)
+    attested = attestations[party_id]
+    ours = attested is None or attested.issuer == ctx.member
+    require(ours, "E_ROLE", "under review the attesting bank decides")
+    require(not party.admitted, "E_ADMITTED", "a party that was admitted is suspended or closed")
+    for identifier in (party.uscc, party.lei):
+        by_identifier.delete(identifier)
     Rejected(party=party_id, state=party.state, version=party.version, reason=reason)
     return party.state
 
@@ -200,6 +224,7 @@ def suspend(party_id: str, reason: str, expected_version: int = 0) -> str:
     require_supervisor(party_id)
     require_text(reason, "the reason")
     party = load(party_id)
+    party.suspended_by = ctx.member
     enter(party, "suspend", expected_version)
     Suspended(party=party_id, state=party.state, version=party.version, reason=reason)
     return party.state
@@ -210,6 +235,9 @@ def resume(party_id: str, reason: str, expected_version: int = 0) -> str:
     require_supervisor(party_id)
     require_text(reason, "the reason")
     party = load(party_id)
+    if "regulator" not in ctx.roles:
+        require_stop_is_ours(party)
+    party.suspended_by = ""
     enter(party, "resume", expected_version)
     Resumed(party=party_id, state=party.state, version=party.version, reason=reason)
     return party.state

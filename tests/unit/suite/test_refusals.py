@@ -62,6 +62,34 @@ def test_one_person_alone_admits_nobody(world: World) -> None:
     assert world.ok("qb-checker", "party.approve", party_id="NEW") == "ACTIVE"
 
 
+def test_a_rival_bank_neither_ends_nor_blocks_a_party(world: World) -> None:
+    """A rejection by one officer is not for ever, and does not reach a party that was admitted."""
+    world.ok("nb-ops", "party.apply", **{**NEW, "legal_name": "Squatter"})
+    world.ok("nb-ops", "party.reject", party_id="NEW", reason="never")
+    world.ok("qb-ops", "party.apply", **NEW)
+    assert world.ok("lg", "party.get", party_id="NEW")["legal_name"] == NEW["legal_name"]
+    attest = {**ATTEST, "party_id": "NEW", "expires": "2027-01-01"}
+    world.ok("qb-ops", "party.attest", **attest)
+    world.refused("E_ROLE", "nb-ops", "party.reject", party_id="NEW", reason="rival")
+    world.ok("qb-checker", "party.approve", party_id="NEW")
+    world.ok("qb-ops", "party.suspend", party_id="NEW", reason="papers run out")
+    world.refused("E_ROLE", "nb-ops", "party.attest", **attest)
+    world.ok("qb-ops", "party.attest", **attest)
+    world.refused("E_ADMITTED", "qb-ops", "party.reject", party_id="NEW", reason="no")
+    world.refused("E_DUPLICATE", "qb-ops", "party.apply", **NEW)
+    assert world.ok("qb-checker", "party.approve", party_id="NEW") == "ACTIVE"
+
+
+def test_no_bank_undoes_what_a_regulator_ordered(world: World) -> None:
+    world.ok("pbc", "party.suspend", party_id="XY", reason="order 7")
+    world.refused("E_ROLE", "qb-ops", "party.resume", party_id="XY", reason="a good client")
+    for bank in ("qb-ops", "nb-ops"):
+        world.refused("E_ROLE", bank, "party.attest", expires="2027-01-01", **ATTEST)
+    assert world.ok("pbc", "party.resume", party_id="XY", reason="order 8") == "ACTIVE"
+    world.ok("qb-ops", "party.suspend", party_id="XY", reason="papers run out")
+    assert world.ok("pbc", "party.resume", party_id="XY", reason="order 9") == "ACTIVE"
+
+
 def test_who_is_no_officer_or_attests_himself_is_refused(world: World) -> None:
     world.refused("E_ROLE", "px-maker", "party.apply", **NEW)
     world.refused("E_ROLE", "px-maker", "party.attest", expires="2027-01-01", **ATTEST)
