@@ -8,6 +8,7 @@ meaning is a new tag.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 SUITE_SM = 1
 SUITE_INTL = 2
@@ -72,5 +73,11 @@ def preimage(tag: Tag, suite_id: int, *parts: bytes) -> bytes:
     """The bytes to hash or sign for `tag`: the parts follow the tag and suite without separators,
 
     so a caller with more than one part of variable length passes an encoded structure instead."""
+    return b"".join((_head(tag, suite_id), *parts))
+
+
+@cache
+def _head(tag: Tag, suite_id: int) -> bytes:
+    """Made once for each tag and suite; a suite id has one byte, so there are few."""
     name = tag.value.encode("ascii")
-    return bytes((len(name),)) + name + bytes((suite_id,)) + b"".join(parts)
+    return bytes((len(name),)) + name + bytes((suite_id,))

@@ -48,6 +48,8 @@ class SmSuite:
         self.library = f"{backend.name}: {backend.version}"
         self.can_sign = backend.can_sign
         self.is_fallback = backend.name == "gmssl"
+        # Copied, a context is ready: looking SM3 up by its name costs as much as hashing 100 bytes.
+        self._fresh = hashlib.new("sm3").copy
         # Bad keys raise and are not remembered, so they cannot push good ones out.
         self._key: Any = lru_cache(KEY_CACHE_MAX)(lambda key: _PublicKey(backend, key))
 
@@ -55,10 +57,12 @@ class SmSuite:
         return f"<suite sm, {self.library}>"
 
     def hash(self, data: bytes) -> bytes:
-        return hashlib.new("sm3", data).digest()
+        digest = self._fresh()
+        digest.update(data)
+        return digest.digest()
 
     def hasher(self) -> Hasher:
-        return hashlib.new("sm3")
+        return self._fresh()
 
     def hmac(self, key: bytes, data: bytes) -> bytes:
         return hmac.digest(key, data, "sm3")
@@ -76,7 +80,8 @@ class SmSuite:
             public: _PublicKey = self._key(key)
         except BadKey:
             return False
-        digest = hashlib.new("sm3", public.za if id == DEFAULT_ID else za(public.xy, id))
+        digest = self._fresh()
+        digest.update(public.za if id == DEFAULT_ID else za(public.xy, id))
         digest.update(message)
         return self.backend.verify_digest(
             public.handle, digest.digest(), signature[:32], signature[32:]
