@@ -57,6 +57,40 @@ def test_a_receipt_has_one_encoding_and_comes_back_from_it(receipt):
     )
 
 
+SIZES = st.sampled_from((0, 1, 127, 128, 129, 300, 16_384))
+
+
+@given(
+    SIZES, SIZES, st.sampled_from((0, 1, 2, 127, 128, 130)), st.sampled_from((0, 127, 128, 1 << 63))
+)
+def test_receipts_are_written_as_the_general_encoder_writes_them_whatever_their_sizes(
+    text_size, data_size, count, gas
+):
+    events = (EventRecord("c", "é" * text_size, bytes(data_size)),) * (
+        count if data_size < 300 else 1
+    )
+    receipt = Receipt(
+        bytes(32),
+        "ok",
+        "c" * text_size,
+        "汉" * text_size,
+        gas,
+        gas,
+        bytes(data_size),
+        events,
+        bytes(32),
+    )
+    fields = {name: getattr(receipt, name) for name in Receipt.__slots__}
+    fields["events"] = [(e.contract, e.name, e.data) for e in events]
+    assert encode_receipt(receipt) == values.encode(fields)
+
+
+@given(st.dictionaries(st.binary(max_size=200), st.none() | st.binary(max_size=200), max_size=200))
+def test_write_sets_are_hashed_as_the_general_encoder_writes_them(writes):
+    listed = values.encode([(key, writes[key]) for key in sorted(writes)])
+    assert writes_digest(sha256, SUITE, writes) == sha256(preimage(Tag.WRITES, SUITE, listed))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
