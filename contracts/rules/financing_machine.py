@@ -1,6 +1,7 @@
 """The life of a financing as a table (domain/trade-finance.md 2.5), and its limits."""
 
-QUOTES_MAX = 20
+QUOTES_MAX = 60
+QUOTES_PER_BANK = 3  # no bank takes up the room of the others
 REQUEST_LIEN_MS = 86400000  # a leaf is held softly for 24 hours while banks quote
 QUOTE_VALID_MS_MAX = 172800000  # a quote stands at most 48 hours
 PAY_BUSINESS_DAYS = 2  # the bank pays within two business days

@@ -20,7 +20,8 @@ CREDENTIAL = (
      "tenor at most 366 days, due on a business day", "OFFERED", "EC.Offered"),
     ("DRAFT|OFFERED", "cancel", "the issuer", "not accepted yet", "VOID", "EC.Voided"),
     ("OFFERED", "accept", "the first holder", "within 5 business days", "ACTIVE", "EC.Accepted"),
-    ("OFFERED", "reject", "the first holder", "a reason", "REJECTED", "EC.Rejected"),
+    ("DRAFT|OFFERED", "reject", "the first holder", "a reason: its invoices are free again",
+     "REJECTED", "EC.Rejected"),
     ("OFFERED", "expire", "anyone", "the offer has run out", "VOID", "EC.OfferExpired"),
     ("ACTIVE", "close", "anyone", "every leaf is PAID", "CLOSED", "EC.Closed"),
 )  # fmt: skip

@@ -23,6 +23,7 @@ from rules.financing_machine import (
     PROOF_MARGIN_MS,
     QUOTE_VALID_MS_MAX,
     QUOTES_MAX,
+    QUOTES_PER_BANK,
     RATE_PPM_MAX,
     REQUEST_LIEN_MS,
 )  # fmt: skip
@@ -207,7 +208,9 @@ def quote(
         require(principal_fen <= most, "E_ADVANCE", "an advance is at most 80 % of the invoice")
     ahead = valid_until_ms - ctx.time
     require(0 < ahead <= QUOTE_VALID_MS_MAX, "E_EXPIRED", "a quote stands up to 48 hours")
-    require(financing.quotes < QUOTES_MAX, "E_QUOTES", "enough quotes")
+    given = [quotes[(request_id, number)].bank for number in range(1, financing.quotes + 1)]
+    room = len(given) < QUOTES_MAX and given.count(ctx.member) < QUOTES_PER_BANK
+    require(room, "E_QUOTES", "enough quotes")
     financing.quotes += 1
     number = financing.quotes
     quotes[(request_id, number)] = Quote(
@@ -245,6 +248,8 @@ def accept_quote(request_id: str, number: int, salt: bytes, expected_version: in
     enter(financing, "accept_quote", expected_version)
     chosen = quotes[(request_id, number)]
     require(chosen is not None, "E_NOT_FOUND", "no such quote")
+    call("party", "check_new_business", financing.borrower)
+    call("party", "check_member", chosen.bank)
     require(ctx.time <= chosen.until_ms, "E_EXPIRED", "the quote has run out")
     require(16 <= len(salt) <= 32, "E_SALT", "a salt is 16 to 32 bytes")
     price(financing, chosen)
@@ -305,6 +310,8 @@ def duplicate_check(
     enter(financing, "duplicate_check", expected_version)
     covered = financing.leaf_id or share_of(financing.gross_fen, share) >= financing.principal_fen
     require(covered, "E_SHARE", "the registered share is smaller than the advance")
+    call("party", "check_member", ctx.member)
+    call("party", "check_member", financing.borrower)
     if not reserved:
         call("invoice_registry", "register", fingerprint, share)
     financing.claim = call("invoice_registry", "hold", fingerprint)
@@ -396,6 +403,8 @@ def repay(request_id: str, proof: bytes = b"") -> str:
     financing = load(request_id)
     enter(financing, "repay")
     if financing.leaf_id:
+        # an unread proof in an accepted call would look like a payment in an evidence bundle
+        require(proof == b"", "E_PROOF_UNUSED", "a leaf is repaid by its own payment")
         settled = call("receivable", "is_settled", financing.leaf_id)
         require(settled, "E_UNPAID", "the leaf is not paid yet")
     else:

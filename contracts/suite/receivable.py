@@ -99,6 +99,12 @@ def require_active():
     call("party", "check_member", ctx.member)
 
 
+def require_wallet():
+    """Who takes a claim can be paid: otherwise the debtor could not pay, and would owe penalties for it."""
+    bound = call("dcep", "wallet_of", ctx.member)
+    require(bound != b"", "E_WALLET", "bind a wallet first: the claim is paid into it")
+
+
 def require_contract(who: str):
     require(ctx.caller == who, "E_CALLER", f"only the {who} contract may do this")
 
@@ -128,6 +134,7 @@ def propose_limit(issuer: str, limit_fen: int) -> bool:
 def approve_limit(issuer: str, limit_fen: int) -> bool:
     """A checker of the same bank, another person, makes exactly this limit count."""
     require("checker" in ctx.roles, "E_ROLE", "a checker of the bank approves")
+    require_active()
     key = (issuer, ctx.member)
     proposal = limit_proposals[key]
     require(proposal is not None and proposal[0] == limit_fen, "E_NOT_FOUND", "no such proposal")
@@ -207,7 +214,8 @@ def sign(ec_id: str, expected_version: int = 0) -> list:
     require(due_day - today <= TENOR_HARD_DAYS, "E_TENOR_HARD", "a tenor is at most 366 days")
     require(is_business_day(due_day), "E_BUSINESS_DAY", "the due date is a business day")
     ec.issue_date = date_text(today)
-    ec.offer_until_ms = day_end_ms(add_business_days(today, ACCEPT_BUSINESS_DAYS))
+    window = add_business_days(today, ACCEPT_BUSINESS_DAYS)
+    ec.offer_until_ms = day_end_ms(min(window, due_day))  # taken later it would be overdue at once
     credentials[ec_id] = ec
     Offered(ec_id=ec_id, to=ec.first_holder, version=ec.version)
     if due_day - today <= TENOR_WARN_DAYS:
@@ -234,6 +242,8 @@ def accept(ec_id: str, expected_version: int = 0) -> str:
     require_trader(ec.first_holder, "the first holder")
     advance(CREDENTIAL, ec, "accept", expected_version)
     require_active()
+    call("party", "check_member", ec.issuer)
+    require_wallet()
     require(ctx.time < ec.offer_until_ms, "E_EXPIRED", "the offer has run out")
     credentials[ec_id] = ec
     store_leaf(Piece(ec_id, ec_id, "", ec.first_holder, ec.face_fen, 1))
@@ -338,6 +348,8 @@ def accept_transfer(leaf_id: str, expected_version: int = 0) -> str:
         require_trader(piece.offered_to, "the party it is offered to")
     advance(PIECE, piece, "accept_transfer", expected_version)
     require_active()
+    call("party", "check_member", piece.holder)
+    require_wallet()
     require(ctx.time < piece.offer_until_ms, "E_EXPIRED", "the offer has run out")
     previous = piece.holder
     piece.offered_to = ""
@@ -397,11 +409,14 @@ def reserve(leaf_id: str, holder: str, lien: str, until_ms: int) -> dict:
         not has_lien(piece) or piece.lien == lien, "E_LIEN", "another financing holds this piece"
     )
     require(not piece.financed, "E_FINANCED", "this piece is financed already")
+    ec = load_credential(piece.ec_id)
+    free_by_ms = day_end_ms(parse_date(ec.due_date) - 1)
+    # a piece still locked on its due date could not be paid, and would become overdue
+    require(until_ms < free_by_ms, "E_CUT_OFF", "too close to the due date")
     piece.lien = lien
     piece.lien_until_ms = until_ms
     pieces[leaf_id] = piece
     LeafReserved(leaf_id=leaf_id, version=piece.version)
-    ec = load_credential(piece.ec_id)
     return {"amount_fen": piece.amount_fen, "due_date": ec.due_date, "debtor": ec.issuer}
 
 

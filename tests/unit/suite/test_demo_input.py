@@ -100,7 +100,8 @@ def finance(world: World, step: dict[str, Any], request_id: str) -> dict[str, An
 def stage(tmp_path: Path) -> World:
     world = World(users=demo_users())
     admit(world)
-    world.open_center(tmp_path / "center", tuple(MAKERS.values()), "inspector")
+    world.bind_wallets(*MAKERS.values())
+    world.open_center(tmp_path / "center", "inspector")
     lodge(world)
     return world
 

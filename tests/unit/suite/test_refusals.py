@@ -560,3 +560,109 @@ def test_nobody_takes_a_digest_from_its_seller(world: World) -> None:
 
 def test_opening_a_world_twice_gives_the_same_state() -> None:
     assert open_world().state == open_world().state
+
+
+def test_a_draft_does_not_hold_the_suppliers_invoice_against_its_will(world: World) -> None:
+    world.now_ms = at("2026-11-23")
+    ec_id = world.draft()
+    world.refused("E_NOT_PARTY", "hl", "receivable.reject", ec_id=ec_id, reason="not mine")
+    assert world.ok("lg", "receivable.reject", ec_id=ec_id, reason="I sell it") == "REJECTED"
+    found = world.ok("lg", "invoice_registry.get_document", document=digest("moulds"))
+    assert found["drawn_fen"] == 0
+    world.refused("E_STATE", "px-checker", "receivable.sign", ec_id=ec_id)
+
+
+def test_a_claim_is_taken_only_by_who_can_be_paid(world: World) -> None:
+    """Without a wallet of the holder the debtor could not pay and would owe a penalty a day."""
+    for key in [key for key in world.state if b"wallet" in key]:
+        world.state.pop(key)
+    world.now_ms = at("2026-11-23")
+    ec_id = world.draft()
+    world.ok("px-checker", "receivable.sign", ec_id=ec_id)
+    world.refused("E_WALLET", "lg", "receivable.accept", ec_id=ec_id)
+    world.bind_wallets("lg")
+    world.ok("lg", "receivable.accept", ec_id=ec_id)
+    world.now_ms = at("2026-11-30")
+    world.ok("lg", "receivable.split", leaf_id=EC, amounts=[400_000_000, 200_000_000])
+    moved = f"{EC}/2"
+    world.ok("lg", "receivable.offer_transfer", leaf_id=moved, to="HL", basis=digest("plastics"))
+    world.refused("E_WALLET", "hl", "receivable.accept_transfer", leaf_id=moved)
+    world.bind_wallets("hl")
+    world.ok("hl", "receivable.accept_transfer", leaf_id=moved)
+
+
+def test_an_offer_ends_with_the_due_date_at_the_latest(world: World) -> None:
+    """Accepted later, the debt would be overdue from its first day."""
+    world.now_ms = at("2026-11-23")
+    ec_id = world.draft(due_date="2026-11-24")
+    world.ok("px-checker", "receivable.sign", ec_id=ec_id)
+    world.now_ms = at("2026-11-25", 0)
+    world.refused("E_EXPIRED", "lg", "receivable.accept", ec_id=ec_id)
+    assert world.ok("nobody", "receivable.expire", ec_id=ec_id) == "VOID"
+
+
+def test_a_piece_is_free_of_financing_before_it_is_due(paying_world: World) -> None:
+    """A locked piece cannot be paid: its holder would make the debtor overdue."""
+    world = paying_world
+    world.issue()
+    leaf_id = world.to_tier_three()
+    world.now_ms = at("2027-05-17")
+    request_id = world.request(leaf_id)
+    world.quote(request_id)
+    world.refused("E_CUT_OFF", "xy", "financing.accept_quote", request_id=request_id, number=1,
+                  salt=bytes(16))  # fmt: skip
+    world.ok("xy", "financing.withdraw", request_id=request_id)
+    world.now_ms = at("2027-05-19")
+    world.refused("E_CUT_OFF", "xy", "financing.request_receivable", leaf_id=leaf_id,
+                  purpose="wages", consent=True)  # fmt: skip
+
+
+def test_a_party_suspended_in_the_middle_gets_nothing_more_through(paying_world: World) -> None:
+    world = paying_world
+    world.now_ms = at("2026-11-23")
+    other = world.draft(face_fen=1, invoices=[digest("moulds")])
+    world.ok("px-checker", "receivable.sign", ec_id=other)
+    world.ok("pbc", "party.suspend", party_id="PX", reason="order 7")
+    world.refused("E_PARTY", "lg", "receivable.accept", ec_id=other)
+    world.ok("pbc", "party.resume", party_id="PX", reason="order 8")
+    world.ok("px-maker", "receivable.cancel", ec_id=other)
+    world.ok("qb-ops", "receivable.propose_limit", issuer="PX", limit_fen=2_000_000_000)
+    world.ok("pbc", "party.suspend", party_id="QB", reason="order 9")
+    world.refused("E_PARTY", "qb-checker", "receivable.approve_limit", issuer="PX",
+                  limit_fen=2_000_000_000)  # fmt: skip
+    world.ok("pbc", "party.resume", party_id="QB", reason="order 10")
+    first = world.draft()
+    world.ok("px-checker", "receivable.sign", ec_id=first)
+    world.ok("lg", "receivable.accept", ec_id=first)
+    world.ok("lg", "receivable.split", leaf_id=first, amounts=[550_000_000, 50_000_000])
+    world.ok("hl", "invoice_registry.lodge", document=digest("small"), kind="invoice", buyer="LG",
+             amount_fen=50_000_000, currency="CNY", issued_on="2026-11-16")  # fmt: skip
+    leaf_id = f"{first}/2"
+    world.ok("lg", "receivable.offer_transfer", leaf_id=leaf_id, to="HL", basis=digest("small"))
+    world.ok("pbc", "party.suspend", party_id="LG", reason="order 11")
+    world.refused("E_PARTY", "hl", "receivable.accept_transfer", leaf_id=leaf_id)
+    world.ok("pbc", "party.resume", party_id="LG", reason="order 12")
+    world.ok("hl", "receivable.accept_transfer", leaf_id=leaf_id)
+    request_id = world.ok("hl", "financing.request_receivable", leaf_id=leaf_id, purpose="wages",
+                          consent=True)  # fmt: skip
+    world.quote(request_id)
+    accept = {"request_id": request_id, "number": 1, "salt": bytes(16)}
+    for party_id in ("HL", "QB"):
+        world.ok("pbc", "party.suspend", party_id=party_id, reason="order 13")
+        world.refused("E_PARTY", "hl", "financing.accept_quote", **accept)
+        world.ok("pbc", "party.resume", party_id=party_id, reason="order 14")
+    world.ok("hl", "financing.accept_quote", **accept)
+    world.ok("pbc", "party.suspend", party_id="HL", reason="order 15")
+    world.refused("E_PARTY", "qb-ops", "financing.duplicate_check", request_id=request_id,
+                  fingerprint=digest("f"))  # fmt: skip
+
+
+def test_one_bank_does_not_take_up_the_room_for_quotes(world: World) -> None:
+    world.issue()
+    world.to_tier_three()
+    request_id = world.request()
+    for _ in range(3):
+        world.quote(request_id, bank="nb-ops", rate_ppm=240_000)
+    world.refused("E_QUOTES", "nb-ops", "financing.quote", request_id=request_id, rate_ppm=240_000,
+                  principal_fen=50_000_000, valid_until_ms=world.now_ms + 1)  # fmt: skip
+    assert world.quote(request_id) == 4

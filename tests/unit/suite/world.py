@@ -56,6 +56,7 @@ INVOICES = {  # name → seller, buyer, amount
     "plastics": ("hl", "LG", 200_000_000),
     "resin": ("xy", "HL", 50_000_000),
 }
+OWNERS = ("px-maker", "lg", "hl", "xy", "qb-ops", "nb-ops")
 EC = "EC-2026-SZ-000001"
 
 
@@ -132,18 +133,15 @@ class World:
 
     # ---- money -----------------------------------------------------------------------------------
 
-    def open_center(
-        self,
-        directory: Path,
-        owners: tuple[str, ...] = ("px-maker", "lg", "hl", "xy", "qb-ops", "nb-ops"),
-        regulator: str = "pbc",
-    ) -> None:
+    def open_center(self, directory: Path, regulator: str = "pbc") -> None:
         self.money = Money(directory, lambda: self.now_ms)
         self.regulator = regulator
         self.ok(regulator, "dcep.register_log", root_key=self.money.center.root_key)
+
+    def bind_wallets(self, *owners: str) -> None:
         for who in owners:
             member = self.users[who][0]
-            wallet = self.wallets[member] = Wallet.generate()
+            wallet = self.wallets[member] = Wallet.from_scalar(sm3(member.encode()))
             signature = wallet.binding_signature(CHANNEL, member)
             self.ok(who, "dcep.bind_wallet", public_key=wallet.public_key, signature=signature)
 
@@ -268,6 +266,7 @@ def open_world(directory: Path | None = None, make_engine: Any = NativeEngine) -
     world.now_ms = at("2026-11-16")
     world.lodge(*INVOICES)
     world.limit()
+    world.bind_wallets(*OWNERS)
     if directory is not None:
         world.open_center(directory)
     return world
