@@ -170,6 +170,8 @@ def main(
         report.close()
         report.line("interrupted", "yellow")
         status = EXIT_INTERRUPTED
+    except SystemExit:  # rich raises it where the reader of our output went away
+        status = EXIT_INTERRUPTED
     except Exception as error:
         say_failed(report, error, stage)
         if os.environ.get("CITY_DEBUG"):
