@@ -44,6 +44,7 @@ class Piece:
     basis: str = ""
     children: int = 0
     payments: int = 0
+    paid_fen: int = 0
     version: int = 1
 
 
@@ -138,9 +139,45 @@ def terms(ec) -> dict:
     }
 
 
+def store_paid(piece):
+    """A paid leaf: every piece above it knows how much of it is paid, however many parts there are."""
+    held.delete((piece.holder, piece.leaf_id))
+    piece.paid_fen = piece.amount_fen
+    pieces[piece.leaf_id] = piece
+    above = piece.parent
+    while above != "":
+        whole = load_piece(above)
+        whole.paid_fen += piece.amount_fen
+        assert whole.paid_fen <= whole.amount_fen
+        pieces[above] = whole
+        above = whole.parent
+
+
+def may_see(piece) -> bool:
+    """Regulator, holder and who is offered it; who made it or holds a part of it; once due, the debtor."""
+    if "regulator" in ctx.roles:
+        return True
+    if ctx.member == "":
+        return False
+    if ctx.member in (piece.holder, piece.offered_to):
+        return True
+    if piece.parent and load_piece(piece.parent).holder == ctx.member:
+        return True
+    if piece.state in ("DUE", "OVERDUE", "PAID") and ctx.member == credentials[piece.ec_id].issuer:
+        return True
+    below = piece.leaf_id + "/"
+    following = held.scan((ctx.member,), (ctx.member, below), 1)
+    return any(key[1].startswith(below) for key, _ in following)
+
+
 def whole_tree(ec_id: str) -> list:
     load_credential(ec_id)
-    return [found for _, found in pieces.scan(ec_id, None, 1000)]
+    everything = []
+    page = pieces.scan(ec_id, None, 1000)
+    while page:
+        everything += [found for _, found in page if found.ec_id == ec_id]
+        page = pieces.scan(ec_id, page[-1][0], 1000) if len(page) == 1000 else []
+    return everything
 
 
 def own_branches(everything, member: str) -> list:

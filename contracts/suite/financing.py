@@ -465,7 +465,8 @@ def describe(financing) -> dict:
 def get(request_id: str) -> dict:
     """Borrower, bank and regulator see a financing; before acceptance every bank does."""
     financing = load(request_id)
-    party = ctx.member in (financing.borrower, financing.bank, financing.to_bank)
+    concerned = (financing.borrower, financing.bank, financing.to_bank)
+    party = ctx.member != "" and ctx.member in concerned
     asked = financing.bank == "" and financing.to_bank == "" and "financier" in ctx.roles
     require(party or asked or "regulator" in ctx.roles, "E_NOT_PARTY", "not your financing")
     return describe(financing)

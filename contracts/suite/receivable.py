@@ -50,12 +50,14 @@ from rules.receivable_records import (
     limits,
     load_credential,
     load_piece,
+    may_see,
     outstanding,
     own_branches,
     payments,
     pieces,
     serials,
     store_leaf,
+    store_paid,
     terms,
     whole_tree,
 )
@@ -557,8 +559,7 @@ def record_payment(leaf_id: str, proof: bytes, instalment: int = 0) -> str:
     assert ec.paid_fen <= ec.face_fen
     credentials[ec.ec_id] = ec
     outstanding[(ec.issuer, ec.paying_bank)] -= piece.amount_fen
-    held.delete((piece.holder, leaf_id))
-    pieces[leaf_id] = piece
+    store_paid(piece)
     Paid(leaf_id=leaf_id, holder=piece.holder, version=piece.version)
     return piece.state
 
@@ -584,17 +585,17 @@ def get(ec_id: str) -> dict:
 
 @view
 def get_piece(leaf_id: str) -> dict:
-    return describe(load_piece(leaf_id))
+    """One piece, for those whom it concerns: its branch, the debtor once it is due, a regulator."""
+    found = load_piece(leaf_id)
+    require(may_see(found), "E_NOT_PARTY", "this piece is not yours to see")
+    return describe(found)
 
 
 @view
 def is_settled(leaf_id: str) -> bool:
     """Whether this piece is paid, itself or through all its parts."""
     found = load_piece(leaf_id)
-    if found.state != "SPLIT":
-        return found.state == "PAID"
-    parts = [part for _, part in pieces.scan(leaf_id + "/", None, 1000)]
-    return all(part.state in ("PAID", "SPLIT") for part in parts)
+    return found.paid_fen == found.amount_fen
 
 
 @view

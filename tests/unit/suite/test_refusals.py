@@ -666,3 +666,43 @@ def test_one_bank_does_not_take_up_the_room_for_quotes(world: World) -> None:
     world.refused("E_QUOTES", "nb-ops", "financing.quote", request_id=request_id, rate_ppm=240_000,
                   principal_fen=50_000_000, valid_until_ms=world.now_ms + 1)  # fmt: skip
     assert world.quote(request_id) == 4
+
+
+def test_a_piece_is_shown_to_those_it_concerns_only(world: World) -> None:
+    """`tree` hides siblings, and their ids are easily guessed: one piece hides as well."""
+    world.issue()
+    leaf_id = world.to_tier_three()
+    seen = {
+        "xy": [leaf_id, f"{EC}/2", EC],  # its leaf and the path to it
+        "hl": [leaf_id, f"{EC}/2/2", f"{EC}/2", EC],  # and the parts it made
+        "lg": [EC, f"{EC}/1", f"{EC}/2"],
+        "qb-ops": [],
+        "px-maker": [],
+    }
+    for who, ids in seen.items():
+        for piece_id in (EC, f"{EC}/1", f"{EC}/2", leaf_id, f"{EC}/2/2"):
+            if piece_id in ids:
+                assert world.ok(who, "receivable.get_piece", leaf_id=piece_id)["amount_fen"] > 0
+            else:
+                world.refused("E_NOT_PARTY", who, "receivable.get_piece", leaf_id=piece_id)
+    world.now_ms = at("2027-05-20")
+    world.ok("nobody", "receivable.due", leaf_id=leaf_id)
+    assert world.ok("px-maker", "receivable.get_piece", leaf_id=leaf_id)["holder"] == "XY"
+    world.refused("E_NOT_PARTY", "px-maker", "receivable.get_piece", leaf_id=f"{EC}/1")
+
+
+def test_a_tree_of_more_than_a_thousand_pieces_is_counted_whole(world: World) -> None:
+    world.issue()
+
+    def split(leaf_id: str, amount: int) -> list[tuple[str, int]]:
+        parts = [amount // 16] * 15 + [amount - 15 * (amount // 16)]
+        ids = world.ok("lg", "receivable.split", leaf_id=leaf_id, amounts=parts)
+        return list(zip(ids, parts, strict=True))
+
+    leaves = [part for piece in split(EC, 600_000_000) for part in split(*piece)]
+    for piece in leaves[:50]:
+        split(*piece)
+    facts = world.ok("pbc", "receivable.invariants", ec_id=EC)
+    assert (facts["leaves"], facts["leaves_fen"]) == (1_006, 600_000_000)
+    assert len(world.ok("pbc", "receivable.tree", ec_id=EC)) == 1_006 + 17 + 50
+    assert world.ok("pbc", "receivable.is_settled", leaf_id=EC) is False

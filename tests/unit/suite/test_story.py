@@ -157,6 +157,27 @@ def test_paying_late_costs_the_penalty_and_a_payment_in_time_counts_when_proven_
                     instalment=1) == "PAID"  # fmt: skip
 
 
+def test_a_leaf_that_its_bank_split_is_repaid_when_every_part_is(paying_world: World) -> None:
+    world = paying_world
+    world.issue()
+    world.to_tier_three()
+    request_id, terms = world.to_cleared()
+    proof = world.pay("QB", "XY", terms["payout_fen"], terms["pay_reference"])
+    world.ok("qb-ops", "financing.disburse", request_id=request_id, proof=proof)
+    leaf_id = f"{EC}/2/1"
+    parts = world.ok("qb-ops", "receivable.split", leaf_id=leaf_id, amounts=[1, 49_999_999])
+    deeper = world.ok("qb-ops", "receivable.split", leaf_id=parts[1], amounts=[1, 49_999_998])
+    world.now_ms = at("2027-05-20")
+    for part in (parts[0], *deeper):
+        world.refused("E_UNPAID", "hl", "financing.repay", request_id=request_id)
+        world.ok("hl", "receivable.due", leaf_id=part)
+        due = world.ok("px-maker", "receivable.prepare_payment", leaf_id=part, salt=bytes(16))
+        proof = world.pay("PX", "QB", due["amount_fen"], due["reference"])
+        world.ok("hl", "receivable.record_payment", leaf_id=part, proof=proof)
+    world.refused("E_PROOF_UNUSED", "hl", "financing.repay", request_id=request_id, proof=proof)
+    assert world.ok("hl", "financing.repay", request_id=request_id) == "REPAID"
+
+
 def test_a_payment_to_another_wallet_by_another_bank_or_one_fen_short_moves_nothing(
     paying_world: World,
 ) -> None:
