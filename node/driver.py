@@ -39,10 +39,11 @@ from consensus.api import (
     TxWaiting,
 )
 from node.clock import Clock
+from node.fairness import Turns
 from node.model import Envelope
 from node.txpool import TxPool
 
-ORDERING_LANE_MAX = 4_096
+ORDERING_LANE_MAX = 1_024  # of one sender
 SYNC_LANE_MAX = 128
 TURN_MESSAGES_MAX = 256
 WAIT_MS_MAX = 1_000  # a development clock may jump, so no sleep is longer
@@ -112,7 +113,7 @@ class Driver:
         self._core, self._log, self._effects = core, log, effects
         self._pool, self._clock, self._in_thread = pool, clock, in_thread
         self._own: deque[Executed | Have | PeerConnected] = deque()
-        self._ordering: deque[Received] = deque()
+        self._ordering: Turns[int, Received] = Turns(ORDERING_LANE_MAX)
         self._sync: deque[Synced] = deque()
         self._wake = asyncio.Event()
         self._timer_ms: int | None = None
@@ -122,11 +123,11 @@ class Driver:
     # ---- what may be put in: never blocks, always bounded ------------------------------------------
 
     def received(self, sender: int, message: Any) -> bool:
-        """An ordering message whose signatures hold. False: the lane is full; the protocol sends again."""
-        if len(self._ordering) >= ORDERING_LANE_MAX:
+        """An ordering message whose signatures hold. False: this sender's lane is full; the protocol sends
+        again."""
+        if not self._ordering.put(sender, Received(0, sender, message)):
             self.counts.dropped_messages += 1
             return False
-        self._ordering.append(Received(0, sender, message))
         self._wake.set()
         return True
 
@@ -181,9 +182,10 @@ class Driver:
         events: list[Input] = []
         while self._own:
             events.append(replace(self._own.popleft(), now_ms=now_ms))
-        for lane, count in ((self._ordering, TURN_MESSAGES_MAX), (self._sync, SYNC_LANE_MAX)):
-            for _ in range(min(count, len(lane))):
-                events.append(replace(lane.popleft(), now_ms=now_ms))
+        for _ in range(min(TURN_MESSAGES_MAX, len(self._ordering))):
+            events.append(replace(self._ordering.take(), now_ms=now_ms))
+        while self._sync:
+            events.append(replace(self._sync.popleft(), now_ms=now_ms))
         dropped, fresh = self._pool.drain_dropped(), self._pool.drain_fresh()
         if dropped:
             events.append(TxDropped(now_ms, dropped))
@@ -192,7 +194,7 @@ class Driver:
         if self._timer_ms is not None and now_ms >= self._timer_ms:
             self._timer_ms = None
             events.append(Tick(now_ms))
-        if self._ordering or self._sync:
+        if self._ordering:
             self._wake.set()
         return events
 

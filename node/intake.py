@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -15,6 +15,7 @@ from node.admission import Admission, Admitted
 from node.bodies import WantedBodies
 from node.driver import Driver
 from node.errors import CityError
+from node.fairness import Turns
 from node.identity.suite import Suite
 from node.model import Envelope
 from node.peers.batch import PeerBatch, PeerId
@@ -23,8 +24,11 @@ from node.signatures import Signatures
 from node.sync import CatchUp
 from node.telemetry import Metrics
 from node.txpool import TxPool
+from node.waiters import Signal
 
-INCOMING_BATCHES_MAX = 16
+PARTS_MAX = 32  # of one peer that wait for their checks
+PART_COUNT, PART_BYTES = 128, 256 * 1024
+DECODED_AT_A_TIME = 64  # messages, before other tasks have their turn
 
 log = structlog.get_logger("channel")
 
@@ -57,13 +61,14 @@ class Intake:
         self._serving, self._signatures, self._admission = serving, signatures, admission
         self._pool, self._wanted, self._suite = pool, wanted, suite
         self._metrics, self._send, self._tip_height = metrics, send, tip_height
-        self._bodies: asyncio.Queue[tuple[Envelope, ...]] = asyncio.Queue(INCOMING_BATCHES_MAX)
+        self._bodies: Turns[str, tuple[Envelope, ...]] = Turns(PARTS_MAX)
+        self._arrived, self._taken = Signal(), Signal()
 
     async def on_batch(self, peer: PeerId, batch: PeerBatch) -> None:
         if batch.consensus:
             await self._on_consensus(peer, batch.consensus)
         if batch.transactions:
-            await self._bodies.put(batch.transactions)  # full: this peer is read more slowly
+            await self._on_bodies(peer, batch.transactions)
         if batch.want_transactions:
             for answer in await self._serving.transactions(batch.want_transactions):
                 self._send(peer.name, answer)
@@ -89,7 +94,9 @@ class Intake:
             self.violation(peer.name, "an observer sent an ordering message")
             return
         decoded = []
-        for data in messages:
+        for number, data in enumerate(messages, 1):
+            if number % DECODED_AT_A_TIME == 0:
+                await asyncio.sleep(0)
             try:
                 message = self._core.decode_message(data)
                 decoded.append((message, self._core.signature_items(message)))
@@ -111,10 +118,20 @@ class Intake:
 
     # ---- bodies -----------------------------------------------------------------------------------
 
+    async def _on_bodies(self, peer: PeerId, envelopes: Sequence[Envelope]) -> None:
+        """Returns when all are in their peer's lane: one that floods is read more slowly, and no other."""
+        for part in _parts(envelopes):
+            while not self._bodies.put(peer.name, part):
+                await self._taken.wait()
+            self._arrived.notify()
+
     async def check_bodies(self) -> None:
         """A worker: bodies from peers pass the same gate as those from clients."""
         while True:
-            envelopes = await self._bodies.get()
+            while not self._bodies:
+                await self._arrived.wait()
+            envelopes = self._bodies.take()
+            self._taken.notify()
             news = [(id_, e) for e in envelopes if self._is_news(id_ := self._id(e), e)]
             asked = [e for id_, e in news if id_ in self._wanted]
             offered = [e for id_, e in news if id_ not in self._wanted]
@@ -141,3 +158,17 @@ class Intake:
 
     def _id(self, envelope: Envelope) -> Hash:
         return tx_id(self._suite.hash, self._suite.id, envelope.body)
+
+
+def _parts(envelopes: Sequence[Envelope]) -> Iterator[tuple[Envelope, ...]]:
+    """Small enough that peers take turns often; an envelope alone is always a part."""
+    part: list[Envelope] = []
+    size = 0
+    for envelope in envelopes:
+        if part and (len(part) == PART_COUNT or size + len(envelope.body) > PART_BYTES):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(envelope)
+        size += len(envelope.body)
+    if part:
+        yield tuple(part)

@@ -1,7 +1,8 @@
 """Signatures, checked in batches in threads, and the cache the consensus core's verifier answers from.
 
-Whoever has signatures to check awaits `check`; what waits at the same time is checked together. Ordering
-messages go before transactions, so that a flood of the latter cannot starve the former.
+Whoever has signatures to check awaits `check`; what waits at the same time is checked together, a few of each
+request in turn: a peer's ten thousand must not hold up another's one. Ordering messages go before transactions,
+so that a flood of the latter cannot starve the former.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from consensus.api import SignatureItem
 from node.identity.suite import PUBLIC_KEY_LEN, SIGNATURE_LEN, Suite
 
+SHARE_ITEMS = 16  # of one request in a row
 JOB_ITEMS_MAX = 128  # about 30 ms of SM2 on one core
 REMEMBERED_MAX = 65_536  # signatures of ordering messages, 32 bytes each
 
@@ -29,6 +31,7 @@ class _Request:
     answers: list[bool]
     left: int
     done: asyncio.Future[list[bool]]
+    missing: deque[int]
 
 
 class Signatures:
@@ -38,7 +41,7 @@ class Signatures:
         self._suite = suite
         self._threads = threads or max(1, min(4, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="verify")
-        self._waiting: tuple[deque[tuple[_Request, int]], ...] = (deque(), deque())
+        self._waiting: tuple[deque[_Request], ...] = (deque(), deque())
         self._running: set[asyncio.Task[None]] = set()
         self._remembered: dict[bytes, None] = {}
         self.checked = 0
@@ -50,8 +53,8 @@ class Signatures:
         if not missing:
             return answers
         done: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
-        request = _Request(items, answers, len(missing), done)
-        self._waiting[0 if urgent else 1].extend((request, i) for i in missing)
+        request = _Request(items, answers, len(missing), done, deque(missing))
+        self._waiting[0 if urgent else 1].append(request)
         self._start_jobs()
         await done
         if urgent:
@@ -72,7 +75,11 @@ class Signatures:
             job: list[tuple[_Request, int]] = []
             for lane in self._waiting:
                 while lane and len(job) < JOB_ITEMS_MAX:
-                    job.append(lane.popleft())
+                    request = lane.popleft()
+                    for _ in range(min(SHARE_ITEMS, len(request.missing))):
+                        job.append((request, request.missing.popleft()))
+                    if request.missing:
+                        lane.append(request)
             task = asyncio.get_running_loop().create_task(self._run(job))
             self._running.add(task)
             task.add_done_callback(self._on_done)

@@ -1,0 +1,83 @@
+"""A peer that sends more than its share waits behind itself; the others do not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import pytest
+
+from consensus.api import SignatureItem
+from consensus.encoding import Sig
+from node.driver import ORDERING_LANE_MAX, TURN_MESSAGES_MAX
+from node.fairness import Turns
+from node.identity.signers import MemorySigner
+from node.model import Envelope
+from node.peers.batch import PeerBatch
+from node.signatures import JOB_ITEMS_MAX, Signatures
+from tests.unit.node.network import SUITE, cluster
+from tests.unit.node.test_driver import World
+
+
+def test_lanes_take_turns_keep_their_order_and_are_bounded():
+    turns: Turns[str, int] = Turns(3)
+    assert [turns.put("a", n) for n in range(4)] == [True, True, True, False]
+    assert turns.put("b", 10) and len(turns) == 4
+    assert [turns.take() for _ in range(4)] == [0, 10, 1, 2]
+    with pytest.raises(LookupError):
+        turns.take()
+
+
+async def test_a_validator_that_floods_does_not_keep_others_out_of_the_next_turn():
+    world = World(lambda event: [])
+    flooded = [world.driver.received(3, b"flood") for _ in range(ORDERING_LANE_MAX + 1)]
+    assert flooded[-1] is False
+    assert world.driver.received(1, b"vote"), "another sender's lane has room"
+    turn = world.driver._next_events(0)
+    assert len(turn) == TURN_MESSAGES_MAX and turn[1].sender == 1
+
+
+def garbage(net, count: int) -> tuple[Envelope, ...]:
+    """Transactions of good form whose signatures do not hold: each costs a full check."""
+    made = net.envelope()
+    return tuple(
+        Envelope(net.envelope().body, made.public_key, secrets.token_bytes(64))
+        for _ in range(count)
+    )
+
+
+async def test_transactions_of_one_peer_do_not_hold_up_the_messages_of_another(tmp_path):
+    async with cluster(tmp_path, 4, base_timeout_ms=60_000) as net:
+        gate = net.nodes["n1"].port.gate
+        liar, honest = net.nodes["n3"].port.me, net.nodes["n0"].port.me
+        flood = garbage(net, 500)
+        flooding = [
+            asyncio.create_task(gate.on_batch(liar, PeerBatch(transactions=flood * 40)))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0)
+        envelope = net.envelope()
+        await gate.on_batch(honest, PeerBatch(transactions=(envelope,)))
+        assert not any(task.done() for task in flooding), "the liar waits, the honest peer does not"
+        await net.nodes["n1"].channel.wait(net.id(envelope), "committed")
+        assert not any(task.done() for task in flooding)
+        for task in flooding:
+            task.cancel()
+
+
+async def test_a_small_request_is_checked_before_the_end_of_a_large_one():
+    signatures = Signatures(SUITE, threads=1)
+    try:
+        signer = MemorySigner(SUITE.generate_key())
+        good = SignatureItem(signer.public_key, b"m" * 32, Sig(signer.sign(b"m" * 32)))
+        many = [
+            SignatureItem(signer.public_key, n.to_bytes(32, "big"), good.signature)
+            for n in range(JOB_ITEMS_MAX * 20)
+        ]
+        large = asyncio.create_task(signatures.check(many, urgent=True))
+        await asyncio.sleep(0)
+        assert await signatures.check([good], urgent=True) == [True]
+        assert not large.done()
+        assert not any(await large)
+    finally:
+        signatures.close()
