@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo.story import StepFailed
-from node.cli.dev import REGCENTER, start_regcenter
 from node.client import connect, find_context
 from node.network import processes
-from node.network.control import fetch_status
+from node.network.control import REGCENTER, fetch_status, start_regcenter
 from node.network.create import create_network
 from node.network.layout import Layout
 from node.network.plan import Plan

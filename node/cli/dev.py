@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -21,7 +20,6 @@ app = typer.Typer(
 clock = typer.Typer(help="The development network's clock.", no_args_is_help=True)
 app.add_typer(clock, name="clock")
 
-REGCENTER = "regcenter"
 NEXT_COMMAND = (
     "city as buyer call party apply party_id=PX legal_name=Pengxu kind=enterprise country=CN city=SZ "
     "uscc=91440300MA5DEM00A5"
@@ -56,6 +54,7 @@ def dev(
 
 def _run(root: Path, nodes: int, *, keep: bool, started: float, stopping: threading.Event) -> None:
     from node.network import processes
+    from node.network.control import start_regcenter
     from node.network.create import create_network
     from node.network.layout import Layout
     from node.network.plan import load_plan
@@ -78,30 +77,12 @@ def _run(root: Path, nodes: int, *, keep: bool, started: float, stopping: thread
             raise fail("CITY-8025", name=gone[0], log=layout.log(gone[0]), tail="it ended")
 
 
-def start_regcenter(layout: Any) -> None:
-    """Starts the registration center of a network's folder; its address is in regcenter/endpoint.json."""
-    from node.network import processes
-
-    if processes.find(layout, REGCENTER) is not None:
-        return
-    command = [
-        sys.executable,
-        "-m",
-        "node.cli.main",
-        REGCENTER,
-        "run",
-        "--dir",
-        str(layout.regcenter),
-    ]
-    processes.start(layout, REGCENTER, [*command, "--clock-offset-file", str(layout.clock_offset)])
-
-
 def _stop(root: Path) -> None:
     from node.network import processes
     from node.network.layout import Layout
 
     layout = Layout(root)
-    processes.stop(layout, [*layout.slugs(), REGCENTER])
+    processes.stop(layout, layout.started())
 
 
 def _wait_for_leader(root: Path, stopping: threading.Event) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import tomllib
 import urllib.error
@@ -14,6 +15,7 @@ from node.errors import CityError
 from node.network import processes
 from node.network.layout import Layout
 
+REGCENTER = "regcenter"
 READY_SECONDS = 60.0
 STATUS_SECONDS = 3.0
 
@@ -29,11 +31,21 @@ def network_up(root: Path) -> list[dict[str, Any]]:
     """Starts what is not running and waits for all; returns the status rows."""
     layout = open_layout(root)
     slugs = layout.slugs()
+    if layout.regcenter.exists():
+        start_regcenter(layout)
     for slug in slugs:
         if processes.find(layout, slug) is None:
             processes.start_node(layout, slug)
     processes.wait_ready(layout, slugs, timeout_s=READY_SECONDS)
     return wait_linked(root)
+
+
+def start_regcenter(layout: Layout) -> None:
+    """Starts the folder's registration center if it does not run; its address is in regcenter/endpoint.json."""
+    if processes.find(layout, REGCENTER) is None:
+        city = [sys.executable, "-m", "node.cli.main", REGCENTER, "run"]
+        options = ["--dir", str(layout.regcenter), "--clock-offset-file", str(layout.clock_offset)]
+        processes.start(layout, REGCENTER, [*city, *options])
 
 
 def wait_linked(root: Path) -> list[dict[str, Any]]:
@@ -66,7 +78,11 @@ def network_status(root: Path) -> list[dict[str, Any]]:
 def _node_row(layout: Layout, slug: str) -> dict[str, Any]:
     config = tomllib.loads(layout.node_config(slug).read_text(encoding="utf-8"))
     process = processes.find(layout, slug)
-    row: dict[str, Any] = {"city": config["name"], "slug": slug, "pid": process.pid if process else None}
+    row: dict[str, Any] = {
+        "city": config["name"],
+        "slug": slug,
+        "pid": process.pid if process else None,
+    }
     row |= {"state": "stopped", "role": "", "height": None, "state_root": ""}
     row |= {"api": config["listen"]["api"], "web": "http://" + config["listen"]["web"]}
     if process is None:
