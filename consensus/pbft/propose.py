@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from consensus.api import Block, InvariantBroken, Keep
+from consensus.api import Block, Keep
 from consensus.encoding import Hash
 from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
 from consensus.pbft.messages import BlockRequest, Proposal, encode_message
@@ -100,7 +100,9 @@ class Proposer:
             return False
         digest, cert = selected
         if cert.header.parent_hash != parent_hash:
-            raise InvariantBroken("the selection is not on the own chain")
+            # Not a fork: a later view committed another block below, and this leader heard of it late.
+            self._suspect("the chain went another way")
+            return False
         candidate = state.blocks.complete(digest, height + 1)
         roots = state.chain.roots_for(height + 1)
         if candidate is None or roots is None:
