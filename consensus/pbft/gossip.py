@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from consensus.api import Behind, Block, Need
+from consensus.api import Behind, Block, Forward, Need
 from consensus.encoding import ZERO_HASH, Hash, Sig
 from consensus.header import block_hash
 from consensus.pbft.certificates import senders_bitmap
@@ -83,9 +83,18 @@ class Gossip:
         for candidate in state.blocks:
             if candidate.missing:
                 state.out.append(Need(tuple(candidate.missing), candidate.source))
+        self._offer_waiting()
         self._proposer.ask_for_block()
         self._behind_told = 0
         self.tell_behind(is_patient=False)
+
+    def _offer_waiting(self) -> None:
+        """Who takes no part in the view hands on to all what waits (R10). It may be the only one that knows of
+        it: a node that suspected alone gets no new view by itself, and its clients would wait for ever."""
+        state = self._state
+        tx_ids = state.requests.oldest(state.now_ms)
+        if tx_ids and not (state.can_vote and state.is_active):
+            state.out += [Forward(to, tx_ids) for to in range(state.n) if to != state.own_index]
 
     def tell_behind(self, is_patient: bool) -> None:
         """Ask for blocks that certificates prove. A block that is merely on its way (patient: the next

@@ -7,6 +7,7 @@ arrival, so the head is always the next to fall due and nothing here walks the w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from consensus.encoding import Hash
 from consensus.pbft.config import PbftConfig
 
 FORWARD_TXS_MAX = 1_000
+OFFERED_TXS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,13 @@ class Requests:
         for tx_id in due:
             del self._to_forward[tx_id]
         return tuple(due)
+
+    def oldest(self, now_ms: int) -> tuple[Hash, ...]:
+        """Some ids, oldest first, that have waited as long as their first timer."""
+        before_ms = now_ms - self._config.forward_after_ms
+        waiting = itertools.chain(self._flying.values(), self._free.values())
+        long = (each.ref.tx_id for each in waiting if each.since_ms <= before_ms)
+        return tuple(itertools.islice(long, OFFERED_TXS_MAX))
 
     # --- what the next block takes
 

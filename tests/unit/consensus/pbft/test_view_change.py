@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from consensus.api import Broadcast, Forward, InvariantBroken, ProtocolViolation, TxDropped
+from consensus.api import (
+    Broadcast,
+    Forward,
+    InvariantBroken,
+    ProtocolViolation,
+    Synced,
+    TxDropped,
+)
 from consensus.certificate import CommitCert, bitmap
 from consensus.encoding import Hash, Sig
 from consensus.header import Header, block_hash
@@ -310,9 +317,10 @@ def test_a_waiting_transaction_is_forwarded_to_the_leader_once_and_then_the_lead
     cluster.give(tx(1), to=[2])
     cluster.pass_time(1_000)
     assert cluster.acted(2, Forward) == [Forward(0, (tx(1).tx_id,))]
-    for _ in range(5):
+    for _ in range(3):
         cluster.pass_time(1_000)
     assert len(cluster.acted(2, Forward)) == 1
+    cluster.pass_time(1_000)
     assert cluster.cores[2].status().last_view_change_reason == "a transaction is left waiting"
 
 
@@ -392,3 +400,47 @@ def test_a_claimed_height_without_a_certificate_moves_nothing() -> None:
     status = replace(unsigned, signature=cluster.sign(3, signed_bytes(unsigned, SUITE)))
     cluster.receive(1, 3, status)
     assert not cluster.cores[1]._started.chain.is_behind and cluster.timers[1] is None
+
+
+def test_a_node_that_suspected_alone_hands_what_waits_to_everybody() -> None:
+    # Its links were down when its client came: nobody else has the transaction, so nobody else suspects.
+    cluster = Cluster(4)
+    cluster.give(tx(1), to=[2])
+    for _ in range(10):
+        cluster.pass_time(500)
+        cluster.sent.clear()
+    assert not cluster.cores[2].status().is_active
+    cluster.actions[2].clear()
+    cluster.pass_time(cluster.config.status_interval_ms)
+    offered = cluster.acted(2, Forward)
+    assert offered == [Forward(to, (tx(1).tx_id,)) for to in (0, 1, 3)]
+    cluster.give(tx(1), to=[0, 1, 3])
+    cluster.settle()
+    assert min(cluster.heights()[:2]) >= 1
+    cluster.actions[2].clear()
+    cluster.pass_time(60_000)
+    assert cluster.acted(2, Forward) == []
+
+
+def test_a_selection_that_the_chain_has_left_behind_is_no_broken_invariant() -> None:
+    # A leader that was cut off learns that its chain went another way in a later view (W > 1): what its
+    # old view selected on top is not to be proposed any more, and the channel does not stop for it.
+    cluster = Cluster(4, window=2)
+    core = cluster.cores[1]
+    state = core._started
+    left = header_at(1, GENESIS, 1)
+    above = header_at(2, block_hash(hash_, left), 2)
+    certs = (prepared(0, left), prepared(0, above))
+    state.view, state.is_active = 1, True
+    state.selection = select(hash_, [change(0, *certs), change(1), change(2)], GENESIS)
+    assert len(state.selection.blocks) == 2
+    others = [0, 2, 3]
+    cluster.give(tx(1), to=others)
+    for _ in range(40):
+        cluster.flush(lambda sender, to, _: 1 not in (sender, to))
+        cluster.pass_time(50)
+    assert cluster.heights()[0] >= 1
+    deliver = cluster.blocks[0][0]
+    cluster.step(1, Synced(cluster.now_ms, deliver.block, deliver.cert))
+    assert cluster.heights()[1] == 1
+    assert not cluster.cores[1].status().is_active or cluster.cores[1].status().view > 1
