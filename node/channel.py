@@ -149,8 +149,8 @@ class Channel:
         return CityError("CITY-6003", behind=behind) if behind > EXECUTION_LAG_MAX else None
 
     async def wait(self, tx_id: Hash, level: Level) -> TxStatus:
-        if level == "committed" and self.pipeline.executor is None:
-            raise CityError("CITY-8011", backend=self.suite.name, what="execute contracts")
+        if level == "committed":
+            self._require_execution("tell the outcome of a transaction")
         future = self.pipeline.waiters.expect(tx_id, level)
         try:
             # In the pool it is not ordered yet; anywhere else the ledger knows best.
@@ -201,10 +201,12 @@ class Channel:
         min_height: int = 0,
         gas_limit: int = 0,
     ) -> QueryResult:
+        self._require_execution("answer queries")
         await self._applied_to(min_height)
         return await self._queries.query(contract, version, method, args_json, sender, gas_limit)
 
     async def state(self, key: bytes, min_height: int = 0) -> tuple[int, bytes | None]:
+        self._require_execution("read the state")
         await self._applied_to(min_height)
         return await asyncio.to_thread(self._read_state, key)
 
@@ -224,6 +226,7 @@ class Channel:
     async def events(
         self, from_height: int, after_id: str, contract: str, name: str
     ) -> AsyncIterator[EventsPage]:
+        self._require_execution("tell events")
         after = _event_place(after_id) if after_id else (max(0, from_height), -1, -1)
         while True:
             applied = self._ledger.applied_height
@@ -248,10 +251,17 @@ class Channel:
                 continue  # an empty page is the heartbeat
 
     async def transaction_proof(self, tx_id: Hash) -> bytes:
+        self._require_execution("prove an outcome")
         return await self._proofs.transaction(tx_id, self._until)
 
     async def state_proof(self, key: bytes) -> bytes:
+        self._require_execution("prove the state")
         return await self._proofs.state(key, self._until)
+
+    def _require_execution(self, what: str) -> None:
+        """Raises CITY-8011 on a node that only verifies: the state it has is that of its last execution."""
+        if self.pipeline.executor is None:
+            raise CityError("CITY-8011", backend=self.suite.library, what=what)
 
     async def _applied_to(self, height: int) -> None:
         await self._until(lambda: self._ledger.applied_height >= height)
@@ -285,6 +295,11 @@ class Channel:
             "pool": len(self.pipeline.pool),
             "pool_bytes": self.pipeline.pool.size_bytes,
         }
+        facts["executes"] = self.pipeline.executor is not None
+        if not facts["executes"]:
+            # It computes no state: what it has is what a quorum sealed for the height W below its tip.
+            facts |= {"state_root": "", "receipts_root": ""}
+            facts |= {"certified_state_root": tip.state_root.hex()}
         facts |= self.pipeline.status()
         if self._stopped is not None:
             facts |= {

@@ -130,9 +130,9 @@ ENTRIES: tuple[Entry, ...] = (
         "unavailable",
         "This node's cryptography ({backend}) only verifies, so it cannot {what}.",
         "The pure-Python fallback is too slow and too easy to watch for that.",
-        "Install a libcrypto with SM2 and set crypto.backend to openssl.",
+        "Ask a city node that executes, or install a libcrypto with SM2 here and set crypto.backend to openssl.",
         "本节点的密码库（{backend}）仅能验证，无法{what}。",
         "纯 Python 的后备实现速度太慢且易受旁路观察。",
-        "请安装带 SM2 的 libcrypto，并将 crypto.backend 设为 openssl。",
+        "请访问可执行合约的城市节点，或在此安装带 SM2 的 libcrypto 并将 crypto.backend 设为 openssl。",
     ),
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from node.network.layout import Layout
+from node.network.observer import choose_city, write_observer
 from tests.cluster.cluster import Cluster
+
+FIFTH = "Shanghai"
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +39,18 @@ def lone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster = Cluster.create(tmp_path_factory.mktemp("lone") / "net", 1)
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture
+def fifth(shared: Cluster, tmp_path: Path) -> Iterator[Cluster]:
+    """The shared network's folder without its data, and a fifth city in it with good papers: an observer
+    that links to the four and whom their own cluster knows nothing of."""
+    root = tmp_path / "net"
+    shutil.copytree(
+        shared.layout.root, root, ignore=shutil.ignore_patterns("channels", "logs", "run")
+    )
+    layout = Layout(root)
+    write_observer(layout, choose_city(layout, FIFTH))
+    cluster = Cluster(root)
+    yield cluster
+    cluster.stop_one(FIFTH.lower())

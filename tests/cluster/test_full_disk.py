@@ -69,7 +69,8 @@ async def _fill_by_blocks(four: Cluster) -> int:
         for n in range(CALLS_MAX):
             args = {"owner": f"fill{n}", "amount": 0, "note": TEXT}
             built = [
-                await net.build("transfer", "open_account", args, gas_limit=100_000) for _ in range(4)
+                await net.build("transfer", "open_account", args, gas_limit=100_000)
+                for _ in range(4)
             ]
             assert not any(answer.code for answer in await net.batch(built))
             heights = []

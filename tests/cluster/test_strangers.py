@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -24,29 +23,15 @@ from node.identity.transport import (
     make_peer_ca,
     save_transport,
 )
-from node.network.layout import Layout
-from node.network.observer import choose_city, write_observer
 from node.peers.statement import SignedGrant, issue_grant
 from tests.cluster.cluster import Cluster
+from tests.cluster.conftest import FIFTH as CITY
 from tests.cluster.starting import contents, try_start
 
 pytestmark = pytest.mark.cluster
 
-CITY = "Shanghai"
 SLUG = CITY.lower()
 LINES_MAX = 200
-
-
-@pytest.fixture
-def fifth(shared: Cluster, tmp_path: Path) -> Cluster:
-    """The shared network's folder without its data, and a fifth city in it with good papers."""
-    root = tmp_path / "net"
-    shutil.copytree(
-        shared.layout.root, root, ignore=shutil.ignore_patterns("channels", "logs", "run")
-    )
-    layout = Layout(root)
-    write_observer(layout, choose_city(layout, CITY))
-    return Cluster(root)
 
 
 def _keys(fifth: Cluster) -> Path:
