@@ -115,6 +115,8 @@ def verify_evidence(data: bytes, expected_channel: bytes | None = None) -> dict[
     if places != sorted(set(places)):
         raise ProofError("the transactions do not follow each other in the order of the chain")
     states = [_state_view(channel, fact) for fact in bundle.states]
+    if len(set(bundle.payments)) != len(bundle.payments):
+        raise ProofError("a payment proof stands twice in the bundle")
     payments = [_payment_view(proof, transactions) for proof in bundle.payments]
     for transaction in transactions:
         del transaction["args"]
@@ -193,7 +195,7 @@ def _registered_logs(transactions: Sequence[dict[str, Any]]) -> dict[bytes, byte
 def _payment_view(data: bytes, transactions: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What a quoted payment proof shows. Raises ProofError where it does not hold or nobody accepted it."""
     quoted = b64encode(data).decode("ascii")
-    used_by = [t for t in transactions if t["outcome"] == "ok" and quoted in t["args"]]
+    used_by = [t for t in transactions if t["outcome"] == "ok" and _quotes(t["args"], quoted)]
     if not used_by:
         raise ProofError("a payment proof is quoted by no accepted transaction of the bundle")
     sm = get_suite("sm")
@@ -215,6 +217,12 @@ def _payment_view(data: bytes, transactions: Sequence[dict[str, Any]]) -> dict[s
         "log_size": proof.head.head.tree_size,
         "accepted_in": used_by[0]["tx_id"],
     }
+
+
+def _quotes(args: str, quoted: str) -> bool:
+    """Whether the arguments carry exactly this proof: a text that contains it pays nothing."""
+    arguments = json.loads(args)
+    return isinstance(arguments, dict) and arguments.get("proof") == quoted
 
 
 def quoted_payments(bodies: Sequence[bytes]) -> list[bytes]:

@@ -1,0 +1,42 @@
+"""What an evidence bundle says of payments: only a call that carries the proof itself was paid by it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consensus.proof import ProofError
+from deploy.regcenter.client import Wallet
+from node.proofs import _payment_view
+from tests.unit.suite.center_world import NOW, Money
+
+
+def called(call: str, outcome: str = "ok", **args: Any) -> dict[str, Any]:
+    return {"call": call, "outcome": outcome, "args": json.dumps(args), "tx_id": "7" * 64}
+
+
+def test_a_payment_counts_where_an_accepted_call_carries_its_proof(tmp_path: Path) -> None:
+    money = Money(tmp_path / "center", lambda: NOW)
+    payer, payee = Wallet.generate(), Wallet.generate()
+    data = money.proof_bytes(payer, money.pay(payer, payee.address, 600).txid)
+    quoted = b64encode(data).decode()
+    root_key = b64encode(money.center.root_key).decode()
+    register = called("dcep@1.register_log", root_key=root_key)
+    record = "receivable@1.record_payment"
+    view = _payment_view(data, [register, called(record, proof=quoted)])
+    assert (view["amount_fen"], view["accepted_in"]) == (600, "7" * 64)
+    for wrong in (
+        called(record, "revert", proof=quoted),
+        called("receivable@1.next_steps", identifier=quoted),
+        called(record, proof=quoted + quoted),
+        called(record, proof=[quoted]),
+    ):
+        with pytest.raises(ProofError, match="quoted by no accepted transaction"):
+            _payment_view(data, [register, wrong])
+    with pytest.raises(ProofError, match="registers the log"):
+        _payment_view(data, [called(record, proof=quoted)])
+    money.center.close()
