@@ -99,7 +99,7 @@ class ChannelHalted(Exception):
 
 
 class Driver:
-    """Inbox in lanes: own results, ordering messages, certified blocks, then transactions."""
+    """Inbox in lanes: transactions, own results, ordering messages, then certified blocks."""
 
     def __init__(
         self,
@@ -178,25 +178,34 @@ class Driver:
             return
 
     def _next_events(self, now_ms: int) -> list[Input]:
-        """One turn's inputs, ordering before catch-up before transactions."""
+        """One turn's inputs. Transactions first: a block of this turn that holds one must find it in the core,
+        for what comes in behind its block would wait there for ever and be proposed again."""
         events: list[Input] = []
-        while self._own:
-            events.append(replace(self._own.popleft(), now_ms=now_ms))
-        for _ in range(min(TURN_MESSAGES_MAX, len(self._ordering))):
-            events.append(replace(self._ordering.take(), now_ms=now_ms))
-        while self._sync:
-            events.append(replace(self._sync.popleft(), now_ms=now_ms))
         dropped, fresh = self._pool.drain_dropped(), self._pool.drain_fresh()
         if dropped:
             events.append(TxDropped(now_ms, dropped))
         if fresh:
             events.append(TxWaiting(now_ms, fresh))
+        while self._own:
+            event = self._own.popleft()
+            if not self._is_stale(event):
+                events.append(replace(event, now_ms=now_ms))
+        for _ in range(min(TURN_MESSAGES_MAX, len(self._ordering))):
+            events.append(replace(self._ordering.take(), now_ms=now_ms))
+        while self._sync:
+            events.append(replace(self._sync.popleft(), now_ms=now_ms))
         if self._timer_ms is not None and now_ms >= self._timer_ms:
             self._timer_ms = None
             events.append(Tick(now_ms))
         if self._ordering:
             self._wake.set()
         return events
+
+    def _is_stale(self, event: Executed | Have | PeerConnected) -> bool:
+        """A body that was found, and has been delivered in a block since."""
+        if not isinstance(event, Have) or not event.valid:
+            return False
+        return self._pool.get_or_dropped(event.tx_id) is None
 
     def _step(self, event: Input) -> list[Action]:
         self.counts.inputs += 1

@@ -119,6 +119,7 @@ class TxPool:
         removed = []
         for tx_id in tx_ids:
             self._lately_ordered[tx_id] = None
+            self._lately_dropped.pop(tx_id, None)
             entry = self._take(tx_id)
             if entry is not None:
                 removed.append(entry.admitted)

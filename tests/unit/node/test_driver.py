@@ -11,6 +11,7 @@ from consensus.api import (
     CoreStatus,
     Executed,
     Halt,
+    Have,
     InvariantBroken,
     Persist,
     ProtocolViolation,
@@ -19,6 +20,7 @@ from consensus.api import (
     Send,
     SetTimer,
     Tick,
+    TxWaiting,
 )
 from consensus.encoding import ZERO_HASH
 from node.clock import RealClock
@@ -103,14 +105,27 @@ async def test_all_records_of_a_turn_are_durable_before_any_message_of_it_leaves
     ]
 
 
-async def test_own_results_come_before_messages_and_these_before_transactions():
+async def test_transactions_come_first_then_own_results_then_messages():
     world = World(lambda event: [Broadcast(b"x")] if isinstance(event, Received) else [])
     world.pool.add(tx(1), 0, spread=False)
     world.driver.received(1, b"message")
     world.driver.own(Executed(0, 1, ZERO_HASH, ZERO_HASH))
     await world.run_until(1)
     kinds = [type(event).__name__ for event in world.core.seen]
-    assert kinds == ["Restart", "Executed", "Received", "TxWaiting"]
+    assert kinds == ["Restart", "TxWaiting", "Executed", "Received"]
+
+
+async def test_a_body_that_was_delivered_meanwhile_is_not_given_to_the_core():
+    # It would wait there for ever: no block takes it any more, and the leader is suspected for it.
+    world = World(lambda event: [])
+    here, gone = tx(1), tx(2)
+    for admitted in (here, gone):
+        world.pool.add(admitted, 0, spread=False, needed=True)
+        world.driver.own(Have(0, admitted.tx_id, True, admitted.ref))
+    world.pool.remove([gone.tx_id])
+    given = world.driver._next_events(0)
+    assert [e.tx_id for e in given if isinstance(e, Have)] == [here.tx_id]
+    assert [ref.tx_id for e in given if isinstance(e, TxWaiting) for ref in e.txs] == [here.tx_id]
 
 
 async def test_a_violation_is_counted_and_the_loop_goes_on():
