@@ -13,6 +13,7 @@ from node.sync import RANGE_BLOCKS_MAX
 from node.txpool import BATCH_BYTES_MAX, TxPool
 
 ASKED_IDS_MAX = 4_000
+ASKED_BLOCKS_MAX = 16  # different blocks read for one request of transactions
 BLOCKS_BYTES_MAX = 3 * 1024 * 1024
 
 
@@ -26,7 +27,7 @@ class Serving:
         """Batches of a megabyte with those that are held; a peer that asks for more than it may gets less."""
         found: list[Envelope] = []
         elsewhere: list[Hash] = []
-        for tx_id in tx_ids[:ASKED_IDS_MAX]:
+        for tx_id in dict.fromkeys(tx_ids[:ASKED_IDS_MAX]):
             held = self._ledger.journal.kept(tx_id) or self._pool.get_or_dropped(tx_id)
             if held is not None:
                 found.append(held.envelope)
@@ -41,12 +42,16 @@ class Serving:
         return await asyncio.to_thread(self._read_blocks, max(1, first), last)
 
     def _from_blocks(self, tx_ids: Sequence[Hash]) -> list[Envelope]:
-        blocks = self._ledger.blocks
+        """Each block is read once, and few of them: a small question must not cost gigabytes of reading."""
+        wanted: dict[int, list[int]] = {}
+        for place in self._ledger.blocks.places(tx_ids):
+            if place is not None:
+                wanted.setdefault(place.height, []).append(place.index)
         found = []
-        for place in blocks.places(tx_ids):
-            envelope = blocks.envelope(place) if place is not None else None
-            if envelope is not None:
-                found.append(envelope)
+        for height in list(wanted)[:ASKED_BLOCKS_MAX]:
+            block = self._ledger.blocks.block(height)
+            assert block is not None, "a transaction's place is in a block that is held"
+            found += [block.envelopes[index] for index in wanted[height]]
         return found
 
     def _read_blocks(self, first: int, last: int) -> tuple[StoredBlock, ...]:

@@ -81,3 +81,23 @@ async def test_a_small_request_is_checked_before_the_end_of_a_large_one():
         assert not any(await large)
     finally:
         signatures.close()
+
+
+async def test_a_question_for_transactions_of_many_blocks_reads_few_of_them_and_each_once(tmp_path):
+    async with cluster(tmp_path, 1) as net:
+        node, ids = net.nodes["n0"], []
+        for _ in range(3):
+            outcomes = await node.channel.submit([net.envelope(), net.envelope()])
+            ids += [outcome.tx_id for outcome in outcomes]
+            for outcome in outcomes:
+                await node.channel.wait(outcome.tx_id, "committed")
+        serving, blocks = node.channel.pipeline.intake._serving, node.channel._ledger.blocks
+        (batch,) = await serving.transactions(ids * 3)
+        assert {net.id(envelope) for envelope in batch.transactions} == set(ids)
+        heights = {blocks.place(id_).height for id_ in ids}
+        assert len(heights) > 1
+        monkey = pytest.MonkeyPatch()
+        with monkey.context() as patch:
+            patch.setattr("node.serving.ASKED_BLOCKS_MAX", 1)
+            (batch,) = await serving.transactions(ids)
+        assert len({blocks.place(net.id(e)).height for e in batch.transactions}) == 1
