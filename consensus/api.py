@@ -189,10 +189,12 @@ class Deliver:
 class Keep:
     """Make the bodies of these transactions durable before any later action of this list: this node is
     about to vote for the block that names them, and must be able to serve it after a restart
-    (consensus.md section 5). Not needed any more once block `height` is delivered."""
+    (consensus.md section 5). Not needed any more once block `height` is delivered. `leaves` say which
+    copies: a client can sign one body twice, and only the copy that the block covers can be served."""
 
     height: int
     tx_ids: tuple[Hash, ...]
+    leaves: tuple[Hash, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,8 +242,10 @@ class Pipeline:
 
     def keep(self, action: Keep) -> list[Envelope]:
         bodies = []
-        for id_ in action.tx_ids:
-            held = self.ledger.journal.kept(id_) or self.pool.get_or_dropped(id_)
+        for id_, leaf in zip(action.tx_ids, action.leaves, strict=True):
+            kept, held = self.ledger.journal.kept(id_), self.pool.copy(id_, leaf)
+            if kept is not None and (held is None or kept.ref.leaf == leaf):
+                held = kept
             if held is None:
                 raise InvariantBroken(f"a vote for a block whose body {id_.hex()} is not held")
             bodies.append(held)

@@ -59,6 +59,7 @@ class TxPool:
         self._fresh: list[TxRef] = []
         self._dropped: list[Hash] = []
         self._lately_dropped: OrderedDict[Hash, Admitted] = OrderedDict()
+        self._lately_replaced: OrderedDict[Hash, Admitted] = OrderedDict()
         self._lately_ordered: OrderedDict[Hash, None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -83,6 +84,13 @@ class TxPool:
         """Also what was given up lately: a proposal that names it may be on its way to acceptance."""
         return self.get(tx_id) or self._lately_dropped.get(tx_id)
 
+    def copy(self, tx_id: Hash, leaf: Hash) -> Admitted | None:
+        """The copy with this leaf, also if another one replaced it lately; else whichever is held."""
+        held = self.get_or_dropped(tx_id)
+        if held is not None and held.ref.leaf == leaf:
+            return held
+        return self._lately_replaced.get(leaf) or held
+
     def is_better_copy(self, tx_id: Hash, signature: bytes) -> bool:
         """Whether this signature should replace the one held for the same body.
 
@@ -99,7 +107,11 @@ class TxPool:
         if admitted.tx_id in self._lately_ordered:
             return False
         if self.is_better_copy(admitted.tx_id, admitted.envelope.signature):
-            self._take(admitted.tx_id)
+            replaced = self._take(admitted.tx_id)
+            assert replaced is not None
+            self._lately_replaced[replaced.admitted.ref.leaf] = replaced.admitted
+            if len(self._lately_replaced) > DROPPED_KEPT_MAX:
+                self._lately_replaced.popitem(last=False)
             self._dropped.append(admitted.tx_id)
         elif admitted.tx_id in self._entries:
             return False

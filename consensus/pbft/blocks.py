@@ -112,6 +112,12 @@ class BlockBook:
             candidate.missing.pop(tx_id, None)
             candidate.is_valid = False
 
+    def leaves(self, block_hash: Hash, block: Block) -> tuple[Hash, ...]:
+        """The leaves under the tx_root of a block that is complete."""
+        found = self.complete(block_hash, block.header.height)
+        assert found is not None, "only complete blocks are voted for"
+        return tuple(found.refs[tx_id].leaf for tx_id in found.block.tx_ids)
+
     def is_wanted(self, tx_id: Hash) -> bool:
         return tx_id in self._wanted
 

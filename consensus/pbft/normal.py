@@ -312,7 +312,9 @@ class NormalCase:
         )
         state.mark_accepted(slot)
         stored = encode_message(replace(proposal, parent_cert=None))
-        state.out.append(Keep(slot.height, slot.candidate.block.tx_ids))
+        block = slot.candidate.block
+        leaves = state.blocks.leaves(slot.block_hash, block)
+        state.out.append(Keep(slot.height, block.tx_ids, leaves))
         state.persist(Accepted(state.view, slot.height, stored, prepare))
         state.broadcast(prepare)
         slot.prepares[state.own_index] = (slot.block_hash, signature)

@@ -152,7 +152,7 @@ class Proposer:
         state.mark_accepted(slot)
         data = encode_message(message)
         state.last_proposed_ms = state.now_ms
-        state.out.append(Keep(header.height, block.tx_ids))
+        state.out.append(Keep(header.height, block.tx_ids, state.blocks.leaves(digest, block)))
         state.persist(Proposed(state.view, header.height, data))
         state.broadcast(data)
         slot.own_messages.append(data)
