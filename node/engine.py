@@ -63,11 +63,13 @@ class _Process:
             env={}, close_fds=True, bufsize=0,
         )  # fmt: skip
         self.pid = self._child.pid
+
+    def greet(self) -> str:
+        """Waits until the worker is locked; its sandbox. Raises EngineRefused where it may not run."""
         hello = self.receive(time.monotonic() + START_SECONDS_MAX)
         if "refused" in hello:
-            self.kill()
             raise EngineRefused(str(hello["refused"]))
-        self.sandbox = str(hello.get("sandbox"))
+        return str(hello.get("sandbox"))
 
     def kill(self) -> None:
         self._child.kill()
@@ -135,7 +137,7 @@ class EngineWorker:
         self._bundles: dict[tuple[str, int], Bundle] = {}
         self._process: _Process | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        self._closed = False
+        self._closed = self._closing = False
         self.replaced = 0
         self.sandbox = ""
 
@@ -170,9 +172,10 @@ class EngineWorker:
         """End the process. Nothing can be asked afterwards."""
         if self._closed:
             return
+        self._closing = True
         process = self._process
         if process is not None and process._child.poll() is None:
-            process._child.kill()  # a block that runs now ends as an incident
+            process._child.kill()  # what it does now, a start or a block, ends as an incident
         await self._off_loop(self._stop)
         self._closed = True
         self._thread.shutdown(wait=True)
@@ -189,13 +192,23 @@ class EngineWorker:
         if self._artifact is None:
             self._artifact = ensure_artifact()
         try:
+            # Known from its first moment, so that `close` need not wait until it has started.
             self._process = _Process(precompiled(self._artifact), self._libcrypto)
+            self._refuse_when_closing()
+            self.sandbox = self._process.greet()
         except _Incident as incident:
+            self._stop()
             raise EngineRefused(f"the worker did not start: {incident}") from incident
-        self.sandbox = self._process.sandbox
+        except EngineRefused:
+            self._stop()
+            raise
         for bundle in self._bundles.values():
             if self._findings("load", bundle):
                 raise EngineStopped(f"contract {bundle.name} is refused now and was not before")
+
+    def _refuse_when_closing(self) -> None:
+        if self._closing:
+            raise EngineRefused("the engine is closing")
 
     def _stop(self) -> None:
         process, self._process = self._process, None
@@ -217,6 +230,7 @@ class EngineWorker:
             self._stop()  # the state failed in the middle of a block, and the worker waits for its answer
             raise
         self._stop()
+        self._refuse_when_closing()
         self.replaced += 1
         try:
             return work(*args)

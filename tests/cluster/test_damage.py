@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.cluster
 
 SLUG = "shenzhen"
 ACCOUNTS = 8
+STOP_SECONDS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,6 +226,21 @@ def test_a_second_process_on_one_folder_is_refused_and_the_first_goes_on(city: C
     path.write_text("\n".join(free) + "\n")
     try_start(city, SLUG).assert_refused("CITY-5001")
     assert city.is_running(SLUG)
+
+
+def test_a_node_that_is_told_to_stop_while_it_warms_up_ends_at_once(city: Cluster) -> None:
+    # It says that it is ready before the worker for queries is: nobody should wait for that worker then.
+    config = str(city.layout.node_config(SLUG))
+    command = [sys.executable, "-m", "node.cli.main", "node", "run", "--config", config]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert child.stdout is not None
+        try:
+            assert b"is ready" in child.stdout.readline()
+            child.terminate()
+            assert child.wait(timeout=STOP_SECONDS) == 0
+        finally:
+            child.kill()
+    assert not city.layout.endpoints(SLUG).exists()
 
 
 # ---- what it remembers of its votes ------------------------------------------------------------------
