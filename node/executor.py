@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from consensus.encoding import Hash
-from consensus.header import identity_digest, tx_id
+from consensus.header import Header, identity_digest, tx_id
 from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, StateReader, Transaction, TxResult
+from node.admission import Admitted
 from node.arguments import BadArguments, check_arguments
 from node.errors import CityError
 from node.failpoints import reach
 from node.genesis import ChannelConfig
 from node.identity.suite import Suite
-from node.ledger.state import StateRoots
-from node.model import Receipt, StoredBlock, StoredEvent, encode_receipt, writes_digest
+from node.ledger.records import StateRoots
+from node.model import Envelope, Receipt, StoredBlock, StoredEvent, encode_receipt, writes_digest
 from node.opening import Ledger
 from node.wire.body import TxBody, parse_body
 
 NONE_VALUE = values.encode(None)
 HOT_KEYS_MAX = 1_024
+DELIVERED_KEPT_MAX = 8
 HOT_VALUE_BYTES_MAX = 4_096
 
 
@@ -61,6 +63,14 @@ class Applied:
     total_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A block that is durable and was assembled from what this node admitted, in block order."""
+
+    header: Header
+    admitted: tuple[Admitted, ...]
+
+
 class Planner:
     """Decides what of a block goes to the engine. Blocking (reads the state); called in a thread."""
 
@@ -80,17 +90,34 @@ class Planner:
 
     def plan(self, block: StoredBlock, ledger: Ledger) -> list[Planned]:
         """One entry a transaction, in block order."""
-        height = block.header.height
+        return self._plan(block.header.height, map(self._open, block.envelopes), ledger)
+
+    def plan_known(self, delivered: Delivered, ledger: Ledger) -> list[Planned]:
+        """The same for a block whose envelopes this node admitted itself: admission found everything that
+        `_check` asks for, so nothing is parsed twice."""
+        opened = ((admitted.tx_id, admitted.body) for admitted in delivered.admitted)
+        return self._plan(delivered.header.height, opened, ledger)
+
+    def _open(self, envelope: Envelope) -> tuple[Hash, TxBody | str]:
+        """Id, and the body or the name of what is wrong with it."""
+        id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
+        try:
+            body = parse_body(envelope.body)
+            self._check(body, envelope.public_key)
+        except CityError as error:
+            return id_, error.name
+        except BadArguments:
+            return id_, "TX_ARGS_INVALID"
+        return id_, body
+
+    def _plan(
+        self, height: int, opened: Iterable[tuple[Hash, TxBody | str]], ledger: Ledger
+    ) -> list[Planned]:
         first_uses: dict[tuple[Hash, str], Hash] = {}
         planned = []
-        for envelope in block.envelopes:
-            id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
-            try:
-                body = parse_body(envelope.body)
-                self._check(body, envelope.public_key)
-            except (CityError, BadArguments) as error:
-                code = error.name if isinstance(error, CityError) else "TX_ARGS_INVALID"
-                planned.append(self._refuse(id_, None, code, "the transaction is malformed"))
+        for id_, body in opened:
+            if isinstance(body, str):
+                planned.append(self._refuse(id_, None, body, "the transaction is malformed"))
                 continue
             window = self._config.limits.valid_until_window
             if not height <= body.valid_until_height <= height + window:
@@ -191,8 +218,13 @@ class Executor:
         self._on_applied, self._in_thread = on_applied, in_thread
         self._more = asyncio.Event()
         self._hot: dict[bytes, None] = {}
+        self._delivered: dict[int, Delivered] = {}
 
-    def wake(self) -> None:
+    def wake(self, delivered: Delivered | None = None) -> None:
+        """A block became durable. delivered: what saves reading it again; execution that is far behind
+        reads blocks from the store."""
+        if delivered is not None and len(self._delivered) < DELIVERED_KEPT_MAX:
+            self._delivered[delivered.header.height] = delivered
         self._more.set()
 
     async def run(self) -> None:
@@ -207,13 +239,13 @@ class Executor:
         """Executes the block of `height`, the next one, and makes its results durable."""
         started = engine_done = time.monotonic()
         engine_started = started
-        block, planned = await self._in_thread(self._read, height)
+        header, planned = await self._in_thread(self._read, height)
         calls = tuple(p.call for p in planned if p.call is not None)
         results: list[TxResult] = []
         if calls:
             view = self._ledger.state.view()
             try:
-                request = await self._in_thread(self._request, block, calls, view)
+                request = await self._in_thread(self._request, header, calls, view)
                 engine_started = time.monotonic()
                 results = await self._engine.execute(request, view)
                 engine_done = time.monotonic()
@@ -226,26 +258,29 @@ class Executor:
             height,
             roots,
             tuple(receipts),
-            block.header.timestamp_ms,
+            header.timestamp_ms,
             engine_done - engine_started,
             time.monotonic() - started,
         )
 
-    def _read(self, height: int) -> tuple[StoredBlock, list[Planned]]:
+    def _read(self, height: int) -> tuple[Header, list[Planned]]:
+        delivered = self._delivered.pop(height, None)
+        if delivered is not None:
+            return delivered.header, self._planner.plan_known(delivered, self._ledger)
         block = self._ledger.blocks.block(height)
         assert block is not None, f"block {height} is at or below the tip"
-        return block, self._planner.plan(block, self._ledger)
+        return block.header, self._planner.plan(block, self._ledger)
 
     def _request(
-        self, block: StoredBlock, calls: tuple[Transaction, ...], view: StateReader
+        self, header: Header, calls: tuple[Transaction, ...], view: StateReader
     ) -> BlockRequest:
         hot = list(self._hot)
         found = zip(hot, view.state_get(hot), strict=True)
         known = {k: v for k, v in found if v is None or len(v) <= HOT_VALUE_BYTES_MAX}
         return BlockRequest(
-            channel_id=block.header.channel_id.hex(),
-            height=block.header.height,
-            time_ms=block.header.timestamp_ms,
+            channel_id=header.channel_id.hex(),
+            height=header.height,
+            time_ms=header.timestamp_ms,
             txs=calls,
             read_set=known,
             active=self._planner.active,

@@ -34,7 +34,7 @@ from node.admission import Admission, Admitted
 from node.bodies import WantedBodies, in_batches
 from node.clock import Clock
 from node.driver import Driver
-from node.executor import Applied, BlockEngine, Executor, Planner
+from node.executor import Applied, BlockEngine, Delivered, Executor, Planner
 from node.facade import TxStatus
 from node.failpoints import reach
 from node.intake import Intake, monotonic_ms
@@ -262,8 +262,12 @@ class Pipeline:
 
     async def deliver(self, action: Deliver) -> None:
         header, tx_ids = action.block.header, action.block.tx_ids
-        envelopes = self._assemble(header, tx_ids)
-        if envelopes is None:
+        admitted = self._assemble(header, tx_ids)
+        if admitted is not None:
+            envelopes = tuple(each.envelope for each in admitted)
+        elif (fetched := self._fetched.get(block_hash(self._suite.hash, header))) is not None:
+            envelopes = fetched.stored.envelopes
+        else:
             envelopes = (await self.catch_up.recover(header)).envelopes
         reach("before-block")
         blocks = self.ledger.blocks
@@ -276,7 +280,9 @@ class Pipeline:
         self.pool.remove(tx_ids)
         for id_ in tx_ids:
             self._wanted.found(id_)
-            self.waiters.reached(TxStatus(id_, "ordered", header.height))
+        if len(self.waiters):
+            for id_ in tx_ids:
+                self.waiters.reached(TxStatus(id_, "ordered", header.height))
         self._fetched = {
             digest: f
             for digest, f in self._fetched.items()
@@ -284,7 +290,7 @@ class Pipeline:
         }
         self.metrics.block(header, self._clock.now_ms())
         if self.executor is not None:
-            self.executor.wake()
+            self.executor.wake(None if admitted is None else Delivered(header, admitted))
         else:
             # Nothing is computed here: the roots that a quorum sealed are the only ones there are.
             shown = max(0, header.height - self.ledger.genesis.config.consensus.window)
@@ -294,19 +300,16 @@ class Pipeline:
             if peer.index is None:
                 self._network.send(peer.name, PeerBatch(tip_height=header.height))
 
-    def _assemble(self, header: Header, tx_ids: Sequence[Hash]) -> tuple[Envelope, ...] | None:
-        """The envelopes of a certified block, exactly those its root covers.
+    def _assemble(self, header: Header, tx_ids: Sequence[Hash]) -> tuple[Admitted, ...] | None:
+        """What a certified block holds, exactly what its root covers, as this node admitted it.
 
-        None: this node holds another signature for one of the bodies than the block does."""
-        fetched = self._fetched.get(block_hash(self._suite.hash, header))
-        if fetched is not None:
-            return fetched.stored.envelopes
+        None: a body is not here, or with another signature than the block's."""
         found = [self.ledger.journal.kept(i) or self.pool.get_or_dropped(i) for i in tx_ids]
         held = [admitted for admitted in found if admitted is not None]
         if len(held) == len(tx_ids):
             root = leaves_root(self._suite.hash, [admitted.ref.leaf for admitted in held])
             if root == header.tx_root:
-                return tuple(admitted.envelope for admitted in held)
+                return tuple(held)
         return None
 
     def need(self, action: Need) -> None:
@@ -347,8 +350,9 @@ class Pipeline:
     async def _on_applied(self, applied: Applied) -> None:
         roots = applied.roots
         self.driver.own(Executed(0, applied.height, roots.state_root, roots.receipts_root))
-        for receipt in applied.receipts:
-            self.waiters.reached(TxStatus(receipt.tx_id, "committed", applied.height, receipt))
+        if len(self.waiters):
+            for receipt in applied.receipts:
+                self.waiters.reached(TxStatus(receipt.tx_id, "committed", applied.height, receipt))
         self.metrics.applied(applied)
         self.moved.notify()
         log.info(
