@@ -4,6 +4,7 @@ Source: domain/trade-finance.md 2.1. Amounts are `int` in minor units (fen for C
 """
 
 AMOUNT_MAX = 9223372036854775807  # 2^63 - 1
+PAYMENT_MAX = 9007199254740991  # 2^53 - 1: what one payment of money's own ledger carries
 RATE_UNIT = 1000000  # rates are parts per million a year: 3.05 % is 30,500
 BPS_UNIT = 10000  # shares and ratios are basis points: 80 % is 8,000
 

@@ -29,7 +29,6 @@ MACHINE = (
 
 RESERVATION_MS = 259200000  # 72 hours
 BANKS_MAX = 16  # banks that share one invoice
-CLAIMS_MAX = 64  # claims of one bank on one invoice
 
 
 @dataclass
@@ -65,7 +64,8 @@ class Claim:
 documents = Map("document", None)  # (seller, digest): nobody takes a digest from its seller
 claims = Map("claim", None)  # (fingerprint, bank, number from 1)
 latest = Map("latest", 0)  # (fingerprint, bank) → number of the bank's newest claim
-banks_of = Map("banks", ())  # fingerprint → banks that ever claimed it
+banks_of = Map("banks", ())  # fingerprint → banks that may have a reservation open
+financed = Map("financed", 0)  # fingerprint → basis points of ACTIVE claims
 conflicts = Map("conflict", 0)  # fingerprint → how often a second bank tried
 
 Lodged = Event("Invoice.Lodged")
@@ -178,13 +178,12 @@ def enter(fingerprint: str, claim, move: str):
 
 
 def taken_bps(fingerprint: str) -> int:
-    """Shares that are reserved or financed, by whichever bank."""
-    taken = 0
+    """Shares reserved or financed, by whichever bank. Only a bank's newest claim can be a reservation."""
+    taken = financed[fingerprint]
     for bank in banks_of[fingerprint]:
-        for number in range(1, latest[(fingerprint, bank)] + 1):
-            claim = load_claim(fingerprint, bank, number)
-            if claim.state in ("RESERVED", "ACTIVE"):
-                taken += claim.share_bps
+        claim = newest(fingerprint, bank)
+        if claim.state == "RESERVED":
+            taken += claim.share_bps
     return taken
 
 
@@ -208,16 +207,17 @@ def register(fingerprint: str, share_bps: int = 10000) -> int:
         "this invoice is already being financed",
     )
     key = (fingerprint, ctx.member)
-    require(latest[key] < CLAIMS_MAX, "E_SHARE", "too many claims on this invoice")
     latest[key] += 1
     claim = Claim(ctx.member, latest[key], share_bps)
     claim.until_ms = ctx.time + RESERVATION_MS
     claim.registered_ms = ctx.time
     enter(fingerprint, claim, "register")
-    known = banks_of[fingerprint]
-    if ctx.member not in known:
-        require(len(known) < BANKS_MAX, "E_SHARE", "too many banks share this invoice")
-        banks_of[fingerprint] = (*known, ctx.member)
+    known = [
+        bank for bank in banks_of[fingerprint] if newest(fingerprint, bank).state == "RESERVED"
+    ]
+    others = [bank for bank in known if bank != ctx.member]
+    require(len(others) < BANKS_MAX, "E_SHARE", "too many banks share this invoice")
+    banks_of[fingerprint] = (*others, ctx.member)
     Reserved(fingerprint=fingerprint, version=claim.version)
     return claim.until_ms
 
@@ -266,6 +266,7 @@ def activate(fingerprint: str, bank: str, number: int) -> bool:
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
     claim = load_claim(fingerprint, bank, number)
     enter(fingerprint, claim, "activate")
+    financed[fingerprint] += claim.share_bps
     Activated(fingerprint=fingerprint, version=claim.version)
     return True
 
@@ -276,6 +277,7 @@ def repay(fingerprint: str, bank: str, number: int) -> bool:
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
     claim = load_claim(fingerprint, bank, number)
     enter(fingerprint, claim, "repay")
+    financed[fingerprint] -= claim.share_bps
     Released(fingerprint=fingerprint, version=claim.version)
     return True
 

@@ -23,7 +23,7 @@ from rules.calendar import (
 from rules.codes import is_digest
 from rules.day_count import overdue_penalty
 from rules.machine import moves_from
-from rules.money import half_up, is_amount
+from rules.money import PAYMENT_MAX, half_up, is_amount
 from rules.receivable_machine import (
     ACCEPT_BUSINESS_DAYS,
     CREDENTIAL,
@@ -182,7 +182,9 @@ def draft(
     require(first_holder != ctx.member, "E_SELF", "nobody promises to pay himself")
     call("party", "check_new_business", first_holder)
     call("party", "check_member", paying_bank)
-    require(is_amount(face_fen), "E_AMOUNT", "a face amount is a positive number of fen")
+    # twice the face is the room for penalties: a debt that no payment can carry would never end
+    payable = is_amount(face_fen) and 2 * face_fen <= PAYMENT_MAX
+    require(payable, "E_AMOUNT", "a face amount is positive and can be paid with its penalties")
     require(0 < min_piece_fen <= face_fen, "E_AMOUNT", "the smallest piece is within the face")
     require(0 <= penalty_daily_bps <= 100, "E_AMOUNT", "a daily penalty is 0 to 100 basis points")
     require(is_date(due_date), "E_DATE", "a date is written YYYY-MM-DD")

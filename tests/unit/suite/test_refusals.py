@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from contracts.rules.calendar import DAY_MS
+from contracts.runtime import keys, values
 from tests.unit.suite.world import EC, HOUR_MS, World, at, digest, open_world
 
 NEW = {
@@ -135,6 +136,7 @@ def test_a_stale_version_is_refused(world: World) -> None:
         ("E_SELF", {"first_holder": "PX"}),
         ("E_PARTY", {"first_holder": "ZZ"}),
         ("E_AMOUNT", {"face_fen": 0}),
+        ("E_AMOUNT", {"face_fen": 2**52}),
         ("E_AMOUNT", {"face_fen": -1}),
         ("E_AMOUNT", {"face_fen": 2**63}),
         ("E_AMOUNT", {"min_piece_fen": 0}),
@@ -491,10 +493,29 @@ def test_a_bank_may_claim_the_rest_of_an_invoice_and_not_more(paying_world: Worl
 
     other = digest("another")
     world.ok("qb-ops", "invoice_registry.register", fingerprint=other, share_bps=4_000)
-    world.force("invoice_registry", "claim", (other, "QB", 1), state="ACTIVE")
+    pay_claim(world, other, 1, 4_000)
     world.ok("qb-ops", "invoice_registry.register", fingerprint=other, share_bps=5_000)
     assert world.ok("nb-ops", "invoice_registry.available_bps", fingerprint=other) == 1_000
     assert world.ok("qb-ops", "invoice_registry.my_claim", fingerprint=other)["number"] == 2
+
+
+def pay_claim(world: World, fingerprint: str, number: int, financed_bps: int) -> None:
+    """What `activate` does when QB's payment for a claim is proven."""
+    world.force("invoice_registry", "claim", (fingerprint, "QB", number), state="ACTIVE")
+    at_key = keys.state_key("invoice_registry", "financed", fingerprint)
+    world.state[at_key] = values.encode(financed_bps)
+
+
+def test_the_leaves_of_one_invoice_may_be_many_and_the_check_costs_the_same(world: World) -> None:
+    fingerprint = digest("f")
+    register = {"fingerprint": fingerprint, "share_bps": 100}
+    gas = []
+    for number in range(1, 101):
+        world.ok("qb-ops", "invoice_registry.register", **register)
+        gas.append(world.gas.pop("invoice_registry.register"))
+        pay_claim(world, fingerprint, number, number * 100)
+    world.refused("E_DUPLICATE_FINANCING", "nb-ops", "invoice_registry.register", **register)
+    assert max(gas[2:]) - min(gas[2:]) < 500
 
 
 def test_a_suspended_party_deals_no_more_and_may_still_pay(paying_world: World) -> None:
