@@ -64,6 +64,8 @@ async def run_node(config: NodeConfig, *, is_wal_loss_accepted: bool = False) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
+        if is_wal_loss_accepted:
+            check_is_alone(read_genesis(config.channel_dir).config)
         parts = await open_parts(config)
         try:
             await _serve(parts, stopping, is_wal_loss_accepted)
@@ -182,6 +184,12 @@ def _announce(config: NodeConfig, parts: Parts, api_port: int, web_port: int | N
     log.info("node.ready", height=status["height"], role=status["role"], **parts.engines.describe())
     if status["faults_tolerated"] == 0 and status["role"] != "observer":
         log.warning("node.no_byzantine_tolerance", validators=status["validators"])
+
+
+def check_is_alone(channel: ChannelConfig) -> None:
+    """Raises CITY-6006: only where nobody else votes may an operator's word stand for the lost log."""
+    if len(channel.validators) > 1:
+        raise CityError("CITY-6006", channel=channel.name, validators=len(channel.validators))
 
 
 def _with_port(address: str, port: int) -> str:

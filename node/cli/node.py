@@ -19,8 +19,17 @@ def run(
     config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
         "node.toml"
     ),
+    accept_wal_loss: Annotated[
+        bool,
+        typer.Option(
+            "--accept-wal-loss", help="a lone validator votes again although its log is gone"
+        ),
+    ] = False,
 ) -> None:
     """Runs one city node until it is told to stop (Ctrl-C or SIGTERM).
+
+    A validator that lost its write-ahead log only observes; city node status says so. Where it is the only
+    validator, nobody can be contradicted: start it once with --accept-wal-loss.
 
     Example:  city node run --config nodes/shenzhen/node.toml
     """
@@ -29,7 +38,7 @@ def run(
     from node.config import load_config
     from node.daemon import run_node
 
-    asyncio.run(run_node(load_config(config)))
+    asyncio.run(run_node(load_config(config), is_wal_loss_accepted=accept_wal_loss))
 
 
 @app.command()

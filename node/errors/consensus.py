@@ -61,6 +61,18 @@ ENTRIES: tuple[Entry, ...] = (
         "无需操作，节点会询问其他对端；若反复出现请检查 {peer}。",
     ),
     Entry(
+        "CITY-6006",
+        "LOG_LOSS_NOT_YOURS_TO_ACCEPT",
+        "usage",
+        "Channel {channel} has {validators} validators: the loss of this node's log cannot be accepted.",
+        "Its earlier votes are unknown; voting again could contradict them, and the others would be misled.",
+        "Start without --accept-wal-loss: the node follows the channel as an observer. Only a lone validator "
+        "may accept the loss.",
+        "通道 {channel} 有 {validators} 个验证节点：不能接受本节点日志的丢失。",
+        "其先前的投票已不可知，再次投票可能自相矛盾并误导其他节点。",
+        "请去掉 --accept-wal-loss 启动，节点将作为观察者跟随通道；只有唯一验证节点可接受日志丢失。",
+    ),
+    Entry(
         "CITY-6201",
         "PEER_PROTOCOL",
         "rejected",

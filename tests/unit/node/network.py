@@ -249,7 +249,12 @@ class Cluster:
         self.nodes: dict[str, Node] = {}
 
     async def start(
-        self, name: str, *, pool: PoolLimits | None = None, is_executing: bool = True
+        self,
+        name: str,
+        *,
+        pool: PoolLimits | None = None,
+        is_executing: bool = True,
+        is_wal_loss_accepted: bool = False,
     ) -> Node:
         """Starts a validator n0, n1, … or, under any other name, an observer, and links it to all."""
         index = int(name[1:]) if name[1:].isdigit() else None
@@ -270,7 +275,7 @@ class Cluster:
             metrics=Metrics("main"),
             pool_limits=pool,
         )
-        task = asyncio.get_running_loop().create_task(channel.run(), name=name)
+        task = asyncio.get_running_loop().create_task(channel.run(is_wal_loss_accepted), name=name)
         node = self.nodes[name] = Node(channel, port, engine, signatures, task)
         for other in self.nodes.values():
             if other is not node:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 
+import pytest
+
 from contracts.runtime import values
+from node.daemon import check_is_alone
+from node.errors import CityError
 from node.facade import TxStatus
 from tests.unit.node.network import Cluster, cluster
 
@@ -183,3 +187,30 @@ async def test_a_log_that_is_rotated_at_every_block_still_brings_everyone_back(
         assert {node.channel.status()["role"] for node in net.nodes.values()} == {"validator"}
     finally:
         await net.stop_all()
+
+
+async def test_a_lone_validator_votes_again_only_when_its_operator_accepts_the_loss(tmp_path):
+    net = Cluster(tmp_path, 1)
+    try:
+        await net.start("n0")
+        await commit(net, "n0")
+        await net.stop("n0")
+        shutil.rmtree(tmp_path / "n0" / "wal")
+        node = await net.start("n0")
+        while node.channel.status()["state"] == "starting":
+            await asyncio.sleep(0)
+        assert node.channel.status()["role"].startswith("observer (the write-ahead log is gone")
+        await net.stop("n0")
+        await net.start("n0", is_wal_loss_accepted=True)
+        await commit(net, "n0")
+        await net.stop("n0")
+        await net.start("n0")  # once is enough
+        await commit(net, "n0")
+    finally:
+        await net.stop_all()
+
+
+def test_the_loss_of_one_log_among_several_is_not_to_be_accepted(tmp_path):
+    check_is_alone(Cluster(tmp_path, 1).genesis.config)
+    with pytest.raises(CityError, match="CITY-6006"):
+        check_is_alone(Cluster(tmp_path, 4).genesis.config)
