@@ -22,6 +22,7 @@ from consensus.api import (
     Deliver,
     Executed,
     Forward,
+    Halt,
     Have,
     InvariantBroken,
     Keep,
@@ -33,11 +34,12 @@ from consensus.header import Header, block_hash, leaves_root, tx_id
 from node.admission import Admission, Admitted
 from node.bodies import WantedBodies, in_batches
 from node.clock import Clock
-from node.driver import Driver
+from node.driver import ChannelHalted, Driver
 from node.executor import Applied, BlockEngine, Delivered, Executor, Planner
 from node.facade import TxStatus
 from node.failpoints import reach
 from node.intake import Intake, monotonic_ms
+from node.ledger.records import StateRoots
 from node.links import Network
 from node.model import Envelope
 from node.opening import Ledger
@@ -349,6 +351,7 @@ class Pipeline:
 
     async def _on_applied(self, applied: Applied) -> None:
         roots = applied.roots
+        self._compare_with_sealed(applied.height, roots)
         self.driver.own(Executed(0, applied.height, roots.state_root, roots.receipts_root))
         if len(self.waiters):
             for receipt in applied.receipts:
@@ -363,6 +366,19 @@ class Pipeline:
             engine_ms=round(applied.engine_seconds * 1000),
             dur_ms=round(applied.total_seconds * 1000),
         )
+
+    def _compare_with_sealed(self, height: int, own: StateRoots) -> None:
+        """R12 for execution that is behind the blocks. After a restart the core knows of its tip's header
+        only, and would miss what those between show. Raises ChannelHalted."""
+        header = self.ledger.blocks.header(height + self.ledger.genesis.config.consensus.window)
+        if header is None:
+            return
+        if own.state_root != header.state_root:
+            raise ChannelHalted(Halt("state root", height, own.state_root, header.state_root))
+        if own.receipts_root != header.receipts_root:
+            raise ChannelHalted(
+                Halt("receipts root", height, own.receipts_root, header.receipts_root)
+            )
 
     async def _spread_bodies(self) -> None:
         while True:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from consensus.encoding import Hash
 from contracts.runtime import values
 from node.daemon import check_is_alone
+from node.driver import ChannelHalted
 from node.errors import CityError
+from node.executor import Applied
 from node.facade import TxStatus
+from node.ledger.records import StateRoots
 from tests.unit.node.network import Cluster, cluster
 
 
@@ -214,3 +219,18 @@ def test_the_loss_of_one_log_among_several_is_not_to_be_accepted(tmp_path):
     check_is_alone(Cluster(tmp_path, 1).genesis.config)
     with pytest.raises(CityError, match="CITY-6006"):
         check_is_alone(Cluster(tmp_path, 4).genesis.config)
+
+
+@pytest.mark.parametrize("part", ["state_root", "receipts_root"])
+async def test_execution_that_is_behind_is_compared_with_the_headers_that_are_there(tmp_path, part):
+    # The core of a new life knows its tip's header only; receipts that differ below would go unnoticed.
+    async with cluster(tmp_path, 1) as net:
+        await commit(net, "n0")
+        node = net.nodes["n0"]
+        await net.at_height(2)
+        header = node.channel.pipeline.ledger.blocks.header(2)
+        roots = StateRoots(header.state_root, header.receipts_root)
+        await node.channel.pipeline._on_applied(Applied(1, roots, (), 0, 0, 0))
+        wrong = replace(roots, **{part: Hash(bytes(32))})
+        with pytest.raises(ChannelHalted, match=part.replace("_", " ")):
+            await node.channel.pipeline._on_applied(Applied(1, wrong, (), 0, 0, 0))
