@@ -8,7 +8,8 @@ import secrets
 import pytest
 
 from consensus.api import SignatureItem
-from consensus.encoding import Sig
+from consensus.encoding import Hash, Sig
+from node.bodies import GIVE_UP_MS, WANTED_MAX, WantedBodies
 from node.driver import ORDERING_LANE_MAX, TURN_MESSAGES_MAX
 from node.fairness import Turns
 from node.identity.signers import MemorySigner
@@ -101,3 +102,15 @@ async def test_a_question_for_transactions_of_many_blocks_reads_few_of_them_and_
             patch.setattr("node.serving.ASKED_BLOCKS_MAX", 1)
             (batch,) = await serving.transactions(ids)
         assert len({blocks.place(net.id(e)).height for e in batch.transactions}) == 1
+
+
+def test_a_validator_that_names_what_does_not_exist_leaves_room_for_what_others_name():
+    wanted = WantedBodies(4, 0)
+    wanted.want([Hash(n.to_bytes(32, "big")) for n in range(WANTED_MAX + 1)], 3, 0)
+    assert len(wanted) == WANTED_MAX
+    named = Hash(b"x" * 32)
+    wanted.want([named], 1, 0)
+    assert named in wanted
+    assert wanted.due(GIVE_UP_MS + 1) == {} and len(wanted) == 0
+    wanted.want([Hash(bytes(32))], 3, GIVE_UP_MS + 1)
+    assert len(wanted) == 1, "what was given up counts no more"
