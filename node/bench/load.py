@@ -42,9 +42,9 @@ class Load:
     rate: transfers a second offered in open loop; 0: closed loop."""
 
     transactions: int
-    batch: int = 500
+    batch: int = 250
     rate: int = 0
-    in_flight: int = 2_000
+    in_flight: int = 1_000
 
 
 @dataclass(slots=True)
@@ -143,6 +143,11 @@ class Bench:
             while (await net.node_status())["applied_height"] < self._height:
                 await asyncio.sleep(TICK_S)
         return outcome
+
+    async def view(self) -> int:
+        """Of ordering: it grows when the nodes replace their leader."""
+        status = await self._nets[0].node_status()
+        return int(status["view"])
 
 
 class _Run:

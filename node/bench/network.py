@@ -59,9 +59,11 @@ async def _measure(layout: Layout, load: Load, say: Say) -> dict[str, Any]:
         signed = await bench.sign(load.transactions)
         signing_s = time.monotonic() - started
         cpu, disk = {s: cpu_seconds(p) for s, p in pids.items()}, _disk_bytes(layout, pids)
+        view = await bench.view()
         outcome = await bench.measure(signed, load)
         cpu = {s: round(cpu_seconds(p) - cpu[s], 2) for s, p in pids.items()}
         grown = _disk_bytes(layout, pids) - disk
+        view_changes = await bench.view() - view
     committed = max(1, len(outcome.latencies_ms))
     return _report(load, outcome) | {
         "cpu_s_per_node": cpu,
@@ -72,6 +74,7 @@ async def _measure(layout: Layout, load: Load, say: Say) -> dict[str, Any]:
         "nodes": len(pids),
         "suite": status["crypto"].partition(" ")[0],
         "crypto": status["crypto"],
+        "view_changes": view_changes,
         "signing_s": round(signing_s, 2),
     }
 

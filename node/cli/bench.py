@@ -27,10 +27,10 @@ def run(
     ] = 1,
     batch: Annotated[
         int, typer.Option("--batch", min=1, max=1_000, help="envelopes a message")
-    ] = 500,
+    ] = 250,
     in_flight: Annotated[
         int, typer.Option("--in-flight", min=1, help="transfers under way at a time")
-    ] = 2_000,
+    ] = 1_000,
     rate: Annotated[
         int,
         typer.Option(

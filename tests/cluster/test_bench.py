@@ -36,6 +36,7 @@ def check_figures(report: dict[str, Any], transactions: int, nodes: int) -> None
         assert len(report[figure]) == nodes
         assert all(value > 0 for value in report[figure].values())
     assert report["cpu"] and report["suite"] == "sm" and "openssl" in report["crypto"]
+    assert report["view_changes"] >= 0 and report["blocks"] >= 1
     assert report["command"].startswith("city bench run --json")
 
 
