@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,12 +31,15 @@ from contracts.runtime.api import (
 from contracts.runtime.artifact import Artifact, ensure_artifact, precompiled
 from contracts.runtime.limits import FRAME_BYTES_MAX
 from contracts.runtime.native import default_active
+from node.read_prediction import ReadPredictor
 
 START_SECONDS_MAX = 60.0
 LOAD_SECONDS_MAX = 60.0
 BLOCK_SECONDS_BASE = 10.0
 SECONDS_PER_GAS = 10 * 0.1 / 1_000_000  # ten times the goal of 100 ms per 1,000,000 gas
 KEYS_PER_QUESTION_MAX = 100_000
+PREDICTED_KEYS_MAX = 8_192
+PREDICTED_BYTES_MAX = 4_096  # a longer value is asked for when it is needed
 T = TypeVar("T")
 _ROOT = Path(__file__).parents[1]
 
@@ -138,8 +142,14 @@ class EngineWorker:
         self._process: _Process | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._closed = self._closing = False
+        self._predictor = ReadPredictor()
         self.replaced = 0
         self.sandbox = ""
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running worker; 0 without one."""
+        return self._process.pid if self._process is not None else 0
 
     async def start(self) -> None:
         """Start and lock the worker. Raises EngineRefused or ArtifactError."""
@@ -263,7 +273,21 @@ class EngineWorker:
     def _block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         if not request.txs:
             return []
-        return self._retried(self._run_block, default_active(self._bundles, request), state)
+        known = self._preloaded(default_active(self._bundles, request), state)
+        results: list[TxResult] = self._retried(self._run_block, known, state)
+        for tx, result in zip(request.txs, results, strict=True):
+            self._predictor.learn(tx, result, known.read_set)
+        return results
+
+    def _preloaded(self, request: BlockRequest, state: StateReader) -> BlockRequest:
+        """The request with the values of keys that it will probably read."""
+        missing = sorted(self._predictor.predict(request.txs) - request.read_set.keys())
+        missing = missing[:PREDICTED_KEYS_MAX]
+        if not missing:
+            return request
+        found = dict(zip(missing, state.state_get(missing), strict=True))
+        small = {k: v for k, v in found.items() if v is None or len(v) <= PREDICTED_BYTES_MAX}
+        return replace(request, read_set={**request.read_set, **small})
 
     def _run_block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         process = self._live()

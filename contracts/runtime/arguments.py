@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
 
 from contracts.runtime import builtins, gas, guards, limits
 from contracts.runtime.classes import restore
@@ -23,9 +24,8 @@ class ArgumentError(Exception):
 
 # Shape of a parameter: name, hint (None: any JSON value), whether it has a default.
 Parameter = tuple[str, Hint | None, bool]
-
-
-_TEXT_HINT: Hint = ("str",)
+# From a JSON value and where it stands to the argument.
+Converter = Callable[[Any, str], Any]
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -59,8 +59,6 @@ _DECODER = json.JSONDecoder(
 
 def _check_depth(text: str) -> None:
     """Nesting, before a parser recurses. Brackets inside strings do not count."""
-    if text.count("[") + text.count("{") <= limits.ARGUMENTS_DEPTH_MAX:
-        return
     depth, inside, at = 0, False, 0
     while at < len(text):
         char = text[at]
@@ -80,15 +78,19 @@ def _check_depth(text: str) -> None:
         at += 1
 
 
+_SCAN = _DECODER.scan_once
+
+
 def parse(text: str) -> Any:
     """The JSON value of a strict text. Raises ArgumentError."""
     if len(text) > limits.ARGUMENTS_BYTES_MAX:
         raise ArgumentError("arguments larger than 256 KiB")
     charge(len(text) >> 3)
     allocate(8 * len(text))
-    _check_depth(text)
+    if text.count("[") + text.count("{") > limits.ARGUMENTS_DEPTH_MAX:
+        _check_depth(text)
     try:
-        value, end = _DECODER.scan_once(text, 0) if text[:1] == "{" else (None, -1)
+        value, end = _SCAN(text, 0) if text[:1] == "{" else (None, -1)
         if end != len(text):
             value = _DECODER.decode(text)
     except (ValueError, RecursionError, StopIteration):
@@ -113,34 +115,40 @@ def _check_text(value: Any) -> None:
             _check_text(item)
 
 
-def convert(
-    text: str, parameters: tuple[Parameter, ...], facts: Any, positional: bool
-) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and named arguments of a call. facts: the contract, for its dataclasses.
+class Plan(NamedTuple):
+    """How the arguments of one method are converted: made once, used by every call.
 
-    positional: also take a JSON array in the order of the parameters (case files only).
+    parameters: name, converter, whether it has a default. positional: also take a JSON array in the
+    order of the parameters (case files only).
     """
+
+    parameters: tuple[tuple[str, Converter, bool], ...]
+    price: int
+    positional: bool
+
+
+def plan(parameters: tuple[Parameter, ...], facts: Any, positional: bool) -> Plan:
+    """facts: the contract, for its dataclasses."""
+    made = tuple((name, converter(hint, facts), has) for name, hint, has in parameters)
+    return Plan(made, gas.ARGUMENT * len(made), positional)
+
+
+def convert(text: str, plan: Plan) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments of a call. Raises ArgumentError."""
     found = parse(text)
-    if positional and type(found) is list:
+    if plan.positional and type(found) is list:
         return [_any(value, "") for value in found], {}
     if type(found) is not dict:
         raise ArgumentError("arguments are one JSON object by parameter name")
-    charge(gas.ARGUMENT * len(parameters))
+    charge(plan.price)
     out: dict[str, Any] = {}
-    for name, hint, has_default in parameters:
+    for name, make, has_default in plan.parameters:
         if name in found:
-            value = found[name]
-            if hint == _TEXT_HINT and type(value) is str:
-                out[name] = value
-            else:
-                out[name] = (
-                    _any(value, name) if hint is None else _convert(value, hint, name, facts)
-                )
+            out[name] = make(found[name], name)
         elif not has_default:
             raise ArgumentError(f"missing argument '{name}'")
     if len(out) != len(found):
-        known = {name for name, _, _ in parameters}
-        unknown = next(name for name in found if name not in known)
+        unknown = next(name for name in found if name not in out)
         raise ArgumentError(f"unknown argument '{_shown(unknown)}'")
     return [], out
 
@@ -173,39 +181,46 @@ def _any(value: Any, where: str) -> Any:
     return value
 
 
-def _convert(value: Any, hint: Hint, where: str, facts: Any) -> Any:
-    kind, wanted = type(value), hint[0]
-    if wanted == "str" and kind is str:
-        return value
-    if wanted == "int" and kind is int:
-        if not -limits.INT_LIMIT < value < limits.INT_LIMIT:
-            raise ArgumentError(f"argument '{where}' exceeds 256 bits")
-        return value
-    if (wanted == "bool" and kind is bool) or (wanted == "none" and value is None):
-        return value
-    if wanted == "any":
-        return _any(value, where)
-    if wanted == "bytes" and kind is str:
-        return _base64(value, where)
-    if wanted == "Decimal" and kind is str:
-        try:
-            return builtins.decimal_(value)
-        except ValueError:
-            _refuse(where, hint)
-    if wanted == "union":
-        return _union(value, hint, where, facts)
-    if wanted in ("list", "tuple", "fixed") and kind is list:
-        return _sequence(value, hint, where, facts)
-    if wanted == "dict" and kind is dict:
-        charge(len(value))
-        return keep({n: _convert(v, hint[1], f"{where}.{_shown(n)}", facts)
-                     for n, v in value.items()})  # fmt: skip
-    if wanted == "class" and kind is dict:
-        return _record(value, hint, where, facts)
-    return _refuse(where, hint)
+def converter(hint: Hint | None, facts: Any) -> Converter:
+    """The function that converts a JSON value by a hint: (value, where it stands) -> value."""
+    if hint is None:
+        return _any
+    plain = _PLAIN.get(hint[0])
+    return plain if plain is not None else _COMPOUND[hint[0]](hint, facts)
 
 
-def _base64(value: str, where: str) -> bytes:
+def _text(value: Any, where: str) -> str:
+    return value if type(value) is str else _refuse(where, ("str",))
+
+
+def _int(value: Any, where: str) -> int:
+    if type(value) is not int:
+        _refuse(where, ("int",))
+    if not -limits.INT_LIMIT < value < limits.INT_LIMIT:
+        raise ArgumentError(f"argument '{where}' exceeds 256 bits")
+    return value
+
+
+def _bool(value: Any, where: str) -> bool:
+    return value if type(value) is bool else _refuse(where, ("bool",))
+
+
+def _none(value: Any, where: str) -> None:
+    return None if value is None else _refuse(where, ("none",))
+
+
+def _decimal(value: Any, where: str) -> Any:
+    if type(value) is not str:
+        _refuse(where, ("Decimal",))
+    try:
+        return builtins.decimal_(value)
+    except ValueError:
+        _refuse(where, ("Decimal",))
+
+
+def _base64(value: Any, where: str) -> bytes:
+    if type(value) is not str:
+        _refuse(where, ("bytes",))
     try:
         data = binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
@@ -216,37 +231,82 @@ def _base64(value: str, where: str) -> bytes:
     return data
 
 
-def _union(value: Any, hint: Hint, where: str, facts: Any) -> Any:
-    for one in hint[1:]:
-        try:
-            return _convert(value, one, where, facts)
-        except ArgumentError:
-            continue
-    return _refuse(where, hint)
+def _union(hint: Hint, facts: Any) -> Converter:
+    choices = [converter(one, facts) for one in hint[1:]]
+
+    def convert(value: Any, where: str) -> Any:
+        for make in choices:
+            try:
+                return make(value, where)
+            except ArgumentError:
+                continue
+        return _refuse(where, hint)
+
+    return convert
 
 
-def _sequence(value: list[Any], hint: Hint, where: str, facts: Any) -> Any:
-    charge(len(value))
-    if hint[0] == "fixed":
-        if len(value) != len(hint) - 1:
+def _sequence(hint: Hint, facts: Any) -> Converter:
+    """A list, or a tuple of any length."""
+    make = converter(hint[1], facts)
+
+    def convert(value: Any, where: str) -> Any:
+        if type(value) is not list:
             _refuse(where, hint)
-        items = [_convert(v, h, where, facts) for v, h in zip(value, hint[1:], strict=True)]
-    else:
-        items = [_convert(v, hint[1], f"{where}[{at}]", facts) for at, v in enumerate(value)]
-    return keep(items) if hint[0] == "list" else guards.check_tuple(tuple(items))
+        charge(len(value))
+        items = [make(item, f"{where}[{at}]") for at, item in enumerate(value)]
+        return keep(items) if hint[0] == "list" else guards.check_tuple(tuple(items))
+
+    return convert
 
 
-def _record(value: dict[str, Any], hint: Hint, where: str, facts: Any) -> Any:
-    cls, hints = facts.classes.get(hint[1]), facts.class_hints.get(hint[1])
-    if cls is None or hints is None:
-        _refuse(where, hint)
-    fields = {}
-    for name, item in value.items():
-        if name not in hints:
-            raise ArgumentError(f"unknown argument '{where}.{_shown(name)}'")
-        one = hints[name]
-        inner = f"{where}.{name}"
-        fields[name] = _any(item, inner) if one is None else _convert(item, one, inner, facts)
+def _fixed(hint: Hint, facts: Any) -> Converter:
+    makers = [converter(one, facts) for one in hint[1:]]
+
+    def convert(value: Any, where: str) -> Any:
+        if type(value) is not list:
+            _refuse(where, hint)
+        charge(len(value))
+        if len(value) != len(makers):
+            _refuse(where, hint)
+        items = [make(item, where) for item, make in zip(value, makers, strict=True)]
+        return guards.check_tuple(tuple(items))
+
+    return convert
+
+
+def _dict(hint: Hint, facts: Any) -> Converter:
+    make = converter(hint[1], facts)
+
+    def convert(value: Any, where: str) -> Any:
+        if type(value) is not dict:
+            _refuse(where, hint)
+        charge(len(value))
+        return keep({name: make(item, f"{where}.{_shown(name)}") for name, item in value.items()})
+
+    return convert
+
+
+def _record(hint: Hint, facts: Any) -> Converter:
+    """A dataclass. Its fields' converters are made at first use: a class may hold its own kind."""
+    made: dict[str, Converter] = {}
+
+    def convert(value: Any, where: str) -> Any:
+        cls, hints = facts.classes.get(hint[1]), facts.class_hints.get(hint[1])
+        if type(value) is not dict or cls is None or hints is None:
+            _refuse(where, hint)
+        fields = {}
+        for name, item in value.items():
+            if name not in hints:
+                raise ArgumentError(f"unknown argument '{where}.{_shown(name)}'")
+            if name not in made:
+                made[name] = converter(hints[name], facts)
+            fields[name] = made[name](item, f"{where}.{name}")
+        return _instance(cls, fields, where)
+
+    return convert
+
+
+def _instance(cls: type, fields: dict[str, Any], where: str) -> Any:
     charge(gas.INSTANCE + len(fields))
     try:
         instance = restore(cls, fields)
@@ -256,3 +316,13 @@ def _record(value: dict[str, Any], hint: Hint, where: str, facts: Any) -> Any:
     if after is not None:
         after(instance)
     return instance
+
+
+_PLAIN: dict[str, Converter] = {
+    "str": _text, "int": _int, "bool": _bool, "none": _none, "any": _any, "bytes": _base64,
+    "Decimal": _decimal,
+}  # fmt: skip
+_COMPOUND: dict[str, Callable[[Hint, Any], Converter]] = {
+    "union": _union, "list": _sequence, "tuple": _sequence, "fixed": _fixed, "dict": _dict,
+    "class": _record,
+}  # fmt: skip

@@ -89,11 +89,11 @@ def dict_(source: Any = (), /, **words: Any) -> dict[Any, Any]:
         for pair in list_of(source):
             if type(pair) not in (tuple, list) or len(pair) != 2:
                 raise TypeError("dict() needs pairs")
-            charge(2)
+            charge(gas.DICT_ENTRY)
             result[key(pair[0], len(result))] = pair[1]
             if len(result) > limits.DICT_ENTRIES_MAX:
                 fatal("sequence-too-large")
-    charge(gas.NEW_CONTAINER + len(words))
+    charge(gas.NEW_CONTAINER + gas.DICT_ENTRY * len(words))
     result.update(words)
     return guards._kept_dict(result)
 

@@ -227,11 +227,17 @@ def field_values(value: Any) -> list[Any]:
 def _equal(self: Any, other: Any) -> Any:
     if type(other) is not type(self):
         return NotImplemented
+    _charge_fields(self)
     return guards.equal(field_values(self), field_values(other))
+
+
+def _charge_fields(value: Any) -> None:
+    charge(gas.RECORD_METHOD + gas.RECORD_FIELD * len(type(value)._pl_fields))
 
 
 def _represent(self: Any) -> str:
     walk(self)
+    _charge_fields(self)
     parts = [
         f"{one.name}={text.representation(self.__dict__.get(one.name))}"
         for one in type(self)._pl_fields
@@ -251,6 +257,7 @@ def _ordered(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
         if type(other) is not type(self):
             return NotImplemented
+        _charge_fields(self)
         return compare(field_values(self), field_values(other))
 
     return method

@@ -24,43 +24,58 @@ TABLE = (
     Price("HANDLER", 16, "matching and clearing an exception"),
     Price("COMPREHENSION_ELEMENT", 2, "next item and appending"),
     Price("LAMBDA_CALL", 3, "frame and depth guard"),
-    Price("FUNCTION_OBJECT", 5, "function, cells"),
+    Price("FUNCTION_OBJECT", 20, "function, cells"),
     Price("INT_POWER", 20, "up to 256 bits"),
-    Price("DECIMAL_ADD", 4, "60 digits"),
-    Price("DECIMAL_MUL", 8, "60 digits"),
+    Price("DECIMAL_ADD", 7, "60 digits"),
+    Price("DECIMAL_MUL", 14, "60 digits"),
     Price("DECIMAL_DIV", 20, "60 digits"),
     Price("DECIMAL_POWER", 200, "exponent to 10,000"),
-    Price("DECIMAL_METHOD", 10, "60 digits"),
+    Price("DECIMAL_METHOD", 18, "60 digits"),
     Price("NUMBER_TEXT", 12, "int and Decimal from and to text"),
     Price("NEW_CONTAINER", 4, "and a quarter of the items"),
-    Price("TUPLE", 3, "and a quarter of the items"),
+    Price("DICT_ENTRY", 11, "one key checked, hashed and inserted"),
+    Price("NEW_TEXT", 6, "a joined text, list or tuple; and an eighth of its length"),
+    Price("SCALAR", 3, "one number or text passed on the walk through a structure"),
+    Price("OTHER_VALUE", 8, "a Decimal or object compared or passed on the walk"),
+    Price("RECORD_METHOD", 70, "comparing or showing a dataclass; and RECORD_FIELD a field"),
+    Price("RECORD_FIELD", 25, "one field compared or shown"),
+    Price("TUPLE", 8, "and a quarter of the items"),
     Price(
-        "ITERATE_ELEMENT", 4, "sum, any, all, min, max: an element each, without a body's charge"
+        "ITERATE_ELEMENT", 5, "sum, any, all, min, max: an element each, without a body's charge"
     ),
-    Price("METHOD", 2, "dispatch"),
+    Price("METHOD", 14, "look-up of the guarded form, argument list, call"),
     Price("HASH_RISK", 8, "keys whose hashes can be made to collide, and a quarter of the entries"),
-    Price("INSTANCE", 16, "object, its fields, the arena"),
-    Price("SET_ATTRIBUTE", 2, "guard"),
-    Price("STATE_READ", 200, "a miss crosses the pipe; and an eighth of the encoded length"),
+    Price("INSTANCE", 50, "object, its fields, the arena"),
+    Price("SET_ATTRIBUTE", 4, "guard"),
+    Price(
+        "STATE_READ",
+        500,
+        "a miss crosses the pipe, 40 microseconds; and an eighth of the encoded length",
+    ),
     Price("STATE_WRITE", 100, "key, encoding; and an eighth of the encoded length"),
     Price("SCAN", 50, "and SCAN_ITEM an item"),
-    Price("SCAN_ITEM", 50, "and an eighth of the encoded length"),
-    Price("STORED_ELEMENT", 8, "one element of a structure encoded or decoded"),
-    Price("SET_ITEM", 4, "one item hashed and inserted by a built-in"),
+    Price("SCAN_ITEM", 110, "and an eighth of the encoded length"),
+    Price("STORED_ELEMENT", 9, "one element of a structure encoded or decoded"),
+    Price("SET_ITEM", 7, "one item hashed and inserted by a built-in"),
     Price("FORMAT", 10, "one field of an f-string, one element of a text of a structure"),
     Price("WIDE_NUMBER", 4, "operands of more than 64 bits"),
-    Price("EVENT", 50, "and a quarter of the encoded length"),
+    Price("EVENT", 80, "and a quarter of the encoded length"),
     Price("CONTRACT_CALL", 200, "snapshot, context"),
     Price("SHA256", 30, "and a quarter of the length"),
-    Price("SM3", 200, "and half of the length"),
+    Price("SM3", 300, "and half of the length"),
     Price("VERIFY", 3000, "one signature, 230 microseconds"),
     Price("MERKLE", 40, "and MERKLE_LEVEL a level"),
-    Price("MERKLE_LEVEL", 200, "one hash outside the guest"),
-    Price("STRUCTURE", 20, "structure encoding; and 10 a field, and an eighth of the length"),
+    Price("MERKLE_LEVEL", 350, "one hash outside the guest"),
+    Price("STRUCTURE", 50, "structure encoding; and 10 a field, and an eighth of the length"),
     Price("ENCODE", 10, "value encoding; and an eighth of the length"),
     Price("ARGUMENT", 4, "conversion by a hint; and an eighth of the JSON text"),
     Price("DEPLOY_BYTE", 200, "lint, rewrite, compile: at most 20 microseconds a byte"),
 )
+# Beside the 1 of every node in a block: guards that take longer than a node of their kind.
+NODES = {
+    "Add": 1, "Sub": 1, "Mult": 4, "FloorDiv": 2, "Mod": 2,
+    "LShift": 4, "RShift": 4, "BitOr": 3, "BitAnd": 3, "BitXor": 3, "Subscript": 5,
+}  # fmt: skip
 _PRICES = {price.name: price.gas for price in TABLE}
 
 FUNCTION_ENTRY = _PRICES["FUNCTION_ENTRY"]
@@ -79,6 +94,12 @@ DECIMAL_METHOD = _PRICES["DECIMAL_METHOD"]
 NUMBER_TEXT = _PRICES["NUMBER_TEXT"]
 NEW_CONTAINER = _PRICES["NEW_CONTAINER"]
 TUPLE = _PRICES["TUPLE"]
+DICT_ENTRY = _PRICES["DICT_ENTRY"]
+NEW_TEXT = _PRICES["NEW_TEXT"]
+SCALAR = _PRICES["SCALAR"]
+OTHER_VALUE = _PRICES["OTHER_VALUE"]
+RECORD_METHOD = _PRICES["RECORD_METHOD"]
+RECORD_FIELD = _PRICES["RECORD_FIELD"]
 ITERATE_ELEMENT = _PRICES["ITERATE_ELEMENT"]
 METHOD = _PRICES["METHOD"]
 HASH_RISK = _PRICES["HASH_RISK"]

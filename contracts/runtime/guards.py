@@ -268,10 +268,10 @@ def walk(value: Any, depth: int = 0) -> int:
     """
     kind = type(value)
     if kind is int or kind is bool or value is None:
-        charge(2)
+        charge(gas.SCALAR)
         return 0
     if kind is str or kind is bytes:
-        charge(2 + (len(value) >> 5))
+        charge(gas.SCALAR + (len(value) >> 5))
         return 0
     if depth + COMPARING[0] >= limits.STRUCTURE_DEPTH_MAX:
         fatal("structure-depth")
@@ -286,7 +286,7 @@ def walk(value: Any, depth: int = 0) -> int:
         fields = getattr(value, "__dict__", None)
         items = list(fields.values()) if fields and hasattr(kind, "_pl_fields") else ()
     else:
-        charge(2)
+        charge(gas.OTHER_VALUE)
         return 0
     charge(2 + len(items))
     return 1 + max([walk(item, depth + 1) for item in items], default=0)
@@ -410,14 +410,14 @@ def new_dict(parts: list[Any]) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     for at in range(0, len(parts), 2):
         result[key(parts[at], len(result))] = parts[at + 1]
-    charge(gas.NEW_CONTAINER + (len(result) >> 2))
+    charge(2 * gas.NEW_CONTAINER + gas.DICT_ENTRY * (len(parts) >> 1))
     return _kept_dict(result)
 
 
 def dict_of_pairs(pairs: list[Any]) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     for one, item in pairs:
-        charge(1)
+        charge(gas.DICT_ENTRY)
         result[key(one, len(result))] = item
         if len(result) > limits.DICT_ENTRIES_MAX:
             fatal("sequence-too-large")

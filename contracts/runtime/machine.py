@@ -7,7 +7,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.runtime import (
     arguments,
@@ -21,10 +21,11 @@ from contracts.runtime import (
     sdk_impl,
     session,
     text,
+    wire,
 )
 from contracts.runtime.language.bundle import Compiled
 from contracts.runtime.language.tables import EXCEPTIONS, PREFIX
-from contracts.runtime.meter import Fatal, OutOfGas, charge, fatal
+from contracts.runtime.meter import Fatal, Verdict, charge, fatal
 
 LOAD_GAS = 10_000_000
 NONE = b"\x00"
@@ -167,49 +168,59 @@ def find_contract(name: str, version: int) -> Contract:
     return contract
 
 
-def _function(contract: Contract, name: str) -> Any:
-    method = contract.methods.get(name)
-    if method is None or not (method.exported or contract.open):
-        raise Refusal("no-such-method", "the contract exports no method of this name")
-    return contract.functions[name]
+class Entry(NamedTuple):
+    """An exported function, ready to be called: found once a block."""
+
+    contract: Contract
+    function: Callable[..., Any]
+    plan: arguments.Plan
+
+
+_ENTRIES: dict[tuple[str, int, str], Entry] = {}
+
+
+def _entry(target: tuple[str, int, str]) -> Entry:
+    """What a transaction calls. Raises Refusal."""
+    found = _ENTRIES.get(target)
+    if found is None:
+        name, version, function = target
+        contract = find_contract(name, version)
+        method = contract.methods.get(function)
+        if method is None or not (method.exported or contract.open):
+            raise Refusal("no-such-method", "the contract exports no method of this name")
+        plan = arguments.plan(method.parameters, contract, contract.open)
+        found = _ENTRIES[target] = Entry(contract, contract.functions[function], plan)
+    return found
 
 
 # ---- one transaction -----------------------------------------------------------------------------
 
 
-def run(tx: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """One transaction; every field of its result but the id."""
-    limit = tx["gas_limit"]
+def run(call: wire.Call, index: int) -> wire.Ran:
+    """One transaction, the `index`-th of its block."""
+    limit = call[5]
     meter.begin(limit)
     outcome, code, message, result = "ok", "", "", NONE
-    events: list[tuple[str, str, bytes]] = []
-    writes: dict[bytes, bytes | None] = {}
-    session.TX.reads = {}
+    tx = session.begin_transaction(call, index)
     try:
-        contract = find_contract(tx["contract"], tx["version"])
-        session.begin_transaction(contract, context)
-        function = _function(contract, tx["method"])
-        args, words = arguments.convert(
-            tx["args"], contract.methods[tx["method"]].parameters, contract, contract.open
-        )
+        tx.contract, function, plan = _entry(call[1])
+        args, words = arguments.convert(call[2], plan)
         result = session.encode(_outside(function(*args, **words)))
-        events, writes = session.TX.events, session.TX.writes
     except Exception as error:
         outcome = "revert"
         code, message = describe(error)
-    except (OutOfGas, Fatal):
+    except Verdict:
         outcome = "fatal"
     if meter.VERDICT[0] or meter.GAS[0] < 0:
         code, message = meter.VERDICT[0] or "out-of-gas", ""
         outcome = "oog" if code == "out-of-gas" else "fatal"
-    used = limit - meter.GAS[0] if outcome in ("ok", "revert") else limit
-    meter.sweep()
-    if outcome != "ok":
-        events, writes, result = [], {}, NONE
-    return {
-        "outcome": outcome, "code": code, "message": message, "gas": used, "result": result,
-        "events": events, "writes": writes, "reads": session.TX.reads,
-    }  # fmt: skip
+    if meter.ARENA:
+        meter.sweep()
+    if outcome == "ok":
+        used = limit - meter.GAS[0]
+        return outcome, code, message, used, result, tx.events, tx.writes, tx.reads
+    used = limit - meter.GAS[0] if outcome == "revert" else limit
+    return outcome, code, message, used, NONE, [], {}, tx.reads
 
 
 def _outside(value: Any) -> Any:
@@ -251,17 +262,16 @@ def call(name: Any, function: Any, args: tuple[Any, ...]) -> Any:
     method = target.methods.get(function)
     if method is None or not method.exported:
         raise LookupError("no such method")
-    if name in tx.stack and not method.view:
+    if (name == tx.contract.name or name in tx.stack) and not method.view:
         raise RuntimeError("the contract is already running")
-    if len(tx.stack) >= limits.CONTRACT_DEPTH_MAX:
+    if len(tx.stack) + 1 >= limits.CONTRACT_DEPTH_MAX:
         fatal("contract-depth")
     sent = [session.encode(value) for value in args]
-    caller, context = tx.contract, tx.context
+    before, caller = tx.contract, tx.caller
     charge(len(tx.writes) >> 2)
     writes, events = dict(tx.writes), len(tx.events)
-    tx.contract = target
-    tx.context = {**context, "caller": caller.name, "contract": name, "version": target.version}
-    tx.stack.append(name)
+    tx.contract, tx.caller = target, before.name
+    tx.stack.append(before.name)
     try:
         returned = session.encode(_outside(target.functions[function](*map(session.decode, sent))))
         if method.view and (len(tx.events) != events or tx.writes != writes):
@@ -272,7 +282,7 @@ def call(name: Any, function: Any, args: tuple[Any, ...]) -> Any:
         raise
     finally:
         tx.stack.pop()
-        tx.contract, tx.context = caller, context
+        tx.contract, tx.caller = before, caller
     return session.decode(returned)
 
 
@@ -289,43 +299,34 @@ sdk_impl.CALL[0] = call
 # ---- one block -----------------------------------------------------------------------------------
 
 
-def run_block(request: dict[str, Any], tx_begin: Callable[[int], None] | None) -> list[Any]:
+def run_block(request: wire.Request, tx_begin: Callable[[int], None] | None) -> list[wire.Ran]:
     """Results of a block's transactions, in order.
 
-    request: what wire.decode_request gives. tx_begin: called before each transaction when the block
-    runs again after a trap, so that the host knows where it is.
+    tx_begin: called before each transaction when the block runs again after a trap, so that the host
+    knows where it is.
     """
-    session.begin_block(request["read_set"])
+    session.begin_block(request)
     # No context object reaches a contract, and flags decide nothing: once a block is enough.
     decimal.setcontext(guards.CONTEXT.copy())
     ACTIVE.clear()
-    ACTIVE.update(request["active"])
-    trapped = set(request["fatal"])
-    stop = request["stop"]
+    ACTIVE.update(request.active)
+    _ENTRIES.clear()
+    fatal, stop = request.fatal, request.stop
+    commit = session.BLOCK.commit
     results = []
-    first = request["first"]
-    common = {
-        "caller": "", "channel": request["channel"], "block": request["height"],
-        "time": request["time"],
-    }  # fmt: skip
-    for at, tx in enumerate(request["txs"]):
-        if at in trapped or at >= stop:
-            results.append(trap_result(tx["gas_limit"]))
+    for at, call in enumerate(request.calls):
+        if at in fatal or at >= stop:
+            results.append(trap_result(call[5]))
             continue
         if tx_begin is not None:
             tx_begin(at)
-        # The transaction's own dict is its context: the names of its call parts are not context names.
-        tx["index"] = first + at
-        result = run(tx, tx | common)
-        if result["writes"]:
-            session.BLOCK.commit(result["writes"])
+        result = run(call, request.first + at)
+        if result[6]:
+            commit(result[6])
         results.append(result)
     return results
 
 
-def trap_result(gas_limit: int) -> dict[str, Any]:
+def trap_result(gas_limit: int) -> wire.Ran:
     """A transaction that trapped the machine: the whole limit, nothing else."""
-    return {
-        "outcome": "fatal", "code": "trap", "message": "", "gas": gas_limit, "result": NONE,
-        "events": [], "writes": {}, "reads": {},
-    }  # fmt: skip
+    return "fatal", "trap", "", gas_limit, NONE, [], {}, {}

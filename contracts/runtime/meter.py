@@ -99,7 +99,7 @@ def sequence(length: int, slot: int = 1) -> None:
     """Charge for a new text (slot 1) or list (slot 8) of `length` before it is made."""
     if length > limits.SEQUENCE_MAX:
         fatal("sequence-too-large")
-    GAS[0] -= length >> 3
+    GAS[0] -= gas.NEW_TEXT + (length >> 3)
     ALLOCATED[0] += 32 + length * slot
     if GAS[0] < 0:
         out_of_gas()

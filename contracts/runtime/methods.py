@@ -295,7 +295,7 @@ def _join(x: str, parts: Any) -> str:
     total = 0
     for item in items:
         total += len(_text(item)) + len(x)
-    charge(len(items))
+    charge(2 * len(items))
     sequence(total)
     return x.join(items)
 

@@ -55,7 +55,7 @@ class NativeEngine:
         request = wire.decode_request(wire.encode_request(active), wire.encode_control())
         return _on_deep_stack(lambda: self._block(request, active))
 
-    def _block(self, request: dict[str, Any], block: BlockRequest) -> list[TxResult]:
+    def _block(self, request: wire.Request, block: BlockRequest) -> list[TxResult]:
         session.IMPORTS.state_get = self.state.state_get  # type: ignore[method-assign]
         session.IMPORTS.state_scan = self.state.state_scan  # type: ignore[method-assign]
         session.IMPORTS.sm3 = self.natives.sm3  # type: ignore[method-assign]

@@ -43,7 +43,7 @@ def _text(value: Any, what: str) -> str:
 
 def _key(prefix: bytes, key: Any) -> bytes:
     if type(key) is str and len(key) < 200 and key.isascii() and "\0" not in key:
-        return b"%b\x0a%b\x00" % (prefix, key.encode())  # what keys.item says, without the walk
+        return prefix + b"\x0a" + key.encode() + b"\x00"  # what keys.item says, without the walk
     try:
         data = prefix + keys.item(key)
     except keys.StateKeyError:
@@ -148,11 +148,23 @@ class Context(Frozen):
     __slots__ = ()
     _pl_context = True
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in CONTEXT_FIELDS:
-            raise AttributeError("no such context field")
-        return session.TX.context[name]
 
+_CONTEXT: dict[str, Callable[[Any], Any]] = {
+    "sender": lambda self: session.TX.call[3],
+    "member": lambda self: session.TX.call[4][0],
+    "roles": lambda self: session.TX.call[4][1],
+    "caller": lambda self: session.TX.caller,
+    "contract": lambda self: session.TX.contract.name,
+    "version": lambda self: session.TX.contract.version,
+    "channel": lambda self: session.BLOCK.channel,
+    "tx_id": lambda self: session.TX.call[0],
+    "block": lambda self: session.BLOCK.height,
+    "time": lambda self: session.BLOCK.time,
+    "index": lambda self: session.TX.index,
+}
+assert _CONTEXT.keys() == CONTEXT_FIELDS
+for _name, _read in _CONTEXT.items():
+    setattr(Context, _name, property(_read))
 
 guards.SDK_STATE.append(Map)
 guards.STATE[:] = [Map, Map.__getitem__, Map.__setitem__]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from contracts.runtime import gas, limits, values
+from contracts.runtime import gas, limits, values, wire
 from contracts.runtime.classes import record_parts, restore
 from contracts.runtime.guards import walk
 from contracts.runtime.meter import GAS, allocate, charge, fatal, keep, out_of_gas
@@ -32,10 +32,13 @@ IMPORTS = Imports()
 
 
 class Block:
-    """Values of state as the block sees them: before it, and after its successful transactions."""
+    """The block's own facts, and values of state: before it, and after its successful transactions."""
 
-    def __init__(self) -> None:
-        self.values: dict[bytes, bytes | None] = {}
+    __slots__ = ("_sorted", "changed", "channel", "height", "time", "values")
+
+    def begin(self, request: wire.Request) -> None:
+        self.channel, self.height, self.time = request.channel, request.height, request.time
+        self.values = request.read_set
         self.changed: list[bytes] = []  # keys written in this block, as they came
         self._sorted: list[bytes] = []
 
@@ -52,29 +55,35 @@ class Block:
 
 
 class Transaction:
-    """What the running transaction has done so far."""
+    """What is running and what it has done so far.
 
-    def __init__(self) -> None:
-        self.writes: dict[bytes, bytes | None] = {}
-        self.reads: dict[bytes, None] = {}
-        self.events: list[tuple[str, str, bytes]] = []
-        self.context: dict[str, Any] = {}
-        self.contract: Any = None
-        self.stack: list[str] = []
+    call, index: as sent. contract: whose code runs; caller: name of the one that called it, or "";
+    stack: names of the contracts that wait for a call to return.
+    """
+
+    __slots__ = ("call", "caller", "contract", "events", "index", "reads", "stack", "writes")
+
+    call: wire.Call
+    index: int
+    contract: Any
+    caller: str
+    stack: list[str]
+    writes: dict[bytes, bytes | None]
+    reads: dict[bytes, None]
+    events: list[wire.Event]
 
 
 BLOCK = Block()
 TX = Transaction()
+begin_block = BLOCK.begin
 
 
-def begin_block(read_set: dict[bytes, bytes | None]) -> None:
-    BLOCK.__init__()  # type: ignore[misc]
-    BLOCK.values = read_set
-
-
-def begin_transaction(contract: Any, context: dict[str, Any]) -> None:
-    TX.writes, TX.reads, TX.events = {}, {}, []
-    TX.contract, TX.context, TX.stack = contract, context, [contract.name]
+def begin_transaction(call: wire.Call, index: int) -> Transaction:
+    """A clean slate; the machine adds the contract once it is found."""
+    tx = TX
+    tx.call, tx.index, tx.contract, tx.caller, tx.stack = call, index, None, "", []
+    tx.writes, tx.reads, tx.events = {}, {}, []
+    return tx
 
 
 # ---- values in and out ---------------------------------------------------------------------------
@@ -84,9 +93,9 @@ def encode(value: Any) -> bytes:
     """Encode at the moment of writing: copies, checks types, bounds depth and size."""
     kind = type(value)
     if kind is int:
-        return values.encode_int(value)
+        return _encode_int(value)
     if kind is str and len(value) < 1024:
-        return values.encode_text(value)
+        return _encode_text(value)
     if kind is bool or value is None:
         return _FIXED[value]
     before = GAS[0]
@@ -104,15 +113,21 @@ def encode(value: Any) -> bytes:
     return data
 
 
+_encode_int, _encode_text = values.encode_int, values.encode_text
 _FIXED = {None: b"\x00", False: b"\x01", True: b"\x02"}
+
+
+_from_bytes = int.from_bytes
+assert (values.INT, values.TEXT) == (3, 4)  # written out below: names cost on the hot path
 
 
 def decode(data: bytes) -> Any:
     """A stored value as fresh objects of the running contract."""
-    if data[0] == values.INT:
-        return int.from_bytes(data[2:], "big", signed=True)
-    if data[0] == values.TEXT and data[1] < 128:
-        return data[2:].decode("utf-8")
+    tag = data[0]
+    if tag == 3:
+        return _from_bytes(data[2:]) if data[2] < 128 else _from_bytes(data[2:], "big", signed=True)
+    if tag == 4 and data[1] < 128:
+        return data[2:].decode()
     allocate(8 * len(data))
     value = values.decode(data, make=_make, depth_max=limits.STORED_DEPTH_MAX)
     keep_all(value)
@@ -179,22 +194,28 @@ def keep_all(value: Any) -> None:
 # ---- state ---------------------------------------------------------------------------------------
 
 
+_STATE_READ, _STATE_WRITE, _EVENT = gas.STATE_READ, gas.STATE_WRITE, gas.EVENT
+
+
 def read(key: bytes) -> bytes | None:
     """Encoded value of a key as the transaction sees it; charged alike for a hit and a miss."""
-    found: Any = TX.writes.get(key, _ABSENT)
-    if found is _ABSENT:
-        TX.reads[key] = None
-        found = BLOCK.values.get(key, _ABSENT)
-        if found is _ABSENT:
-            found = BLOCK.values[key] = IMPORTS.state_get([key])[0]
-    GAS[0] -= gas.STATE_READ if found is None else gas.STATE_READ + (len(found) >> 3)
+    tx = TX
+    if key in tx.writes:
+        found = tx.writes[key]
+    else:
+        tx.reads[key] = None
+        known = BLOCK.values
+        if key not in known:
+            known[key] = IMPORTS.state_get([key])[0]
+        found = known[key]
+    GAS[0] -= _STATE_READ if found is None else _STATE_READ + (len(found) >> 3)
     if GAS[0] < 0:
         out_of_gas()
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def write(key: bytes, data: bytes | None) -> None:
-    GAS[0] -= gas.STATE_WRITE if data is None else gas.STATE_WRITE + (len(data) >> 3)
+    GAS[0] -= _STATE_WRITE if data is None else _STATE_WRITE + (len(data) >> 3)
     if GAS[0] < 0:
         out_of_gas()
     writes = TX.writes
@@ -204,14 +225,18 @@ def write(key: bytes, data: bytes | None) -> None:
 
 
 def emit(name: str, fields: dict[str, Any]) -> None:
-    charge(gas.EVENT + 4 * len(fields))
+    GAS[0] -= _EVENT + 4 * len(fields)
+    if GAS[0] < 0:
+        out_of_gas()
     data = _encode_fields(fields)
-    charge(len(data) >> 2)
+    GAS[0] -= len(data) >> 2
+    if GAS[0] < 0:
+        out_of_gas()
     if len(data) > limits.EVENT_BYTES_MAX:
         fatal("event-too-large")
     if len(TX.events) >= limits.EVENTS_MAX:
         fatal("too-many-events")
-    TX.events.append((TX.contract.name, name, data))
+    TX.events.append(((TX.contract.name, name), data))
 
 
 _FIELD_NAMES: dict[str, bytes] = {}  # encoded names of event fields; only speed
@@ -221,16 +246,25 @@ def _encode_fields(fields: dict[str, Any]) -> bytes:
     """The value encoding of a dict with text keys: the same bytes, without a second walk."""
     if len(fields) > 127:
         return encode(fields)
-    out = [bytes((values.DICT, len(fields)))]
+    out = [_DICT_HEADS[len(fields)]]
     for name, value in fields.items():
-        head = _FIELD_NAMES.get(name)
-        if head is None:
-            head = values.encode_text(name)
-            if len(_FIELD_NAMES) < 1024:
-                _FIELD_NAMES[name] = head
-        out.append(head)
-        out.append(encode(value))
+        out.append(_FIELD_NAMES[name] if name in _FIELD_NAMES else _field_name(name))
+        kind = type(value)
+        if kind is str and len(value) < 1024:
+            out.append(_encode_text(value))
+        else:
+            out.append(_encode_int(value) if kind is int else encode(value))
     return b"".join(out)
+
+
+_DICT_HEADS = tuple(bytes((values.DICT, size)) for size in range(128))
+
+
+def _field_name(name: str) -> bytes:
+    head = values.encode_text(name)
+    if len(_FIELD_NAMES) < 1024:
+        _FIELD_NAMES[name] = head
+    return head
 
 
 def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:

@@ -87,6 +87,9 @@ _INT_HEADS = tuple(bytes((INT, size)) for size in range(128))
 
 def encode_int(value: int) -> bytes:
     """Encoding of an integer (not a bool): the hot path of balances."""
+    if 0 <= value < 1 << 63:
+        size = (value.bit_length() >> 3) + 1
+        return _INT_HEADS[size] + value.to_bytes(size)
     size = ((value if value >= 0 else ~value).bit_length() >> 3) + 1
     if size > INT_BYTES_MAX:
         raise ValueEncodingError("integer too large")
@@ -96,7 +99,7 @@ def encode_int(value: int) -> bytes:
 
 def encode_text(value: str) -> bytes:
     try:
-        body = value.encode("utf-8")
+        body = value.encode()
     except UnicodeEncodeError:
         raise ValueEncodingError("text has no UTF-8 form") from None
     size = len(body)

@@ -1,8 +1,8 @@
 """Messages between node and engine: value-encoded, in columns, checked on arrival.
 
-A block is a dict of columns, because a thousand small fields decoded one by one cost more than the
-transactions themselves. A *pack* is a list of byte strings: all lengths (4 bytes each, big-endian)
-and then all bytes; a *choice* is a list of distinct values and an index a row.
+A block is columns, because a thousand small fields decoded one by one cost more than the transactions
+themselves. A *pack* is byte strings in one: their number and all lengths (4 bytes each, big-endian),
+then all bytes; a *choice* is a list of distinct values and an index a row; a message is a pack of columns.
 The guest is not trusted: the node checks what comes back (`decode_results`).
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, chain, pairwise
+from typing import Any, NamedTuple
 
 from contracts.runtime import keys, limits, values
 from contracts.runtime.api import OUTCOMES, BlockRequest, Diagnostic, EventRecord, TxResult
@@ -24,33 +24,44 @@ class WireError(ValueError):
 # ---- columns -------------------------------------------------------------------------------------
 
 
-def pack(items: Sequence[bytes]) -> list[bytes]:
-    return [struct.pack(f">{len(items)}I", *map(len, items)), b"".join(items)]
+def pack(items: Sequence[bytes]) -> bytes:
+    count = len(items)
+    return struct.pack(f">{count + 1}I", count, *map(len, items)) + b"".join(items)
 
 
-def unpack(column: Any) -> list[bytes]:
-    if type(column) is not list or [type(c) for c in column] != [bytes, bytes]:
+def unpack(data: Any) -> list[bytes]:
+    if type(data) is not bytes or len(data) < 4:
         raise WireError("not a pack")
-    lengths, data = column
-    if len(lengths) % 4:
+    start = 4 + 4 * int.from_bytes(data[:4], "big")
+    if start > len(data):
         raise WireError("a pack's lengths are cut")
-    ends = list(accumulate(struct.unpack(f">{len(lengths) // 4}I", lengths)))
-    if (ends[-1] if ends else 0) != len(data):
+    ends = list(accumulate(struct.unpack_from(f">{start // 4 - 1}I", data, 4), initial=start))
+    if ends[-1] != len(data):
         raise WireError("a pack's lengths do not add up")
-    return [data[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+    return [data[a:b] for a, b in pairwise(ends)]
 
 
-def choose(rows: Sequence[Any]) -> list[Any]:
+def columns(data: Any, count: int) -> list[bytes]:
+    """The columns of a message. Raises WireError when there are more or fewer."""
+    found = unpack(data)
+    if len(found) != count:
+        raise WireError("not the columns of this message")
+    return found
+
+
+def choose(rows: Sequence[Any]) -> bytes:
     table = {value: at for at, value in enumerate(dict.fromkeys(rows))}
-    return [list(table), struct.pack(f">{len(rows)}I", *[table[row] for row in rows])]
+    indices = struct.pack(f">{len(rows)}I", *map(table.__getitem__, rows))
+    return pack([values.encode(list(table)), indices])
 
 
 def chosen(column: Any) -> list[Any]:
-    if type(column) is not list or len(column) != 2 or type(column[0]) is not list:
+    encoded, indices = columns(column, 2)
+    table = values.decode(encoded)
+    if type(table) is not list:
         raise WireError("not a choice")
-    table = column[0]
     try:
-        return [table[at] for at in numbers(column[1], "I")]
+        return [table[at] for at in numbers(indices, "I")]
     except IndexError:
         raise WireError("a choice outside its table") from None
 
@@ -62,89 +73,114 @@ def numbers(data: Any, kind: str) -> tuple[int, ...]:
     return struct.unpack(f">{len(data) // size}{kind}", data)
 
 
-def optional(items: Sequence[bytes | None]) -> list[Any]:
-    flags = bytes(item is not None for item in items)
-    return [flags, *pack([item or b"" for item in items])]
+def optional(items: Sequence[bytes | None]) -> bytes:
+    flags = bytes([item is not None for item in items])
+    return pack([flags, *[item or b"" for item in items]])
 
 
 def read_optional(column: Any) -> list[bytes | None]:
-    if type(column) is not list or len(column) != 3 or type(column[0]) is not bytes:
+    found = unpack(column)
+    if not found or len(found) != len(found[0]) + 1:
         raise WireError("not a column of optional bytes")
-    items = unpack(column[1:])
-    if len(items) != len(column[0]):
-        raise WireError("columns of different length")
-    return [item if there else None for item, there in zip(items, column[0], strict=True)]
+    flags = found.pop(0)
+    return [item if there else None for item, there in zip(found, flags, strict=True)]
 
 
 # ---- a block to the engine -----------------------------------------------------------------------
 
 
+# One transaction as the guest takes it: id, (contract, version, method), arguments, sender,
+# (member, roles), gas limit. A plain tuple: it is the hot path of every transaction.
+Call = tuple[bytes, tuple[str, int, str], str, str, tuple[str, tuple[str, ...]], int]
+
+
+class Request(NamedTuple):
+    """A block as the guest takes it. fatal, stop, careful: see encode_control."""
+
+    channel: str
+    height: int
+    time: int
+    first: int
+    active: dict[str, int]
+    calls: list[Call]
+    read_set: dict[bytes, bytes | None]
+    fatal: frozenset[int]
+    stop: int
+    careful: bool
+
+
 def encode_request(block: BlockRequest) -> bytes:
     """Bytes of a block for the guest."""
     txs = block.txs
-    message = {
-        "channel": block.channel_id, "height": block.height, "time": block.time_ms,
-        "first": block.first_index, "active": dict(sorted(block.active.items())),
-        "ids": pack([tx.tx_id for tx in txs]),
-        "contract": choose([(tx.contract, tx.version, tx.method) for tx in txs]),
-        "args": pack([tx.args_json.encode("utf-8", "surrogatepass") for tx in txs]),
-        "sender": choose([tx.sender for tx in txs]),
-        "member": choose([(tx.member, tx.roles) for tx in txs]),
-        "gas": struct.pack(f">{len(txs)}Q", *[tx.gas_limit for tx in txs]),
-        "keys": pack(list(block.read_set)), "values": optional(list(block.read_set.values())),
-    }  # fmt: skip
-    return values.encode(message)
+    head = (block.channel_id, block.height, block.time_ms, block.first_index,
+            dict(sorted(block.active.items())))  # fmt: skip
+    return pack([
+        values.encode(head),
+        pack([tx.tx_id for tx in txs]),
+        choose([(tx.contract, tx.version, tx.method) for tx in txs]),
+        pack([tx.args_json.encode("utf-8", "surrogatepass") for tx in txs]),
+        pack([tx.sender.encode("utf-8") for tx in txs]),
+        choose([(tx.member, tx.roles) for tx in txs]),
+        struct.pack(f">{len(txs)}Q", *[tx.gas_limit for tx in txs]),
+        pack(list(block.read_set)),
+        optional(list(block.read_set.values())),
+    ])  # fmt: skip
 
 
-def encode_control(fatal: Iterable[int] = (), stop: int = 1 << 32, careful: bool = False) -> bytes:
+def encode_control(
+    fatal: Iterable[int] = (), stop: int = (1 << 32) - 1, careful: bool = False
+) -> bytes:
     """How a block is run, beside what it is.
 
     fatal: indices that trapped before. stop: index from which on everything is fatal (trap cap).
     careful: announce every transaction to the host.
     """
-    return values.encode({"fatal": sorted(fatal), "stop": stop, "careful": careful})
+    indices = sorted(fatal)
+    return struct.pack(f">?{len(indices) + 1}I", careful, stop, *indices)
 
 
-def decode_request(data: bytes, control: bytes) -> dict[str, Any]:
+def decode_request(data: bytes, control: bytes) -> Request:
     """What machine.run_block takes. The node made it, so this only unfolds it."""
-    message = values.decode(data) | values.decode(control)
-    rows = zip(
-        unpack(message["ids"]), chosen(message["contract"]), unpack(message["args"]),
-        chosen(message["sender"]), chosen(message["member"]), numbers(message["gas"], "Q"),
+    head, ids, targets, args, senders, members, gas, names, found = columns(data, 9)
+    channel, height, time, first, active = values.decode(head)
+    calls = zip(
+        unpack(ids), chosen(targets), [str(a, "utf-8", "surrogatepass") for a in unpack(args)],
+        [str(s, "utf-8") for s in unpack(senders)], chosen(members), numbers(gas, "Q"),
         strict=True,
     )  # fmt: skip
-    message["txs"] = [
-        {
-            "tx_id": tx_id, "contract": what[0], "version": what[1], "method": what[2],
-            "args": args.decode("utf-8", "surrogatepass"), "sender": sender,
-            "member": who[0], "roles": who[1], "gas_limit": gas,
-        }
-        for tx_id, what, args, sender, who, gas in rows
-    ]  # fmt: skip
-    found = read_optional(message["values"])
-    message["read_set"] = dict(zip(unpack(message["keys"]), found, strict=True))
-    return message  # type: ignore[no-any-return]
+    read_set = dict(zip(unpack(names), read_optional(found), strict=True))
+    careful, (stop, *fatal) = bool(control[0]), numbers(control[1:], "I")
+    return Request(channel, height, time, first, active, list(calls), read_set, frozenset(fatal),
+                   stop, careful)  # fmt: skip
 
 
 # ---- results back --------------------------------------------------------------------------------
 
 
-def encode_results(results: Sequence[dict[str, Any]]) -> bytes:
-    events = [event for r in results for event in r["events"]]
-    writes = [pair for r in results for pair in r["writes"].items()]
-    counts = [(len(r["events"]), len(r["writes"]), len(r["reads"])) for r in results]
-    return values.encode({
-        "outcome": bytes(OUTCOMES.index(r["outcome"]) for r in results),
-        "code": choose([(r["code"], r["message"]) for r in results]),
-        "gas": struct.pack(f">{len(results)}Q", *[r["gas"] for r in results]),
-        "result": pack([r["result"] for r in results]),
-        "counts": choose(counts),
-        "event": choose([event[:2] for event in events]),
-        "event_data": pack([event[2] for event in events]),
-        "write_keys": pack([key for key, _ in writes]),
-        "write_values": optional([value for _, value in writes]),
-        "read_keys": pack([key for r in results for key in r["reads"]]),
-    })  # fmt: skip
+# What a transaction did: outcome, code, message, gas used, result, events ((contract, name), data),
+# writes, keys read. A plain tuple, for the same reason.
+Event = tuple[tuple[str, str], bytes]
+Ran = tuple[str, str, str, int, bytes, list[Event], dict[bytes, bytes | None], dict[bytes, None]]
+_OUTCOME_BYTES = {outcome: at for at, outcome in enumerate(OUTCOMES)}
+
+
+def encode_results(results: Sequence[Ran]) -> bytes:
+    transposed: Any = zip(*results, strict=True) if results else [()] * 8
+    outcomes, codes, messages, gas, values_, events, writes, reads = transposed
+    flat = list(chain.from_iterable(events))
+    counts = zip(map(len, events), map(len, writes), map(len, reads), strict=True)
+    return pack([
+        bytes([_OUTCOME_BYTES[outcome] for outcome in outcomes]),
+        choose(list(zip(codes, messages, strict=True))),
+        struct.pack(f">{len(gas)}Q", *gas),
+        pack(values_),
+        choose(list(counts)),
+        choose([event[0] for event in flat]),
+        pack([event[1] for event in flat]),
+        pack(list(chain.from_iterable(writes))),
+        optional([value for written in writes for value in written.values()]),
+        pack(list(chain.from_iterable(reads))),
+    ])  # fmt: skip
 
 
 def decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
@@ -153,22 +189,21 @@ def decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
     sizes within the caps. Raises WireError for anything else."""
     try:
         return _decode_results(data, block)
-    except (values.ValueEncodingError, KeyError, TypeError, ValueError, struct.error) as error:
+    except (LookupError, TypeError, ValueError, struct.error) as error:
         raise WireError(f"the engine's answer is malformed: {error}") from error
 
 
 def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
-    message = values.decode(data)
-    outcomes, gas = message["outcome"], numbers(message["gas"], "Q")
-    codes, results = chosen(message["code"]), unpack(message["result"])
-    counts = chosen(message["counts"])
+    (outcomes, code_column, gas_column, result_column, count_column, event_column, event_data,
+     write_keys, write_values, read_keys) = columns(data, 10)  # fmt: skip
+    gas, codes, results = numbers(gas_column, "Q"), chosen(code_column), unpack(result_column)
+    counts = chosen(count_column)
     if not len(block.txs) == len(outcomes) == len(gas) == len(codes) == len(results) == len(counts):
         raise WireError("not one result a transaction")
-    named = zip(chosen(message["event"]), unpack(message["event_data"]), strict=True)
+    named = zip(chosen(event_column), unpack(event_data), strict=True)
     events = iter([EventRecord(c, n, d) for (c, n), d in named])
-    written = read_optional(message["write_values"])
-    writes = iter(list(zip(unpack(message["write_keys"]), written, strict=True)))
-    reads = iter(unpack(message["read_keys"]))
+    writes = iter(list(zip(unpack(write_keys), read_optional(write_values), strict=True)))
+    reads = iter(unpack(read_keys))
     names = {*block.active, *(tx.contract for tx in block.txs)}
     prefixes = {keys.contract_prefix(name) for name in names}
     out = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from node.cli.output import Output, OutputOption, guarded, progress, show
@@ -24,9 +26,28 @@ def show_artifact(output: OutputOption = Output.table) -> None:
     _show(output)
 
 
+@app.command()
+@guarded
+def bench(
+    output: OutputOption = Output.table,
+    as_json: Annotated[bool, typer.Option("--json", help="every figure as JSON")] = False,
+) -> None:
+    """Measures the engine on this machine: transfers, starting, and the price of every operation."""
+    from node.bench.engine import bench_engine
+
+    progress("contract engine: about a minute")
+    report = bench_engine()
+    if as_json or output is Output.json:
+        show(report, Output.json)
+        return
+    worst = report.pop("worst")
+    report.pop("prices")
+    show(report, output)
+    show(worst, output)
+
+
 def _show(output: Output) -> None:
     from contracts.runtime.artifact import ensure_artifact
-
     from node.identity.suite import get_suite
 
     artifact = ensure_artifact()

@@ -28,6 +28,7 @@ def cost(node: ast.AST) -> int:
     if isinstance(node, tables.COMPREHENSIONS):
         return 1 + cost(node.generators[0].iter)
     own = 1 if isinstance(node, ast.expr | ast.stmt) else 0
+    own += gas.NODES.get(type(node).__name__, 0)
     return own + sum(cost(child) for child in ast.iter_child_nodes(node))
 
 

@@ -156,8 +156,12 @@ GOOD = {
 }  # fmt: skip
 
 
+def ran(fields: dict) -> tuple:
+    return tuple(fields.values())
+
+
 def test_an_honest_answer_is_taken():
-    assert wire.decode_results(wire.encode_results([GOOD]), REQUEST)[0].gas_used == 10
+    assert wire.decode_results(wire.encode_results([ran(GOOD)]), REQUEST)[0].gas_used == 10
 
 
 @pytest.mark.parametrize(
@@ -174,17 +178,23 @@ def test_an_honest_answer_is_taken():
         {"writes": {keys.state_key("a", "m", "k"): b"x" * 300_000}},
         {"message": "x" * 300, "outcome": "revert", "code": "E", "writes": {}},
         {"writes": {keys.state_key("zz", "m", n): b"\x02" for n in range(5000)}},
-        {"events": [("a", "E", b"x" * 70_000)]},
+        {"events": [(("a", "E"), b"x" * 70_000)]},
         {"result": b"x" * 300_000},
     ],
 )
 def test_a_lying_answer_is_refused(lie):
     with pytest.raises(wire.WireError):
-        wire.decode_results(wire.encode_results([{**GOOD, **lie}]), REQUEST)
+        wire.decode_results(wire.encode_results([ran({**GOOD, **lie})]), REQUEST)
 
 
 def test_answers_of_another_shape_are_refused():
-    good = wire.encode_results([GOOD])
-    for bad in (b"", b"\x00", good[:-1], good + b"\x00", wire.encode_results([GOOD, GOOD])):
+    good = wire.encode_results([ran(GOOD)])
+    for bad in (
+        b"",
+        b"\x00",
+        good[:-1],
+        good + b"\x00",
+        wire.encode_results([ran(GOOD), ran(GOOD)]),
+    ):
         with pytest.raises(wire.WireError):
             wire.decode_results(bad, REQUEST)

@@ -1,0 +1,220 @@
+"""Figures of the contract engine on this machine: transfers, starting, and every priced operation.
+
+Times are CPU time of one core where that can be had (the guest), else wall clock (the pipe). An operation is
+run at its worst input until its gas is used up; the rule is at most 100 ms for 1,000,000 gas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from contracts.runtime import keys, values, wire
+from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction
+from contracts.runtime.artifact import ensure_artifact
+from contracts.runtime.host import WasmEngine
+from node.bench.engine_operations import OPERATIONS, source_of
+from node.engine import EngineWorker
+from node.identity.suite import get_suite
+from node.worker import SuiteNatives
+
+ACCOUNTS = 1_000
+BLOCK_SIZE = 1_000
+ROUNDS = 5
+ONE_ROUNDS = 30
+PRICE_GAS = 1_500_000
+TRANSFER = """from sdk import Event, Map, ctx, export, require
+
+balances = Map("balance", 0)
+Transfer = Event("Transfer")
+
+
+@export
+def transfer(to: str, amount: int) -> bool:
+    require(amount > 0, "E_AMOUNT", "amount must be positive")
+    have = balances[ctx.sender]
+    require(have >= amount, "E_BALANCE", "insufficient balance")
+    balances[ctx.sender] = have - amount
+    balances[to] += amount
+    Transfer(sender=ctx.sender, to=to, amount=amount)
+    return True
+
+
+@export
+def nothing() -> bool:
+    return True
+"""
+
+
+def bench_engine() -> dict[str, Any]:
+    """Every figure; times in microseconds or milliseconds as their names say."""
+    suites = {name: get_suite(name) for name in ("sm", "intl")}
+    state = _funded()
+    engine = WasmEngine(ensure_artifact(), SuiteNatives(suites), state)
+    engine.load(Bundle("token", 1, TRANSFER))
+    report = _guest(engine, state) | asyncio.run(_worker(state))
+    prices = sorted(_prices(engine), key=lambda row: -row["ms_per_million_gas"])
+    report["over_100_ms"] = sum(row["ms_per_million_gas"] > 100 for row in prices)
+    return report | {"operations": len(prices), "worst": prices[:10], "prices": prices}
+
+
+# ---- transfers -----------------------------------------------------------------------------------
+
+
+class _Funds:
+    """State before the block: values by key, nothing to scan."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, bytes] = {}
+
+    def state_get(self, keys: list[bytes]) -> list[bytes | None]:
+        return [self.entries.get(key) for key in keys]
+
+    def state_scan(
+        self, prefix: bytes, after: bytes | None, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        return []
+
+
+def _account(at: int) -> str:
+    return f"{at % ACCOUNTS:064x}"
+
+
+def _funded() -> _Funds:
+    state = _Funds()
+    for at in range(ACCOUNTS):
+        state.entries[keys.state_key("token", "balance", _account(at))] = values.encode(10**9)
+    return state
+
+
+def _block(count: int, method: str, read_set: dict[bytes, bytes | None]) -> BlockRequest:
+    txs = []
+    for at in range(count):
+        args = {"to": _account(7 * at + 1), "amount": 5} if method == "transfer" else {}
+        txs.append(
+            Transaction(at.to_bytes(32, "big"), "token", 1, method, json.dumps(args), _account(at),
+                        "bank", ("issuer",), 1_000_000)
+        )  # fmt: skip
+    return BlockRequest("bench", 1, 1_800_000_000_000, tuple(txs), read_set, {"token": 1})
+
+
+def _guest_seconds(engine: WasmEngine, block: BlockRequest, rounds: int) -> float:
+    """The fastest of several runs, each in an instance made beforehand: CPU seconds of the block."""
+    data, limits = wire.encode_request(block), tuple(tx.gas_limit for tx in block.txs)
+    best = float("inf")
+    for _ in range(rounds):
+        engine.prepare()
+        started = time.thread_time()
+        answer = engine.run_block(data, limits)
+        best = min(best, time.thread_time() - started)
+        assert {r.outcome for r in wire.decode_results(answer, block)} == {"ok"}
+    return best
+
+
+def _guest(engine: WasmEngine, state: _Funds) -> dict[str, Any]:
+    known: dict[bytes, bytes | None] = dict(state.entries)
+    few = {k: known[k] for k in list(known)[:2]}
+    transfers = _guest_seconds(engine, _block(BLOCK_SIZE, "transfer", known), ROUNDS)
+    empty = _guest_seconds(engine, _block(BLOCK_SIZE, "nothing", {}), ROUNDS)
+    one = _guest_seconds(engine, _block(1, "transfer", few), ONE_ROUNDS)
+    return {
+        "guest_us_per_transfer": _round(transfers / BLOCK_SIZE * 1e6),
+        "guest_us_per_empty_call": _round(empty / BLOCK_SIZE * 1e6),
+        "guest_ms_block_of_one": _round(one * 1e3),
+        "fresh_instance_ms": _round(engine.seconds_to_prepare(ROUNDS) * 1e3),
+    }
+
+
+async def _worker(state: _Funds) -> dict[str, Any]:
+    worker = EngineWorker(ensure_artifact())
+    try:
+        started = time.perf_counter()
+        await worker.start()
+        start = time.perf_counter() - started
+        await worker.load([Bundle("token", 1, TRANSFER)])
+        known: dict[bytes, bytes | None] = dict(state.entries)
+        full = _block(BLOCK_SIZE, "transfer", known)
+        transfers = await _wall_seconds(worker, full, state, ROUNDS, pause=0.05)
+        one = await _wall_seconds(worker, _block(1, "transfer", {}), state, ONE_ROUNDS, pause=0.02)
+        rest = await _wall_seconds(worker, _block(BLOCK_SIZE, "transfer", {}), state, ROUNDS, 0.05)
+        return {
+            "worker_us_per_transfer": _round(transfers / BLOCK_SIZE * 1e6),
+            "worker_us_per_transfer_nothing_declared": _round(rest / BLOCK_SIZE * 1e6),
+            "worker_ms_block_of_one": _round(one * 1e3),
+            "worker_start_ms": _round(start * 1e3),
+            "worker_rss_mb": _round(_resident(worker.pid) / 1e6),
+            "sandbox": worker.sandbox,
+        }
+    finally:
+        await worker.close()
+
+
+async def _wall_seconds(
+    worker: EngineWorker, block: BlockRequest, state: _Funds, rounds: int, pause: float
+) -> float:
+    """The fastest of several runs; the pause lets the worker make its next instance."""
+    best = float("inf")
+    for _ in range(rounds):
+        await asyncio.sleep(pause)
+        started = time.perf_counter()
+        results = await worker.block(block, state)
+        best = min(best, time.perf_counter() - started)
+        assert {r.outcome for r in results} == {"ok"}
+    return best
+
+
+def _resident(pid: int) -> int:
+    """Resident bytes of a process; 0 where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * 4096
+
+
+# ---- prices --------------------------------------------------------------------------------------
+
+
+def _prices(engine: WasmEngine) -> list[dict[str, Any]]:
+    """Milliseconds of one core for 1,000,000 gas of every operation at its worst input.
+
+    What a block costs beside its transactions is taken off.
+    """
+    rows = []
+    engine.load(Bundle("token", 1, TRANSFER))
+    fixed = _guest_seconds(engine, _block(1, "nothing", {}), ONE_ROUNDS)
+    for operation in OPERATIONS:
+        try:
+            engine.load(Bundle("price", 1, source_of(operation)))
+        except ContractRefused as refused:
+            raise AssertionError(f"the operation {operation.name!r} does not compile") from refused
+        tx = Transaction(bytes(32), "price", 1, "run", "{}", "s", "m", (), PRICE_GAS)
+        block = BlockRequest("bench", 1, 1, (tx,), {}, {"price": 1})
+        data, best, used = wire.encode_request(block), float("inf"), PRICE_GAS
+        for _ in range(2):
+            engine.prepare()
+            started = time.thread_time()
+            answer = engine.run_block(data, (PRICE_GAS,))
+            best = min(best, time.thread_time() - started)
+            result = wire.decode_results(answer, block)[0]
+            assert result.outcome in ("ok", "oog", "fatal"), (operation.name, result)
+            used = _used(result.outcome, result.code, result.gas_used)
+        rows.append({
+            "operation": operation.name,
+            "ms_per_million_gas": _round((best - fixed) * 1e3 / used * 1e6),
+            "outcome": result.code or result.outcome,
+        })  # fmt: skip
+    engine.forget("price", 1)
+    return rows
+
+
+def _used(outcome: str, code: str, gas: int) -> int:
+    assert outcome == "ok" or code in ("out-of-gas", "allocation"), (outcome, code)
+    return gas
+
+
+def _round(number: float) -> float:
+    return round(number, 2)

@@ -1,0 +1,167 @@
+"""Every guarded operation of contract code at its worst input: what a price must hold against.
+
+setup runs once, body again and again until the gas is used up, or so often as a cap allows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Operation(NamedTuple):
+    name: str
+    setup: str
+    body: str
+    times: int = 0  # 0: until the gas is used up
+
+
+_WIDE = "a = (1 << 255) + 12345\n    b = (1 << 254) + 987"
+_DECIMAL = 'a = Decimal("1." + "7" * 59)\n    b = Decimal("3." + "1" * 59)'
+_LONG = 't = "a" * 20000\n    p = "a" * 63 + "b"'
+_LIST = "x = list(range(1000))"
+
+OPERATIONS = (
+    Operation("empty loop", "", "pass"),
+    Operation("int +", "a = 7", "a + a"),
+    Operation("int + 256 bits", _WIDE, "b + b"),
+    Operation("int * 64 bits", "a = (1 << 32) - 1", "a * a"),
+    Operation("int * 256 bits", "a = (1 << 128) - 1", "a * a"),
+    Operation("int // 256 bits", _WIDE, "a // b"),
+    Operation("int % 256 bits", "a = (1 << 255) + 7\n    b = (1 << 127) + 5", "a % b"),
+    Operation("int **", "a = 3", "a ** 161"),
+    Operation("int << >>", "a = 3", "(a << 200) >> 100"),
+    Operation("int bits", _WIDE, "(a & b) | (a ^ b)"),
+    Operation("int text", _WIDE, "str(a)"),
+    Operation("int of text", 't = "9" * 77', "int(t)"),
+    Operation("compare", "a = 7", "a < 8 < 9 < 10"),
+    Operation("compare lists", _LIST + "\n    y = list(range(1000))", "x == y"),
+    Operation("compare texts", 's = "a" * 20000\n    t = "a" * 19999 + "b"', "s < t"),
+    Operation("Decimal +", _DECIMAL, "a + b"),
+    Operation("Decimal *", _DECIMAL, "a * b"),
+    Operation("Decimal /", _DECIMAL, "a / b"),
+    Operation("Decimal %", _DECIMAL, "a % b"),
+    Operation("Decimal **", _DECIMAL, "a ** 211"),
+    Operation("Decimal compare", _DECIMAL, "a < b"),
+    Operation("Decimal quantize", _DECIMAL, 'a.quantize(Decimal("0.01"))'),
+    Operation("Decimal of text", "", 'Decimal("123456789.123456789")'),
+    Operation("Decimal text", _DECIMAL, "str(a)"),
+    Operation("text +", 't = "a" * 1000', "t + t"),
+    Operation("text + short", 't = "a"', "t + t"),
+    Operation("text in", _LONG, "p in t"),
+    Operation("text find", _LONG, "t.find(p)"),
+    Operation("text count", _LONG, "t.count(p)"),
+    Operation("text replace", 't = "ab" * 2000', 't.replace("a", "xyz")'),
+    Operation("text split", 't = "a," * 2000', 't.split(",")'),
+    Operation("text join", 'x = ["ab"] * 1000', '",".join(x)'),
+    Operation("text upper", 't = "ab" * 5000', "t.upper()"),
+    Operation("text strip", 't = " " * 5000', "t.strip()"),
+    Operation("text encode", 't = "ab" * 5000', "t.encode()"),
+    Operation("bytes decode", 'b = b"ab" * 5000', "b.decode()"),
+    Operation("bytes hex", 'b = b"ab" * 5000', "b.hex()"),
+    Operation("f-string", "a = 12345", 'f"{a:>12,d}{a:x}{a}"'),
+    Operation("text of a list", "x = list(range(300))", "str(x)"),
+    Operation("list display", "", "[1, 2, 3, 4]"),
+    Operation("list +", _LIST, "x + x"),
+    Operation("list append pop", "x = []", "x.append(1)\n        x.pop()"),
+    Operation("list insert front", "x = list(range(20000))", "x.insert(0, 1)\n        x.pop(0)"),
+    Operation("list del front", "x = list(range(20000))", "x.append(1)\n        del x[0]"),
+    Operation("list in", _LIST, "-1 in x"),
+    Operation("list index", _LIST, "x.index(999)"),
+    Operation("list sort", "x = [(n * 7919) % 1000 for n in range(1000)]", "sorted(x)"),
+    Operation("list reverse", _LIST, "x.reverse()"),
+    Operation("list slice", _LIST, "x[1:]"),
+    Operation("list copy", _LIST, "x.copy()"),
+    Operation("list subscript", _LIST, "x[5]\n        x[6] = 7"),
+    Operation("unpack", "x = [1, 2, 3, 4]", "a, b, c, d = x"),
+    Operation("unpack pairs", "x = [(n, n) for n in range(100)]", "for a, b in x:\n            pass"),
+    Operation("for over a list", _LIST, "for a in x:\n            pass"),
+    Operation("for over a range", "", "for a in range(1000):\n            pass"),
+    Operation("comprehension", _LIST, "[a for a in x]"),
+    Operation("set comprehension", _LIST, "{a for a in x}"),
+    Operation("dict comprehension", _LIST, "{a: a for a in x}"),
+    Operation("sum", "r = range(1000)", "sum(r)"),
+    Operation("any", "x = [0] * 1000", "any(x)"),
+    Operation("min", _LIST, "min(x)"),
+    Operation("min with key", _LIST, "min(x, key=abs)"),
+    Operation("zip", _LIST, "zip(x, x, x)"),
+    Operation("enumerate", _LIST, "enumerate(x)"),
+    Operation("reversed", _LIST, "reversed(x)"),
+    Operation("list of a range", "", "list(range(1000))"),
+    Operation("tuple of a list", _LIST, "tuple(x)"),
+    Operation("set of a list", _LIST, "set(x)"),
+    Operation("dict display", "", '{"a": 1, "b": 2}'),
+    Operation("dict of pairs", "x = [(n, n) for n in range(300)]", "dict(x)"),
+    Operation("dict get set", 'd = {"a": 1}', 'd["a"] = d["a"]'),
+    Operation("dict colliding", "d = {n * 2147483647: n for n in range(300)}",
+              "d[299 * 2147483647]"),
+    Operation("dict first and delete", "d = {n: n for n in range(3000)}",
+              "for k in d:\n            break\n        del d[k]\n        d[k] = 1"),
+    Operation("dict items", "d = {n: n for n in range(300)}", "d.items()"),
+    Operation("dict copy", "d = {n: n for n in range(300)}", "d.copy()"),
+    Operation("set union", "s = set(range(300))", "s.union(s)"),
+    Operation("set intersection", "s = set(range(300))\n    x = list(range(300))",
+              "s.intersection(x)"),
+    Operation("set issubset", "s = set(range(300))", "s.issubset(s)"),
+    Operation("call", "", "helper()"),
+    Operation("lambda", "g = lambda n: n", "g(1)"),
+    Operation("function object", "", "lambda: 1", 500),
+    Operation("try except", "", 'try:\n            raise ValueError("x")\n'
+              "        except ValueError:\n            pass"),
+    Operation("instance", "", "Point(1, 2)"),
+    Operation("attribute", "o = Point(1, 2)", "o.x = o.y"),
+    Operation("dataclass compare", "o = Point(1, 2)\n    q = Point(1, 2)", "o == q"),
+    Operation("dataclass text", "o = Point(1, 2)", "str(o)"),
+    Operation("state read", "", 'm["k"]'),
+    Operation("state read, missing", "n = 0", "m[n]\n        n += 1"),
+    Operation("state write", "", 'm["k"] = 1'),
+    Operation("state structure", "m[0] = [[n, n] for n in range(100)]", "m[0] = m[0]"),
+    Operation("state record", "m[0] = Point(1, 2)", "m[0] = m[0]"),
+    Operation("state scan", "for n in range(50):\n        m[n] = n", "m.scan(limit=50)"),
+    Operation("ctx", "", "ctx.sender"),
+    Operation("event", "", "Made(a=1, b=2)", 1000),
+    Operation("encode decode", "x = list(range(100))", "decode(encode(x))"),
+    Operation("struct_encode", "", 'struct_encode([("int", 1), ("str", "a")])'),
+    Operation("sha256", 'b = b"a" * 20000', "sha256(b)"),
+    Operation("sha256 short", 'b = b"a"', "sha256(b)"),
+    Operation("sm3", 'b = b"a" * 20000', "sm3(b)"),
+    Operation("sm3 short", 'b = b"a"', "sm3(b)"),
+    Operation("sm2_verify", "k = b'\\x04' + b'\\x11' * 64\n    s = b'\\x22' * 64",
+              "sm2_verify(k, b'm', s)"),
+    Operation("merkle_verify", "h = b'\\x11' * 32", "merkle_verify(h, h, 0, 1024, [h] * 10)"),
+)  # fmt: skip
+
+_HEAD = """from sdk import Decimal, Event, Map, ctx, dataclass, decode, encode, export, merkle_verify, sha256
+from sdk import sm2_verify, sm3, struct_encode
+
+m = Map("m", 0)
+counter = Map("counter", 0)
+Made = Event("Made")
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+def helper():
+    return 1
+
+
+@export
+def run() -> int:
+    {setup}
+    {loop}:
+        {body}
+    return 0
+"""
+
+
+def source_of(operation: Operation) -> str:
+    """The contract whose method `run` does nothing but this operation."""
+    loop = f"for _ in range({operation.times})" if operation.times else "while True"
+    parts = {"{setup}": operation.setup or "pass", "{body}": operation.body, "{loop}": loop}
+    text = _HEAD
+    for mark, part in parts.items():
+        text = text.replace(mark, part)
+    return text
