@@ -50,7 +50,7 @@ TABLE = (
     Price(
         "STATE_READ",
         500,
-        "a miss crosses the pipe, 40 microseconds; and an eighth of the encoded length",
+        "a miss crosses the pipe; and an eighth of the encoded length",
     ),
     Price("STATE_WRITE", 100, "key, encoding; and an eighth of the encoded length"),
     Price("SCAN", 50, "and SCAN_ITEM an item"),
