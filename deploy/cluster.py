@@ -10,11 +10,14 @@ import typer
 
 from node.cli import network
 from node.cli.network import DirOption
-from node.cli.output import Output, OutputOption, guarded, progress, show
+from node.cli.output import Output, OutputOption, fail, guarded, progress, show
 from node.network.control import network_stop, network_up, open_layout
 from node.network.layout import Layout
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+
+NODES = 4
 
 
 class Engine(StrEnum):
@@ -28,18 +31,23 @@ EngineOption = Annotated[Engine, typer.Option("--engine", help="how the nodes ag
 @guarded
 def up(
     directory: DirOption,
-    nodes: Annotated[int, typer.Option("--nodes", help="cities, for a new cluster")] = 4,
+    nodes: Annotated[int, typer.Option("--nodes", help="cities of a new cluster; 0: 4")] = 0,
     engine: EngineOption = Engine.pbft,
     output: OutputOption = Output.table,
 ) -> None:
     """Makes the cluster if the folder has none, starts what is not running, waits until all are ready."""
+    from node.network.bundle import read_genesis
     from node.network.create import create_network
     from node.network.plan import load_plan
 
     root = directory.resolve()
     if not Layout(root).genesis.exists():
-        progress(f"making {nodes} nodes in {directory}: engine artifact, keys, genesis")
-        create_network(load_plan().with_nodes(nodes), root)
+        count = nodes or NODES
+        progress(f"making {count} nodes in {directory}: engine artifact, keys, genesis")
+        create_network(load_plan().with_nodes(count), root)
+    there = len(read_genesis(Layout(root)).config.nodes)
+    if nodes not in (0, there):
+        raise fail("CITY-8029", path=directory, there=there, asked=nodes)
     progress("starting")
     show(network_up(root), output)
     if output is Output.table:
@@ -55,11 +63,18 @@ app.command()(network.add)
 @app.command()
 @guarded
 def down(directory: DirOption, output: OutputOption = Output.table) -> None:
-    """Stops the processes and deletes the folder."""
+    """Stops the processes and deletes the network, keys and ledger; other files of the folder stay."""
     layout = open_layout(directory.resolve())
     stopped = network_stop(layout.root)
-    shutil.rmtree(layout.root)
-    show({"stopped": stopped, "removed": str(layout.root)}, output)
+    for part in layout.parts():
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+    left = sorted(p.name for p in layout.root.iterdir())
+    if not left:
+        layout.root.rmdir()
+    show({"stopped": stopped, "removed": str(layout.root), "left": left}, output)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from node.client_errors import ContractError, InvalidRequest
 from node.model import Envelope, Receipt
 from node.wire.codec import json_text
 
+# The engine's own words for a call that no contract saw.
+CALLER_MISTAKES = ("arguments", "no-such-contract", "no-such-method", "version-not-active")
 _OUTCOME_CODES = {"revert": "CITY-4001", "oog": "CITY-4002", "fatal": "CITY-4003"}
 
 
@@ -183,8 +185,11 @@ def contract_error(
     outcome: str, contract: str, method: str, reason: str, detail: str, receipt: Any, gas_limit: int
 ) -> ContractError:
     """The error of a call that did not end `ok`."""
+    code = _OUTCOME_CODES.get(outcome, "CITY-4003")
+    if outcome == "revert" and reason in CALLER_MISTAKES:
+        code = "CITY-4004"
     return ContractError(
-        _OUTCOME_CODES.get(outcome, "CITY-4003"),
+        code,
         receipt,
         contract=contract,
         method=method,

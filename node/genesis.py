@@ -37,7 +37,7 @@ class ConsensusParams:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    block_txs_max: int = 2_000
+    block_txs_max: int = 1_000
     block_bytes_max: int = 4 * 1024 * 1024
     block_gas_max: int = 200_000_000
     tx_gas_max: int = 20_000_000

@@ -41,6 +41,7 @@ def dev(
         return
     started = time.monotonic()
     root = directory.resolve() if directory else Path(tempfile.mkdtemp(prefix="city-dev-"))
+    _refuse_running(root)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -50,6 +51,17 @@ def dev(
         _stop(root)
         if directory is None:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _refuse_running(root: Path) -> None:
+    """A network that somebody else started is not taken over: stopping this one would stop that one."""
+    from node.network import processes
+    from node.network.layout import Layout
+
+    layout = Layout(root)
+    for name in layout.started():
+        if (running := processes.find(layout, name)) is not None:
+            raise fail("CITY-8024", name=name, pid=running.pid)
 
 
 def _run(root: Path, nodes: int, *, keep: bool, started: float, stopping: threading.Event) -> None:

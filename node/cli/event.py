@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from itertools import islice
 from typing import Annotated
 
 import typer
 
-from node.cli.output import Output, OutputOption, guarded, stdout
+from node.cli.output import Output, OutputOption, guarded, progress, stdout
 from node.cli.session import open_network
 
 app = typer.Typer(help="Events of contracts.", no_args_is_help=True)
@@ -31,18 +32,20 @@ def tail(
     Example:  city event tail --contract receivable --after 12/0/1
     """
     with open_network() as net:
-        found = net.events(contract, name, from_height=from_height, after_id=after)
-        for event in islice(found, limit or None):
-            if output is Output.json:
-                data = {
-                    "id": event.id,
-                    "contract": event.contract,
-                    "name": event.name,
-                    "fields": event.fields,
-                }
-                print(json.dumps(data, ensure_ascii=False, default=str), flush=True)
-            else:
-                fields = json.dumps(event.fields, ensure_ascii=False, default=str)
-                stdout.print(
-                    f"{event.id:<12} {event.contract}  {event.name}  {fields}", markup=False
-                )
+        stream = net.events(contract, name, from_height=from_height, after_id=after)
+        progress("waiting for events · Ctrl-C ends")
+        with closing(stream) as found:
+            for event in islice(found, limit or None):
+                if output is Output.json:
+                    data = {
+                        "id": event.id,
+                        "contract": event.contract,
+                        "name": event.name,
+                        "fields": event.fields,
+                    }
+                    print(json.dumps(data, ensure_ascii=False, default=str), flush=True)
+                else:
+                    fields = json.dumps(event.fields, ensure_ascii=False, default=str)
+                    stdout.print(
+                        f"{event.id:<12} {event.contract}  {event.name}  {fields}", markup=False
+                    )

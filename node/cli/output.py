@@ -20,7 +20,7 @@ from rich.table import Table
 
 from node.errors import CityError
 
-EXIT_BUG = 70
+EXIT_BUG, EXIT_INTERRUPTED = 70, 130
 SHORT_CELL = 40
 CUT_FROM, HEX_DIGITS = 40, frozenset("0123456789abcdef")
 
@@ -130,7 +130,12 @@ def guarded(command: F) -> F:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except KeyboardInterrupt:
-            raise typer.Exit(130) from None
+            stderr.print("interrupted")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except OSError as error:
+            found = CityError("CITY-1095", path=error.filename, reason=error.strerror or error)
+            print_error(found)
+            raise typer.Exit(found.entry.exit_code) from error
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:

@@ -69,4 +69,15 @@ ENTRIES: tuple[Entry, ...] = (
         "{kind}：{reason}",
         "设置 CITY_DEBUG=1 重新运行并报告输出",
     ),
+    Entry(
+        "CITY-1095",
+        "FILE_SYSTEM",
+        "usage",
+        "{path} cannot be used",
+        "the system says: {reason}",
+        "choose a folder that exists, is yours, and has room",
+        "无法使用 {path}",
+        "系统提示：{reason}",
+        "请选择存在、可写且有空间的目录",
+    ),
 )

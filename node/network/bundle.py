@@ -67,6 +67,8 @@ def write_bundles(layout: Layout, out: Path, hosts: dict[str, str]) -> list[Path
     for name in hosts:
         if name not in names:
             raise CityError("CITY-8027", name=name, cities=", ".join(names))
+    if out.is_dir() and any(out.iterdir()):
+        raise CityError("CITY-8028", path=out)
     slugs = {name: name.lower().replace(" ", "-") for name in names}
     addresses = {name: f"{hosts.get(name, slugs[name])}:{PEER_PORT}" for name in names}
     written = []

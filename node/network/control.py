@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from node.config import load_config
 from node.errors import CityError
 from node.network import processes
 from node.network.layout import Layout
@@ -31,13 +31,16 @@ def network_up(root: Path) -> list[dict[str, Any]]:
     """Starts what is not running and waits for all; returns the status rows."""
     layout = open_layout(root)
     slugs = layout.slugs()
-    if layout.regcenter.exists():
-        start_regcenter(layout)
-    for slug in slugs:
-        if processes.find(layout, slug) is None:
-            processes.start_node(layout, slug)
-    processes.wait_ready(layout, slugs, timeout_s=READY_SECONDS)
-    return wait_linked(root)
+    try:
+        if layout.regcenter.exists():
+            start_regcenter(layout)
+        for slug in slugs:
+            if processes.find(layout, slug) is None:
+                processes.start_node(layout, slug)
+        processes.wait_ready(layout, slugs, timeout_s=READY_SECONDS)
+        return wait_linked(root)
+    except KeyboardInterrupt:
+        raise CityError("CITY-8030", path=root) from None
 
 
 def start_regcenter(layout: Layout) -> None:
@@ -76,22 +79,34 @@ def network_status(root: Path) -> list[dict[str, Any]]:
 
 
 def _node_row(layout: Layout, slug: str) -> dict[str, Any]:
-    config = tomllib.loads(layout.node_config(slug).read_text(encoding="utf-8"))
+    config = load_config(layout.node_config(slug))
     process = processes.find(layout, slug)
     row: dict[str, Any] = {
-        "city": config["name"],
+        "city": config.name,
         "slug": slug,
         "pid": process.pid if process else None,
     }
     row |= {"state": "stopped", "role": "", "height": None, "state_root": ""}
-    row |= {"api": config["listen"]["api"], "web": "http://" + config["listen"]["web"]}
+    row |= {"api": config.listen.api, "web": "http://" + config.listen.web}
     if process is None:
         return row
     status = fetch_status(row["web"])
     if status is None:
         return row | {"state": "not answering"}
-    row |= {"state": status["state"], "role": status["role"], "height": status["height"]}
+    # The state root is that of the applied height: a block more may be ordered already.
+    row |= {"state": status["state"], "role": status["role"], "height": status["applied_height"]}
+    if (
+        status["state"] == "ready"
+        and status["applied_height"] < status["height"]
+        and executes(status)
+    ):
+        row["state"] = "executing"
     return row | {"state_root": status["state_root"]}
+
+
+def executes(status: dict[str, Any]) -> bool:
+    """Whether the node runs contracts; one with a verify-only cryptography follows and verifies."""
+    return bool(status.get("executes", True))
 
 
 def fetch_status(web: str) -> dict[str, Any] | None:

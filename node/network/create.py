@@ -86,6 +86,8 @@ def create_network(
     layout = Layout(root)
     if layout.genesis.exists():
         raise CityError("CITY-8023", path=root)
+    if root.is_dir() and any(root.iterdir()):
+        raise CityError("CITY-8028", path=root)
     suite = get_suite(plan.channel.suite)
     artifact = ensure_artifact()
     ports = iter(free_ports(3 * len(plan.cities), host))
@@ -279,14 +281,8 @@ def write_contexts(
     ]
     for node in nodes:
         certificate = layout.node(node.city.slug) / "keys" / "transport.crt"
-        lines += [
-            "",
-            "[[contexts.dev.nodes]]",
-            f"name = {json.dumps(node.city.name)}",
-            f'api = "{host}:{node.api_port}"',
-            f'web = "http://{host}:{node.web_port}"',
-            f"certificate = {json.dumps(str(certificate))}",
-        ]
+        api, web = f"{host}:{node.api_port}", f"{host}:{node.web_port}"
+        lines += context_node(node.city.name, api, web, certificate)
     for member in plan.members:
         for user in member.users:
             lines += [
@@ -297,6 +293,18 @@ def write_contexts(
             ]
     layout.contexts.write_text("\n".join(lines) + "\n", encoding="utf-8")
     layout.contexts.chmod(0o600)
+
+
+def context_node(name: str, api: str, web: str, certificate: Path) -> list[str]:
+    """One node in a contexts file."""
+    return [
+        "",
+        "[[contexts.dev.nodes]]",
+        f"name = {json.dumps(name)}",
+        f"api = {json.dumps(api)}",
+        f"web = {json.dumps(f'http://{web}')}",
+        f"certificate = {json.dumps(str(certificate))}",
+    ]
 
 
 def plan_text(plan: Plan) -> str:

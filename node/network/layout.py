@@ -62,6 +62,12 @@ class Layout:
         """Everything that was started here: nodes, and a registration center."""
         return sorted(p.stem for p in self.root.glob("run/*.json"))
 
+    def parts(self) -> list[Path]:
+        """Everything a network puts into its folder."""
+        folders = [self.root / name for name in ("nodes", "users", "logs", "run", ".city")]
+        files = [self.plan, self.genesis, self.clock_offset]
+        return [*folders, self.authorities, self.regcenter, *files]
+
     def slugs(self) -> list[str]:
         """The nodes of this network, in the order of their names on disk."""
         return sorted(p.parent.name for p in self.root.glob("nodes/*/node.toml"))

@@ -24,7 +24,7 @@ from node.identity.transport import (
     save_transport,
 )
 from node.network.bundle import read_genesis
-from node.network.create import free_ports, node_toml
+from node.network.create import context_node, free_ports, node_toml
 from node.network.layout import Layout
 from node.network.plan import City, load_plan
 from node.peers.statement import ROLE_OBSERVER, NodeGrant, issue_grant
@@ -89,6 +89,7 @@ def write_observer(layout: Layout, city: City) -> Path:
         clock_offset=offset,
     )
     layout.node_config(city.slug).write_text(text, encoding="utf-8")
+    add_to_context(layout, city, api, web)
     return folder
 
 
@@ -101,3 +102,13 @@ def peer_addresses(layout: Layout, config: Any) -> dict[str, str]:
         if node["name"] in names:
             found[node["name"]] = node["listen"]["peer"]
     return found
+
+
+def add_to_context(layout: Layout, city: City, api: str, web: str) -> None:
+    """Clients of the network find the new node behind the ones they knew."""
+    text = layout.contexts.read_text(encoding="utf-8")
+    certificate = layout.node(city.slug) / "keys" / "transport.crt"
+    entry = "\n".join(context_node(city.name, api, web, certificate)) + "\n"
+    at = text.find("\n[contexts.dev.users.")
+    at = len(text) if at < 0 else at
+    layout.contexts.write_text(text[:at] + entry + text[at:], encoding="utf-8")

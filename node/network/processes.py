@@ -18,6 +18,7 @@ from node.errors import CityError
 from node.network.layout import Layout
 
 POLL_SECONDS = 0.05
+ERROR_LINES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,12 @@ def _signal(process: Process, number: int) -> None:
             os.kill(process.pid, number)
 
 
-def _tail(path: Path, lines: int = 3) -> str:
+def _tail(path: Path) -> str:
+    """What a process last said of why it ended: its last error from the cross on, else its last lines."""
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+        lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return ""
+    marks = [number for number, line in enumerate(lines) if line.startswith("✗")]
+    last = lines[marks[-1] :][:ERROR_LINES] if marks else lines[-ERROR_LINES:]
+    return "\n".join(last)

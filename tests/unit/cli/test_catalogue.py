@@ -10,7 +10,9 @@ from node.errors import CATALOGUE, CityError, find
 from node.errors.entry import KINDS, Entry
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCES = [p for p in (ROOT / "node").rglob("*.py") if "pb" not in p.parts]
+SOURCES = [
+    p for part in ("node", "deploy") for p in (ROOT / part).rglob("*.py") if "pb" not in p.parts
+]
 ENTRIES = sorted(CATALOGUE.values(), key=lambda entry: entry.code)
 
 
