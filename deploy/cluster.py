@@ -78,4 +78,4 @@ def down(directory: DirOption, output: OutputOption = Output.table) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="deploy/cluster.sh")

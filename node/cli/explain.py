@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from node.cli.output import Output, OutputOption, fail, guarded, rows_table, show
-from node.errors import CATALOGUE, find
+from node.errors import CATALOGUE, CityError, find
 
 
 @guarded
@@ -28,17 +28,19 @@ def explain(
         return
     entry = find(code)
     if entry is not None:
-        data = {field: getattr(entry, field) for field in entry.__slots__} | {
-            "exit": entry.exit_code
-        }
+        error = CityError(entry.code)  # its variables show as their names
+        what, why, do = error.localized("en")
+        what_zh, why_zh, do_zh = error.localized("zh")
+        data = {"code": entry.code, "name": entry.name, "message": what, "why": why, "do": do}
+        data |= {"message_zh": what_zh, "why_zh": why_zh, "do_zh": do_zh, "exit": entry.exit_code}
         rows = [
             (entry.code, entry.name),
-            ("What", entry.message),
-            ("Why", entry.why),
-            ("Do", entry.do),
-            ("含义", entry.message_zh),
-            ("原因", entry.why_zh),
-            ("处理", entry.do_zh),
+            ("What", what),
+            ("Why", why),
+            ("Do", do),
+            ("含义", what_zh),
+            ("原因", why_zh),
+            ("处理", do_zh),
             ("Exit", str(entry.exit_code)),
         ]
         show(data, output, lambda: rows_table(None, rows))

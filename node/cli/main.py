@@ -31,6 +31,7 @@ from node.cli import (
 app = typer.Typer(
     name="city",
     help="Citychain: a consortium blockchain for trade finance on which a debt ends by a payment proof.",
+    epilog="city as USER COMMAND … is short for city --as USER COMMAND …",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

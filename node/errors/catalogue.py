@@ -56,7 +56,7 @@ def find(code: str) -> Entry | None:
 
 
 class CityError(Exception):
-    """An error for users: `CityError("CITY-3001", limit=…, size=…)`. Missing variables show as their name."""
+    """An error for users: `CityError("CITY-3001", limit=…, size=…)`. Missing ones show as <name>."""
 
     def __init__(self, code: str, /, **variables: Any) -> None:
         self.entry = CATALOGUE[code]
@@ -110,4 +110,4 @@ class CityError(Exception):
 
 class _Lenient(dict[str, Any]):
     def __missing__(self, key: str) -> str:
-        return key
+        return f"<{key}>"
