@@ -44,7 +44,7 @@ class Money:
         found = await self._stage.center()
         self.url, self.root_key = found["url"], bytes.fromhex(found["root_key"])
         self._center = await self._stack.enter_async_context(CenterClient(self.url))
-        folder = self._stage.layout.root / "wallets"
+        folder = self._stage.layout.wallets
         folder.mkdir(mode=0o700)
         for member in self._story["step0"]["wallets"]:
             key = self._story.suite.generate_key()

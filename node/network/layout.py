@@ -40,6 +40,11 @@ class Layout:
     def regcenter(self) -> Path:
         return self.root / "regcenter"
 
+    @property
+    def wallets(self) -> Path:
+        """Keys of the wallets at the registration center."""
+        return self.root / "wallets"
+
     def node(self, slug: str) -> Path:
         return self.root / "nodes" / slug
 
@@ -66,7 +71,7 @@ class Layout:
         """Everything a network puts into its folder."""
         folders = [self.root / name for name in ("nodes", "users", "logs", "run", ".city")]
         files = [self.plan, self.genesis, self.clock_offset]
-        return [*folders, self.authorities, self.regcenter, *files]
+        return [*folders, self.authorities, self.regcenter, self.wallets, *files]
 
     def slugs(self) -> list[str]:
         """The nodes of this network, in the order of their names on disk."""

@@ -77,7 +77,7 @@ async def _fill_by_blocks(four: Cluster) -> int:
             for each in built:
                 with pytest.raises(CityError) as refused:  # an unknown argument: nothing is written
                     await net.wait(each)
-                assert refused.value.code == "CITY-4001", refused.value
+                assert refused.value.code == "CITY-4004", refused.value
                 heights.append((await net.transaction(each.tx_id)).height)
             if (await victim.node_status())["state"] == "stopped":
                 return max(heights)
