@@ -27,6 +27,7 @@ from node.cli import (
     seeds,
     tx,
 )
+from node.cli.output import Output, OutputOption, guarded, show
 
 app = typer.Typer(
     name="city",
@@ -75,9 +76,10 @@ app.command("seeds")(seeds.seeds)
 
 
 @app.command("version")
-def show_version() -> None:
+@guarded
+def show_version(output: OutputOption = Output.table) -> None:
     """The version of Citychain."""
-    print(version("citychain"))
+    show({"citychain": version("citychain")}, output)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`city bench run` as a user runs it: a small network of its own, figures as JSON, progress beside them."""
+"""`city bench` as a user runs it: a small network of its own, figures as JSON, progress beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIGURES = {
 
 
 def bench(*options: str) -> tuple[dict[str, Any], str]:
-    command = [sys.executable, "-m", "node.cli.main", "bench", "run", "--json", *options]
+    command = [sys.executable, "-m", "node.cli.main", "bench", "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
     report: dict[str, Any] = json.loads(done.stdout)
     return report, done.stderr
@@ -37,7 +37,7 @@ def check_figures(report: dict[str, Any], transactions: int, nodes: int) -> None
         assert all(value > 0 for value in report[figure].values())
     assert report["cpu"] and report["suite"] == "sm" and "openssl" in report["crypto"]
     assert report["view_changes"] >= 0 and report["blocks"] >= 1
-    assert report["command"].startswith("city bench run --json")
+    assert report["command"].startswith("city bench --json")
 
 
 def test_a_closed_loop_commits_every_transfer_and_gives_all_figures() -> None:
