@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,14 @@ def _operator(suite: Suite, city: City) -> tuple[PrivateKey, TransportIdentity]:
     return suite.generate_key(), make_peer_ca(operator_id(city))
 
 
-def _node(suite, city, authority, host, channel, ports) -> NodeKeys:  # type: ignore[no-untyped-def]
+def _node(
+    suite: Suite,
+    city: City,
+    authority: TransportIdentity,
+    host: str,
+    channel: str,
+    ports: Iterator[int],
+) -> NodeKeys:
     hosts = [f"{city.slug}.{channel}.citychain", "localhost", host]
     transport = issue_transport_certificate(authority, city.slug, hosts)
     return NodeKeys(
