@@ -54,6 +54,7 @@ PROOF_KINDS = (
 
 @dataclass
 class Key:
+    version: int
     log_id: bytes
     public_key: bytes
     issues: bool
@@ -137,8 +138,8 @@ def read_key(data: bytes) -> Key:
     version, log_id, public_key, issues, start, end = struct_decode(
         ["int", "hash", "bytes", "bool", "int", "int"], encoded
     )
-    check(version == VERSION and len(public_key) == 65, "a key of this version")
-    return Key(log_id, public_key, issues, start, end, encoded, signature)
+    check(len(public_key) == 65, "a public key")
+    return Key(version, log_id, public_key, issues, start, end, encoded, signature)
 
 
 def read_certified(data: bytes):
@@ -307,7 +308,7 @@ def check_keys(head: Head, chain, root_key: bytes, revoked_ids) -> bytes:
     for position, key in enumerate(chain):
         last = position == len(chain) - 1
         require(
-            key.log_id == head.log_id and key.issues != last,
+            key.version == VERSION and key.log_id == head.log_id and key.issues != last,
             "E_PROOF_KEY",
             "a key of the chain is for something else",
         )

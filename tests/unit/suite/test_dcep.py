@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from consensus import payment as money_structures
 from consensus.encoding import Hash, Sig, encode
@@ -802,37 +800,33 @@ def shared_story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     return make_story(tmp_path_factory.mktemp("shared"))
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(st.data())
-def test_no_bit_of_a_proof_is_free(shared_story: Story, data: st.DataObject) -> None:
-    """Any flipped bit is refused by contract and verifier with one code, and nothing changes.
+def test_no_byte_of_a_proof_is_free(shared_story: Story) -> None:
+    """A flipped bit in any byte is refused by contract and verifier with one code, and nothing changes.
 
     anchor_size and the path are free only while the channel knows no head: they are left out here and
     have their own test."""
     story = shared_story
     proof = story.proof()
     original = encode(proof)
-    bit = data.draw(st.integers(0, len(original) * 8 - 1))
-    mutant = bytearray(original)
-    mutant[bit // 8] ^= 1 << bit % 8
     anchored = encode(replace(proof, anchor_size=proof.anchor_size ^ 1))
-    differing = [i for i in range(len(original)) if original[i] != anchored[i]]
-    if differing[0] - 7 <= bit // 8 <= differing[0]:
-        return
+    low = next(i for i in range(len(original)) if original[i] != anchored[i])
     before = dict(story.chain.state)
-    result = story.chain.call("XY", "payer", "discharge", proof=bytes(mutant), **story.expected())
-    assert result.outcome == "revert"
-    assert result.code.startswith("E_PROOF_")
-    assert story.chain.state == before
-    with pytest.raises(ProofRefused) as refusal:
-        found = check_proof(sm3, VERIFY, bytes(mutant), story.trusted(), story.chain.now_ms)
-        expected = Expected(
-            Hash(story.reference), story.xy.address, AMOUNT, payers=(story.qb.address,)
+    expected = Expected(Hash(story.reference), story.xy.address, AMOUNT, payers=(story.qb.address,))
+    for position in range(len(original)):
+        if low - 7 <= position <= low:
+            continue
+        mutant = bytearray(original)
+        mutant[position] ^= 1 << position % 8
+        result = story.chain.call(
+            "XY", "payer", "discharge", proof=bytes(mutant), **story.expected()
         )
-        check_payment(found, expected, story.chain.now_ms)
-    assert refusal.value.code == result.code
+        assert result.outcome == "revert", position
+        assert result.code.startswith("E_PROOF_"), position
+        assert story.chain.state == before, position
+        with pytest.raises(ProofRefused) as refusal:
+            found = check_proof(sm3, VERIFY, bytes(mutant), story.trusted(), story.chain.now_ms)
+            check_payment(found, expected, story.chain.now_ms)
+        assert refusal.value.code == result.code, position
 
 
 # ---- who may do what -----------------------------------------------------------------------------
