@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from consensus.api import SignatureItem
 from consensus.encoding import Hash, Sig, encode
+from consensus.quorum import majority, quorum
 from consensus.tags import Tag, preimage
 from consensus.validators import ValidatorSet
 
@@ -60,18 +61,30 @@ def seal_message(suite_id: int, seal: Seal) -> bytes:
     return preimage(Tag.COMMIT_SEAL, suite_id, encode(seal))
 
 
+def seals_needed(kind: str, n: int) -> int:
+    """How many of n validators make a certificate on a channel of this kind: enough that no f liars can
+    make two (pbft), or a majority of members trusted not to lie (raft). Raises InvalidCertificate."""
+    if kind == KIND_PBFT:
+        return quorum(n)
+    if kind == KIND_RAFT:
+        return majority(n)
+    raise InvalidCertificate(f"unknown certificate kind {kind!r}")
+
+
 def certificate_items(
-    cert: CommitCert, suite_id: int, channel_id: Hash, validators: ValidatorSet
+    cert: CommitCert, kind: str, suite_id: int, channel_id: Hash, validators: ValidatorSet
 ) -> list[SignatureItem]:
     """The signatures that make `cert` valid, after every check that needs no cryptography.
 
-    Raises InvalidCertificate for another epoch, fewer seals than a quorum, or a wrong bitmap."""
-    if cert.kind not in (KIND_PBFT, KIND_RAFT):
-        raise InvalidCertificate(f"unknown certificate kind {cert.kind!r}")
+    `kind` is the one that the channel's configuration names. The certificate's own word decides nothing:
+    from n = 5 on a majority is fewer than a quorum, so liars would call their certificate the other kind.
+    Raises InvalidCertificate for another kind or epoch, fewer seals than needed, or a wrong bitmap."""
+    needed = seals_needed(kind, len(validators))
+    if cert.kind != kind:
+        raise InvalidCertificate(f"a {cert.kind!r} certificate on a {kind!r} channel")
     if cert.epoch != validators.epoch:
         raise InvalidCertificate(f"epoch {cert.epoch} is not {validators.epoch}")
     indexes = bitmap_indexes(cert.signers, len(validators))
-    needed = validators.quorum if cert.kind == KIND_PBFT else len(validators) // 2 + 1
     if len(indexes) < needed or len(cert.seals) != len(indexes):
         raise InvalidCertificate(f"{len(cert.seals)} seals where {needed} are needed")
     message = seal_message(

@@ -33,12 +33,20 @@ class ShownRoots:
 
 
 class LightClient:
-    """`window` is the channel's W. Raises HeaderRefused or InvalidCertificate and then has not moved."""
+    """`window` is the channel's W, `kind` its kind of certificate; both stand in its configuration.
+
+    Raises HeaderRefused or InvalidCertificate and then has not moved."""
 
     def __init__(
-        self, genesis: Header, validators: ValidatorSet, verifier: Verifier, window: int
+        self,
+        genesis: Header,
+        validators: ValidatorSet,
+        verifier: Verifier,
+        window: int,
+        kind: str,
     ) -> None:
         self._verifier = verifier
+        self._kind = kind
         self._window = window
         self._validators = validators
         self._next_validators_hash = genesis.next_validators_hash
@@ -70,7 +78,7 @@ class LightClient:
         digest = block_hash(self._verifier.hash, header)
         if (cert.height, cert.block_hash) != (header.height, digest):
             raise HeaderRefused("the certificate is of another block")
-        items = certificate_items(cert, header.suite, header.channel_id, validators)
+        items = certificate_items(cert, self._kind, header.suite, header.channel_id, validators)
         if not all(self._verifier.verify(item) for item in items):
             raise HeaderRefused("the certificate has a wrong seal")
         self._validators = validators

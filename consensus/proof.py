@@ -91,6 +91,7 @@ class Trust:
     window: int
     config_hash: Hash
     validators: ValidatorSet
+    certificate_kind: str
 
 
 def check_config(verifier: Verifier, suite_id: int, config: bytes, channel_id: Hash) -> None:
@@ -111,7 +112,9 @@ def check_certified(verifier: Verifier, trust: Trust, certified: CertifiedHeader
     if (cert.height, cert.block_hash) != (header.height, block_hash(verifier.hash, header)):
         raise ProofError(f"the certificate does not seal header {header.height}")
     try:
-        items = certificate_items(cert, trust.suite_id, trust.channel_id, trust.validators)
+        items = certificate_items(
+            cert, trust.certificate_kind, trust.suite_id, trust.channel_id, trust.validators
+        )
     except InvalidCertificate as error:
         raise ProofError(f"certificate of height {header.height}: {error}") from error
     if not all(verifier.verify(item) for item in items):

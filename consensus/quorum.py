@@ -15,6 +15,11 @@ def quorum(n: int) -> int:
     return (n + faults(n) + 2) // 2  # the ceiling of (n + f + 1) / 2
 
 
+def majority(n: int) -> int:
+    """Two majorities share a member: enough where nobody lies (Raft)."""
+    return n // 2 + 1
+
+
 def weak_quorum(n: int) -> int:
     """f + 1: at least one honest validator."""
     return faults(n) + 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from consensus.certificate import seals_needed
 from consensus.encoding import Hash
 from consensus.header import block_hash, tx_id
 from node.admission import Admission, Admitted
@@ -290,7 +291,7 @@ class Channel:
             "receipts_root": roots.receipts_root.hex(),
             "time_ms": self._clock.now_ms(),
             "validators": len(self.config.validators),
-            "quorum": self.config.validators.quorum,
+            "quorum": seals_needed(self.config.consensus.kind, len(self.config.validators)),
             "faults_tolerated": self.config.validators.faults,
             "pool": len(self.pipeline.pool),
             "pool_bytes": self.pipeline.pool.size_bytes,

@@ -29,6 +29,7 @@ from consensus.api import (
     Need,
     Restart,
 )
+from consensus.certificate import seals_needed
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root, tx_id
 from node.admission import Admission, Admitted
@@ -84,7 +85,7 @@ class Pipeline:
         self._nodes, self._suite = config.nodes, ledger.suite
         self._core = core
         self._is_validator = own_index is not None
-        self._quorum = config.validators.quorum
+        self._quorum = seals_needed(config.consensus.kind, len(config.validators))
         self._wanted = WantedBodies(len(config.nodes), own_index)
         self._fetched: dict[Hash, CheckedBlock] = {}
         self._spread = asyncio.Event()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from consensus.api import SignatureItem
+from consensus.certificate import seals_needed
 from consensus.encoding import EncodingError, Hash, decode, encode
 from consensus.payment import log_id
 from consensus.payment_proof import ProofRefused, TrustedLog, check_proof, decode_proof
@@ -78,6 +79,7 @@ def _open_config(config_bytes: bytes, expected: bytes | None) -> _Channel:
         config.consensus.window,
         config_hash(suite.hash, config),
         config.validators,
+        config.consensus.kind,
     )
     return _Channel(config, trust, verifier)
 
@@ -135,7 +137,7 @@ def _channel_view(channel: _Channel) -> dict[str, Any]:
         "channel": channel.config.name,
         "channel_id": channel.trust.channel_id.hex(),
         "validators": len(channel.trust.validators),
-        "quorum": channel.trust.validators.quorum,
+        "quorum": seals_needed(channel.trust.certificate_kind, len(channel.trust.validators)),
     }
 
 

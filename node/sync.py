@@ -125,7 +125,11 @@ class BlockChecker:
     def _seals(self, checked: CheckedBlock, peer: str) -> list[SignatureItem]:
         try:
             return certificate_items(
-                checked.event.cert, self._suite.id, self._channel_id, self._config.validators
+                checked.event.cert,
+                self._config.consensus.kind,
+                self._suite.id,
+                self._channel_id,
+                self._config.validators,
             )
         except InvalidCertificate as error:
             height = checked.stored.header.height

@@ -251,9 +251,7 @@ class SignatureRules:
         return SignatureItem(self.validators.key(sender), signed, signature)
 
     def _cert_items(self, cert: CommitCert) -> list[SignatureItem]:
-        if cert.kind != KIND_PBFT:
-            raise ProtocolViolation(f"a {cert.kind!r} certificate on a PBFT channel")
-        return certificate_items(cert, self.suite_id, self.channel_id, self.validators)
+        return certificate_items(cert, KIND_PBFT, self.suite_id, self.channel_id, self.validators)
 
     def _proposal_items(self, message: Proposal) -> list[SignatureItem]:
         header = message.header

@@ -25,7 +25,7 @@ from consensus.api import (
     TxWaiting,
     Verifier,
 )
-from consensus.certificate import InvalidCertificate, certificate_items
+from consensus.certificate import KIND_PBFT, InvalidCertificate, certificate_items
 from consensus.header import block_hash
 from consensus.pbft import messages
 from consensus.pbft.chain import Chain, Roots
@@ -255,7 +255,7 @@ class PbftCore:
             raise ProtocolViolation("a certificate of another block")
         try:
             items = certificate_items(
-                cert, self._config.suite, self._config.channel_id, self._validators
+                cert, KIND_PBFT, self._config.suite, self._config.channel_id, self._validators
             )
         except InvalidCertificate as error:
             raise ProtocolViolation(str(error)) from error

@@ -12,6 +12,11 @@ def quorum(n: int) -> int:
     return -(-(n + (n - 1) // 3 + 1) // 2)
 
 
+def seals_needed(kind: str, n: int) -> int:
+    """A quorum on a `pbft` channel; on a `raft` channel a majority, whose members are trusted not to lie."""
+    return quorum(n) if kind == "pbft" else n // 2 + 1
+
+
 class Channel:
     """What the genesis configuration fixes, and the certified headers met so far, by height."""
 
@@ -20,7 +25,8 @@ class Channel:
         suite = self.suite = config.suite
         require(config.version == 1, f"configuration version {config.version} is unknown")
         require(suite in SUITE_NAMES, f"suite {suite} is unknown")
-        require(config.consensus.kind == "pbft", f"consensus {config.consensus.kind!r} is unknown")
+        self.kind = config.consensus.kind
+        require(self.kind in ("pbft", "raft"), f"consensus {self.kind!r} is unknown")
         require(config.consensus.window >= 1, "the configuration's window is empty")
         require(len(config.nodes) > 0, "the configuration names no validators")
         keys = {node.vote_key for node in config.nodes}
@@ -54,12 +60,15 @@ class Channel:
     def _check_certificate(
         self, cert: SimpleNamespace, header: SimpleNamespace, block_hash: bytes, what: str
     ) -> None:
-        require(cert.kind == "pbft", f"{what}: certificate of kind {cert.kind!r}")
+        require(
+            cert.kind == self.kind,
+            f"{what}: certificate of kind {cert.kind!r} on a {self.kind!r} channel",
+        )
         require(cert.block_hash == block_hash, f"{what}: the certificate is for another block")
         require(cert.height == header.height, f"{what}: the certificate is for another height")
         require(cert.epoch == header.epoch, f"{what}: the certificate is of another epoch")
         signers = self._signers(cert.signers, what)
-        needed = quorum(len(self.validators))
+        needed = seals_needed(self.kind, len(self.validators))
         require(len(signers) == len(cert.seals), f"{what}: signers and seals differ in number")
         require(len(signers) >= needed, f"{what}: {len(signers)} seals, {needed} are needed")
         seal = SimpleNamespace(

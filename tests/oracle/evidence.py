@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-from tests.oracle.certificates import Channel, quorum
+from tests.oracle.certificates import Channel, seals_needed
 from tests.oracle.hashes import SUITE_NAMES
 from tests.oracle.payments import Payment, check_log, check_payment, keys_in, log_id_of
 from tests.oracle.state_proof import check_state
@@ -90,7 +90,10 @@ def _say_channel(channel: Channel, trusted: bytes | None, say: Say) -> None:
     n = len(channel.validators)
     names = ", ".join(validator.name for validator in channel.validators)
     say(f"channel {channel.config.name!r} {channel.channel_id.hex()}")
-    say(f"  suite {SUITE_NAMES[channel.suite]}, W = {channel.window}, {quorum(n)} of {n}: {names}")
+    needed = seals_needed(channel.kind, n)
+    say(f"  suite {SUITE_NAMES[channel.suite]}, W = {channel.window}, {needed} of {n}: {names}")
+    if channel.kind == "raft":
+        say("  consensus raft: its members are trusted not to lie")
     if trusted is None:
         say("  the channel id was not compared: pass --channel with the one you trust")
     else:

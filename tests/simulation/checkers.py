@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from consensus.api import Block, Core
-from consensus.certificate import CommitCert
+from consensus.certificate import KIND_PBFT, CommitCert
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
 from consensus.light_client import LightClient
@@ -156,7 +156,7 @@ class Checkers:
     def at_end(self, blocks: list[tuple[Block, CommitCert]]) -> None:
         """S9 and the roots in the headers, over one node's whole chain."""
         client = LightClient(
-            self.genesis, self.validators, GhostVerifier(self.registry), self.window
+            self.genesis, self.validators, GhostVerifier(self.registry), self.window, KIND_PBFT
         )
         for block, cert in blocks:
             try:

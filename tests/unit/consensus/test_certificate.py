@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from consensus.certificate import (
+    KIND_PBFT,
+    KIND_RAFT,
     CommitCert,
     InvalidCertificate,
     Seal,
@@ -33,19 +35,19 @@ def certificate(n: int, signers: list[int], registry: Registry, view: int = 0) -
 def test_a_quorum_of_seals_is_a_certificate_and_one_fewer_is_none(n: int) -> None:
     registry, validators = Registry(), validator_set(n)
     q = validators.quorum
-    items = certificate_items(certificate(n, list(range(q)), registry), SUITE, CHANNEL, validators)
+    cert = certificate(n, list(range(q)), registry)
+    items = certificate_items(cert, KIND_PBFT, SUITE, CHANNEL, validators)
     assert len(items) == q and all(registry.is_valid(item) for item in items)
     if q > 1:
         with pytest.raises(InvalidCertificate):
-            certificate_items(
-                certificate(n, list(range(q - 1)), registry), SUITE, CHANNEL, validators
-            )
+            one_fewer = certificate(n, list(range(q - 1)), registry)
+            certificate_items(one_fewer, KIND_PBFT, SUITE, CHANNEL, validators)
 
 
 def test_seals_of_another_view_are_not_valid_in_a_certificate() -> None:
     registry, validators = Registry(), validator_set(4)
     mixed = replace(certificate(4, [0, 1, 2], registry, view=1), view=2)
-    items = certificate_items(mixed, SUITE, CHANNEL, validators)
+    items = certificate_items(mixed, KIND_PBFT, SUITE, CHANNEL, validators)
     assert not any(registry.is_valid(item) for item in items)
 
 
@@ -67,14 +69,22 @@ def test_a_certificate_that_cannot_hold_is_refused_before_any_signature_is_check
 ) -> None:
     cert = replace(certificate(4, [0, 1, 2], Registry()), **change)  # type: ignore[arg-type]
     with pytest.raises(InvalidCertificate):
-        certificate_items(cert, SUITE, CHANNEL, validator_set(4))
+        certificate_items(cert, KIND_PBFT, SUITE, CHANNEL, validator_set(4))
         pytest.fail(why)
 
 
 def test_a_majority_suffices_for_a_raft_certificate() -> None:
-    registry = Registry()
-    cert = replace(certificate(5, [0, 2, 4], registry), kind="raft")
-    assert len(certificate_items(cert, SUITE, CHANNEL, validator_set(5))) == 3
+    cert = replace(certificate(5, [0, 2, 4], Registry()), kind=KIND_RAFT)
+    assert len(certificate_items(cert, KIND_RAFT, SUITE, CHANNEL, validator_set(5))) == 3
+    with pytest.raises(InvalidCertificate, match="2 seals where 3"):
+        fewer = replace(cert, signers=bitmap([0, 2], 5), seals=cert.seals[:2])
+        certificate_items(fewer, KIND_RAFT, SUITE, CHANNEL, validator_set(5))
+
+
+def test_a_channel_of_a_kind_that_does_not_exist_believes_nothing() -> None:
+    cert = replace(certificate(4, [0, 1, 2, 3], Registry()), kind="poa")
+    with pytest.raises(InvalidCertificate, match="unknown"):
+        certificate_items(cert, "poa", SUITE, CHANNEL, validator_set(4))
 
 
 def test_a_bitmap_names_the_indexes_it_was_made_of() -> None:

@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from consensus.certificate import CommitCert, InvalidCertificate, Seal, bitmap, seal_message
+from consensus.certificate import (
+    KIND_PBFT,
+    CommitCert,
+    InvalidCertificate,
+    Seal,
+    bitmap,
+    seal_message,
+)
 from consensus.encoding import ZERO_HASH, Hash, Sig
 from consensus.header import Header, block_hash
 from consensus.light_client import HeaderRefused, LightClient
@@ -26,7 +33,9 @@ def real_chain(blocks: int = 4) -> Cluster:
 
 def client_of(cluster: Cluster) -> LightClient:
     verifier = GhostVerifier(cluster.registry)
-    return LightClient(cluster.genesis, cluster.validators, verifier, cluster.config.window)
+    return LightClient(
+        cluster.genesis, cluster.validators, verifier, cluster.config.window, KIND_PBFT
+    )
 
 
 def sealed(registry: Registry, header: Header, validators: ValidatorSet) -> CommitCert:
@@ -100,7 +109,9 @@ def test_it_refuses_a_header_that_no_quorum_sealed() -> None:
 def test_it_refuses_to_start_from_validators_that_genesis_does_not_name() -> None:
     cluster = real_chain(1)
     with pytest.raises(HeaderRefused, match="genesis names"):
-        LightClient(cluster.genesis, validator_set(5), GhostVerifier(cluster.registry), 1)
+        LightClient(
+            cluster.genesis, validator_set(5), GhostVerifier(cluster.registry), 1, KIND_PBFT
+        )
 
 
 def test_it_follows_a_change_of_validators_only_to_the_set_the_last_header_named() -> None:
@@ -108,7 +119,7 @@ def test_it_follows_a_change_of_validators_only_to_the_set_the_last_header_named
     old = validator_set(4)
     new = ValidatorSet(1, validator_set(5).validators)
     cluster = Cluster(4)
-    client = LightClient(cluster.genesis, old, GhostVerifier(registry), 1)
+    client = LightClient(cluster.genesis, old, GhostVerifier(registry), 1, KIND_PBFT)
     first = replace(
         cluster.genesis,
         height=1,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from consensus.api import SignatureItem
+from consensus.certificate import CommitCert, Seal, bitmap, seal_message
+from consensus.encoding import Hash, Sig
+from consensus.header import block_hash
 from node.errors import CityError
+from node.genesis import channel_id
 from node.model import Envelope, StoredBlock
+from node.ordering import genesis_header
 from node.peers.batch import PeerBatch
 from node.sync import BlockChecker
-from tests.unit.node.network import SUITE, Cluster, cluster
+from tests.unit.node.network import SUITE, Cluster, cluster, make_genesis
 from tests.unit.node.test_recovery import commit
 
 
@@ -36,6 +43,7 @@ def forgeries(block: StoredBlock) -> dict[str, StoredBlock]:
         "a transaction left out": replace(block, envelopes=()),
         "a forged seal": replace(block, certificate=replace(cert, seals=(seal, *cert.seals[1:]))),
         "too few seals": replace(block, certificate=replace(cert, seals=cert.seals[1:])),
+        "another kind of certificate": replace(block, certificate=replace(cert, kind="raft")),
     }
 
 
@@ -57,6 +65,36 @@ async def test_a_block_that_was_touched_anywhere_is_refused(tmp_path):
             with pytest.raises(CityError) as caught:
                 await checker.check([forged], 1, "n1")
             assert caught.value.code == "CITY-6004", why
+
+
+async def test_a_majority_that_is_no_quorum_does_not_certify_a_fetched_block():
+    genesis, keys = make_genesis(7)
+    config, chain = genesis.config, channel_id(SUITE.hash, genesis.config)
+    origin = genesis_header(config, chain, SUITE, Hash(bytes(32)), Hash(bytes(32)))
+    parent = block_hash(SUITE.hash, origin)
+    header = replace(origin, height=1, parent_hash=parent)
+    digest = block_hash(SUITE.hash, header)
+    message = seal_message(SUITE.id, Seal(chain, 0, 1, 0, digest))
+    seals = [Sig(vote.sign(message)) for vote in keys.votes]
+
+    def block(kind: str, count: int) -> StoredBlock:
+        signers = bitmap(list(range(count)), 7)
+        cert = CommitCert(kind, 0, 1, 0, digest, signers, tuple(seals[:count]))
+        return StoredBlock(header, (), cert)
+
+    async def verify(items: Sequence[SignatureItem]) -> list[bool]:
+        return [SUITE.verify(item.key, item.message, item.signature) for item in items]
+
+    for own, other, enough in (("pbft", "raft", 5), ("raft", "pbft", 4)):
+        rules = replace(config.consensus, kind=own)
+        checker = BlockChecker(replace(config, consensus=rules), chain, SUITE, verify)
+        assert await checker.check([block(own, enough)], 1, "n1")
+        for forged in (block(own, enough - 1), block(other, 7)):
+            with pytest.raises(CityError) as caught:
+                await checker.check([forged], 1, "n1")
+            assert caught.value.code == "CITY-6004"
+    with pytest.raises(CityError):
+        await BlockChecker(config, chain, SUITE, verify).check([block("raft", 4)], 1, "n1")
 
 
 async def test_a_peer_that_lies_about_its_height_stops_nobody(tmp_path):

@@ -14,7 +14,7 @@ from types import SimpleNamespace as S
 from typing import Any
 
 from tests.oracle import hashes, merkle, payments, sm2, state_proof
-from tests.oracle.certificates import quorum
+from tests.oracle.certificates import seals_needed
 from tests.oracle.hashes import INTL, SM, H, P, identity, tagged, tagged_structure
 from tests.oracle.structures import encode
 from tests.oracle.values import BYTES, DECIMAL, DICT, INT, LIST, RECORD, TEXT, TUPLE, Record
@@ -145,8 +145,8 @@ class World:
 
     NAMES = ("Shenzhen", "Guangzhou", "北京", "Hong Kong", "Macao", "Zhuhai", "Foshan")
 
-    def __init__(self, suite: int = SM, n: int = 4, window: int = 1):
-        self.suite, self.window = suite, window
+    def __init__(self, suite: int = SM, n: int = 4, window: int = 1, kind: str = "pbft"):
+        self.suite, self.window, self.kind = suite, window, kind
         self.vote_keys = [100 + i for i in range(n)]
         self.client = 500
         self.config = self._config(n)
@@ -173,7 +173,7 @@ class World:
             name="main",
             created_ms=TIME_MS,
             clock="development",
-            consensus=S(kind="pbft", window=self.window, **numbers),
+            consensus=S(kind=self.kind, window=self.window, **numbers),
             limits=S(**limits),
             engine=S(version="1", digest=_digest("engine"), size=39_000_000),
             members=[S(member_id="PX", name="P", city="Shenzhen", admin_key=b"k", peer_ca=b"ca")],
@@ -222,10 +222,13 @@ class World:
     def block_hash(self, header: S) -> bytes:
         return tagged_structure("header", self.suite, "Header", header)
 
-    def certify(self, header: S, signers: list[int] | None = None, view: int = 2) -> S:
-        """The header with seals of the last q validators, or of the given ones."""
+    def certify(
+        self, header: S, signers: list[int] | None = None, view: int = 2, kind: str = ""
+    ) -> S:
+        """The header with seals of the last validators, as many as needed, or of the given ones."""
         n = len(self.vote_keys)
-        signers = list(range(n - quorum(n), n)) if signers is None else signers
+        if signers is None:
+            signers = list(range(n - seals_needed(self.kind, n), n))
         seal = S(
             channel_id=self.channel_id,
             epoch=0,
@@ -235,7 +238,7 @@ class World:
         )
         message = P("commit-seal", self.suite, encode("Seal", seal))
         certificate = S(
-            kind="pbft",
+            kind=kind or self.kind,
             epoch=0,
             height=header.height,
             view=view,

@@ -56,6 +56,24 @@ def test_the_quorum_is_the_one_of_the_consensus_page():
     assert {n: certificates.quorum(n) for n in table} == table
 
 
+@pytest.mark.parametrize("kind", ["pbft", "raft"])
+def test_the_configuration_says_which_kind_of_certificate_counts_and_the_certificate_does_not(kind):
+    world = World(SM, 7, 1, kind)
+    other, enough = ("raft", 5) if kind == "pbft" else ("pbft", 4)
+    (proof,) = world.transactions([world.body()], 3)
+    assert reason(world.proof_file(proof)) == ""
+    header = proof.ordered.header
+    for signers, said in ((range(enough), ""), (range(4), "raft"), (range(7), other)):
+        proof.ordered = world.certify(header, list(signers), kind=said)
+        refusal = reason(world.proof_file(proof))
+        if kind == (said or kind) and len(signers) >= enough:
+            assert refusal == ""
+        else:
+            assert f"certificate of kind {said!r} on a {kind!r} channel" in refusal
+    proof.ordered = world.certify(header, list(range(enough - 1)))
+    assert f"{enough - 1} seals, {enough} are needed" in reason(world.proof_file(proof))
+
+
 def test_a_file_of_another_channel_than_the_trusted_one_is_refused():
     world, _ = _world()
     assert reason(transaction_file(), channel_id=world.channel_id) == ""
@@ -210,7 +228,7 @@ def test_a_refused_transaction_is_shown_with_its_outcome_and_code():
 CONFIGS = {
     "version": (lambda c: setattr(c, "version", 2), "configuration version 2 is unknown"),
     "suite": (lambda c: setattr(c, "suite", 3), "suite 3 is unknown"),
-    "consensus": (lambda c: setattr(c.consensus, "kind", "raft"), "consensus 'raft' is unknown"),
+    "consensus": (lambda c: setattr(c.consensus, "kind", "poa"), "consensus 'poa' is unknown"),
     "window": (lambda c: setattr(c.consensus, "window", 0), "window is empty"),
     "no nodes": (lambda c: setattr(c, "nodes", []), "names no validators"),
     "one key twice": (lambda c: c.nodes.append(c.nodes[0]), "share a vote key"),
