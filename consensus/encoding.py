@@ -18,6 +18,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+import operator
+import struct
 import types
 import typing
 from collections.abc import Callable
@@ -38,11 +41,21 @@ class EncodingError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _Width:
+    """A field type whose values all have one size. `sign` is its letter in the struct module."""
+
+    kind: type
+    size: int
+    sign: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Codec:
     """How one field type is written and read: both directions take and give whole field bodies."""
 
     write: Callable[[Any], bytes]
     read: Callable[[bytes], Any]
+    width: _Width | None = None
 
 
 def _frame(body: bytes) -> bytes:
@@ -95,26 +108,60 @@ def _bytes_codec(size: int | None) -> _Codec:
             raise EncodingError(f"expected {'bytes' if size is None else f'{size} bytes'}")
         return value
 
-    return _Codec(check, check)
+    return _Codec(check, check, _Width(bytes, size, f"{size}s") if size else None)
+
+
+def _count(body: bytes, items_max: int) -> int:
+    if len(body) < 4:
+        raise EncodingError("a list begins with its item count")
+    count = int.from_bytes(body[:4], "big")
+    # An item takes at least its length prefix: a count that cannot fit is refused unread.
+    if count > items_max or count * 4 > len(body) - 4:
+        raise EncodingError("item count does not fit")
+    return count
 
 
 def _list_codec(item: _Codec, items_max: int) -> _Codec:
+    if item.width is not None and item.width.kind is bytes:
+        return _table_codec(item.width.size, items_max)
+
     def write(values: tuple[Any, ...]) -> bytes:
         if len(values) > items_max:
             raise EncodingError(f"more than {items_max} items")
         return len(values).to_bytes(4, "big") + b"".join(_frame(item.write(v)) for v in values)
 
     def read(body: bytes) -> tuple[Any, ...]:
-        if len(body) < 4:
-            raise EncodingError("a list begins with its item count")
-        count = int.from_bytes(body[:4], "big")
-        # An item takes at least its length prefix: a count that cannot fit is refused unread.
-        if count > items_max or count * 4 > len(body) - 4:
-            raise EncodingError("item count does not fit")
-        parts, rest = _split(body[4:], count)
-        if rest:
+        values, at = [], 4
+        for _ in range(_count(body, items_max)):
+            part, at = _part(body, at)
+            values.append(item.read(part))
+        if at != len(body):
             raise EncodingError("trailing bytes after a list")
-        return tuple(item.read(part) for part in parts)
+        return tuple(values)
+
+    return _Codec(write, read)
+
+
+def _table_codec(size: int, items_max: int) -> _Codec:
+    """A list of byte strings of one size, a thousand transaction ids above all: joined, not looped over."""
+    prefix = size.to_bytes(4, "big")
+
+    def write(values: tuple[bytes, ...]) -> bytes:
+        if len(values) > items_max:
+            raise EncodingError(f"more than {items_max} items")
+        if not set(map(type, values)) <= {bytes} or not set(map(len, values)) <= {size}:
+            raise EncodingError(f"expected items of {size} bytes")
+        head = len(values).to_bytes(4, "big")
+        return head + prefix + prefix.join(values) if values else head
+
+    def read(body: bytes) -> tuple[bytes, ...]:
+        stride = size + 4
+        if len(body) != 4 + stride * _count(body, items_max):
+            raise EncodingError("a list of another length")
+        values = tuple([body[at : at + size] for at in range(8, len(body), stride)])
+        if write(values) != body:  # a length prefix other than `size`
+            raise EncodingError(f"expected items of {size} bytes")
+        return values
 
     return _Codec(write, read)
 
@@ -132,20 +179,17 @@ def _optional_codec(item: _Codec) -> _Codec:
     return _Codec(write, read)
 
 
-def _split(data: bytes, count: int) -> tuple[list[bytes], bytes]:
-    parts, at = [], 0
-    for _ in range(count):
-        end = at + 4
-        size = int.from_bytes(data[at:end], "big")
-        if len(data) < end + size:
-            raise EncodingError("truncated")
-        parts.append(data[end : end + size])
-        at = end + size
-    return parts, data[at:]
+def _part(data: bytes, at: int) -> tuple[bytes, int]:
+    """The field body whose length stands at `at`, and where it ends."""
+    start = at + 4
+    end = start + int.from_bytes(data[at:start], "big")
+    if len(data) < end:
+        raise EncodingError("truncated")
+    return data[start:end], end
 
 
 _SCALARS: dict[Any, _Codec] = {
-    int: _Codec(_write_int, _read_int),
+    int: _Codec(_write_int, _read_int, _Width(int, 8, "Q")),
     bool: _Codec(_write_bool, _read_bool),
     str: _Codec(_write_str, _read_str),
     bytes: _bytes_codec(None),
@@ -167,39 +211,115 @@ def _codec(hint: Any) -> _Codec:
     raise TypeError(f"no structure field has the type {hint!r}")
 
 
-_schemas: dict[type, tuple[tuple[str, _Codec], ...]] = {}
+class _Field:
+    """One field of its own."""
+
+    def __init__(self, name: str, codec: _Codec) -> None:
+        self._name = name
+        self._codec = codec
+
+    def write(self, structure: Any) -> bytes:
+        body = self._codec.write(getattr(structure, self._name))
+        return len(body).to_bytes(4, "big") + body
+
+    def read(self, data: bytes, at: int, values: list[Any]) -> int:
+        body, end = _part(data, at)
+        values.append(self._codec.read(body))
+        return end
 
 
-def _schema(cls: type[Any]) -> tuple[tuple[str, _Codec], ...]:
+class _Run:
+    """Neighbouring fields of fixed width, most of what is hashed and signed: packed and unpacked in one go,
+    their length prefixes between them."""
+
+    def __init__(self, fields: list[tuple[str, _Codec]]) -> None:
+        widths = [codec.width for _, codec in fields if codec.width is not None]
+        self._fields = [_Field(name, codec) for name, codec in fields]
+        self._struct = struct.Struct(">" + "".join("I" + width.sign for width in widths))
+        self._values = _getter(operator.attrgetter, [name for name, _ in fields])
+        self._kinds = [width.kind for width in widths]
+        self._lengths = tuple(width.size for width in widths)
+        self._frame = [each for size in self._lengths for each in (size, None)]
+        sized = [i for i, width in enumerate(widths) if width.kind is bytes]
+        self._sized = _getter(operator.itemgetter, sized)
+        self._sizes = [self._lengths[i] for i in sized]
+
+    def write(self, structure: Any) -> bytes:
+        values = self._values(structure)
+        # "32s" would pad or cut what has another size.
+        if (
+            list(map(type, values)) == self._kinds
+            and list(map(len, self._sized(values))) == self._sizes
+        ):
+            frame: list[Any] = self._frame.copy()
+            frame[1::2] = values
+            try:
+                return self._struct.pack(*frame)
+            except struct.error as error:
+                raise EncodingError("not an unsigned 64-bit integer") from error
+        # Some field is out of range: one by one they say which.
+        return b"".join([field.write(structure) for field in self._fields])
+
+    def read(self, data: bytes, at: int, values: list[Any]) -> int:
+        end = at + self._struct.size
+        if len(data) < end:
+            raise EncodingError("truncated")
+        frame = self._struct.unpack_from(data, at)
+        if frame[::2] != self._lengths:
+            raise EncodingError("a field of another width")
+        values += frame[1::2]
+        return end
+
+
+def _getter(make: Callable[..., Any], keys: list[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """`make` is attrgetter or itemgetter, which give a bare value for one key."""
+    if len(keys) > 1:
+        get: Callable[[Any], tuple[Any, ...]] = make(*keys)
+        return get
+    singles = [make(key) for key in keys]
+    return lambda source: tuple([single(source) for single in singles])
+
+
+_schemas: dict[type, tuple[_Run | _Field, ...]] = {}
+
+
+def _schema(cls: type[Any]) -> tuple[_Run | _Field, ...]:
     schema = _schemas.get(cls)
     if schema is None:
         hints = typing.get_type_hints(cls)
-        schema = tuple((f.name, _codec(hints[f.name])) for f in dataclasses.fields(cls))
-        _schemas[cls] = schema
+        fields = [(field.name, _codec(hints[field.name])) for field in dataclasses.fields(cls)]
+        parts: list[_Run | _Field] = []
+        for is_fixed, several in itertools.groupby(
+            fields, lambda field: field[1].width is not None
+        ):
+            if is_fixed:
+                parts.append(_Run(list(several)))
+            else:
+                parts += [_Field(name, codec) for name, codec in several]
+        schema = _schemas[cls] = tuple(parts)
     return schema
 
 
 def encode(structure: Any) -> bytes:
     """Canonical bytes of a structure. Raises EncodingError where a field is out of range."""
-    out = []
-    for name, codec in _schema(type(structure)):
-        body = codec.write(getattr(structure, name))
-        out.append(len(body).to_bytes(4, "big"))
-        out.append(body)
-    return b"".join(out)
+    schema = _schemas.get(type(structure)) or _schema(type(structure))
+    if len(schema) == 1:
+        return schema[0].write(structure)
+    return b"".join([part.write(structure) for part in schema])
 
 
 def decode(cls: type[T], data: bytes) -> T:
     """The structure whose canonical encoding is `data`. Raises EncodingError for anything else."""
     if len(data) > STRUCTURE_BYTES_MAX:
         raise EncodingError("structure too large")
-    schema = _schema(cls)
-    parts, rest = _split(data, len(schema))
-    if rest:
+    values: list[Any] = []
+    at = 0
+    for part in _schemas.get(cls) or _schema(cls):
+        at = part.read(data, at, values)
+    if at != len(data):
         raise EncodingError("trailing bytes")
-    fields = (codec.read(part) for (_, codec), part in zip(schema, parts, strict=True))
     try:
-        return cls(*fields)
+        return cls(*values)
     except EncodingError:
         raise
     except ValueError as error:  # a structure's own __post_init__ refused its fields

@@ -27,7 +27,10 @@ def root(hash_: HashFunction, leaves: Sequence[bytes]) -> bytes:
         return hash_(b"")
     level = list(leaves)
     while len(level) > 1:
-        paired = [hash_(b"\x01" + level[i] + level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        paired = [
+            hash_(b"\x01" + left + right)
+            for left, right in zip(level[::2], level[1::2], strict=False)
+        ]
         if len(level) & 1:
             paired.append(level[-1])
         level = paired

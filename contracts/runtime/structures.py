@@ -52,8 +52,10 @@ def decode(kinds: list[str], data: bytes) -> list[Any]:
     """Field values of canonical bytes; refuses anything that is not exactly these fields."""
     if len(kinds) > FIELDS_MAX:
         raise ValueError("too many fields")
-    codecs = [_codec(kind) for kind in kinds]
-    parts, rest = encoding._split(data, len(kinds))
-    if rest:
+    values, at = [], 0
+    for codec in [_codec(kind) for kind in kinds]:
+        part, at = encoding._part(data, at)
+        values.append(codec.read(part))
+    if at != len(data):
         raise ValueError("trailing bytes")
-    return [codec.read(part) for codec, part in zip(codecs, parts, strict=True)]
+    return values
