@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from consensus.encoding import Hash, Sig
+from consensus.encoding import ZERO_HASH, Hash, Sig
 
 if TYPE_CHECKING:
     from consensus.certificate import CommitCert
     from consensus.header import Header
+    from consensus.validators import ValidatorSet
 
 
 class ProtocolViolation(Exception):
@@ -51,12 +52,14 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TxRef:
-    """A transaction as a core sees it. `leaf` is its leaf in tx_root."""
+    """A transaction as a core sees it. `leaf` is its leaf in tx_root. A configuration transaction stands
+    alone in its block, and nothing is voted for above that block until it is executed."""
 
     tx_id: Hash
     leaf: Hash
     gas_limit: int
     size_bytes: int
+    is_config: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,40 @@ class Block:
     tx_ids: tuple[Hash, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EpochBase:
+    """The last block of the epoch before: what the first block of this epoch stands on.
+
+    For the first epoch that is genesis: height 0, its hash, no validators, no certificate. Later on the
+    certificate is the base block's, sealed by `validators`, the set of the epoch before."""
+
+    height: int
+    block_hash: Hash
+    validators: ValidatorSet | None = None
+    cert: CommitCert | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEffect:
+    """What a configuration transaction makes of the configuration after the tip: the hash and the
+    validators in force ABOVE its block (with the epoch they will have: one higher if and only if members
+    or keys differ), and the root over the evidence it accepts, which the block's own header carries (the
+    empty root where it accepts none)."""
+
+    config_hash: Hash
+    validators: ValidatorSet
+    evidence_root: Hash
+
+
+class Configuration(Protocol):
+    """Handed to a core by its driver. Asked only when every block up to the tip is executed, so that the
+    answer is the same on every node. A transaction that changes nothing has an effect too: the old values."""
+
+    def effect(self, tx_id: Hash) -> ConfigEffect | None:
+        """Of that transaction as the only one of the next block. None: its body is not here (yet)."""
+        ...
+
+
 # --- inputs -----------------------------------------------------------------------------------------
 
 
@@ -74,7 +111,14 @@ class Block:
 class Restart:
     """First input of every life. `records` as read from the WAL (empty on a first start); `tip` the
     last durable block with its certificate (genesis: certificate None); `executed` the roots of every
-    executed height from max(0, tip - W) up, as (height, state_root, receipts_root)."""
+    executed height from max(0, tip - W) up, as (height, state_root, receipts_root).
+
+    The core was made from the configuration in force above the tip. One exception: a tip that is a
+    configuration block and not executed yet (`is_tip_config`). Then the core is of the configuration below
+    it, and does nothing but wait for Executed(tip) to answer Reconfigured.
+
+    nonce: another number in every life. A validator that must hear the others before it votes tells fresh
+    answers from old ones by it; 0 takes now_ms for it."""
 
     now_ms: int
     records: tuple[bytes, ...]
@@ -82,7 +126,9 @@ class Restart:
     tip_cert: CommitCert | None
     executed: tuple[tuple[int, Hash, Hash], ...]
     observes_because: str = ""  # why this node must not vote in this life
-    is_wal_loss_accepted: bool = False  # an operator's word, for a lone validator (decisions 2.9)
+    is_wal_loss_accepted: bool = False  # an operator's word, where there are one or two validators
+    is_tip_config: bool = False
+    nonce: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +138,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message from validator `sender` (index in the current set; authenticated link)."""
+    """A message from validator `sender` (index in the set of this core's epoch; authenticated link)."""
 
     now_ms: int
     sender: int
@@ -128,19 +174,25 @@ class Have:
 @dataclass(frozen=True, slots=True)
 class Synced:
     """A certified block fetched from a peer; the driver has its bodies and checked tx_root against them.
-    The core verifies the certificate and the chain rules before it advances."""
+    The core verifies the certificate and the chain rules before it advances. `is_config`: its only
+    transaction is a configuration transaction."""
 
     now_ms: int
     block: Block
     cert: CommitCert
+    is_config: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
+    """Own execution reached `height`, durably. `manifest`: hash of the snapshot made after this height, by
+    which checkpoints name it; zero where none was made (it must be the same on every node)."""
+
     now_ms: int
     height: int
     state_root: Hash
     receipts_root: Hash
+    manifest: Hash = ZERO_HASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +259,8 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Certified blocks exist up to `height`: fetch from tip + 1, first from validator `from_`."""
+    """Certified blocks exist up to `height`, or a validator of a later epoch says so: fetch from tip + 1,
+    first from validator `from_`."""
 
     height: int
     from_: int
@@ -245,14 +298,37 @@ class Halt:
     sealed_root: Hash
 
 
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """Configuration block `height` is executed and this core has ended: it returns no further action. Make a
+    new core from the new configuration and start it with Restart(the WAL's records, tip = that block, …),
+    as after a restart of the process, and tell it again what waits. Peers' indexes may have changed."""
+
+    height: int
+
+
 Action = (
-    Persist | Keep | Broadcast | Send | Deliver | Need | Behind | Forward | SetTimer | Accuse | Halt
+    Persist
+    | Keep
+    | Broadcast
+    | Send
+    | Deliver
+    | Need
+    | Behind
+    | Forward
+    | SetTimer
+    | Accuse
+    | Halt
+    | Reconfigured
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CoreStatus:
-    """What `city node status` and the status page show about ordering."""
+    """What `city node status` and the status page show about ordering.
+
+    observes_because: why this node does not vote; empty while it does. stable_checkpoint: the highest height
+    whose state a quorum has signed, 0 for none."""
 
     view: int
     is_active: bool
@@ -262,6 +338,9 @@ class CoreStatus:
     waiting: int
     timeout_ms: int
     last_view_change_reason: str
+    epoch: int = 0
+    observes_because: str = ""
+    stable_checkpoint: int = 0
 
 
 class Core(Protocol):

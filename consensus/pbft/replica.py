@@ -6,7 +6,9 @@ from typing import Any
 
 from consensus.api import (
     Action,
+    Configuration,
     CoreStatus,
+    EpochBase,
     Executed,
     Have,
     Input,
@@ -57,9 +59,13 @@ from consensus.validators import ValidatorSet
 class PbftCore:
     """One replica of one channel and epoch. Implements `consensus.api.Core`.
 
-    own_index: position in `validators`, None for an observer, which never signs. The first input is
-    Restart. `step` raises ProtocolViolation for a peer's fault (nothing has changed then: drop the
-    message) and InvariantBroken for ours or for more than f liars (stop the channel, keep the WAL)."""
+    own_index: position in `validators`, None for an observer, which never signs. configuration: asked for
+    the effect of configuration transactions; without one none is proposed or voted for. base: what the
+    epoch stands on, None for the first epoch (genesis).
+
+    The first input is Restart. `step` raises ProtocolViolation for a peer's fault (nothing has changed
+    then: drop the message) and InvariantBroken for ours or for more than f liars (stop the channel, keep
+    the WAL)."""
 
     def __init__(
         self,
@@ -68,6 +74,8 @@ class PbftCore:
         own_index: int | None,
         verifier: Verifier,
         signer: Signer | None,
+        configuration: Configuration | None = None,
+        base: EpochBase | None = None,
     ) -> None:
         own_key = None if own_index is None else validators.key(own_index)
         if own_key is not None and (signer is None or signer.public_key != own_key):
@@ -77,6 +85,8 @@ class PbftCore:
         self._own_index = own_index
         self._verifier = verifier
         self._signer = signer
+        self._configuration = configuration
+        self._base = base or EpochBase(0, config.genesis_hash)
         self._rules = SignatureRules(
             config.suite, config.channel_id, validators, verifier.hash, config.window
         )
