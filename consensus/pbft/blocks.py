@@ -12,7 +12,7 @@ from consensus.api import Block, TxRef
 from consensus.encoding import Hash
 from consensus.header import leaves_root
 from consensus.merkle import HashFunction
-from consensus.pbft.config import PbftConfig
+from consensus.ordering_rules import OrderingRules
 
 HEADERS_PER_SOURCE_MAX = 2
 
@@ -34,7 +34,7 @@ class Candidate:
 class BlockBook:
     """Candidates by height and source, and which of them wait for which transaction."""
 
-    def __init__(self, config: PbftConfig, hash_: HashFunction) -> None:
+    def __init__(self, config: OrderingRules, hash_: HashFunction) -> None:
         self._config = config
         self._hash = hash_
         self._by_origin: dict[tuple[int, int], list[Candidate]] = {}

@@ -9,7 +9,7 @@ from consensus.certificate import CommitCert
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
 from consensus.merkle import HashFunction
-from consensus.pbft.config import PbftConfig
+from consensus.ordering_rules import OrderingRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Chain:
 
     def __init__(
         self,
-        config: PbftConfig,
+        config: OrderingRules,
         hash_: HashFunction,
         tip: Header,
         tip_cert: CommitCert | None,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from consensus.api import TxRef
 from consensus.encoding import Hash
-from consensus.pbft.config import PbftConfig
+from consensus.ordering_rules import OrderingRules
 
 FORWARD_TXS_MAX = 1_000
 OFFERED_TXS_MAX = 100
@@ -29,7 +29,7 @@ class Requests:
     """The pool as the core sees it; the driver's pool bounds it. *Flying* transactions stand in an
     accepted block above the tip, *free* ones in none."""
 
-    def __init__(self, config: PbftConfig) -> None:
+    def __init__(self, config: OrderingRules) -> None:
         self._config = config
         self._free: dict[Hash, _Waiting] = {}
         self._flying: dict[Hash, _Waiting] = {}
