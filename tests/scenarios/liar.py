@@ -1,0 +1,262 @@
+"""Messages made by hand: what a validator that lies may say with its own key and what it has seen.
+
+A certificate is put together from signatures that exist in the registry, the liar's own included, so a
+liar can never show more than a real one could.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from consensus.certificate import CommitCert, Seal
+from consensus.encoding import ZERO_HASH, Hash, Sig
+from consensus.header import Header, block_hash, identity_digest, leaves_root
+from consensus.pbft.certificates import (
+    PreparedCert,
+    commit_cert,
+    leader_of,
+    prepared_cert,
+    senders_bitmap,
+    vote_message,
+)
+from consensus.pbft.messages import (
+    Commit,
+    Decided,
+    NewView,
+    Prepare,
+    Proposal,
+    Status,
+    ViewChange,
+    signed_bytes,
+)
+from consensus.tags import Tag
+from tests.scenarios.cluster import Cluster, ScenarioError
+from tests.scenarios.transcript import items
+from tests.simulation.ghost import SUITE, hash_
+
+UNSIGNED = Sig(ZERO_HASH + ZERO_HASH)
+
+
+class Liar:
+    """`me` signs. `as_`: in whose name; another than `me` makes a signature that does not hold."""
+
+    def __init__(self, cluster: Cluster, me: int, as_: int | None = None) -> None:
+        if me not in cluster.liars:
+            raise ScenarioError(f"{me} is honest: it says nothing that is made by hand")
+        self._cluster = cluster
+        self._me = me
+        self._name = me if as_ is None else as_
+
+    # --- signing
+
+    def _sign(self, message: bytes) -> Sig:
+        return self._cluster.registry.sign(self._cluster.validators.key(self._me), message)
+
+    def _vote(self, height: int, view: int, digest: Hash) -> Seal:
+        cluster = self._cluster
+        epoch = cluster.validators.epoch
+        return Seal(cluster.config.channel_id, epoch, height, view, digest)
+
+    def _sign_vote(self, tag: Tag, vote: Seal) -> Sig:
+        return self._sign(vote_message(tag, SUITE, vote))
+
+    def _whole(self, message: Any) -> Any:
+        return replace(message, signature=self._sign(signed_bytes(message, SUITE)))
+
+    def _known_votes(self, tag: Tag, leader_tag: Tag | None, vote: Seal) -> dict[int, Sig]:
+        """Every signature over this vote that exists, with the liar's own."""
+        cluster = self._cluster
+        leader = leader_of(vote.view, cluster.validators)
+        found = {}
+        for index in range(cluster.n):
+            kind = leader_tag if leader_tag is not None and index == leader else tag
+            if index in cluster.liars:
+                key = cluster.validators.key(index)
+                found[index] = cluster.registry.sign(key, vote_message(kind, SUITE, vote))
+                continue
+            place = (cluster.validators.key(index), vote_message(kind, SUITE, vote))
+            if place in cluster.registry.signed:
+                found[index] = cluster.registry.signed[place]
+        return found
+
+    # --- votes
+
+    def proposal(self, view: int, options: dict[str, str]) -> Proposal:
+        """A block of its own making, or `block=` an existing one under another view."""
+        cluster = self._cluster
+        if "block" in options:
+            name = options["block"]
+            cluster.block_named(name)
+            header, tx_ids = cluster.names.headers[name], cluster.names.tx_ids[name]
+        else:
+            header, tx_ids = self._block(options)
+        if "list" in options:
+            tx_ids = self._ids(options["list"])
+        vote = self._vote(header.height, view, block_hash(hash_, header))
+        parent_cert = self._commit_cert(header.parent_hash)
+        signature = self._sign_vote(Tag.PROPOSAL, vote)
+        return Proposal(self._name, view, header, tx_ids, parent_cert, signature)
+
+    def _ids(self, value: str) -> tuple[Hash, ...]:
+        by_name = {name: tx_id for tx_id, name in self._cluster.names.txs.items()}
+        return tuple(by_name[name] for name in items(value))
+
+    def _block(self, options: dict[str, str]) -> tuple[Header, tuple[Hash, ...]]:
+        cluster, names = self._cluster, self._cluster.names
+        parent_name = options.get("parent", "0")
+        parent_hash = cluster.block_named(parent_name)
+        parent = names.headers[parent_name]
+        tx_ids = self._ids(options.get("txs", "()"))
+        height = int(options.get("height", parent.height + 1))
+        lagged = max(0, height - cluster.config.window)
+        roots = cluster.invariants.roots.get(lagged)
+        if lagged == 0 or roots is None:
+            roots = (cluster.genesis.state_root, cluster.genesis.receipts_root)
+        state_root = Hash(hash_(b"a lie")) if options.get("root") == "wrong" else roots[0]
+        proposer = int(options.get("proposer", self._me))
+        key = cluster.validators.key(proposer)
+        time_ms = cluster.now_ms + int(options.get("time", "0"))
+        # Blocks made at one instant differ in their time: twins are told apart by a millisecond.
+        while True:
+            header = replace(
+                cluster.genesis,
+                height=height,
+                parent_hash=parent_hash,
+                proposer=identity_digest(hash_, SUITE, key),
+                tx_root=leaves_root(hash_, [_leaf(cluster, each) for each in tx_ids]),
+                tx_count=len(tx_ids),
+                state_root=state_root,
+                receipts_root=roots[1],
+                timestamp_ms=time_ms,
+            )
+            if names.of(block_hash(hash_, header)) == "unknown" or "time" in options:
+                return header, tx_ids
+            time_ms += 1
+
+    def prepare(self, view: int, digest: Hash, height: int) -> Prepare:
+        vote = self._vote(height, view, digest)
+        signature = self._sign_vote(Tag.PREPARE, vote)
+        return Prepare(vote.channel_id, vote.epoch, self._name, view, height, digest, signature)
+
+    def commit(self, view: int, digest: Hash, height: int) -> Commit:
+        vote = self._vote(height, view, digest)
+        signature = self._sign_vote(Tag.COMMIT_SEAL, vote)
+        self._cluster.invariants.on_seal(self._me, height, view, digest)
+        return Commit(vote.channel_id, vote.epoch, self._name, view, height, digest, signature)
+
+    # --- certificates
+
+    def _commit_cert(self, digest: Hash) -> CommitCert | None:
+        for node in self._cluster.nodes:
+            for _, cert in node.disk.blocks:
+                if cert.block_hash == digest:
+                    return cert
+        return None
+
+    def tip(self, name: str) -> CommitCert | None:
+        if name == "0":
+            return None
+        cert = self._commit_cert(self._cluster.block_named(name))
+        if cert is None:
+            raise ScenarioError(f"nobody has a certificate of {name}")
+        return cert
+
+    def decided(self, name: str, view: int, is_forged: bool) -> Decided:
+        """From all seals that exist in one view; forged: the missing ones are made up."""
+        cluster = self._cluster
+        digest = cluster.block_named(name)
+        height = cluster.names.headers[name].height
+        vote = self._vote(height, view, digest)
+        seals = self._known_votes(Tag.COMMIT_SEAL, None, vote)
+        if is_forged:
+            seals = {i: seals.get(i, UNSIGNED) for i in range(cluster.n)}
+        if len(seals) < cluster.validators.quorum:
+            raise ScenarioError(f"only {sorted(seals)} sealed {name} in view {view}")
+        return Decided(commit_cert(vote, seals, cluster.n))
+
+    def prepared(self, name: str, view: int, is_forged: bool) -> PreparedCert:
+        cluster = self._cluster
+        header = cluster.names.headers[name]
+        vote = self._vote(header.height, view, cluster.block_named(name))
+        votes = self._known_votes(Tag.PREPARE, Tag.PROPOSAL, vote)
+        if is_forged:
+            votes = {i: votes.get(i, UNSIGNED) for i in range(cluster.n)}
+        elif len(votes) < cluster.validators.quorum:
+            raise ScenarioError(f"only {sorted(votes)} prepared {name} in view {view}")
+        return prepared_cert(view, header, votes, cluster.n)
+
+    # --- changes of view
+
+    def view_change(self, view: int, options: dict[str, str]) -> ViewChange:
+        cluster = self._cluster
+        is_forged = options.get("forged") == "yes"
+        certs = []
+        for each in items(options.get("prepared", "()")):
+            name, _, at = each.partition("@")
+            certs.append(self.prepared(name, int(at), is_forged))
+        return self._whole(
+            ViewChange(
+                cluster.config.channel_id,
+                cluster.validators.epoch + int(options.get("epoch", "0")),
+                self._name,
+                view,
+                self.tip(options.get("tip", "0")),
+                tuple(certs),
+                "a reason",
+                UNSIGNED,
+            )
+        )
+
+    def new_view(self, view: int, options: dict[str, str]) -> NewView:
+        """Of view changes that were sent; `stripped=` takes one's certificates away."""
+        cluster = self._cluster
+        changes = []
+        for sender in items(options["changes"]):
+            found = [
+                packet.content
+                for packet in cluster.history
+                if isinstance(packet.content, ViewChange)
+                and packet.content.sender == int(sender)
+                and packet.content.new_view == int(options.get("of", view))
+            ]
+            if not found:
+                raise ScenarioError(f"{sender} sent no such view change")
+            change = found[-1]
+            if sender in items(options.get("stripped", "()")):
+                change = replace(change, prepared=())
+            changes.append(change)
+        return self._whole(
+            NewView(
+                cluster.config.channel_id,
+                cluster.validators.epoch,
+                self._name,
+                view,
+                tuple(changes),
+                UNSIGNED,
+            )
+        )
+
+    def status(self, view: int, height: int) -> Status:
+        cluster = self._cluster
+        return self._whole(
+            Status(
+                cluster.config.channel_id,
+                cluster.validators.epoch,
+                self._name,
+                view,
+                True,
+                height,
+                Hash(hash_(b"a tip that nobody has")),
+                senders_bitmap((), cluster.n),
+                False,
+                UNSIGNED,
+            )
+        )
+
+
+def _leaf(cluster: Cluster, tx_id: Hash) -> Hash:
+    for node in cluster.nodes:
+        if node.has(tx_id):
+            return node.body(tx_id).leaf
+    return Hash(hash_(b"leaf" + tx_id))
