@@ -157,13 +157,15 @@ class NormalCase:
                 self._accuse("commit", message.sender, place, one, other)
             return
         seals[message.sender] = message
+        if len(seals) < state.quorum:
+            return
         vote = state.vote(message.height, message.view, message.block_hash)
         equal = {
             sender: seal.signature
             for sender, seal in seals.items()
             if seal.view == message.view and seal.block_hash == message.block_hash
         }
-        if len(equal) >= state.validators.quorum:
+        if len(equal) >= state.quorum:
             state.chain.learn(commit_cert(vote, equal, state.n))
 
     # --- committing
@@ -322,8 +324,10 @@ class NormalCase:
 
     def _check_prepared(self, slot: Slot) -> None:
         state = self._state
+        if len(slot.prepares) + 1 < state.quorum:
+            return
         votes = slot.votes()
-        if len(votes) < state.validators.quorum:
+        if len(votes) < state.quorum:
             return
         assert slot.proposal is not None
         cert = prepared_cert(state.view, slot.proposal.header, votes, state.n)

@@ -52,6 +52,9 @@ class State:
             identity_digest(verifier.hash, config.suite, v.vote_key) for v in validators.validators
         ]
 
+        self.n = len(validators)
+        self.quorum = validators.quorum
+        self.leader = 0
         self.view = 0
         self.is_active = True
         self.view_since_ms = 0
@@ -72,20 +75,21 @@ class State:
     # --- who
 
     @property
-    def n(self) -> int:
-        return len(self.validators)
+    def view(self) -> int:
+        return self._view
+
+    @view.setter
+    def view(self, view: int) -> None:
+        self._view = view
+        self.leader = leader_of(view, self.validators)
 
     @property
     def can_vote(self) -> bool:
         return self.own_index is not None and self.observer_reason is None
 
     @property
-    def leader(self) -> int:
-        return leader_of(self.view, self.validators)
-
-    @property
     def is_leader(self) -> bool:
-        return self.can_vote and self.leader == self.own_index
+        return self.leader == self.own_index and self.can_vote
 
     @property
     def timeout_ms(self) -> int:

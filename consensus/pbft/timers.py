@@ -20,6 +20,8 @@ class Timers:
         self._changer = changer
         self._gossip = gossip
         self._work_since_ms: int | None = None
+        # The earliest deadline as the last input left it: nothing moves between two inputs.
+        self._next_ms: int | None = None
 
     def note_work(self) -> None:
         """Runs after every input: remembers since when work has been waiting without a break."""
@@ -64,6 +66,8 @@ class Timers:
     def on_time(self) -> None:
         """Do what has fallen due. Runs before every input is handled, whatever the input."""
         now_ms, state = self._state.now_ms, self._state
+        if not _is_due(self._next_ms, now_ms):
+            return
         if _is_due(self._forward_at_ms(), now_ms):
             tx_ids = state.requests.take_due(now_ms)
             state.out.append(Forward(state.leader, tx_ids))
@@ -78,6 +82,7 @@ class Timers:
             self._gossip.round()
 
     def next_ms(self) -> int | None:
+        """The next deadline. Runs after every input."""
         deadlines = (
             self._proposer.propose_at_ms(),
             self._view_deadline_ms(),
@@ -85,7 +90,8 @@ class Timers:
             self._forward_at_ms(),
             self._suspect_at_ms(),
         )
-        return min((at for at in deadlines if at is not None), default=None)
+        self._next_ms = min([at for at in deadlines if at is not None], default=None)
+        return self._next_ms
 
 
 def _is_due(at_ms: int | None, now_ms: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 import shutil
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from node.bench.load import Bench, Load, Outcome, Say, percentile
+from node.bench.machine import cpu_name
 from node.client import find_context
 from node.network import processes
 from node.network.control import network_stop, network_up
@@ -126,13 +126,3 @@ def _disk_bytes(layout: Layout, slugs: Iterable[str]) -> int:
         for file in (layout.node(slug) / "channels").rglob("*")
         if file.is_file()
     )
-
-
-def cpu_name() -> str:
-    """The processor and how many cores this system shows."""
-    name = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            name = line.partition(":")[2].strip()
-            break
-    return f"{name}, {os.cpu_count()} cores"

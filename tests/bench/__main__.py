@@ -7,7 +7,7 @@ import json
 import platform
 import sys
 
-from node.bench.network import cpu_name
+from node.bench.machine import cpu_name
 from tests.bench.core import CORES, Outcome, Workload, measure
 
 HEIGHTS = {1: 200, 1_000: 20}
