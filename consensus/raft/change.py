@@ -31,8 +31,7 @@ def apply(raft: Raft, committed: ConfChange) -> bool:
 
 
 def switch_to(raft: Raft, outcome: Outcome) -> None:
-    raft.configuration = outcome.configuration
-    raft.set_progress(outcome.fresh)
+    raft.configure(outcome)
     if raft.role is not Role.LEADER:
         return
     own = raft.progress.get(raft.id)

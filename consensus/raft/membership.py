@@ -148,7 +148,7 @@ class Outcome:
     """The next configuration, and who has no history in it."""
 
     configuration: Configuration
-    fresh: frozenset[int]
+    fresh: frozenset[int] = frozenset()
 
 
 def change_simple(old: Configuration, changes: Sequence[Change]) -> Outcome:
@@ -177,7 +177,7 @@ def leave_joint(old: Configuration) -> Outcome:
     if not old.is_joint:
         raise ChangeRefused("the configuration is not joint")
     new = Configuration(voters=old.voters, learners=old.learners | old.learners_next)
-    return Outcome(new, frozenset())
+    return Outcome(new)
 
 
 def change(old: Configuration, proposed: ConfChange) -> Outcome:

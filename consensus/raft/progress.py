@@ -10,8 +10,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+
+from consensus.raft.membership import Outcome
 
 
 class ProgressState(Enum):
@@ -128,3 +131,17 @@ class Progress:
     def may_learn_commit(self, commit: int) -> bool:
         """Whether an empty append would tell the member something new about the commit index."""
         return commit > self.commit_sent and self.commit_sent < self.next - 1
+
+
+def following(
+    outcome: Outcome, known: Mapping[int, Progress], create: Callable[[], Progress]
+) -> dict[int, Progress]:
+    """Progress of the members of a new configuration, in ascending order of ids: who left is forgotten,
+    who came (or is `fresh`) starts anew."""
+    followed = {}
+    for member in outcome.configuration.members:
+        is_known = member in known and member not in outcome.fresh
+        progress = known[member] if is_known else create()
+        progress.is_learner = member in outcome.configuration.learners
+        followed[member] = progress
+    return followed

@@ -8,6 +8,7 @@ from enum import Enum
 from consensus.api import InvariantBroken
 from consensus.raft.config import Config
 from consensus.raft.log import Log
+from consensus.raft.membership import Configuration, Outcome
 from consensus.raft.messages import (
     NO_HARD_STATE,
     NOBODY,
@@ -17,7 +18,7 @@ from consensus.raft.messages import (
     ReadRequest,
     VoteReply,
 )
-from consensus.raft.progress import Inflights, Progress
+from consensus.raft.progress import Inflights, Progress, following
 from consensus.raft.quorum import Vote, joint_index, joint_vote
 from consensus.raft.reads import Reads, ReadState
 from consensus.raft.storage import Storage
@@ -43,11 +44,11 @@ class Raft:
         self.config = config
         self.id = config.id
         self.log = Log(storage, config.measure, config.applying_bytes_max)
-        self.configuration = storage.configuration
-        if problem := self.configuration.problem():
+        if problem := storage.configuration.problem():
             raise InvariantBroken(f"stored configuration: {problem}")
+        self.configuration = Configuration()
         self.progress: dict[int, Progress] = {}
-        self.set_progress(frozenset())
+        self.configure(Outcome(storage.configuration))
         self.term = 0
         self.vote = NOBODY
         self.leader = NOBODY
@@ -98,16 +99,15 @@ class Raft:
     def hard_state(self) -> HardState:
         return HardState(self.term, self.vote, self.log.committed)
 
-    def set_progress(self, fresh: frozenset[int]) -> None:
-        """Follow `configuration`: who left is forgotten, who came (or is `fresh`) starts anew."""
-        self.progress = {
-            member: self.progress[member]
-            if member in self.progress and member not in fresh
-            else self._new_progress(max(self.log.last_index, 1), is_recently_active=True)
-            for member in self.configuration.members
-        }
-        for member, progress in self.progress.items():
-            progress.is_learner = member in self.configuration.learners
+    def configure(self, outcome: Outcome) -> None:
+        """Put a configuration into force, for this node's own counting."""
+        self.configuration = outcome.configuration
+        next_ = max(self.log.last_index, 1)
+
+        def newcomer() -> Progress:
+            return self._new_progress(next_, is_recently_active=True)
+
+        self.progress = following(outcome, self.progress, newcomer)
 
     def _new_progress(self, next_: int, *, is_recently_active: bool = False) -> Progress:
         inflights = Inflights(self.config.inflight_max, self.config.inflight_bytes_max)
@@ -143,10 +143,10 @@ class Raft:
         ticks = self.config.election_ticks
         self.election_timeout = ticks + self.config.jitter.draw(ticks)
         self.votes = {}
-        for member in self.progress:
-            progress = self._new_progress(self.log.last_index + 1)
-            progress.is_learner = member in self.configuration.learners
-            self.progress[member] = progress
+        next_ = self.log.last_index + 1
+        self.progress = following(
+            Outcome(self.configuration), {}, lambda: self._new_progress(next_)
+        )
         if (own := self.progress.get(self.id)) is not None:
             own.match = self.log.last_index
         self.pending_change_index = 0

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from consensus.api import InvariantBroken
 from consensus.raft.membership import Configuration
@@ -65,7 +65,7 @@ class StableLog:
         hard_state: HardState = NO_HARD_STATE,
         snapshot: Snapshot = NO_SNAPSHOT,
         entries: Sequence[Entry] = (),
-    ) -> StableLog:
+    ) -> Self:
         """As read from the disk. Raises InvariantBroken if the parts do not fit together."""
         log = cls()
         log._snapshot = snapshot
