@@ -1,12 +1,18 @@
-"""Running seeds, one or many: the part that worker processes import too."""
+"""Running seeds, one or many: the part that worker processes import too; and the record of long campaigns."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import subprocess
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from tests.simulation.world import World
+
+CHUNK = 500
 
 
 def run_seed(engine: str, seed: int, is_logged: bool = False) -> str | None:
@@ -19,6 +25,8 @@ def run_seed(engine: str, seed: int, is_logged: bool = False) -> str | None:
             traceback.print_exc()
         return f"{type(error).__name__}: {error}"
     except Exception as error:
+        if is_logged:
+            traceback.print_exc()
         return f"{type(error).__name__}: {error} at {traceback.format_tb(error.__traceback__)[-1]}"
     if is_logged:
         print(f"trace {world.trace_hash.hexdigest()}")
@@ -36,3 +44,42 @@ def results_of(engine: str, seeds: range, jobs: int) -> Iterator[tuple[int, str 
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(_job, tasks, chunksize=8)
+
+
+def commit_of_checkout() -> str:
+    """The commit under test, with a plus where the tree differs from it."""
+    command = ["git", "describe", "--always", "--dirty=+"]
+    folder = Path(__file__).parent
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
+
+
+class Record:
+    """A file of JSON lines, one a finished chunk of seeds. A campaign that is started again over the same
+    range goes on behind the chunks of its engine that are there."""
+
+    def __init__(self, path: Path, engine: str) -> None:
+        self._path = path
+        self._engine = engine
+        lines = path.read_text().splitlines() if path.exists() else []
+        self._done = [line for line in map(json.loads, lines) if line["engine"] == engine]
+
+    def chunks(self, seeds: range) -> Iterator[range]:
+        """Parts of `seeds` that are not recorded yet."""
+        for first in range(seeds.start, seeds.stop, CHUNK):
+            last = min(first + CHUNK, seeds.stop)
+            if not any(done["first"] <= first and last <= done["last"] for done in self._done):
+                yield range(first, last)
+
+    def add(self, seeds: range, failures: dict[int, str], seconds: float, jobs: int) -> None:
+        line: dict[str, Any] = {
+            "engine": self._engine,
+            "first": seeds.start,
+            "last": seeds.stop,
+            "failed": failures,
+            "seeds_per_second": round(len(seeds) / max(seconds, 0.001), 1),
+            "jobs": jobs,
+            "commit": commit_of_checkout(),
+        }
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,44 +1,101 @@
-"""The cores a world can run. An engine makes the core of one node from the world's shape."""
+"""The engines a world can run: how to make a node's core, and how to read what it says.
+
+The checkers know messages only through `said` and `promised`, so they are the same for both engines.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from consensus.api import Core, SignatureItem
-from consensus.pbft import PbftConfig, PbftCore
-from consensus.pbft.messages import Message, SignatureRules
+from consensus.certificate import KIND_PBFT
+from consensus.encoding import Hash
+from consensus.header import block_hash
+from consensus.pbft import PbftConfig, PbftCore, retain
+from consensus.pbft.messages import (
+    Commit,
+    Message,
+    NewView,
+    Prepare,
+    Proposal,
+    SignatureRules,
+    ViewChange,
+    decode_message,
+)
+from consensus.validators import ValidatorSet
 from tests.simulation.ghost import SUITE, GhostSigner, GhostVerifier, hash_
 
 if TYPE_CHECKING:
+    from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
 DRIFT_MS = 10_000
 
 
-class SharedRules(SignatureRules):
-    """Names a message's signatures once for all nodes of a world: a pure function, and the dear part."""
+@dataclass(frozen=True)
+class Said:
+    """A vote that binds: its signer may say no other block of this kind at this place."""
 
-    def __init__(self, world: World) -> None:
-        channel_id, window = world.genesis.channel_id, world.shape.window
-        super().__init__(SUITE, channel_id, world.validators, hash_, window)
-        object.__setattr__(self, "known", {})
+    kind: str
+    epoch: int
+    view: int
+    height: int
+    block_hash: Hash
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`quorum` is computed from first principles, so that a mutant in the product cannot move it.
+    `said`: the vote in a message. `promised`: (epoch, view) below which its sender keeps silent."""
+
+    name: str
+    kind: str
+    core: Callable[[World, SimNode], Core]
+    decode: Callable[[bytes], Any]
+    quorum: Callable[[int], int]
+    said: Callable[[Any], Said | None]
+    promised: Callable[[Any, int], tuple[int, int] | None]
+    place: Callable[[Any], tuple[int, int | str]]
+    sizes: Callable[[Any], dict[str, tuple[int, int]]]
+    retain: Callable[[Sequence[bytes], int], tuple[bytes, ...]] | None
+
+
+# --- pbft
+
+
+class SharedRules(SignatureRules):
+    """Checks a message once for all nodes of a world, as a driver's cache does for one node: naming its
+    signatures is a pure function, and what the registry has seen stays valid."""
+
+    def __init__(self, world: World, validators: ValidatorSet) -> None:
+        super().__init__(SUITE, world.genesis.channel_id, validators, hash_, world.shape.window)
+        object.__setattr__(self, "_registry", world.registry)
+        object.__setattr__(self, "_checked", {})
 
     def items(self, message: Message) -> list[SignatureItem]:
-        found = self.known.get(id(message))
-        if found is None:
-            # The message is kept with its items, so that its id stays its own.
-            found = self.known[id(message)] = (message, super().items(message))
-        return found[1]
+        found = self._checked.get(id(message))
+        if found is not None:
+            return _NOTHING_LEFT
+        items = super().items(message)
+        if all(self._registry.is_valid(item) for item in items):
+            # The message is kept, so that its id stays its own.
+            self._checked[id(message)] = message
+        return items
 
 
-def pbft(world: World, index: int) -> Core:
-    shape = world.shape
+_NOTHING_LEFT: list[SignatureItem] = []
+
+
+def _pbft_core(world: World, node: SimNode) -> Core:
+    shape, members = world.shape, node.members
+    index = members.index_of(node.id)
     config = PbftConfig(
         channel_id=world.genesis.channel_id,
         suite=SUITE,
         genesis_hash=world.genesis_hash,
-        config_hash=world.genesis.config_hash,
+        config_hash=members.config_hash,
         window=shape.window,
         base_timeout_ms=shape.base_timeout_ms,
         timeout_cap=4,
@@ -47,16 +104,76 @@ def pbft(world: World, index: int) -> Core:
         forward_after_ms=shape.base_timeout_ms,
         suspect_after_ms=shape.base_timeout_ms * 4,
         block_txs_max=shape.block_txs_max,
+        checkpoint_interval=shape.checkpoint_interval,
     )
-    core = PbftCore(
-        config,
-        world.validators,
-        index,
-        GhostVerifier(world.registry),
-        GhostSigner(world.registry, world.validators.key(index)),
-    )
-    core._rules = world.shared_rules
+    validators = world.validators_of(members)
+    signer = None if index is None else GhostSigner(world.registry, validators.key(index))
+    core = PbftCore(config, validators, index, GhostVerifier(world.registry), signer)
+    core._rules = world.rules_of(validators)
     return core
 
 
-ENGINES: dict[str, Callable[[World, int], Core]] = {"pbft": pbft}
+def smallest_safe_quorum(n: int) -> int:
+    """The least q for which any two sets of q share more than f members."""
+    f = (n - 1) // 3
+    return next(q for q in range(1, n + 1) if 2 * q - n > f)
+
+
+def _pbft_said(message: Message) -> Said | None:
+    if isinstance(message, Prepare | Commit):
+        kind = "prepare" if isinstance(message, Prepare) else "commit"
+        return Said(kind, message.epoch, message.view, message.height, message.block_hash)
+    if isinstance(message, Proposal):
+        header = message.header
+        digest = block_hash(hash_, header)
+        return Said("proposal", header.epoch, message.view, header.height, digest)
+    return None
+
+
+def _pbft_promised(message: Message, sender: int) -> tuple[int, int] | None:
+    """Own ViewChanges and NewViews; others' are passed on."""
+    if isinstance(message, ViewChange) and message.sender == sender:
+        return message.epoch, message.new_view
+    if isinstance(message, NewView) and message.sender == sender:
+        return message.epoch, message.view
+    return None
+
+
+def _pbft_place(message: Message) -> tuple[int, int | str]:
+    """View and height, for the trace and for correlated omission."""
+    if isinstance(message, ViewChange):
+        return message.new_view, ""
+    if isinstance(message, Proposal):
+        return message.view, message.header.height
+    return getattr(message, "view", 0), getattr(message, "height", "")
+
+
+def _pbft_sizes(core: PbftCore) -> dict[str, tuple[int, int]]:
+    state = core._state
+    if state is None:
+        return {}
+    n, horizon, window = len(state.validators), state.config.horizon, state.config.window
+    return {
+        "slots": (len(state.slots), horizon),
+        "seals": (len(state.seals), horizon),
+        "prepared": (len(state.prepared), window),
+        "view changes": (len(state.view_changes), n),
+        "blocks": (sum(1 for _ in state.blocks), 3 * n * horizon),
+        "early messages": (len(core._lookahead), 2 * (window + 1) * n),
+    }
+
+
+PBFT = Engine(
+    name="pbft",
+    kind=KIND_PBFT,
+    core=_pbft_core,
+    decode=decode_message,
+    quorum=smallest_safe_quorum,
+    said=_pbft_said,
+    promised=_pbft_promised,
+    place=_pbft_place,
+    sizes=_pbft_sizes,
+    retain=retain,
+)
+
+ENGINES: dict[str, Engine] = {"pbft": PBFT}

@@ -6,6 +6,7 @@ included, can forge one, and the checkers can ask what was ever signed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 
@@ -20,8 +21,11 @@ def hash_(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def vote_key(index: int) -> bytes:
-    return b"\x04" + hash_(b"x%d" % index) + hash_(b"y%d" % index)
+@functools.cache
+def vote_key(index: int, generation: int = 0) -> bytes:
+    """A node's vote key; rotating it raises the generation."""
+    name = b"%d" % index if not generation else b"%d/%d" % (index, generation)
+    return b"\x04" + hash_(b"x" + name) + hash_(b"y" + name)
 
 
 def validator_set(n: int) -> ValidatorSet:

@@ -2,11 +2,12 @@
 
 step(input) -> actions, in order: Persist and Keep are durable before what follows leaves. The node keeps
 bodies, stores delivered blocks, executes them after a while, fetches what it lacks. A life ends with a
-crash; what the next life knows is on the disk.
+crash; what the next life knows is on the disk. A paused node does nothing, then everything in one burst.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from consensus.api import (
@@ -15,6 +16,7 @@ from consensus.api import (
     Behind,
     Block,
     Broadcast,
+    ConfigEffect,
     Core,
     Deliver,
     Executed,
@@ -28,6 +30,7 @@ from consensus.api import (
     Persist,
     ProtocolViolation,
     Received,
+    Reconfigured,
     Restart,
     Send,
     SetTimer,
@@ -41,66 +44,46 @@ from consensus.encoding import Hash
 from consensus.header import leaves_root
 from tests.simulation.checkers import Violation
 from tests.simulation.disk import Disk
-from tests.simulation.ghost import hash_
+from tests.simulation.ghost import hash_, vote_key
+from tests.simulation.members import Members
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SYNC_BLOCKS_MAX = 8
 ASK_AGAIN_MS = 300
+POLL_MS = 700
 START_MS = 1_000_000
+CHECK_EVERY = 32
+EMPTY_ROOT = leaves_root(hash_, ())
 
 
 class Crashed(Exception):
-    """The node lost power in the middle of a list of actions."""
+    """The node lost power, or a write failed, in the middle of a list of actions."""
 
 
 class SimNode:
-    """`core` is None while the node is down."""
+    """`core` is None while the node is down. `id` is for life; indexes belong to an epoch."""
 
-    def __init__(self, world: World, index: int, disk: Disk) -> None:
+    def __init__(self, world: World, id_: int, disk: Disk, members: Members) -> None:
         self.world = world
-        self.index = index
+        self.id = id_
         self.disk = disk
+        self.configs: list[tuple[int, Members]] = [(0, members)]
         self.core: Core | None = None
         self.life = 0
         self.clock_offset_ms = 0.0
         self.clock_rate = 1.0
         self.pool: dict[Hash, TxRef] = {}
         self.committed: dict[Hash, int] = {}
+        self.is_paused = False
+        self._burst: list[Callable[[], None]] = []
         self._timer = 0
         self._timer_at_ms: int | None = None
         self._behind_to = 0
-        self._accused = False
+        self._is_executing = False
 
     # --- life and death
-
-    def start(self) -> None:
-        self.life += 1
-        self.pool = dict(self.disk.bodies)
-        self._behind_to = 0
-        self.core = self.world.new_core(self.index)
-        tip = self.disk.tip
-        self.world.checkers.on_restart(self.index, tip.height)
-        window = self.world.shape.window
-        restart = Restart(
-            self.now_ms,
-            tuple(self.disk.synced),
-            tip,
-            self.disk.tip_cert,
-            self.disk.executed_from(min(max(0, tip.height - window), self.disk.executed_height)),
-        )
-        self.step(restart)
-        waiting = tuple(ref for i, ref in self.pool.items() if i not in self.committed)
-        if waiting:
-            self.step(TxWaiting(self.now_ms, waiting))
-        if self.disk.executed_height < tip.height:
-            self._execute_later()
-
-    def crash(self) -> None:
-        self.core = None
-        self.life += 1
-        self.disk.crash(self.world.disk_rng)
 
     @property
     def is_up(self) -> bool:
@@ -110,73 +93,211 @@ class SimNode:
     def now_ms(self) -> int:
         return int(START_MS + self.world.now * self.clock_rate + self.clock_offset_ms)
 
+    @property
+    def members(self) -> Members:
+        """In force after the last executed block."""
+        return self.configs[-1][1]
+
+    def has_owned(self, key: bytes) -> bool:
+        """Whether this vote key is or was this node's."""
+        made = max(members.generations[self.id] for _, members in self.configs)
+        return any(key == vote_key(self.id, generation) for generation in range(made + 1))
+
+    def start(self) -> None:
+        """A life from what the disk holds."""
+        self.life += 1
+        self.pool = dict(self.disk.bodies)
+        self.committed = {
+            tx_id: block.header.height for block, _ in self.disk.blocks for tx_id in block.tx_ids
+        }
+        self._behind_to, self._is_executing = 0, False
+        records = self.disk.records()
+        self.world.checkers.on_restart(self.id, self.disk)
+        self._begin(records)
+
+    def _begin(self, records: tuple[bytes, ...]) -> None:
+        """A core of the epoch in force: a new life, or the next epoch of the same one."""
+        disk, window = self.disk, self.world.shape.window
+        self.core = self.world.new_core(self)
+        tip = disk.tip
+        known = disk.executed_from(min(max(0, tip.height - window), disk.executed_height))
+        is_tip_config = self._is_config_above(disk.executed_height)
+        restart = Restart(
+            self.now_ms,
+            records,
+            tip,
+            disk.tip_cert,
+            known,
+            is_tip_config=is_tip_config,
+            nonce=self.world.new_nonce(),
+        )
+        self.step(restart)
+        waiting = tuple(ref for i, ref in self.pool.items() if i not in self.committed)
+        if waiting and self.core is not None:
+            self.step(TxWaiting(self.now_ms, waiting))
+        self._execute_later()
+        self.world.has_progress = True
+        self.later(POLL_MS, self._poll)
+
+    def _poll(self) -> None:
+        """Who does not vote hears of new blocks from nobody: it asks somebody now and then."""
+        if self.members.index_of(self.id) is None:
+            height = len(self.disk.blocks) + 1
+            self.world.send_other(self.id, self.world.any_peer(self.id), "ask_blocks", height)
+            self.later(POLL_MS, self._poll)
+
+    def _is_config_above(self, height: int) -> bool:
+        """Whether a delivered block that waits for execution changes the configuration."""
+        return any(self._is_config(block) for block, _ in self.disk.blocks[height:])
+
+    def _is_config(self, block: Block) -> bool:
+        return any(tx_id in self.world.changes for tx_id in block.tx_ids)
+
+    def effect(self, tx_id: Hash) -> ConfigEffect | None:
+        """`consensus.api.Configuration`."""
+        change = self.world.changes.get(tx_id)
+        if change is None or tx_id not in self.pool:
+            return None
+        after = self.members.after(change)
+        return ConfigEffect(after.config_hash, self.world.validators_of(after), EMPTY_ROOT)
+
+    def _reconfigured(self, height: int) -> None:
+        """The epoch's core has ended; the next begins from the same disk."""
+        self._timer += 1
+        self.world.trace(f"{self.id} is in epoch {self.members.epoch} after {height}")
+        self._begin(tuple(self.disk.wal.recover()))
+        for other in range(self.world.shape.nodes):
+            self.world.connect(self.id, other)
+
+    def crash(self) -> None:
+        self.core = None
+        self.life += 1
+        self.is_paused = False
+        self._burst.clear()
+        self.disk.wal.crash(self.world.disk_rng)
+
+    def forget_above(self, height: int) -> None:
+        """The disk went back to `height`; so does what was derived from it."""
+        self.configs = [each for each in self.configs if each[0] <= height]
+
+    # --- scheduling
+
+    def later(self, delay: float, event: Callable[[], None]) -> None:
+        """In this life, and not while paused."""
+        self.world.after(delay, self.guarded(event))
+
+    def guarded(self, event: Callable[[], None]) -> Callable[[], None]:
+        life = self.life
+
+        def run() -> None:
+            if life != self.life:
+                return
+            if self.is_paused:
+                self._burst.append(run)
+            else:
+                event()
+
+        return run
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
+        burst, self._burst = self._burst, []
+        for event in burst:
+            event()
+
     # --- the core
 
     def step(self, event: Input) -> None:
         """One input and everything it leads to, unless power fails on the way."""
-        if self.core is None:
+        core, world = self.core, self.world
+        if core is None:
             return
         try:
-            actions = self.core.step(event)
-            if self.world.shape.is_grouping:
-                actions = self._persist_together(actions)
-            for action in actions:
-                self._do(action)
-            if self.core is not None and self.world.events % 32 == 0:
-                self.world.checkers.on_core(self.index, self.core)
+            actions = core.step(event)
+            if actions:
+                if world.shape.is_grouping:
+                    actions = self._persist_together(actions)
+                for action in actions:
+                    self._do(action)
         except Crashed:
-            self.world.trace(f"{self.index} crashed in mid-step")
+            world.trace(f"{self.id} crashed in mid-step")
             self.crash()
-            self.world.restart_later(self.index)
+            world.operations.restart_later(self.id)
+            return
+        if self.core is core and world.events % CHECK_EVERY == 0:
+            world.checkers.on_core(self.id, core, self.disk)
 
     def _persist_together(self, actions: list[Action]) -> list[Action]:
         """Group commit: all records of a step in one write and one sync, before anything else."""
+        records: tuple[bytes, ...] = ()
+        rest: list[Action] = []
         for action in actions:
             if isinstance(action, Keep):
                 self._do(action)
             elif isinstance(action, Persist):
-                self.disk.append(action.records)
-        if any(isinstance(action, Persist) for action in actions):
-            self._perhaps_crash()
-            self.disk.sync()
-            self._perhaps_crash()
-        return [action for action in actions if not isinstance(action, Persist | Keep)]
+                records += action.records
+            else:
+                rest.append(action)
+        if records:
+            self._write(records)
+        return rest
+
+    def _write(self, records: tuple[bytes, ...]) -> None:
+        world, disk = self.world, self.disk
+        if world.now < disk.full_until:
+            world.trace(f"{self.id} has no space left")
+            raise Crashed
+        disk.wal.append(records)
+        self._perhaps_crash()
+        if world.operations.sync_fails_now():
+            world.trace(f"{self.id} a sync failed")
+            raise Crashed
+        disk.wal.sync()
+        self._perhaps_crash()
 
     def _do(self, action: Action) -> None:
         world = self.world
         match action:
-            case Persist(records):
-                self.disk.append(records)
-                self._perhaps_crash()
-                self.disk.sync()
-                self._perhaps_crash()
-            case Keep(tx_ids=tx_ids):
-                self.disk.bodies.update({i: self.pool[i] for i in tx_ids})
             case Broadcast(message):
-                world.send_consensus(self.index, message, None)
+                world.send_consensus(self, message, None)
                 self._perhaps_crash()
             case Send(to, message):
-                world.send_consensus(self.index, message, to)
+                world.send_consensus(self, message, self.members.nodes[to])
+            case SetTimer(at_ms):
+                self._set_timer(at_ms)
+            case Persist(records):
+                self._write(records)
+            case Keep(tx_ids=tx_ids):
+                self.disk.bodies.update({i: self.pool[i] for i in tx_ids})
             case Deliver(block, cert):
                 self._deliver(block, cert)
                 self._perhaps_crash()
             case Need(tx_ids, from_):
-                self._need(tx_ids, from_)
+                self._need(tx_ids, self._node_at(from_))
             case Behind(height, from_):
                 self._behind_to = max(self._behind_to, height)
-                self._fetch(from_)
+                self.fetch(self._node_at(from_))
             case Forward(to, tx_ids):
                 refs = tuple(self.pool[i] for i in tx_ids if i in self.pool)
-                world.send_other(self.index, to, "bodies", refs)
-            case SetTimer(at_ms):
-                self._set_timer(at_ms)
+                world.send_other(self.id, self.members.nodes[to], "bodies", refs)
             case Accuse(evidence):
-                world.on_accuse(self.index, evidence)
+                world.on_accuse(self.id, evidence)
+            case Reconfigured(height):
+                self._reconfigured(height)
             case Halt():
-                raise Violation(f"R12 node {self.index} halts: {action}")
+                raise Violation(f"R12 node {self.id} halts: {action}")
+            case _:
+                raise Violation(f"node {self.id}: an action the driver does not know: {action}")
+
+    def _node_at(self, index: int) -> int:
+        nodes = self.members.nodes
+        return nodes[index % len(nodes)]
 
     def _perhaps_crash(self) -> None:
-        if self.world.crashes_now():
+        if self.world.operations.crashes_now():
             raise Crashed
 
     def _set_timer(self, at_ms: int | None) -> None:
@@ -184,59 +305,65 @@ class SimNode:
         self._timer_at_ms = at_ms
         if at_ms is None:
             return
-        life, timer = self.life, self._timer
+        timer = self._timer
         delay = max(0.0, (at_ms - self.now_ms) / self.clock_rate)
 
         def fire() -> None:
-            if (life, timer) == (self.life, self._timer):
+            if timer == self._timer:
                 self.step(Tick(self.now_ms))
 
-        self.world.after(delay, fire)
+        self.later(delay, fire)
 
     def refresh_timer(self) -> None:
         """The clock was set: a daemon's loop wakes and looks at it again."""
         if self.is_up and self._timer_at_ms is not None:
             self._timer += 1
-            self.world.after(0.0, lambda: self.step(Tick(self.now_ms)))
+            self.later(0.0, lambda: self.step(Tick(self.now_ms)))
 
     # --- blocks and execution
 
     def _deliver(self, block: Block, cert: CommitCert) -> None:
+        world, disk = self.world, self.disk
         leaves = [self.pool[i].leaf for i in block.tx_ids]
-        self.world.checkers.on_deliver(self.index, block, self.disk.tip, leaves)
-        self.disk.blocks.append((block, cert))
+        world.checkers.on_deliver(self.id, block, disk.tip, leaves)
+        disk.blocks.append((block, cert))
         for tx_id in block.tx_ids:
             self.committed[tx_id] = block.header.height
-            self.disk.bodies[tx_id] = self.pool[tx_id]
-        self.world.trace(f"{self.index} delivers {block.header.height} {len(block.tx_ids)} txs")
-        self.world.on_progress(self.index)
+            disk.bodies[tx_id] = self.pool[tx_id]
+        world.trace(f"{self.id} delivers {block.header.height} {len(block.tx_ids)} txs")
         self._execute_later()
 
     def _execute_later(self) -> None:
-        life = self.life
-
-        def run() -> None:
-            if life == self.life and self.disk.executed_height < len(self.disk.blocks):
-                self._execute_next()
-
-        self.world.after(self.world.execution_delay(), run)
+        if not self._is_executing and self.disk.executed_height < len(self.disk.blocks):
+            self._is_executing = True
+            self.later(self.world.execution_delay(), self._execute_next)
 
     def _execute_next(self) -> None:
-        height = self.disk.executed_height + 1
-        block, _ = self.disk.blocks[height - 1]
-        state_root, _ = self.disk.roots_after(height - 1)
+        disk, world = self.disk, self.world
+        self._is_executing = False
+        height = disk.executed_height + 1
+        block, _ = disk.blocks[height - 1]
+        state_root, _ = disk.roots_after(height - 1)
         if block.tx_ids:
             state_root = Hash(hash_(state_root + b"".join(block.tx_ids)))
         receipts_root = leaves_root(hash_, [hash_(b"receipt" + i) for i in block.tx_ids])
-        self.disk.roots.append((state_root, receipts_root))
-        self.world.checkers.on_executed(self.index, height, (state_root, receipts_root))
+        disk.roots.append((state_root, receipts_root))
+        world.checkers.on_executed(self.id, height, (state_root, receipts_root))
+        for tx_id in block.tx_ids:
+            if tx_id in world.changes:
+                self.configs.append((height, self.members.after(world.changes[tx_id])))
+                world.checkers.on_config(self.members)
+        if world.engine.retain is not None:
+            disk.wal.rotate(lambda records: world.engine.retain(records, height))
+        world.has_progress = True
         self.step(Executed(self.now_ms, height, state_root, receipts_root))
-        if self.is_up and self.disk.executed_height < len(self.disk.blocks):
+        if self.is_up:
             self._execute_later()
 
     # --- bodies and catching up
 
     def add_bodies(self, refs: tuple[TxRef, ...]) -> None:
+        refs = self.world.heard_bodies(self.id, refs)
         new = tuple(ref for ref in refs if ref.tx_id not in self.pool)
         self.pool.update({ref.tx_id: ref for ref in new})
         waiting = tuple(ref for ref in new if ref.tx_id not in self.committed)
@@ -253,41 +380,40 @@ class SimNode:
             else:
                 unknown.append(tx_id)
         if unknown:
-            self.world.send_other(self.index, from_, "ask_bodies", tuple(unknown))
-            other = self.world.any_peer(self.index)
-            self.world.send_other(self.index, other, "ask_bodies", tuple(unknown))
+            self.world.send_other(self.id, from_, "ask_bodies", tuple(unknown))
+            other = self.world.any_peer(self.id)
+            self.world.send_other(self.id, other, "ask_bodies", tuple(unknown))
 
     def _answer(self, tx_id: Hash, is_valid: bool) -> None:
-        life = self.life
-
         def have() -> None:
-            if life == self.life:
-                ref = self.pool.get(tx_id) if is_valid else None
-                self.step(Have(self.now_ms, tx_id, is_valid, ref))
+            ref = self.pool.get(tx_id) if is_valid else None
+            self.step(Have(self.now_ms, tx_id, is_valid, ref))
 
-        self.world.after(0.1, have)
+        self.later(0.1, have)
 
-    def _fetch(self, from_: int) -> None:
+    def fetch(self, from_: int) -> None:
+        """Ask for blocks until those are here that certificates speak of."""
         height = len(self.disk.blocks)
         if not self.is_up or height >= self._behind_to:
             return
-        self.world.send_other(self.index, from_, "ask_blocks", height + 1)
-        life = self.life
+        self.world.send_other(self.id, from_, "ask_blocks", height + 1)
 
         def again() -> None:
-            if life == self.life and len(self.disk.blocks) == height:
-                self._fetch(self.world.any_peer(self.index))
+            if len(self.disk.blocks) == height:
+                self.fetch(self.world.any_peer(self.id))
 
-        self.world.after(ASK_AGAIN_MS, again)
+        self.later(ASK_AGAIN_MS, again)
 
     # --- what arrives
 
     def receive(self, sender: int, message: Any) -> None:
+        index = self.members.index_of(sender)
+        if index is None:
+            return  # a stranger to this epoch has no say
         try:
-            self.step(Received(self.now_ms, sender, message))
+            self.step(Received(self.now_ms, index, message))
         except ProtocolViolation as violation:
-            if sender not in self.world.shape.equivocators:
-                raise Violation(f"node {self.index} blames honest {sender}: {violation}") from None
+            self.world.on_blame(self.id, sender, str(violation))
 
     def receive_other(self, sender: int, kind: str, content: Any) -> None:
         if not self.is_up:
@@ -298,19 +424,36 @@ class SimNode:
             case "ask_bodies":
                 known = tuple(self.pool[i] for i in content if i in self.pool)
                 if known:
-                    self.world.send_other(self.index, sender, "bodies", known)
+                    self.world.send_other(self.id, sender, "bodies", known)
             case "ask_blocks":
                 blocks = self.disk.blocks[content - 1 : content - 1 + SYNC_BLOCKS_MAX]
                 if blocks:
-                    bodies = [tuple(self.pool[i] for i in b.tx_ids) for b, _ in blocks]
-                    self.world.send_other(
-                        self.index, sender, "blocks", list(zip(blocks, bodies, strict=True))
-                    )
+                    self.world.send_other(self.id, sender, "blocks", self._with_bodies(blocks))
             case "blocks":
-                for (block, cert), refs in content:
-                    if block.header.height == len(self.disk.blocks) + 1:
-                        self.pool.update({ref.tx_id: ref for ref in refs})
-                        self.step(Synced(self.now_ms, block, cert))
-                self._fetch(sender)
+                self._add_blocks(sender, content)
             case "connected":
-                self.step(PeerConnected(self.now_ms, sender))
+                index = self.members.index_of(sender)
+                if index is not None:
+                    self.step(PeerConnected(self.now_ms, index))
+
+    def _with_bodies(self, blocks: list[tuple[Block, CommitCert]]) -> list[Any]:
+        return [(pair, tuple(self.pool[i] for i in pair[0].tx_ids)) for pair in blocks]
+
+    def _add_blocks(self, sender: int, content: list[Any]) -> None:
+        for (block, cert), refs in content:
+            if block.header.height != len(self.disk.blocks) + 1 or not self.is_up:
+                continue
+            if self._is_config_above(self.disk.executed_height):
+                break  # the next block is of a configuration that is not known yet
+            leaves = [ref.leaf for ref in refs]
+            ids = tuple(ref.tx_id for ref in refs)
+            if (ids, leaves_root(hash_, leaves)) != (block.tx_ids, block.header.tx_root):
+                self.world.on_blame(self.id, sender, "bodies that do not fit their block")
+                return
+            self.pool.update({ref.tx_id: ref for ref in refs})
+            try:
+                self.step(Synced(self.now_ms, block, cert, self._is_config(block)))
+            except ProtocolViolation as violation:
+                self.world.on_blame(self.id, sender, str(violation))
+                return
+        self.fetch(sender)

@@ -10,22 +10,24 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
+import random
 from collections.abc import Callable
 from typing import Any
 
-from consensus.api import Core, TxRef
+from consensus.api import Core, ProtocolViolation, TxRef
 from consensus.encoding import ZERO_HASH, Hash, decode
 from consensus.header import Header, block_hash, leaves_root
 from consensus.pbft.evidence import Evidence
-from consensus.pbft.messages import Commit, Message, NewView, Proposal, ViewChange, decode_message
-from consensus.validators import validators_hash
-from tests.simulation.byzantine import Equivocator
-from tests.simulation.checkers import Checkers, Violation, smallest_safe_quorum
-from tests.simulation.disk import Disk
+from consensus.validators import ValidatorSet, validators_hash
+from tests.simulation.byzantine import LIARS, Liar
+from tests.simulation.checkers import Checkers, Violation
+from tests.simulation.disk import Disk, Wal
 from tests.simulation.engines import ENGINES, SharedRules
 from tests.simulation.ghost import SUITE, Registry, hash_, validator_set
+from tests.simulation.members import Change, Members
 from tests.simulation.network import Network
-from tests.simulation.node import START_MS, SimNode
+from tests.simulation.node import POLL_MS, START_MS, SimNode
+from tests.simulation.operations import Operations
 from tests.simulation.shape import Shape, draw_shape, stream
 
 HEAL_LIMIT_MS = 400_000
@@ -59,6 +61,8 @@ def genesis_header(n: int) -> Header:
 class World:
     """Deterministic: the same seed gives the same trace, whatever PYTHONHASHSEED says."""
 
+    can_change_members = False
+
     def __init__(
         self,
         seed: int,
@@ -68,45 +72,56 @@ class World:
         log: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
-        self.shape = shape or draw_shape(seed)
+        self.engine = ENGINES[engine]
+        self.shape = shape or draw_shape(seed, engine)
         self.now = 0.0
         self.trace_hash = hashlib.sha256()
         self.events = 0
+        self.is_healed = False
+        self.has_progress = False
         self._log = log
         self._queue: list[tuple[float, float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
+        self._nonces = itertools.count(1)
         self._tie = stream(seed, "tie")
-        self._ops = stream(seed, "ops")
+        self._heal_rng = stream(seed, "heal")
         self._exec = stream(seed, "exec")
-        self._crash = stream(seed, "crash")
         self._peers = stream(seed, "peers")
         self.disk_rng = stream(seed, "disk")
-        self.network = Network(seed, self.shape)
+        self.network = Network(seed, self.shape, self.after)
         self.registry = Registry()
-        self.validators = validator_set(self.shape.n)
         self.genesis = genesis_header(self.shape.n)
         self.genesis_hash = block_hash(hash_, self.genesis)
+        self.changes: dict[Hash, Change] = {}
+        self.txs: list[TxRef] = []
+        self.accused: dict[int, None] = {}
+        self._decoded: dict[bytes, Any] = {}
+        self._validators: dict[Members, ValidatorSet] = {}
+        self._rules: dict[ValidatorSet, SharedRules] = {}
+        self._dead: dict[int, None] = {}
+        self._lost: dict[int, None] = {}
+        self._seen: dict[tuple[Any, ...], None] = {}
+        first = Members.at_genesis(self.shape.n, self.shape.nodes)
+        roots = (self.genesis.state_root, self.genesis.receipts_root)
+        self.nodes = [
+            SimNode(self, i, Disk(self.genesis, roots, Wal(is_lying_disk)), first)
+            for i in range(self.shape.nodes)
+        ]
+        self.liars: dict[int, Liar] = {
+            node: LIARS[name](self, node, stream(seed, f"byzantine/{node}"))
+            for node, name in self.shape.liars
+        }
+        self.untrusted: dict[int, None] = dict.fromkeys(self.liars)
         self.checkers = Checkers(
-            self.validators,
+            self.engine,
             self.genesis,
             self.registry,
             self.shape.window,
-            self.shape.equivocators,
+            self.untrusted,
+            {0: first},
+            self.changes,
         )
-        self._engine = ENGINES[engine]
-        self.shared_rules = SharedRules(self)
-        self._decoded: dict[bytes, Message] = {}
-        self._is_healed = False
-        self._dead: dict[int, None] = {}
-        self.txs: list[TxRef] = []
-        genesis_roots = (self.genesis.state_root, self.genesis.receipts_root)
-        self.nodes = [
-            SimNode(self, i, Disk(self.genesis, genesis_roots, is_lying_disk))
-            for i in range(self.shape.n)
-        ]
-        self.equivocators = {
-            i: Equivocator(self, i, stream(seed, f"byzantine/{i}")) for i in self.shape.equivocators
-        }
+        self.operations = Operations(self)
 
     # --- time
 
@@ -120,272 +135,273 @@ class World:
         if self._log:
             self._log(line)
 
-    def _run_until(self, limit: float, is_done: Callable[[], bool]) -> bool:
-        while self._queue and self._queue[0][0] <= limit:
-            self.now, _, _, event = heapq.heappop(self._queue)
+    def _run_until(self, limit: float, most: int, is_done: Callable[[], bool] | None) -> bool:
+        """`is_done` is asked after whatever made progress."""
+        queue = self._queue
+        while queue and queue[0][0] <= limit and self.events < most:
+            self.now, _, _, event = heapq.heappop(queue)
             self.events += 1
-            if self.events > EVENTS_MAX:
-                raise Violation("L1 more events than any healthy run needs")
             event()
-            if is_done():
-                return True
-        self.now = max(self.now, min(limit, self.now + 1) if not self._queue else limit)
-        return is_done()
+            if self.has_progress and is_done is not None:
+                self.has_progress = False
+                if is_done():
+                    return True
+        return False
 
     # --- what nodes use
 
-    def new_core(self, index: int) -> Core:
-        return self._engine(self, index)
+    def new_core(self, node: SimNode) -> Core:
+        return self.engine.core(self, node)
 
-    def decode(self, data: bytes) -> Message:
+    def validators_of(self, members: Members) -> ValidatorSet:
+        found = self._validators.get(members)
+        if found is None:
+            found = self._validators[members] = members.validators()
+        return found
+
+    def rules_of(self, validators: ValidatorSet) -> SharedRules:
+        found = self._rules.get(validators)
+        if found is None:
+            found = self._rules[validators] = SharedRules(self, validators)
+        return found
+
+    def decode(self, data: bytes) -> Any:
         message = self._decoded.get(data)
         if message is None:
-            message = self._decoded[data] = decode_message(data)
+            message = self._decoded[data] = self.engine.decode(data)
         return message
 
-    def send_consensus(self, sender: int, data: bytes, to: int | None) -> None:
+    def send_consensus(self, node: SimNode, data: bytes, to: int | None) -> None:
         """What left a node is what the checkers look at, whether it arrives or not."""
-        message = self.decode(data)
-        equivocator = self.equivocators.get(sender)
-        self.checkers.on_sent(sender, message)
-        targets = [to] if to is not None else [i for i in range(self.shape.n) if i != sender]
+        message, sender = self.decode(data), node.id
+        targets = [i for i in node.members.nodes if i != sender] if to is None else [to]
+        liar = self.liars.get(sender)
+        if liar is None or not self.are_liars_active:
+            self.checkers.on_sent(sender, message, node.members)
+            for target in targets:
+                self._transmit(sender, target, message)
+            return
         for target in targets:
-            sent = [message]
-            if equivocator is not None and not self._is_healed:
-                sent = equivocator.twist(message, target)
-            for each in sent:
-                self.deliver_message(sender, target, each)
+            for each in liar.twist(message, target):
+                self.transmit(sender, target, each, liar.delay_ms(message))
 
-    def deliver_message(self, sender: int, target: int, message: Message) -> None:
+    @property
+    def are_liars_active(self) -> bool:
+        return not self.is_healed or self.shape.are_liars_lasting
+
+    def transmit(self, sender: int, target: int, message: Any, delay_ms: float = 0.0) -> None:
+        """A liar's message, which may be bytes that do not even decode."""
+        if not isinstance(message, bytes):
+            self.checkers.on_sent(sender, message, self.nodes[sender].members)
+        if delay_ms:
+            self.after(delay_ms, lambda: self._transmit(sender, target, message))
+        else:
+            self._transmit(sender, target, message)
+
+    def _transmit(self, sender: int, target: int, message: Any) -> None:
+        node = self.nodes[target]
+        if not node.is_up:
+            return
         kind = type(message).__name__
-        view = _view_of(message)
-        life = self.nodes[target].life
-        for delay in self.network.arrivals(sender, target, kind, view):
+        view, height = (0, "") if kind == "bytes" else self.engine.place(message)
 
-            def arrive() -> None:
-                node = self.nodes[target]
-                if node.is_up and node.life == life:
-                    self.trace(f"{sender}>{target} {kind} {_height_of(message)} v{view}")
-                    node.receive(sender, message)
+        def arrive() -> None:
+            self.trace(f"{sender}>{target} {kind} {height} v{view}")
+            self._hand_over(sender, node, message)
 
-            self.after(delay, arrive)
+        self.network.transmit(sender, target, kind, view, node.guarded(arrive))
+
+    def _hand_over(self, sender: int, node: SimNode, message: Any) -> None:
+        if isinstance(message, bytes):
+            try:
+                message = self.engine.decode(message)
+            except ProtocolViolation as violation:
+                self.on_blame(node.id, sender, str(violation))
+                return
+        liar = self.liars.get(node.id)
+        if liar is not None and self.are_liars_active:
+            liar.hear(sender, message)
+        node.receive(sender, message)
 
     def send_other(self, sender: int, target: int, kind: str, content: Any) -> None:
+        """Bodies, blocks and questions: the node's own channels beside the core."""
         if sender == target or target in self._dead:
             return
-        for delay in self.network.arrivals(sender, target, kind, 0):
-            self.after(delay, lambda: self.nodes[target].receive_other(sender, kind, content))
+        liar = self.liars.get(sender)
+        if liar is not None and self.are_liars_active:
+            content = liar.serve(kind, content)
+            if content is None:
+                return
+        node = self.nodes[target]
 
-    def any_peer(self, index: int) -> int:
-        if self.shape.n == 1:
-            return index
-        return (index + self._peers.randint(1, self.shape.n - 1)) % self.shape.n
+        def arrive() -> None:
+            if node.is_paused:
+                self.after(POLL_MS, arrive)
+            else:
+                node.receive_other(sender, kind, content)
 
-    def crashes_now(self) -> bool:
-        rate = self.shape.crash_mid_step
-        return bool(rate) and not self._is_healed and self._crash.random() < rate
+        self.network.transmit(sender, target, kind, 0, arrive)
+
+    def heard_bodies(self, node: int, refs: tuple[TxRef, ...]) -> tuple[TxRef, ...]:
+        liar = self.liars.get(node)
+        return liar.hear_bodies(refs) if liar is not None and self.are_liars_active else refs
+
+    def any_peer(self, node: int) -> int:
+        count = self.shape.nodes
+        return node if count == 1 else (node + self._peers.randint(1, count - 1)) % count
+
+    def some_leader(self) -> int:
+        """The leader in the eyes of the first node that is up."""
+        for node in self.nodes:
+            if node.core is not None:
+                return node.members.nodes[node.core.status().leader % len(node.members.nodes)]
+        return 0
+
+    def new_nonce(self) -> int:
+        return next(self._nonces)
 
     def execution_delay(self) -> float:
         return self._exec.uniform(0.1, self.shape.execution_ms)
 
-    def restart_later(self, index: int) -> None:
-        self.after(self._ops.uniform(10, 4_000), lambda: self._start(index))
+    def on_blame(self, node: int, blamed: int, reason: str) -> None:
+        self.trace(f"{node} blames {blamed}: {reason}")
+        if blamed not in self.untrusted:
+            raise Violation(f"S10 node {node} blames honest {blamed}: {reason}")
 
     def on_accuse(self, node: int, evidence: bytes) -> None:
-        accused = self.validators.index_of(decode(Evidence, evidence).vote_key)
+        key = decode(Evidence, evidence).vote_key
+        accused = next((i for i, n in enumerate(self.nodes) if n.has_owned(key)), -1)
         self.trace(f"{node} accuses {accused}")
-        if accused not in self.shape.equivocators:
+        if accused not in self.untrusted:
             raise Violation(f"S10 node {node} accuses honest {accused}")
+        self.accused[accused] = None
 
-    def on_progress(self, node: int) -> None:
-        """A hook for directed tests."""
+    # --- what liars use
 
-    # --- operations
+    def rng_for(self, *key: Any) -> random.Random:
+        return stream(self.seed, f"liar/{key}")
 
-    def _start(self, index: int) -> None:
-        node = self.nodes[index]
-        if node.is_up or index in self._dead:
+    def first_time(self, *key: Any) -> bool:
+        is_new = key not in self._seen
+        self._seen[key] = None
+        return is_new
+
+    # --- what operations use
+
+    def start_node(self, id_: int) -> None:
+        node = self.nodes[id_]
+        if node.is_up or id_ in self._dead:
             return
-        self.trace(f"{index} starts at {node.disk.tip.height}")
+        self.trace(f"{id_} starts at {node.disk.tip.height}")
         node.start()
-        self._connect(index)
+        for other in range(self.shape.nodes):
+            self.connect(id_, other)
 
-    def _connect(self, index: int) -> None:
-        for other in range(self.shape.n):
-            if other != index and self.nodes[other].is_up:
-                self.send_other(index, other, "connected", None)
-                self.send_other(other, index, "connected", None)
+    def connect(self, a: int, b: int) -> None:
+        if a != b and self.nodes[a].is_up and self.nodes[b].is_up:
+            self.send_other(a, b, "connected", None)
+            self.send_other(b, a, "connected", None)
 
-    def _crash_node(self, index: int) -> None:
-        if self.nodes[index].is_up and not self._is_healed:
-            self.trace(f"{index} crashes")
-            self.nodes[index].crash()
-            self.restart_later(index)
+    def note_loss(self, node: SimNode) -> None:
+        """A node without a block cannot know that it has voted before: it may vote twice, and is one of
+        the f from now on."""
+        self._lost[node.id] = None
+        if not node.disk.blocks:
+            self.untrusted[node.id] = None
 
-    def _jump_clock(self, index: int, jump_ms: float) -> None:
-        """There, and back after a while. The node notices at its next input."""
-        if self._is_healed:
-            return
-        node = self.nodes[index]
-        self.trace(f"{index} clock jumps {jump_ms:.0f}")
-        node.clock_offset_ms += jump_ms
-
-        def back() -> None:
-            if not self._is_healed:
-                node.clock_offset_ms -= jump_ms
-                node.refresh_timer()
-
-        node.refresh_timer()
-        self.after(self._ops.uniform(100, self.shape.duration_ms), back)
-
-    def _lose_wal(self, index: int) -> None:
-        """Only a node with a ledger can notice that its WAL is gone; one without never voted in vain."""
-        node = self.nodes[index]
-        if self._is_healed or not node.disk.blocks or index in self.shape.equivocators:
-            return
-        self.trace(f"{index} loses its WAL")
-        if node.is_up:
-            node.crash()
-            self.restart_later(index)
-        node.disk.lose_wal()
-
-    def _partition(self) -> None:
-        if self._is_healed:
-            return
-        links = self.network.draw_partition()
-        self.trace(f"cut {links}")
-        self.network.cut(links)
-
-        def end() -> None:
-            self.network.restore(links)
-            for a, b in links:
-                self.send_other(a, b, "connected", None)
-                self.send_other(b, a, "connected", None)
-
-        self.after(self._ops.uniform(100, self.shape.duration_ms / 2), end)
-
-    def submit(self, number: int) -> None:
-        """A client hands a transaction to one node, which passes it on to all."""
-        digest = Hash(hash_(b"tx %d" % number))
-        ref = TxRef(digest, Hash(hash_(b"leaf" + digest)), 1_000, 200)
+    def new_tx(self, name: str, is_config: bool = False) -> TxRef:
+        digest = Hash(hash_(name.encode()))
+        ref = TxRef(digest, Hash(hash_(b"leaf" + digest)), 1_000, 200, is_config)
         self.txs.append(ref)
         self.checkers.submitted[digest] = None
-        self._spread(ref, self._ops.randrange(self.shape.n))
+        return ref
 
-    def _spread(self, ref: TxRef, node: int) -> None:
-        if self.nodes[node].is_up:
+    def spread(self, ref: TxRef, node: int) -> None:
+        if self.is_healed:  # a client tries until a living node has it
+            for live in self._live():
+                self.nodes[live].add_bodies((ref,))
+            return
+        if self.nodes[node].is_up and not self.nodes[node].is_paused:
             self.nodes[node].add_bodies((ref,))
-            for other in range(self.shape.n):
+            for other in range(self.shape.nodes):
                 self.send_other(node, other, "bodies", (ref,))
-
-    def _schedule(self) -> None:
-        shape, ops = self.shape, self._ops
-        for index, node in enumerate(self.nodes):
-            offset = ops.uniform(-1, 1) * shape.clock_offset_ms
-            node.clock_offset_ms = offset
-            node.clock_rate = 1 + ops.uniform(-1, 1) * shape.clock_drift
-            self._start(index)
-        for number in range(shape.txs):
-            self.after(ops.uniform(0, shape.duration_ms * 0.8), lambda k=number: self.submit(k))
-        for _ in range(shape.crashes):
-            index = ops.randrange(shape.n)
-            self.after(ops.uniform(0, shape.duration_ms), lambda i=index: self._crash_node(i))
-        for _ in range(shape.partitions):
-            self.after(ops.uniform(0, shape.duration_ms), self._partition)
-        for _ in range(shape.clock_jumps):
-            index = ops.randrange(shape.n)
-            jump = ops.choice((-1, 1)) * ops.uniform(1_000, 100_000_000)
-            when = ops.uniform(0, shape.duration_ms)
-            self.after(when, lambda i=index, j=jump: self._jump_clock(i, j))
-        for _ in range(shape.wal_losses):
-            index = ops.randrange(shape.n)
-            self.after(ops.uniform(0, shape.duration_ms), lambda i=index: self._lose_wal(i))
 
     # --- the two phases
 
     def run(self) -> None:
         """Raises Violation, InvariantBroken or AssertionError where an invariant does not hold."""
         self.trace(f"seed {self.seed} {self.shape}")
-        self._schedule()
-        self._run_until(self.shape.duration_ms, lambda: False)
-        self.now = max(self.now, float(self.shape.duration_ms))
+        self.operations.schedule()
+        self._run_until(self.shape.duration_ms, self.shape.budget, None)
         self._heal()
-        if not self._run_until(self.now + HEAL_LIMIT_MS, self._is_all_done):
+        most = self.events + EVENTS_MAX
+        is_done = self._is_all_done
+        if not (is_done() or self._run_until(self.now + HEAL_LIMIT_MS, most, is_done)):
             raise Violation(f"L1 no settled common tip: {self._where()}")
-        for index in self._live_honest():
+        live = self._live_honest()
+        for index in live:
             self.checkers.at_end(self.nodes[index].disk.blocks)
-        self.trace(f"done at {self.nodes[self._live_honest()[0]].disk.tip.height}")
+        self.trace(f"done at {self.nodes[live[0]].disk.tip.height}")
 
     def _heal(self) -> None:
         self.trace("heal")
-        self._is_healed = True
+        self.is_healed = True
         self.network.heal()
-        voters = [
-            i
-            for i in range(self.shape.n)
-            if i not in self.shape.equivocators and not self.nodes[i].disk.was_wal_lost
-        ]
         if not self.shape.heal_everybody:
-            quorum = smallest_safe_quorum(self.shape.n)
-            core = self._ops.sample(voters, min(quorum, len(voters)))
-            for index in range(self.shape.n):
-                if index not in core:
-                    self._dead[index] = None
-                    if self.nodes[index].is_up:
-                        self.nodes[index].crash()
-        for index, node in enumerate(self.nodes):
-            node.clock_rate, node.clock_offset_ms = 1.0, 0.0
+            self._keep_a_quorum()
+        for node in self.nodes:
+            node.clock_rate, node.clock_offset_ms, node.disk.full_until = 1.0, 0.0, -1.0
+            if node.is_paused:
+                node.resume()
             node.refresh_timer()
-            self._start(index)
-            if node.is_up:
-                self._connect(index)
+            self.start_node(node.id)
+        for a in self._live():
+            for b in self._live():
+                if a < b:
+                    self.connect(a, b)
         for ref in self.txs:
             for index in self._live():
                 self.nodes[index].add_bodies((ref,))
 
+    def _keep_a_quorum(self) -> None:
+        """L2: a random quorum of those that may vote lives on, the others are dead for ever."""
+        newest = max(self.nodes, key=lambda node: node.members.epoch).members
+        voters = [i for i in newest.nodes if i not in self.untrusted and i not in self._lost]
+        needed = min(self.engine.quorum(len(newest.voters)), len(voters))
+        kept = self._heal_rng.sample(voters, needed)
+        self.trace(f"only {sorted(kept)} live on")
+        for node in self.nodes:
+            if node.id not in kept:
+                self._dead[node.id] = None
+                if node.is_up:
+                    node.crash()
+
     def _live(self) -> list[int]:
-        return [i for i in range(self.shape.n) if i not in self._dead]
+        return [i for i in range(self.shape.nodes) if i not in self._dead]
 
     def _live_honest(self) -> list[int]:
-        return [i for i in self._live() if i not in self.shape.equivocators]
+        return [i for i in self._live() if i not in self.untrusted]
 
     def _is_all_done(self) -> bool:
-        height = None
+        height = -1
         for index in self._live_honest():
             node = self.nodes[index]
             disk = node.disk
             if not node.is_up or disk.executed_height != len(disk.blocks):
                 return False
-            if height is not None and len(disk.blocks) != height:
+            if height not in (-1, len(disk.blocks)):
                 return False
             height = len(disk.blocks)
             if any(ref.tx_id not in node.committed for ref in self.txs):
                 return False
-            newest = disk.blocks[-self.shape.window :]
-            if any(block.tx_ids for block, _ in newest):
+            if any(block.tx_ids for block, _ in disk.blocks[-self.shape.window :]):
                 return False
         return True
 
     def _where(self) -> list[str]:
         return [
-            f"{i}: {node.core.status() if node.core else 'down'}"
+            f"{node.id}: {node.core.status() if node.core else 'down'}"
             f" executed {node.disk.executed_height} missing"
             f" {sum(ref.tx_id not in node.committed for ref in self.txs)}"
-            for i, node in enumerate(self.nodes)
+            for node in self.nodes
         ]
-
-
-def _view_of(message: Message) -> int:
-    if isinstance(message, ViewChange):
-        return message.new_view
-    return getattr(message, "view", 0)
-
-
-def _height_of(message: Message) -> int | str:
-    if isinstance(message, Proposal):
-        return message.header.height
-    if isinstance(message, Commit):
-        return message.height
-    if isinstance(message, NewView):
-        return len(message.view_changes)
-    return getattr(message, "height", "")

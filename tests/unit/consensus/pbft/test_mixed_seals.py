@@ -7,8 +7,8 @@ from consensus.encoding import Hash
 from consensus.pbft.certificates import vote_message
 from consensus.pbft.messages import Commit
 from consensus.tags import Tag
+from tests.mutants.pbft import mixed_seals
 from tests.simulation.ghost import SUITE, hash_
-from tests.simulation.mutants import mixed_seals
 from tests.unit.consensus.cluster import Cluster
 
 A, C, R, LIAR = 0, 1, 2, 3
