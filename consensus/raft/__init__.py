@@ -59,12 +59,14 @@ What the driver owes
     from `Config.jitter`, a source given from outside, so that a run can be repeated.
     A group begins with the same `StableLog.of(snapshot=Snapshot(0, 0, configuration))` on every member.
 15. After a crash: `StableLog.of(...)` from the disk, and `applied=` the last index whose effects are
-    durable. Entries above it that are committed come again in `Ready.committed`.
+    durable. Entries above it that are committed come again in `Ready.committed`. A crash between the
+    writes of one Ready is no harm: a commit index or a term older than the log is made good.
 16. Never give a disk's place to an empty one: a node that lost its log must come back under another id.
     (It says so itself where it can: a heartbeat that commits beyond its log is a `ProtocolViolation`.)
 17. A snapshot is a pointer: `Snapshot(index, term, configuration, data)`, where `data` says what to
     fetch (for us: a block height) and nothing more. A `Ready.snapshot` asks the driver to bring the
-    application to that index before `advance`. `log.compact(snapshot)` forgets what lies at and below it.
+    application to that index before `advance`. `log.compact(node.snapshot(data))`, once what is applied
+    is durable, forgets everything up to there.
 18. Tell the leader `report_unreachable(id)` when a link breaks, `report_snapshot(id, is_ok)` when a
     follower finished or failed to fetch a snapshot.
 19. With `is_asynchronous` writes run in the background: hand `Ready.write` and `Ready.apply` to their

@@ -236,7 +236,8 @@ def problem(message: Message) -> str:
     if message.term <= 0:
         return "a term is not positive"
     if isinstance(message, VoteRequest):
-        return "" if _is_id(message.last, message.term) else "the last entry is of a later term"
+        # Its own term may be behind its log for a moment, after a crash or with a given snapshot.
+        return "" if _is_id(message.last, message.last.term) else "there is no such last entry"
     if isinstance(message, Append):
         return _append_problem(message)
     if isinstance(message, AppendReply):

@@ -21,6 +21,7 @@ from consensus.raft.messages import (
     Proposal,
     ReadReply,
     ReadRequest,
+    Snapshot,
     TimeoutNow,
     TransferRequest,
     VoteReply,
@@ -211,6 +212,14 @@ class RaftNode:
 
     def term_at(self, index: int) -> int | None:
         return self._raft.log.term(index)
+
+    def snapshot(self, data: bytes) -> Snapshot:
+        """A pointer to everything applied here, for `StableLog.compact`. Between two Readys only."""
+        assert self._owed is None, "the configuration may be ahead of what counts as applied"
+        log = self._raft.log
+        term = log.term(log.applied)
+        assert term is not None
+        return Snapshot(log.applied, term, self._raft.configuration, data)
 
     def status(self) -> Status:
         raft = self._raft

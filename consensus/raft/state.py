@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from enum import Enum
 
 from consensus.api import InvariantBroken
 from consensus.raft.config import Config
 from consensus.raft.log import Log
-from consensus.raft.membership import Configuration, Outcome
+from consensus.raft.membership import ChangeRefused, Configuration, Outcome, change
 from consensus.raft.messages import (
     NO_HARD_STATE,
     NOBODY,
@@ -75,13 +76,25 @@ class Raft:
         self.become_follower(self.term, NOBODY)
 
     def _restore(self, hard_state: HardState, applied: int) -> None:
-        if hard_state != NO_HARD_STATE:
-            if not self.log.committed <= hard_state.commit <= self.log.last_index:
-                raise InvariantBroken("the hard state does not fit the log")
-            self.log.committed = hard_state.commit
-            self.term, self.vote = hard_state.term, hard_state.vote
-        if applied > 0:
-            self.log.applied_to(applied)
+        log = self.log
+        # Applied is committed, even if the commit index was not synced after it.
+        committed = max(hard_state.commit, applied, log.committed)
+        if committed > log.last_index:
+            raise InvariantBroken("the log ends before what was committed: its tail is lost")
+        log.committed = committed
+        self.term, self.vote = hard_state.term, hard_state.vote
+        is_new = hard_state == NO_HARD_STATE and log.last_index < log.first_index
+        if log.last.term > self.term and not is_new:
+            # Entries were durable before the term was; no vote of that term can have been sent.
+            self.term, self.vote = log.last.term, NOBODY
+        for index in range(log.first_index, applied + 1):
+            # `storage` knows the configuration at its snapshot; what was applied since counts too.
+            committed_change = log.entry(index).change
+            if committed_change is not None:
+                with suppress(ChangeRefused):
+                    self.configure(change(self.configuration, committed_change))
+        if applied > log.applied:
+            log.applied_to(applied)
 
     # --- members ------------------------------------------------------------------------------------
 
