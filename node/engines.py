@@ -12,7 +12,16 @@ import structlog
 from consensus.encoding import Hash
 from consensus.tags import Tag, preimage
 from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, StateReader, TxResult
-from contracts.runtime.artifact import Artifact, ArtifactError, ensure_artifact, open_artifact
+from contracts.runtime.artifact import (
+    ENGINE_VERSION,
+    WASMTIME_VERSION,
+    Artifact,
+    ArtifactError,
+    WasmtimeMismatch,
+    check_wasmtime,
+    ensure_artifact,
+    open_artifact,
+)
 from node.config import NodeConfig
 from node.engine import EngineRefused, EngineWorker
 from node.errors import CityError
@@ -120,10 +129,12 @@ def _artifact(config: NodeConfig, suite: Suite, expected: bytes) -> Artifact:
     """The artifact with the digest that genesis names: the configured file, the one of these sources, or an
     earlier one of the cache. It is never rebuilt for a channel that has one."""
     try:
+        check_wasmtime()
+        cache = config.path(config.engine.cache) if config.engine.cache else None
         if config.engine.artifact:
             candidates = [open_artifact(config.path(config.engine.artifact))]
         else:
-            candidates = [ensure_artifact()]
+            candidates = [ensure_artifact(cache)]
             known = sorted(candidates[0].path.parent.glob("engine-*.wasm"), key=_age, reverse=True)
             candidates += [
                 Artifact(path, "", path.stat().st_size, candidates[0].version)
@@ -136,6 +147,10 @@ def _artifact(config: NodeConfig, suite: Suite, expected: bytes) -> Artifact:
             if digest == expected:
                 return open_artifact(artifact.path)
             found = found or digest
+    except WasmtimeMismatch as error:
+        raise CityError(
+            "CITY-4052", found=error.found, expected=WASMTIME_VERSION, version=ENGINE_VERSION
+        ) from error
     except ArtifactError as error:
         raise CityError("CITY-4050", reason=str(error)) from error
     raise CityError("CITY-8007", found=found.hex(), expected=expected.hex())

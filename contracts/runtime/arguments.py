@@ -196,7 +196,7 @@ def _text(value: Any, where: str) -> str:
 def _int(value: Any, where: str) -> int:
     if type(value) is not int:
         _refuse(where, ("int",))
-    if not -limits.INT_LIMIT < value < limits.INT_LIMIT:
+    if not guards.LOW < value < guards.LIMIT:
         raise ArgumentError(f"argument '{where}' exceeds 256 bits")
     return value
 

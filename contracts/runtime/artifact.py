@@ -27,6 +27,8 @@ from importlib import metadata
 from pathlib import Path
 
 ENGINE_VERSION = 1
+# The engine version is defined with this one: another could trap elsewhere, or compute otherwise.
+WASMTIME_VERSION = "50.0.1"
 BUILD_SECONDS_MAX = 300
 _ROOT = Path(__file__).parents[2]
 _HOST_ONLY = {"artifact.py", "cases.py", "host.py", "native.py", "testing.py"}
@@ -36,6 +38,17 @@ _APP = "engine_guest"
 
 class ArtifactError(Exception):
     """The artifact cannot be built, found or trusted. The text says what to do."""
+
+
+class WasmtimeMismatch(ArtifactError):
+    """The installed wasmtime is not the one that this engine version is defined with."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"wasmtime {found} is installed; engine version {ENGINE_VERSION} is defined with "
+            f"{WASMTIME_VERSION}: install wasmtime=={WASMTIME_VERSION}"
+        )
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +105,12 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def ensure_artifact() -> Artifact:
-    """The artifact of these sources: from the cache, or built now (5 to 15 seconds, no network)."""
-    folder = cache_dir()
+def ensure_artifact(folder: Path | None = None) -> Artifact:
+    """The artifact of these sources: from the cache, or built now (5 to 15 seconds, no network).
+
+    folder: another cache than the user's own."""
+    folder = folder or cache_dir()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"engine-{source_digest()[:24]}.wasm"
     if not path.exists():
         with _locked(folder):
@@ -156,14 +172,32 @@ def _mac(folder: Path, path: Path) -> bytes:
     return hmac.digest(key_path.read_bytes(), path.read_bytes(), "sha256")
 
 
+def check_wasmtime() -> str:
+    """The installed version. Raises WasmtimeMismatch unless it is the engine version's own."""
+    found = metadata.version("wasmtime")
+    if found != WASMTIME_VERSION:
+        raise WasmtimeMismatch(found)
+    return found
+
+
+def compiled_path(artifact: Artifact) -> Path:
+    """Where the compiled form lies: keyed by the artifact, the wasmtime version and the machine."""
+    machine = platform.machine() or "unknown"
+    version = metadata.version("wasmtime")
+    return artifact.path.parent / f"engine-{artifact.digest[:24]}-{version}-{machine}.cwasm"
+
+
+def is_compiled(artifact: Artifact) -> bool:
+    """Whether the compiled form is in the cache and is the one that was made here."""
+    return _trusted(artifact.path.parent, compiled_path(artifact))
+
+
 def precompiled(artifact: Artifact) -> Path:
     """The artifact compiled for this machine: from the cache if its MAC holds, else compiled now in a
 
-    throw-away process (about 6 seconds; the compiler's memory goes with it)."""
-    folder = artifact.path.parent
-    machine = platform.machine() or "unknown"
-    name = f"engine-{artifact.digest[:24]}-{metadata.version('wasmtime')}-{machine}.cwasm"
-    path = folder / name
+    throw-away process (about 6 seconds; the compiler's memory goes with it). Raises ArtifactError."""
+    check_wasmtime()
+    folder, path = artifact.path.parent, compiled_path(artifact)
     if not _trusted(folder, path):
         with _locked(folder):
             if not _trusted(folder, path):

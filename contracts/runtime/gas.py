@@ -6,9 +6,11 @@ A guard charges before it works, and for the worst the native code may do withou
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contracts.runtime import limits
+
+TABLE_VERSION = 2
 
 
 class Price(NamedTuple):
@@ -130,3 +132,12 @@ CALL_DEPTH_MAX = limits.CALL_DEPTH_MAX
 def deployment_gas(source_bytes: int) -> int:
     """What deploying a bundle costs, apart from writing it: charged whether or not a cache helps."""
     return DEPLOY_BYTE * source_bytes
+
+
+def describe() -> dict[str, Any]:
+    """The whole table as values: what `city engine show` prints and an artifact says of itself."""
+    return {
+        "gas_table_version": TABLE_VERSION,
+        "gas": [(price.name, price.gas, price.reason) for price in TABLE],
+        "gas_nodes": dict(NODES),
+    }

@@ -7,11 +7,12 @@ fresh instance starts with the interpreter warm, and nothing is computed at inst
 from __future__ import annotations
 
 import gc
+import platform
 import sys
 
 import wit_world
 
-from contracts.runtime import keys, machine, session, values, wire
+from contracts.runtime import gas, keys, limits, machine, session, values, wire
 from contracts.runtime.api import BlockRequest, ContractRefused, Transaction
 from contracts.runtime.language.bundle import Compiled, compile_bundle
 from contracts.runtime.loading import check_set_up
@@ -73,7 +74,15 @@ def compile_request(request: bytes) -> bytes:
     return values.encode({"code": compiled.dump()})
 
 
+ABOUT = values.encode(
+    {"python": platform.python_version(), **gas.describe(), "limits": limits.describe()}
+)
+
+
 class WitWorld(wit_world.WitWorld):  # type: ignore[misc,name-defined]
+    def about(self) -> str:
+        return _to_text(ABOUT)
+
     def compile(self, bundle: str) -> str:
         return _to_text(compile_request(_to_bytes(bundle)))
 

@@ -23,7 +23,7 @@ from contracts.runtime.api import (
     StateReader,
     TxResult,
 )
-from contracts.runtime.artifact import Artifact, precompiled
+from contracts.runtime.artifact import Artifact, ArtifactError, precompiled
 from contracts.runtime.language.linter import diagnostics
 from contracts.runtime.native import default_active
 
@@ -62,7 +62,7 @@ def _to_bytes(text: str) -> bytes:
 class _Instance:
     """One live guest and its store."""
 
-    __slots__ = ("block", "compile", "prepare", "store")
+    __slots__ = ("about", "block", "compile", "prepare", "store")
 
     def __init__(self, engine: Engine, linker: Linker, component: Component) -> None:
         self.store = Store(engine)
@@ -72,6 +72,7 @@ class _Instance:
         self.block = instance.get_func(self.store, "block")
         self.compile = instance.get_func(self.store, "compile")
         self.prepare = instance.get_func(self.store, "prepare")
+        self.about = instance.get_func(self.store, "about")
 
 
 class WasmEngine:
@@ -133,6 +134,15 @@ class WasmEngine:
         instance.store.set_fuel(FUEL_BASE)
         self._live = instance
         return instance
+
+    def about(self) -> dict[str, Any]:
+        """What the artifact says of itself: Python version, gas table, limits."""
+        instance = self._bare()
+        if instance.about is None:
+            raise ArtifactError("this artifact is of an older release: it does not say what it is")
+        found = values.decode(_to_bytes(instance.about(instance.store)))
+        assert type(found) is dict
+        return found
 
     # ---- imports of the guest ----
     def _link(self) -> Linker:

@@ -32,6 +32,8 @@ EVENT_BYTES_MAX = 64 << 10
 ARGUMENTS_BYTES_MAX = 256 << 10
 ARGUMENTS_DEPTH_MAX = 16
 MESSAGE_CHARS_MAX = 256
+CODE_CHARS_MAX = 64  # of a receipt: the author's E_ word, or the head of an exception's class name
+NAME_CHARS_MAX = 64  # of a state object or an event
 SCAN_LIMIT_MAX = 1000
 
 # sources
@@ -48,3 +50,8 @@ GAS_TX_MAX = 20_000_000
 GAS_BLOCK_MAX = 200_000_000
 TRAPS_BLOCK_MAX = 16
 FRAME_BYTES_MAX = 64 << 20
+
+
+def describe() -> dict[str, int]:
+    """Every cap by its name."""
+    return {name: value for name, value in sorted(globals().items()) if type(value) is int}

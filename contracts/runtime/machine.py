@@ -240,7 +240,7 @@ def describe(error: Exception) -> tuple[str, str]:
         meter.VERDICT[0] = meter.VERDICT[0] or "allocation"
     code = getattr(error, "_pl_code", None) or type(error).__name__
     message = getattr(error, "_pl_message", None) or ""
-    return code, clean(message)
+    return code[: limits.CODE_CHARS_MAX], clean(message)
 
 
 def clean(message: str) -> str:

@@ -9,15 +9,30 @@ from typing import Any, NoReturn
 
 from consensus import merkle
 from consensus.tags import SUITE_IDS, Tag, preimage
-from contracts.runtime import builtins, classes, gas, guards, keys, limits, session, structures
+from contracts.runtime import (
+    builtins,
+    classes,
+    gas,
+    guards,
+    keys,
+    limits,
+    session,
+    structures,
+    wire,
+)
 from contracts.runtime.classes import Contract, Revert
 from contracts.runtime.guards import check_tuple
 from contracts.runtime.language.tables import CONTEXT_FIELDS
 from contracts.runtime.meter import charge, fatal, new
+from contracts.runtime.session import decode as decode_value
+from contracts.runtime.session import emit, read, write
+from contracts.runtime.values import encode_int
 
 DEFAULT_ID = b"1234567812345678"
 CODE = re.compile(r"E_[A-Z0-9_]{1,60}\Z")
 _GIVEN = object()
+KEYS_KEPT_MAX = 256  # a map; few, because their hashes can be made to collide
+from_bytes = int.from_bytes
 LOADING: list[str] = [""]  # name of the contract whose module is being set up
 
 
@@ -36,7 +51,7 @@ class Frozen:
 
 
 def _text(value: Any, what: str) -> str:
-    if type(value) is not str or not 0 < len(value) <= 64:
+    if type(value) is not str or not 0 < len(value) <= limits.NAME_CHARS_MAX:
         raise TypeError(f"{what} is a text of at most 64 characters")
     return value
 
@@ -56,31 +71,48 @@ def _key(prefix: bytes, key: Any) -> bytes:
 class Map(Frozen):
     """`Map(name, default)`: one entry of state a key."""
 
-    __slots__ = ("_default", "_prefix")
+    __slots__ = ("_default", "_keys", "_prefix")
 
     def __init__(self, name: Any, default: Any = None) -> None:
         prefix = keys.object_prefix(LOADING[0], _text(name, "a state object's name"))
         object.__setattr__(self, "_prefix", prefix)
         object.__setattr__(self, "_default", default)
+        object.__setattr__(self, "_keys", {})  # bytes of the last text keys: only speed
+
+    def _key(self, key: Any) -> bytes:
+        known = self._keys
+        if type(key) is str and key in known:
+            return known[key]  # type: ignore[no-any-return]
+        data = _key(self._prefix, key)
+        if type(key) is str:
+            if len(known) >= KEYS_KEPT_MAX:
+                known.clear()
+            known[key] = data
+        return data
 
     def __getitem__(self, key: Any) -> Any:
-        data = session.read(_key(self._prefix, key))
-        return self._default if data is None else session.decode(data)
+        known = self._keys
+        data = read(known[key] if type(key) is str and key in known else self._key(key))
+        if data is None:
+            return self._default
+        return from_bytes(data[2:]) if data[0] == 3 and data[2] < 128 else decode_value(data)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        session.write(_key(self._prefix, key), session.encode(value))
+        known = self._keys
+        name = known[key] if type(key) is str and key in known else self._key(key)
+        write(name, encode_int(value) if type(value) is int else session.encode(value))
 
     def __contains__(self, key: Any) -> bool:
-        return session.read(_key(self._prefix, key)) is not None
+        return session.read(self._key(key)) is not None
 
     def get(self, key: Any, default: Any = _GIVEN) -> Any:
-        data = session.read(_key(self._prefix, key))
+        data = session.read(self._key(key))
         if data is None:
             return self._default if default is _GIVEN else default
         return session.decode(data)
 
     def delete(self, key: Any) -> None:
-        session.write(_key(self._prefix, key), None)
+        session.write(self._key(key), None)
 
     def scan(self, prefix: Any = None, after: Any = None, limit: Any = 100) -> list[Any]:
         """Entries in key order as a list of (key, value); at most 1,000.
@@ -133,13 +165,14 @@ class Var(Frozen):
 class Event(Frozen):
     """`Event(name)`; calling it with fields records an event of the transaction."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_label",)
 
     def __init__(self, name: Any) -> None:
-        object.__setattr__(self, "_name", _text(name, "an event's name"))
+        label = wire.event_label(LOADING[0], _text(name, "an event's name"))
+        object.__setattr__(self, "_label", label)
 
     def __call__(self, **fields: Any) -> None:
-        session.emit(self._name, fields)
+        emit(self._label, fields)
 
 
 class Context(Frozen):
@@ -167,7 +200,7 @@ for _name, _read in _CONTEXT.items():
     setattr(Context, _name, property(_read))
 
 guards.SDK_STATE.append(Map)
-guards.STATE[:] = [Map, Map.__getitem__, Map.__setitem__]
+guards.Map, guards.read_map, guards.write_map = Map, Map.__getitem__, Map.__setitem__
 
 
 def revert(code: Any, message: Any = "") -> Revert:

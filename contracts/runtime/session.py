@@ -208,15 +208,17 @@ def read(key: bytes) -> bytes | None:
         if key not in known:
             known[key] = IMPORTS.state_get([key])[0]
         found = known[key]
-    GAS[0] -= _STATE_READ if found is None else _STATE_READ + (len(found) >> 3)
-    if GAS[0] < 0:
+    gas_left = GAS[0] - _STATE_READ if found is None else GAS[0] - _STATE_READ - (len(found) >> 3)
+    GAS[0] = gas_left
+    if gas_left < 0:
         out_of_gas()
     return found
 
 
 def write(key: bytes, data: bytes | None) -> None:
-    GAS[0] -= _STATE_WRITE if data is None else _STATE_WRITE + (len(data) >> 3)
-    if GAS[0] < 0:
+    gas_left = GAS[0] - _STATE_WRITE if data is None else GAS[0] - _STATE_WRITE - (len(data) >> 3)
+    GAS[0] = gas_left
+    if gas_left < 0:
         out_of_gas()
     writes = TX.writes
     writes[key] = data
@@ -224,19 +226,20 @@ def write(key: bytes, data: bytes | None) -> None:
         fatal("too-many-writes")
 
 
-def emit(name: str, fields: dict[str, Any]) -> None:
-    GAS[0] -= _EVENT + 4 * len(fields)
-    if GAS[0] < 0:
+def emit(label: bytes, fields: dict[str, Any]) -> None:
+    gas_left = GAS[0] = GAS[0] - _EVENT - 4 * len(fields)
+    if gas_left < 0:
         out_of_gas()
     data = _encode_fields(fields)
-    GAS[0] -= len(data) >> 2
-    if GAS[0] < 0:
+    gas_left = GAS[0] = GAS[0] - (len(data) >> 2)
+    if gas_left < 0:
         out_of_gas()
     if len(data) > limits.EVENT_BYTES_MAX:
         fatal("event-too-large")
-    if len(TX.events) >= limits.EVENTS_MAX:
+    events = TX.events
+    events.append((label, data))
+    if len(events) > limits.EVENTS_MAX:
         fatal("too-many-events")
-    TX.events.append(((TX.contract.name, name), data))
 
 
 _FIELD_NAMES: dict[str, bytes] = {}  # encoded names of event fields; only speed
@@ -246,17 +249,19 @@ def _encode_fields(fields: dict[str, Any]) -> bytes:
     """The value encoding of a dict with text keys: the same bytes, without a second walk."""
     if len(fields) > 127:
         return encode(fields)
+    names, heads = _FIELD_NAMES, _TEXT_HEADS
     out = [_DICT_HEADS[len(fields)]]
     for name, value in fields.items():
-        out.append(_FIELD_NAMES[name] if name in _FIELD_NAMES else _field_name(name))
+        head = names[name] if name in names else _field_name(name)
         kind = type(value)
-        if kind is str and len(value) < 1024:
-            out.append(_encode_text(value))
+        if kind is str and len(value) < 128 and value.isascii():
+            out += (head, heads[len(value)], value.encode())
         else:
-            out.append(_encode_int(value) if kind is int else encode(value))
+            out += (head, _encode_int(value) if kind is int else encode(value))
     return b"".join(out)
 
 
+_TEXT_HEADS = tuple(bytes((values.TEXT, size)) for size in range(128))
 _DICT_HEADS = tuple(bytes((values.DICT, size)) for size in range(128))
 
 

@@ -83,11 +83,14 @@ def _count(n: int) -> bytes:
 
 _TEXT_HEADS = tuple(bytes((TEXT, size)) for size in range(128))
 _INT_HEADS = tuple(bytes((INT, size)) for size in range(128))
+_SMALL = tuple(bytes((INT, 1, value)) for value in range(128))
 
 
 def encode_int(value: int) -> bytes:
     """Encoding of an integer (not a bool): the hot path of balances."""
-    if 0 <= value < 1 << 63:
+    if 0 <= value < 9223372036854775808:  # 2**63
+        if value < 128:
+            return _SMALL[value]
         size = (value.bit_length() >> 3) + 1
         return _INT_HEADS[size] + value.to_bytes(size)
     size = ((value if value >= 0 else ~value).bit_length() >> 3) + 1

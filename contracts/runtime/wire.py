@@ -1,8 +1,8 @@
-"""Messages between node and engine: value-encoded, in columns, checked on arrival.
+"""Messages between node and engine: plain columns of numbers and byte strings, checked on arrival.
 
-A block is columns, because a thousand small fields decoded one by one cost more than the transactions
-themselves. A *pack* is byte strings in one: their number and all lengths (4 bytes each, big-endian),
-then all bytes; a *choice* is a list of distinct values and an index a row; a message is a pack of columns.
+A block has thousands of small fields; decoded one by one they would cost more than the transactions. So a
+*message* is two counts (4 bytes each), all numbers (8 bytes each), the lengths of all byte strings
+(4 bytes each, all big-endian), then all bytes; who reads it knows the order. A *pack* has no numbers.
 The guest is not trusted: the node checks what comes back (`decode_results`).
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Any, NamedTuple
 
-from contracts.runtime import keys, limits, values
+from contracts.runtime import keys, limits
 from contracts.runtime.api import OUTCOMES, BlockRequest, Diagnostic, EventRecord, TxResult
 
 
@@ -24,46 +24,37 @@ class WireError(ValueError):
 # ---- columns -------------------------------------------------------------------------------------
 
 
+def message(numbers: Sequence[int], items: Sequence[bytes]) -> bytes:
+    head = struct.pack(
+        f">II{len(numbers)}Q{len(items)}I", len(numbers), len(items), *numbers, *map(len, items)
+    )
+    return head + b"".join(items)
+
+
+def read_message(data: Any) -> tuple[tuple[int, ...], list[bytes]]:
+    """Numbers and byte strings of a message. Raises WireError."""
+    if type(data) is not bytes or len(data) < 8:
+        raise WireError("not a message")
+    count, several = struct.unpack_from(">II", data)
+    start = 8 + 8 * count + 4 * several
+    if start > len(data):
+        raise WireError("a message's columns are cut")
+    found = struct.unpack_from(f">{count}Q{several}I", data, 8)
+    ends = list(accumulate(found[count:], initial=start))
+    if ends[-1] != len(data):
+        raise WireError("a message's lengths do not add up")
+    return found[:count], [data[a:b] for a, b in pairwise(ends)]
+
+
 def pack(items: Sequence[bytes]) -> bytes:
-    count = len(items)
-    return struct.pack(f">{count + 1}I", count, *map(len, items)) + b"".join(items)
+    return message((), items)
 
 
 def unpack(data: Any) -> list[bytes]:
-    if type(data) is not bytes or len(data) < 4:
+    count, items = read_message(data)
+    if count:
         raise WireError("not a pack")
-    start = 4 + 4 * int.from_bytes(data[:4], "big")
-    if start > len(data):
-        raise WireError("a pack's lengths are cut")
-    ends = list(accumulate(struct.unpack_from(f">{start // 4 - 1}I", data, 4), initial=start))
-    if ends[-1] != len(data):
-        raise WireError("a pack's lengths do not add up")
-    return [data[a:b] for a, b in pairwise(ends)]
-
-
-def columns(data: Any, count: int) -> list[bytes]:
-    """The columns of a message. Raises WireError when there are more or fewer."""
-    found = unpack(data)
-    if len(found) != count:
-        raise WireError("not the columns of this message")
-    return found
-
-
-def choose(rows: Sequence[Any]) -> bytes:
-    table = {value: at for at, value in enumerate(dict.fromkeys(rows))}
-    indices = struct.pack(f">{len(rows)}I", *map(table.__getitem__, rows))
-    return pack([values.encode(list(table)), indices])
-
-
-def chosen(column: Any) -> list[Any]:
-    encoded, indices = columns(column, 2)
-    table = values.decode(encoded)
-    if type(table) is not list:
-        raise WireError("not a choice")
-    try:
-        return [table[at] for at in numbers(indices, "I")]
-    except IndexError:
-        raise WireError("a choice outside its table") from None
+    return items
 
 
 def numbers(data: Any, kind: str) -> tuple[int, ...]:
@@ -111,20 +102,33 @@ class Request(NamedTuple):
 
 def encode_request(block: BlockRequest) -> bytes:
     """Bytes of a block for the guest."""
-    txs = block.txs
-    head = (block.channel_id, block.height, block.time_ms, block.first_index,
-            dict(sorted(block.active.items())))  # fmt: skip
-    return pack([
-        values.encode(head),
-        pack([tx.tx_id for tx in txs]),
-        choose([(tx.contract, tx.version, tx.method) for tx in txs]),
-        pack([tx.args_json.encode("utf-8", "surrogatepass") for tx in txs]),
-        pack([tx.sender.encode("utf-8") for tx in txs]),
-        choose([(tx.member, tx.roles) for tx in txs]),
-        struct.pack(f">{len(txs)}Q", *[tx.gas_limit for tx in txs]),
-        pack(list(block.read_set)),
-        optional(list(block.read_set.values())),
-    ])  # fmt: skip
+    txs, read_set = block.txs, block.read_set
+    active = sorted(block.active.items())
+    targets = {(t.contract, t.version, t.method): 0 for t in txs}
+    callers = {(t.member, t.roles): 0 for t in txs}
+    for table in (targets, callers):
+        table.update(zip(table, range(len(table)), strict=True))  # type: ignore[attr-defined]
+    numbers = [block.height, block.time_ms, block.first_index, len(active), len(targets),
+               len(callers), len(txs), len(read_set)]  # fmt: skip
+    numbers += [version for _, version in active] + [target[1] for target in targets]
+    numbers += [len(roles) for _, roles in callers]
+    items = [block.channel_id, *(name for name, _ in active)]
+    for contract, _, method in targets:
+        items += (contract, method)
+    for member, roles in callers:
+        items += (member, *roles)
+    for tx in txs:
+        numbers += (
+            tx.gas_limit,
+            targets[tx.contract, tx.version, tx.method],
+            callers[tx.member, tx.roles],
+        )
+    rows = [item.encode() for item in items]
+    for tx in txs:
+        rows += (tx.tx_id, tx.args_json.encode("utf-8", "surrogatepass"), tx.sender.encode())
+    rows += read_set
+    rows += [value or b"" for value in read_set.values()]
+    return message(numbers, rows)
 
 
 def encode_control(
@@ -140,47 +144,59 @@ def encode_control(
 
 
 def decode_request(data: bytes, control: bytes) -> Request:
-    """What machine.run_block takes. The node made it, so this only unfolds it."""
-    head, ids, targets, args, senders, members, gas, names, found = columns(data, 9)
-    channel, height, time, first, active = values.decode(head)
-    calls = zip(
-        unpack(ids), chosen(targets), [str(a, "utf-8", "surrogatepass") for a in unpack(args)],
-        [str(s, "utf-8") for s in unpack(senders)], chosen(members), numbers(gas, "Q"),
-        strict=True,
-    )  # fmt: skip
-    read_set = dict(zip(unpack(names), read_optional(found), strict=True))
+    """What machine.run_block takes. The node made it, so this only unfolds it. An encoded value is never
+    empty: no bytes mean that the key is absent."""
+    counts, rows = read_message(data)
+    height, time, first, actives, targets, callers, txs, known = counts[:8]
+    number, row = iter(counts[8:]), iter(rows)
+    channel = next(row).decode()
+    active = {next(row).decode(): next(number) for _ in range(actives)}
+    called = [(next(row).decode(), next(number), next(row).decode()) for _ in range(targets)]
+    signed = [
+        (next(row).decode(), tuple([part.decode() for part in islice(row, next(number))]))
+        for _ in range(callers)
+    ]
+    ends = list(accumulate((3 * txs, known, known), initial=len(rows) - 3 * txs - 2 * known))
+    fields, names, found = (rows[a:b] for a, b in pairwise(ends))
+    rest = counts[len(counts) - 3 * txs :]
+    calls = [
+        (id_, called[target], str(args, "utf-8", "surrogatepass"), sender.decode(), signed[by], gas)
+        for id_, args, sender, gas, target, by in zip(
+            fields[::3], fields[1::3], fields[2::3], rest[::3], rest[1::3], rest[2::3], strict=True
+        )
+    ]
+    read_set = {name: value or None for name, value in zip(names, found, strict=True)}
     careful, (stop, *fatal) = bool(control[0]), numbers(control[1:], "I")
-    return Request(channel, height, time, first, active, list(calls), read_set, frozenset(fatal),
-                   stop, careful)  # fmt: skip
+    return Request(channel, height, time, first, active, calls, read_set, frozenset(fatal), stop,
+                   careful)  # fmt: skip
 
 
 # ---- results back --------------------------------------------------------------------------------
 
 
-# What a transaction did: outcome, code, message, gas used, result, events ((contract, name), data),
-# writes, keys read. A plain tuple, for the same reason.
-Event = tuple[tuple[str, str], bytes]
+# What a transaction did: outcome, code, message, gas used, result, events (label, data), writes, keys
+# read. A label is contract name, NUL, event name. Plain tuples, because this is the hot path as well.
+Event = tuple[bytes, bytes]
 Ran = tuple[str, str, str, int, bytes, list[Event], dict[bytes, bytes | None], dict[bytes, None]]
-_OUTCOME_BYTES = {outcome: at for at, outcome in enumerate(OUTCOMES)}
+_OUTCOME_NUMBERS = {outcome: at for at, outcome in enumerate(OUTCOMES)}
+
+
+def event_label(contract: str, name: str) -> bytes:
+    return f"{contract}\0{name}".encode()
 
 
 def encode_results(results: Sequence[Ran]) -> bytes:
-    transposed: Any = zip(*results, strict=True) if results else [()] * 8
-    outcomes, codes, messages, gas, values_, events, writes, reads = transposed
-    flat = list(chain.from_iterable(events))
-    counts = zip(map(len, events), map(len, writes), map(len, reads), strict=True)
-    return pack([
-        bytes([_OUTCOME_BYTES[outcome] for outcome in outcomes]),
-        choose(list(zip(codes, messages, strict=True))),
-        struct.pack(f">{len(gas)}Q", *gas),
-        pack(values_),
-        choose(list(counts)),
-        choose([event[0] for event in flat]),
-        pack([event[1] for event in flat]),
-        pack(list(chain.from_iterable(writes))),
-        optional([value for written in writes for value in written.values()]),
-        pack(list(chain.from_iterable(reads))),
-    ])  # fmt: skip
+    counts: list[int] = []
+    rows: list[bytes] = []
+    for outcome, code, text, gas, result, events, writes, reads in results:
+        counts += (_OUTCOME_NUMBERS[outcome], gas, len(events), len(writes), len(reads))
+        rows += (code.encode(), text.encode(), result)
+        for event in events:
+            rows += event
+        for key, value in writes.items():
+            rows += (key, value or b"")
+        rows += reads
+    return message(counts, rows)
 
 
 def decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
@@ -194,37 +210,43 @@ def decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
 
 
 def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
-    (outcomes, code_column, gas_column, result_column, count_column, event_column, event_data,
-     write_keys, write_values, read_keys) = columns(data, 10)  # fmt: skip
-    gas, codes, results = numbers(gas_column, "Q"), chosen(code_column), unpack(result_column)
-    counts = chosen(count_column)
-    if not len(block.txs) == len(outcomes) == len(gas) == len(codes) == len(results) == len(counts):
+    counts, rows = read_message(data)
+    several = 3 * len(block.txs) + sum(2 * e + 2 * w + r for e, w, r in
+                                       zip(counts[2::5], counts[3::5], counts[4::5], strict=True))  # fmt: skip
+    if len(counts) != 5 * len(block.txs) or len(rows) != several:
         raise WireError("not one result a transaction")
-    named = zip(chosen(event_column), unpack(event_data), strict=True)
-    events = iter([EventRecord(c, n, d) for (c, n), d in named])
-    writes = iter(list(zip(unpack(write_keys), read_optional(write_values), strict=True)))
-    reads = iter(unpack(read_keys))
     names = {*block.active, *(tx.contract for tx in block.txs)}
     prefixes = {keys.contract_prefix(name) for name in names}
+    labels: dict[bytes, tuple[str, str]] = {}
+    number, row = iter(counts), iter(rows)
     out = []
-    for at, tx in enumerate(block.txs):
-        event_count, write_count, read_count = counts[at]
+    for tx in block.txs:
+        outcome, gas, events, writes, reads = islice(number, 5)
+        code, text, value = islice(row, 3)
         result = TxResult(
             tx.tx_id,
-            OUTCOMES[outcomes[at]],
-            codes[at][0],
-            codes[at][1],
-            gas[at],
-            results[at],
-            tuple([next(events) for _ in range(event_count)]),
-            tuple([next(writes) for _ in range(write_count)]),
-            tuple([next(reads) for _ in range(read_count)]),
+            OUTCOMES[outcome],
+            code.decode(),
+            text.decode(),
+            gas,
+            value,
+            tuple([_event(next(row), next(row), labels) for _ in range(events)]),
+            tuple([(next(row), next(row) or None) for _ in range(writes)]),
+            tuple(islice(row, reads)),
         )
         _check(result, tx.gas_limit, prefixes)
         out.append(result)
-    if any(next(rest, None) is not None for rest in (events, writes, reads)):
-        raise WireError("more events, writes or reads than counted")
     return out
+
+
+def _event(label: bytes, data: bytes, labels: dict[bytes, tuple[str, str]]) -> EventRecord:
+    found = labels.get(label)
+    if found is None:
+        contract, nul, name = label.decode().partition("\0")
+        if not nul:
+            raise WireError("an event without a contract")
+        found = labels[label] = contract, name
+    return EventRecord(*found, data)
 
 
 def _check(result: TxResult, gas_limit: int, prefixes: set[bytes]) -> None:
@@ -236,7 +258,7 @@ def _check(result: TxResult, gas_limit: int, prefixes: set[bytes]) -> None:
         raise WireError("effects of a failed transaction")
     if (result.outcome == "ok") != (result.code == ""):
         raise WireError("a code says why, and only why not")
-    if len(result.message) > limits.MESSAGE_CHARS_MAX or type(result.code) is not str:
+    if len(result.message) > limits.MESSAGE_CHARS_MAX or len(result.code) > limits.CODE_CHARS_MAX:
         raise WireError("a code or message out of bounds")
     if len(result.writes) > limits.WRITES_MAX or len(result.events) > limits.EVENTS_MAX:
         raise WireError("too many writes or events")
@@ -245,10 +267,10 @@ def _check(result: TxResult, gas_limit: int, prefixes: set[bytes]) -> None:
     for key, value in result.writes:
         if len(key) > limits.KEY_BYTES_MAX or key[: key.find(b"\x00") + 1] not in prefixes:
             raise WireError("a write outside the state of the channel's contracts")
-        if value is not None and not 0 < len(value) <= limits.VALUE_BYTES_MAX:
+        if value is not None and len(value) > limits.VALUE_BYTES_MAX:
             raise WireError("a written value out of bounds")
     for event in result.events:
-        if len(event.data) > limits.EVENT_BYTES_MAX or type(event.name) is not str:
+        if len(event.data) > limits.EVENT_BYTES_MAX or len(event.name) > limits.NAME_CHARS_MAX:
             raise WireError("an event out of bounds")
 
 

@@ -98,6 +98,26 @@ def _say(text: str) -> None:
 
 @app.command()
 @guarded
+def engine(output: OutputOption = Output.table, as_json: AsJson = False) -> None:
+    """Contract engine: transfers, one over IPC, fresh instance, starts, memory, every gas price.
+
+    Example:  city bench engine --json
+    """
+    from node.bench.engine import bench_engine
+
+    _say("contract engine: about a minute")
+    report = bench_engine()
+    report["command"] = "city " + " ".join(sys.argv[1:])
+    if as_json or output is Output.json:
+        show(report, Output.json)
+        return
+    prices = report.pop("prices")
+    show(report, output)
+    show(prices, output)
+
+
+@app.command()
+@guarded
 def crypto(output: OutputOption = Output.table) -> None:
     """Signatures and hashes a second on one core, for both suites."""
     from node.identity.bench import bench_crypto

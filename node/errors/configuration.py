@@ -86,10 +86,13 @@ ENTRIES: tuple[Entry, ...] = (
         "rejected",
         "The contract engine here has digest {found}; genesis names {expected}.",
         "Another engine could compute another state, so a node runs exactly the one of its channel.",
-        "Get the engine artifact with that digest from the channel's release or another node.",
+        "Copy the artifact with that digest from the channel's release, or engine-*.wasm from the cache of "
+        "another node of the channel; name it as engine.artifact in node.toml; then city engine verify FILE "
+        "--genesis genesis.bin",
         "此处合约引擎的摘要为 {found}，创世指定 {expected}。",
         "不同的引擎可能算出不同的状态，因此节点只运行通道指定的引擎。",
-        "请从通道发布包或其他节点获取该摘要的引擎。",
+        "请从通道发布包或其他节点的缓存复制该摘要的 engine-*.wasm，在 node.toml 中设为 engine.artifact，再运行 "
+        "city engine verify 文件 --genesis genesis.bin",
     ),
     Entry(
         "CITY-8008",

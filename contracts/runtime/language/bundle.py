@@ -132,7 +132,7 @@ class _Bundle:
                 own[module] | linter.imported_classes(tree, classes),
                 offers.get(module[6:], set()),
             )
-            self.found += linter.check_tree(tree, facts)
+            self.found += linter.check_tree(tree, facts, self.sources[module])
 
 
 def _methods(tree: ast.Module, classes: set[str]) -> dict[str, Method]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from contracts.runtime import gas
 from contracts.runtime.language import tables
+from contracts.runtime.language.linter import NO_FILE
 from contracts.runtime.language.tables import PREFIX
 
 _BLOCKS = (ast.FunctionDef, ast.ClassDef)
@@ -470,4 +471,4 @@ def compile_module(tree: ast.Module, offers: Sequence[str]) -> types.CodeType:
     assert isinstance(shell, ast.FunctionDef)
     shell.body = [*body, ast.Return(value=result)]
     module = ast.fix_missing_locations(ast.Module(body=[shell], type_ignores=[]))
-    return compile(module, "<contract>", "exec", dont_inherit=True, optimize=0)
+    return compile(module, NO_FILE, "exec", dont_inherit=True, optimize=0)

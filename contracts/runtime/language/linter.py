@@ -23,6 +23,10 @@ FORMAT_SPEC = re.compile(
     r"(?:[^{}]?[<>=^])?[+\- ]?#?0?(?:[1-9]\d{0,2})?[,_]?(?:\.\d{1,2})?[bdoxXnfFs%eE]?"
 )
 
+# The interpreter looks for the line of a syntax error in a file of the source's name, and the guest has
+# no files: asking for one would trap. This name cannot even be asked for, as it has no UTF-8 form.
+NO_FILE = "\ud800"
+
 _STATEMENT_NAMES = {
     "With": ("with", "with 语句"), "AsyncWith": ("with", "with 语句"),
     "Match": ("match", "match 语句"), "TypeAlias": ("a type statement", "type 语句"),
@@ -79,6 +83,7 @@ class Linter:
         self.facts, self.imports_known = facts, imports_known
         self.findings: list[tuple[int, int, str, str]] = []
         self.depth = 0
+        self.names_unclear = False  # too deep, or a construct whose names nobody resolves
         self.in_finally = 0
         self.loops_in_finally = 0
         self.functions: list[ast.FunctionDef | ast.Lambda] = []
@@ -105,6 +110,7 @@ class Linter:
     def visit_counted(self, node: ast.AST) -> None:
         self.depth += 1
         if self.depth > limits.SYNTAX_DEPTH_MAX or self.blocks > limits.BLOCK_DEPTH_MAX:
+            self.names_unclear = True
             self.refuse(node, "CT007")
         elif type(node) not in tables.ALLOWED_NODES:
             self.unlisted(node)
@@ -121,6 +127,7 @@ class Linter:
             self.visit(child)
 
     def unlisted(self, node: ast.AST) -> None:
+        self.names_unclear = True
         name = type(node).__name__
         if name in ("Yield", "YieldFrom"):
             self.refuse(node, "CT502")
@@ -585,7 +592,7 @@ class Linter:
 def parse(source: str) -> ast.Module | tuple[int, int]:
     """The tree, or line and column of what cannot be read."""
     try:
-        return ast.parse(source)
+        return ast.parse(source, NO_FILE)
     except SyntaxError as error:
         return (error.lineno or 1, max(error.offset or 1, 1))
     except (ValueError, MemoryError, RecursionError):
@@ -662,10 +669,24 @@ def check_source(module: str, source: str) -> tuple[Diagnostic, ...]:
     return diagnostics(module, [(m.line, m.column, m.code, "") for m in check_text(source)])
 
 
-def check_tree(tree: ast.Module, facts: ModuleFacts) -> tuple[Diagnostic, ...]:
+def check_tree(tree: ast.Module, facts: ModuleFacts, source: str) -> tuple[Diagnostic, ...]:
     """What is wrong with a parsed module."""
     linter = Linter(facts)
     linter.visit(tree)
-    if not linter.findings:
-        linter.findings += check_names(tree)
-    return diagnostics(facts.module, linter.findings)
+    if not linter.names_unclear:
+        seen = {(line, column) for line, column, _, _ in linter.findings}
+        linter.findings += [f for f in check_names(tree) if f[:2] not in seen]
+    return diagnostics(facts.module, _in_characters(linter.findings, source))
+
+
+def _in_characters(
+    findings: Iterable[tuple[int, int, str, str]], source: str
+) -> list[tuple[int, int, str, str]]:
+    """Columns as an editor counts them: the tree has them in bytes of UTF-8."""
+    lines = source.split("\n")
+    out = []
+    for line, column, code, subject in findings:
+        text = lines[line - 1] if line <= len(lines) else ""
+        before = text.encode()[: column - 1].decode("utf-8", "ignore")
+        out.append((line, column if text.isascii() else len(before) + 1, code, subject))
+    return out

@@ -21,7 +21,7 @@ class Rule(NamedTuple):
     instead_zh: str
 
     def message(self, subject: str = "") -> str:
-        return f"{self.what.format(subject)} is not allowed: {self.why}. {self.instead}."
+        return f"{self.what.format(subject)} is not allowed: {self.why}. {self.instead.format(subject)}."
 
     def message_zh(self, subject: str = "") -> str:
         return f"不允许{self.what_zh.format(subject)}:{self.why_zh}。{self.instead_zh}。"

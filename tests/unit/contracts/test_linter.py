@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.runtime import gas
+from contracts.runtime.api import Bundle
 from contracts.runtime.builtins import FUNCTIONS
 from contracts.runtime.language import tables
 from contracts.runtime.language.bundle import check_bundle
@@ -98,3 +99,35 @@ def test_rules_and_prices_are_data_with_reasons():
     assert find_rule("CT999") is None
     assert all(text for rule in RULES.values() for text in rule)
     assert all(price.gas > 0 and price.reason for price in gas.TABLE)
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "column"),
+    [
+        ("def f(:\n  pass\n", 1, None),
+        ("def f():\n    return 1 +\n", 2, None),
+        ("def f():\nreturn 1\n", 2, None),
+        ("def f():\n    x = (1\n", 2, 9),
+        ("def f():\n  if 1:\n    pass\n   x = 1\n", 4, None),
+        ("print 'a'\n", 1, 1),
+    ],
+)
+def test_a_syntax_error_says_where_in_both_engines(
+    source, line, column, native_engine, wasm_engine
+):
+    for engine in (native_engine, wasm_engine):
+        (found,) = engine.check(Bundle("a", 1, source))
+        assert (found.code, found.line) == ("CT006", line)
+        assert column in (None, found.column)
+
+
+def test_columns_count_characters_and_every_finding_comes_in_one_run(wasm_engine):
+    source = 'def f(x):\n    s = "深圳"; t = 1.5; return "深" + missing + 2.5\n'
+    found = [(d.line, d.column, d.code) for d in wasm_engine.check(Bundle("a", 1, source))]
+    assert found == [(2, 19, "CT401"), (2, 37, "CT203"), (2, 47, "CT401")]
+
+
+def test_what_to_write_instead_names_the_parameter(native_engine):
+    source = "from sdk import export\n\n\n@export\ndef pay(amount) -> int:\n    return 1\n"
+    (found,) = native_engine.check(Bundle("a", 1, source))
+    assert "Write amount: int" in found.message and "{" not in found.message

@@ -174,11 +174,11 @@ def test_an_honest_answer_is_taken():
         {"outcome": "revert", "writes": {}},
         {"writes": {b"no key": b"\x02"}},
         {"writes": {b"\x01node": b"\x02"}},
-        {"writes": {keys.state_key("a", "m", "k"): b""}},
+        {"outcome": "revert", "code": "E" * 65, "writes": {}},
         {"writes": {keys.state_key("a", "m", "k"): b"x" * 300_000}},
         {"message": "x" * 300, "outcome": "revert", "code": "E", "writes": {}},
         {"writes": {keys.state_key("zz", "m", n): b"\x02" for n in range(5000)}},
-        {"events": [(("a", "E"), b"x" * 70_000)]},
+        {"events": [(b"a\0E", b"x" * 70_000)]},
         {"result": b"x" * 300_000},
     ],
 )

@@ -1,0 +1,110 @@
+"""The engine's artifact: what it says of itself, where its compiled form lies, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.runtime import artifact as module
+from contracts.runtime import gas, limits
+from contracts.runtime.artifact import (
+    WASMTIME_VERSION,
+    ArtifactError,
+    WasmtimeMismatch,
+    compiled_path,
+    ensure_artifact,
+    is_compiled,
+    open_artifact,
+    precompiled,
+)
+from node import engines
+from node.cli.main import app
+from node.config import NodeConfig, load_config
+from node.errors import CityError
+from node.identity.suite import get_suite
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The artifact and its compiled form in a cache of its own."""
+    source = ensure_artifact()
+    compiled = precompiled(source)
+    for path in (
+        source.path,
+        compiled,
+        compiled.with_suffix(".mac"),
+        source.path.with_name("mac.key"),
+    ):
+        shutil.copy(path, tmp_path / path.name)
+    return tmp_path / source.path.name
+
+
+def test_show_prints_versions_digests_gas_table_and_limits() -> None:
+    shown = json.loads(RUNNER.invoke(app, ["engine", "show", "--json"]).output)
+    assert shown["digest_sha256"] == ensure_artifact().digest
+    assert shown["python"].startswith("3.14.") and shown["wasmtime"] == WASMTIME_VERSION
+    assert shown["gas_table_version"] == gas.TABLE_VERSION
+    assert [row["name"] for row in shown["gas"]] == [price.name for price in gas.TABLE]
+    assert shown["limits"]["GAS_TX_MAX"] == limits.GAS_TX_MAX
+
+
+def test_verify_accepts_the_digest_it_has_and_refuses_another() -> None:
+    ours = ensure_artifact().digest_for(get_suite("sm").hash).hex()
+    good = RUNNER.invoke(app, ["engine", "verify", "--digest", ours, "--json"])
+    assert good.exit_code == 0, good.output
+    assert {row["result"] for row in json.loads(good.output)} == {"ok"}
+    assert RUNNER.invoke(app, ["engine", "verify", "--digest", "00" * 32]).exit_code == 4
+
+
+def test_a_damaged_artifact_is_no_component(tmp_path: Path) -> None:
+    damaged = tmp_path / "engine.wasm"
+    damaged.write_bytes(b"\0asm" + bytes(100))
+    found = RUNNER.invoke(app, ["engine", "verify", str(damaged)])
+    assert found.exit_code == 4 and "CITY-4051" in found.output
+
+
+def test_a_compiled_form_that_was_changed_is_made_again(copied: Path) -> None:
+    artifact = open_artifact(copied)
+    path = compiled_path(artifact)
+    assert is_compiled(artifact)
+    changed = bytearray(path.read_bytes())
+    changed[1000] ^= 1
+    path.write_bytes(changed)
+    assert not is_compiled(artifact)
+    assert precompiled(artifact) == path and is_compiled(artifact)
+
+
+def test_the_compiled_form_is_kept_by_artifact_and_wasmtime(copied: Path, monkeypatch) -> None:
+    artifact = open_artifact(copied)
+    before = compiled_path(artifact)
+    monkeypatch.setattr(module.metadata, "version", lambda name: "99.0.0")
+    assert compiled_path(artifact) != before
+    with pytest.raises(WasmtimeMismatch, match=WASMTIME_VERSION):
+        precompiled(artifact)
+
+
+def _config(root: Path, artifact: Path) -> NodeConfig:
+    text = f'name = "A"\n[engine]\nartifact = "{artifact}"\n'
+    (root / "node.toml").write_text(text)
+    return load_config(root / "node.toml")
+
+
+def test_a_node_with_another_engine_or_wasmtime_refuses_and_says_what_to_do(
+    copied: Path, monkeypatch
+) -> None:
+    config, suite = _config(copied.parent, copied), get_suite("sm")
+    with pytest.raises(CityError, match="CITY-8007") as refused:
+        engines._artifact(config, suite, bytes(32))
+    assert "engine verify" in refused.value.localized("en")[2]
+    monkeypatch.setattr(module.metadata, "version", lambda name: "99.0.0")
+    with pytest.raises(CityError, match="CITY-4052"):
+        engines._artifact(config, suite, bytes(32))
+
+
+def test_a_missing_artifact_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no engine artifact"):
+        open_artifact(tmp_path / "engine.wasm")
