@@ -16,8 +16,10 @@ from consensus.api import SignatureItem, TxRef
 from consensus.encoding import Hash, Sig
 from consensus.header import identity_digest, tx_id, tx_leaf, tx_sign_digest
 from node.arguments import BadArguments, check_arguments
+from node.configuration import InForce
 from node.errors import CityError
 from node.genesis import ChannelConfig, Identity
+from node.governance import CONTRACT, VERSION, parse_call
 from node.identity.suite import PUBLIC_KEY_LEN, SIGNATURE_LEN, Suite
 from node.model import Envelope
 from node.signatures import Signatures
@@ -46,7 +48,7 @@ class Admission:
 
     def __init__(
         self,
-        config: ChannelConfig,
+        configuration: InForce,
         channel_id: Hash,
         suite: Suite,
         signatures: Signatures,
@@ -54,15 +56,16 @@ class Admission:
     ) -> None:
         """are_ordered: which transactions already stand in a block of this node's ledger. It reads the
         disk, so it is asked for many at a time and in a thread."""
-        self._config, self._channel_id = config, channel_id
+        self._configuration, self._channel_id = configuration, channel_id
         self._suite, self._signatures = suite, signatures
         self._are_ordered = are_ordered
-        self._identities = config.identities_by_digest(suite.hash)
-        self._active = {c.name: config.active_version(c.name) for c in config.contracts}
+        contracts = configuration.config.contracts
+        self._active = {c.name: configuration.config.active_version(c.name) for c in contracts}
         self._digests: dict[bytes, Hash] = {}
 
-    def identity(self, sender: Hash) -> Identity | None:
-        return self._identities.get(sender)
+    @property
+    def _config(self) -> ChannelConfig:
+        return self._configuration.config
 
     async def admit(
         self, envelopes: Sequence[Envelope], tip_height: int | None
@@ -96,7 +99,8 @@ class Admission:
         self._check_call(body)
         id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
         leaf = tx_leaf(self._suite.hash, self._suite.id, id_, Sig(envelope.signature))
-        return Admitted(envelope, body, id_, TxRef(id_, leaf, body.gas_limit, size), sender)
+        ref = TxRef(id_, leaf, body.gas_limit, size, body.contract == CONTRACT)
+        return Admitted(envelope, body, id_, ref, sender)
 
     def _check_addressee(self, body: TxBody) -> None:
         if body.suite != self._suite.id:
@@ -115,18 +119,22 @@ class Admission:
             if len(public_key) != PUBLIC_KEY_LEN:
                 raise CityError("CITY-3025", size=len(public_key))
             digest = identity_digest(self._suite.hash, self._suite.id, public_key)
-            if len(self._digests) < _SENDERS_REMEMBERED_MAX and digest in self._identities:
+            if (
+                len(self._digests) < _SENDERS_REMEMBERED_MAX
+                and digest in self._configuration.senders
+            ):
                 self._digests[public_key] = digest
         if digest != body.sender:
             raise CityError("CITY-3005", sender=body.sender.hex(), expected=digest.hex())
-        identity = self._identities.get(digest)
+        identity = self._configuration.sender(body)
         if identity is None:
             raise CityError("CITY-3007", sender=digest.hex(), channel=self._config.name)
         return identity
 
     def _check_call(self, body: TxBody) -> None:
         limits = self._config.limits
-        active = self._active.get(body.contract)
+        is_config = body.contract == CONTRACT
+        active = VERSION if is_config else self._active.get(body.contract)
         if active is None:
             known = ", ".join(sorted(self._active)) or "none"
             raise CityError("CITY-3008", contract=body.contract, known=known)
@@ -140,7 +148,10 @@ class Admission:
         if size > limits.args_bytes_max:
             raise CityError("CITY-3012", size=size, limit=limits.args_bytes_max)
         try:
-            check_arguments(body.args)
+            if is_config:
+                parse_call(body.method, body.args)
+            else:
+                check_arguments(body.args)
         except BadArguments as error:
             raise CityError("CITY-3011", reason=str(error)) from None
         if body.gas_limit > min(limits.tx_gas_max, limits.block_gas_max):

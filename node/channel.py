@@ -22,7 +22,7 @@ from node.driver import ChannelHalted
 from node.errors import CityError
 from node.executor import BlockEngine
 from node.facade import EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
-from node.genesis import Identity
+from node.genesis import ChannelConfig, Identity
 from node.model import Envelope, Receipt, StoredBlock, decode_receipt
 from node.opening import Ledger
 from node.pipeline import Pipeline
@@ -53,14 +53,20 @@ class Channel:
         room: Callable[[], CityError | None] = lambda: None,
     ) -> None:
         """describe: more facts for `status` (sandbox, crypto backend). room: why no transactions are taken."""
-        self.genesis, self.config = ledger.genesis, ledger.genesis.config
-        self.name, self.channel_id, self.suite = self.config.name, ledger.channel_id, ledger.suite
+        self.genesis, self._configuration = ledger.genesis, ledger.configuration
+        self.channel_id, self.suite = ledger.channel_id, ledger.suite
+        self.name = self.genesis.config.name
         self.metrics, self.pipeline = metrics, pipeline
         self._ledger, self._admission, self._clock = ledger, admission, clock
         self._describe, self._room = describe, room
         self._proofs = ProofBuilder(ledger)
         self._queries = Queries(ledger, query_engine, pipeline.planner)
         self._stopped: CityError | None = None
+
+    @property
+    def config(self) -> ChannelConfig:
+        """In force: genesis's, as config transactions have changed it."""
+        return self._configuration.config
 
     # ---- life -------------------------------------------------------------------------------------
 
@@ -278,6 +284,7 @@ class Channel:
 
     def status(self) -> dict[str, Any]:
         tip, applied = self._ledger.tip, self._ledger.applied_height
+        validators = self._configuration.validators
         roots = self._ledger.state.roots(applied)
         assert roots is not None
         facts: dict[str, Any] = {
@@ -290,9 +297,10 @@ class Channel:
             "state_root": roots.state_root.hex(),
             "receipts_root": roots.receipts_root.hex(),
             "time_ms": self._clock.now_ms(),
-            "validators": len(self.config.validators),
-            "quorum": seals_needed(self.config.consensus.kind, len(self.config.validators)),
-            "faults_tolerated": self.config.validators.faults,
+            "epoch": validators.epoch,
+            "validators": len(validators),
+            "quorum": seals_needed(self.config.consensus.kind, len(validators)),
+            "faults_tolerated": validators.faults,
             "pool": len(self.pipeline.pool),
             "pool_bytes": self.pipeline.pool.size_bytes,
         }

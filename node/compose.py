@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from consensus.api import Signer
+from consensus.validators import ValidatorSet
 from node.admission import Admission
 from node.channel import Channel
 from node.clock import Clock
 from node.errors import CityError
 from node.executor import BlockEngine
 from node.links import Network
-from node.opening import Ledger
-from node.ordering import make_core
+from node.opening import Ledger, replay
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.pipeline import Pipeline
-from node.signatures import CoreVerifier, Signatures
+from node.seat import Cores, Votes
+from node.signatures import Signatures
 from node.telemetry import Metrics
 from node.txpool import PoolLimits, TxPool
 
@@ -42,7 +43,8 @@ class PeerGate:
 def build_channel(
     *,
     ledger: Ledger,
-    vote_signer: Signer | None,
+    votes: Votes,
+    reporter: Signer | None = None,
     network: Network,
     gate: PeerGate,
     clock: Clock,
@@ -54,25 +56,16 @@ def build_channel(
     describe: Callable[[], dict[str, Any]] = dict,
     room: Callable[[], CityError | None] = lambda: None,
 ) -> Channel:
-    """A channel that is ready to `run`. vote_signer: a validator's vote key; None for an observer.
+    """A channel that is ready to `run`. votes: the signer with which this node votes among given validators.
+    reporter: the node's identity key, which signs reports of evidence.
 
     engine and query_engine may be one object when it can take several calls at a time. Without an engine the
     node verifies and keeps certified blocks, executes nothing, and therefore does not vote."""
-    config, suite = ledger.genesis.config, ledger.suite
-    own_index = None
-    if vote_signer is not None and engine is not None:
-        own_index = config.validators.index_of(vote_signer.public_key)
-    core = make_core(
-        config,
-        ledger.channel_id,
-        ledger.genesis_header,
-        suite,
-        CoreVerifier(suite, signatures),
-        own_index,
-        vote_signer if own_index is not None else None,
-    )
+    suite = ledger.suite
+    if engine is None:
+        replay(ledger, ledger.tip.height)
     admission = Admission(
-        config,
+        ledger.configuration,
         ledger.channel_id,
         suite,
         signatures,
@@ -80,8 +73,8 @@ def build_channel(
     )
     pipeline = Pipeline(
         ledger=ledger,
-        core=core,
-        own_index=own_index,
+        cores=Cores(ledger, votes if engine is not None else no_vote, signatures),
+        reporter=reporter,
         network=network,
         clock=clock,
         engine=engine,
@@ -101,3 +94,17 @@ def build_channel(
         describe=describe,
         room=room,
     )
+
+
+def one_key(signer: Signer | None) -> Votes:
+    """A node with one vote key for ever."""
+
+    def votes(validators: ValidatorSet) -> Signer | None:
+        has_vote = signer is not None and validators.index_of(signer.public_key) is not None
+        return signer if has_vote else None
+
+    return votes
+
+
+def no_vote(_: ValidatorSet) -> Signer | None:
+    return None

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+from consensus.encoding import Hash
+from consensus.header import identity_digest
+from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, Transaction
 from node.arguments import BadArguments, check_arguments
 from node.errors import CityError
 from node.executor import BlockEngine, Planner
 from node.facade import QueryResult
 from node.genesis import Identity
+from node.governance import CONTRACT
+from node.governance.views import view
 from node.opening import Ledger
 
 QUERIES_MAX = 64
@@ -21,11 +26,7 @@ class Queries:
 
     def __init__(self, ledger: Ledger, engine: BlockEngine | None, planner: Planner) -> None:
         self._ledger, self._engine, self._planner = ledger, engine, planner
-        self._config = ledger.genesis.config
-        self._digests = {
-            identity.public_key: digest
-            for digest, identity in self._config.identities_by_digest(ledger.suite.hash).items()
-        }
+        self._configuration = ledger.configuration
         self._waiting = 0
 
     async def query(
@@ -38,6 +39,8 @@ class Queries:
         gas_limit: int,
     ) -> QueryResult:
         """Raises CityError for what no transaction could be either, CITY-6005 when too many wait."""
+        if contract == CONTRACT:
+            return self._configured(method, args_json, sender)
         if self._engine is None:
             raise CityError("CITY-8011", backend=self._ledger.suite.name, what="answer queries")
         call = self._call(contract, version, method, args_json, sender, gas_limit)
@@ -48,6 +51,21 @@ class Queries:
             return await self._run(self._engine, call)
         finally:
             self._waiting -= 1
+
+    def _configured(self, method: str, args_json: str, sender: Identity | None) -> QueryResult:
+        """A view of the configuration, or what a config transaction would do now; no engine is needed."""
+        height, configuration = self._ledger.applied_height, self._configuration
+        value = view(configuration.state, method)
+        if value is not None:
+            return QueryResult(height, "ok", "", "", values.encode(value), 0)
+        if sender is None:
+            raise CityError("CITY-3010", method=method[:64])
+        outcome = configuration.simulate(
+            height + 1, Hash(NO_TRANSACTION), sender, method, args_json
+        )
+        result = values.encode(None if outcome.code else outcome.value)
+        kind = "revert" if outcome.code else "ok"
+        return QueryResult(height, kind, outcome.code, outcome.message, result, 0)
 
     async def _run(self, engine: BlockEngine, call: Transaction) -> QueryResult:
         view = self._ledger.state.view()
@@ -85,7 +103,7 @@ class Queries:
         sender: Identity | None,
         gas_limit: int,
     ) -> Transaction:
-        limits, active = self._config.limits, self._planner.active.get(contract)
+        limits, active = self._configuration.config.limits, self._planner.active.get(contract)
         if active is None:
             known = ", ".join(sorted(self._planner.active)) or "none"
             raise CityError("CITY-3008", contract=contract, known=known)
@@ -108,8 +126,12 @@ class Queries:
             version=active,
             method=method,
             args_json=args_json,
-            sender="" if sender is None else self._digests[sender.public_key].hex(),
+            sender="" if sender is None else self._digest(sender).hex(),
             member="" if sender is None else sender.member_id,
             roles=() if sender is None else sender.roles,
             gas_limit=gas_limit or limits.tx_gas_max,
         )
+
+    def _digest(self, sender: Identity) -> Hash:
+        suite = self._ledger.suite
+        return identity_digest(suite.hash, suite.id, sender.public_key)

@@ -1,7 +1,7 @@
 """`run_node`: one city node from its configuration to its end.
 
-Opened in the order in which things can be wrong: configuration, ports, genesis, cryptography, keys, contract
-engine, stores. Each refusal is a CityError before anything listens. Closed in reverse: clients first, then
+Opened in the order in which things can be wrong: configuration, ports, genesis, cryptography, stores, keys,
+contract engine. Each refusal is a CityError before anything listens. Closed in reverse: clients first, then
 peers, then the pipeline, then stores.
 """
 
@@ -82,18 +82,20 @@ async def open_parts(config: NodeConfig) -> Parts:
     genesis = read_genesis(config.channel_dir)
     structlog.contextvars.bind_contextvars(channel=genesis.config.name)
     suite = _suite(config, genesis.config)
-    keyring = open_keyring(config, genesis.config, suite)
     clock = _clock(config, genesis.config)
     metrics = Metrics(genesis.config.name)
-    engines = await open_engines(config, genesis, suite)
+    # Which keys must be here, the configuration in force says, and that stands in the state.
+    ledger = await asyncio.to_thread(open_ledger, config.channel_dir, genesis, suite)
     try:
-        ledger = await asyncio.to_thread(open_ledger, config.channel_dir, genesis, suite)
+        keyring = open_keyring(config, ledger.configuration.state, suite)
+        engines = await open_engines(config, genesis, suite)
     except BaseException:
-        await engines.stop()
+        ledger.close()
         raise
     gate, signatures = PeerGate(), Signatures(suite)
     network = PeerNetwork(
-        config=genesis.config,
+        config=ledger.configuration.config,
+        observers=ledger.configuration.state.observers,
         channel_id=ledger.channel_id,
         suite=suite,
         me=keyring.me,
@@ -108,7 +110,8 @@ async def open_parts(config: NodeConfig) -> Parts:
     )
     channel = build_channel(
         ledger=ledger,
-        vote_signer=keyring.vote,
+        votes=keyring.votes,
+        reporter=keyring.identity,
         network=network,
         gate=gate,
         clock=clock,

@@ -31,6 +31,7 @@ from consensus.api import (
     Persist,
     ProtocolViolation,
     Received,
+    Reconfigured,
     Send,
     SetTimer,
     Synced,
@@ -118,6 +119,7 @@ class Driver:
         self._wake = asyncio.Event()
         self._timer_ms: int | None = None
         self.is_started = False  # the core has had its Restart
+        self._has_ended = False
         self.counts = DriverCounts()
 
     # ---- what may be put in: never blocks, always bounded ------------------------------------------
@@ -147,14 +149,24 @@ class Driver:
     def pool_changed(self) -> None:
         self._wake.set()
 
+    def end(self) -> None:
+        """`run` returns after this turn: another core takes over."""
+        self._has_ended = True
+
+    def hand_over(self, successor: Driver) -> None:
+        """Fetched blocks that the core did not take are not fetched again."""
+        while self._sync:
+            successor.synced(self._sync.popleft())
+
     # ---- the loop ---------------------------------------------------------------------------------
 
     async def run(self, restart: Input) -> None:
-        """Until cancelled. Raises ChannelHalted, InvariantBroken, or the log's and stores' errors."""
+        """Until the core has ended (Reconfigured) or cancelled. Raises ChannelHalted, InvariantBroken, or the
+        log's and stores' errors."""
         actions = self._core.step(restart)
         self.is_started = True
         await self._perform(actions)
-        while True:
+        while not self._has_ended:
             await self._wait()
             self._wake.clear()
             actions = []
@@ -247,6 +259,8 @@ class Driver:
                     self._effects.forward(action)
                 case Accuse():
                     self._effects.accuse(action)
+                case Reconfigured():
+                    self._has_ended = True
                 case Halt():
                     outbox.flush()
                     raise ChannelHalted(action)

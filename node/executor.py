@@ -19,12 +19,21 @@ from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, StateReader, Transaction, TxResult
 from node.admission import Admitted
 from node.arguments import BadArguments, check_arguments
+from node.configuration import EXPIRED, InForce
 from node.errors import CityError
 from node.failpoints import reach
-from node.genesis import ChannelConfig
+from node.governance import CONTRACT, ConfigState, Outcome, state_writes
 from node.identity.suite import Suite
 from node.ledger.records import StateRoots
-from node.model import Envelope, Receipt, StoredBlock, StoredEvent, encode_receipt, writes_digest
+from node.model import (
+    Envelope,
+    EventRecord,
+    Receipt,
+    StoredBlock,
+    StoredEvent,
+    encode_receipt,
+    writes_digest,
+)
 from node.opening import Ledger
 from node.wire.body import TxBody, parse_body
 
@@ -42,13 +51,15 @@ class BlockEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A transaction of a block before the engine: either a call, or a receipt decided without it."""
+    """A transaction of a block before the engine: either a call, or a receipt decided without it (`decided`),
+    and with that of a config transaction what it makes of the configuration."""
 
     tx_id: Hash
     body: TxBody | None
     gas_limit: int
     call: Transaction | None
-    refused: Receipt | None
+    decided: Receipt | None
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +85,10 @@ class Delivered:
 class Planner:
     """Decides what of a block goes to the engine. Blocking (reads the state); called in a thread."""
 
-    def __init__(self, config: ChannelConfig, channel_id: Hash, suite: Suite) -> None:
-        self._config, self._channel_id, self._suite = config, channel_id, suite
-        self._identities = config.identities_by_digest(suite.hash)
+    def __init__(self, configuration: InForce, channel_id: Hash, suite: Suite) -> None:
+        self._configuration, self._channel_id, self._suite = configuration, channel_id, suite
+        config = configuration.config
+        self._limits = config.limits
         self._no_writes = writes_digest(suite.hash, suite.id, {})
         self._active = {
             c.name: version
@@ -115,14 +127,17 @@ class Planner:
     ) -> list[Planned]:
         first_uses: dict[tuple[Hash, str], Hash] = {}
         planned = []
-        for id_, body in opened:
+        for id_, body in (opened := list(opened)):
             if isinstance(body, str):
                 planned.append(self._refuse(id_, None, body, "the transaction is malformed"))
                 continue
-            window = self._config.limits.valid_until_window
+            if body.contract == CONTRACT:
+                planned.append(self._configure(height, id_, body, is_alone=len(opened) == 1))
+                continue
+            window = self._limits.valid_until_window
             if not height <= body.valid_until_height <= height + window:
                 planned.append(
-                    self._refuse(id_, body, "TX_EXPIRED", "not valid at the height of its block")
+                    self._refuse(id_, body, EXPIRED, "not valid at the height of its block")
                 )
                 continue
             key = (body.sender, body.request_id)
@@ -133,6 +148,24 @@ class Planner:
             first_uses[key] = id_
             planned.append(Planned(id_, body, body.gas_limit, self._call(id_, body), None))
         return planned
+
+    def _configure(self, height: int, id_: Hash, body: TxBody, is_alone: bool) -> Planned:
+        """A config transaction is decided here, without the engine. It uses no request id: its own rules say
+        what may happen once, so that nodes that execute no contracts decide the same."""
+        if not is_alone:
+            return self._refuse(id_, body, "CONFIG_NOT_ALONE", "it shares its block with others")
+        outcome = self._configuration.decide(height, id_, body)
+        if outcome.code:
+            return self._refuse(id_, body, outcome.code, outcome.message)
+        digest = writes_digest(
+            self._suite.hash,
+            self._suite.id,
+            state_writes(self._configuration.state, outcome.state),
+        )
+        result = values.encode(outcome.value)
+        event = EventRecord(CONTRACT, outcome.event, result)
+        receipt = Receipt(id_, "ok", "", "", 0, body.gas_limit, result, (event,), digest)
+        return Planned(id_, body, body.gas_limit, None, receipt, outcome)
 
     def receipt(self, planned: Planned, result: TxResult) -> Receipt:
         """The receipt of an executed transaction."""
@@ -156,14 +189,14 @@ class Planner:
             raise CityError("CITY-3004")
         if identity_digest(hash_, suite_id, public_key) != body.sender:
             raise CityError("CITY-3005")
-        if body.sender not in self._identities:
+        if self._configuration.sender(body) is None:
             raise CityError("CITY-3007")
-        if body.gas_limit > self._config.limits.tx_gas_max:
+        if body.gas_limit > self._limits.tx_gas_max:
             raise CityError("CITY-3015")
         check_arguments(body.args)
 
     def _call(self, id_: Hash, body: TxBody) -> Transaction:
-        identity = self._identities[body.sender]
+        identity = self._configuration.identities[body.sender]
         return Transaction(
             tx_id=id_,
             contract=body.contract,
@@ -254,6 +287,9 @@ class Executor:
         if [r.tx_id for r in results] != [c.tx_id for c in calls]:
             raise AssertionError(f"the engine answered for other transactions at height {height}")
         receipts, roots = await self._in_thread(self._commit, height, planned, results)
+        for entry in planned:
+            if entry.outcome is not None:
+                self._ledger.configuration.adopt(entry.outcome.state)
         return Applied(
             height,
             roots,
@@ -290,13 +326,17 @@ class Executor:
         self, height: int, planned: Sequence[Planned], results: Sequence[TxResult]
     ) -> tuple[list[Receipt], StateRoots]:
         writes: dict[bytes, bytes | None] = {}
+        before: ConfigState = self._ledger.configuration.state
         events: list[StoredEvent] = []
         receipts: list[Receipt] = []
         requests: list[tuple[bytes, str, Hash]] = []
         executed = iter(results)
         for index, entry in enumerate(planned):
-            if entry.refused is not None:
-                receipts.append(entry.refused)
+            if entry.decided is not None:
+                receipts.append(entry.decided)
+                if entry.outcome is not None:
+                    writes.update(state_writes(before, entry.outcome.state))
+                    events += _events(height, index, entry.decided)
                 continue
             result = next(executed)
             assert entry.body is not None
@@ -304,10 +344,7 @@ class Executor:
             receipts.append(self._planner.receipt(entry, result))
             if result.outcome == "ok":
                 writes.update(result.writes)
-                events += [
-                    StoredEvent(height, index, i, entry.tx_id, event)
-                    for i, event in enumerate(result.events)
-                ]
+                events += _events(height, index, receipts[-1])
         state = self._ledger.state
         prepared = state.prepare(
             height, writes, [encode_receipt(r) for r in receipts], events, requests
@@ -326,3 +363,10 @@ class Executor:
                 self._hot[key] = None
         while len(self._hot) > HOT_KEYS_MAX:
             del self._hot[next(iter(self._hot))]
+
+
+def _events(height: int, index: int, receipt: Receipt) -> list[StoredEvent]:
+    return [
+        StoredEvent(height, index, i, receipt.tx_id, event)
+        for i, event in enumerate(receipt.events)
+    ]

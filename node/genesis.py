@@ -161,6 +161,8 @@ def check(config: ChannelConfig) -> None:
         raise ValueError("the window is 1 to 4")
     if config.clock not in ("real", "development"):
         raise ValueError("clock is real or development")
+    if any(c.name.startswith("_") for c in config.contracts):
+        raise ValueError("contract names that begin with _ are reserved")
     members = {m.member_id for m in config.members}
     if len(members) != len(config.members):
         raise ValueError("two members share an id")

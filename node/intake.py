@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
-from consensus.api import Core, Have, PeerConnected, ProtocolViolation
+from consensus.api import Have, PeerConnected, ProtocolViolation
 from consensus.encoding import Hash
 from consensus.header import tx_id
 from node.admission import Admission, Admitted
@@ -19,6 +19,7 @@ from node.fairness import Turns
 from node.identity.suite import Suite
 from node.model import Envelope
 from node.peers.batch import PeerBatch, PeerId
+from node.seat import Seat
 from node.serving import Serving
 from node.signatures import Signatures
 from node.sync import CatchUp
@@ -44,25 +45,31 @@ class Intake:
     def __init__(
         self,
         *,
-        core: Core,
-        driver: Driver,
+        seat: Callable[[], Seat],
         catch_up: CatchUp,
         serving: Serving,
         signatures: Signatures,
         admission: Admission,
         pool: TxPool,
-        wanted: WantedBodies,
         suite: Suite,
         metrics: Metrics,
         send: Callable[[str, PeerBatch], bool],
         tip_height: Callable[[], int],
     ) -> None:
-        self._core, self._driver, self._catch_up = core, driver, catch_up
+        self._seat, self._catch_up = seat, catch_up
         self._serving, self._signatures, self._admission = serving, signatures, admission
-        self._pool, self._wanted, self._suite = pool, wanted, suite
+        self._pool, self._suite = pool, suite
         self._metrics, self._send, self._tip_height = metrics, send, tip_height
         self._bodies: Turns[str, tuple[Envelope, ...]] = Turns(PARTS_MAX)
         self._arrived, self._taken = Signal(), Signal()
+
+    @property
+    def _driver(self) -> Driver:
+        return self._seat().driver
+
+    @property
+    def _wanted(self) -> WantedBodies:
+        return self._seat().wanted
 
     async def on_batch(self, peer: PeerId, batch: PeerBatch) -> None:
         if batch.consensus:
@@ -93,13 +100,15 @@ class Intake:
         if peer.index is None:
             self.violation(peer.name, "an observer sent an ordering message")
             return
+        # Held on to: the index means this validator in this seat only, and checking takes a while.
+        seat = self._seat()
         decoded = []
         for number, data in enumerate(messages, 1):
             if number % DECODED_AT_A_TIME == 0:
                 await asyncio.sleep(0)
             try:
-                message = self._core.decode_message(data)
-                decoded.append((message, self._core.signature_items(message)))
+                message = seat.core.decode_message(data)
+                decoded.append((message, seat.core.signature_items(message)))
             except ProtocolViolation as violation:
                 self.violation(peer.name, str(violation))
         items = [item for _, several in decoded for item in several]
@@ -108,7 +117,7 @@ class Intake:
             # All of them are taken from the answers, also behind one that does not hold.
             holds = [next(answers) for _ in several]
             if all(holds):
-                self._driver.received(peer.index, message)
+                seat.driver.received(peer.index, message)
             else:
                 self.violation(peer.name, f"{type(message).__name__} with a wrong signature")
 

@@ -1,51 +1,99 @@
-"""A node's own keys, read from its folder and checked against what genesis says of it."""
+"""A node's own keys, read from its folder and checked against what the configuration in force says of it.
+
+A vote key is replaced in three steps: the new one is put beside the old as `keys/vote-next.pem`, the
+member's admin sends the change, and at the block that brings it in force the running node takes the new key
+up and the file becomes `keys/vote.pem`.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
+import structlog
+
+from consensus.validators import ValidatorSet
 from node.config import NodeConfig
 from node.errors import CityError
-from node.genesis import ChannelConfig, NodeEntry
+from node.genesis import NodeEntry
+from node.governance import ConfigState
 from node.identity.signers import FileSigner
 from node.identity.suite import Suite
 from node.identity.transport import TransportIdentity, load_transport
+from node.ledger.folder import sync_folder
 from node.peers.roster import Self, der_to_pem
 
 GRANT_BYTES_MAX = 64 * 1024
+VOTE_FILE, NEXT_VOTE_FILE = "vote.pem", "vote-next.pem"
+
+log = structlog.get_logger("node")
+
+
+class VoteKeys:
+    """The vote key in use, and the one prepared to follow it. Blocking; the pipeline asks in a thread."""
+
+    def __init__(self, folder: Path, password: bytes | None, dev: bool, suite: Suite) -> None:
+        """Raises CITY-2005 to 2009 for a file that is there and cannot be used."""
+        self._folder, self._password, self._dev, self._suite = folder, password, dev, suite
+        self._current = self._read(VOTE_FILE)
+
+    def _read(self, name: str) -> FileSigner | None:
+        path = self._folder / name
+        if not path.exists():
+            return None
+        return FileSigner(path, self._password, dev=self._dev, suite=self._suite)
+
+    def __call__(self, validators: ValidatorSet) -> FileSigner | None:
+        """The signer that votes in this set, None where this node has no vote in it."""
+        if self._votes(self._current, validators):
+            return self._current
+        following = self._read(NEXT_VOTE_FILE)
+        if not self._votes(following, validators):
+            return None
+        # The block that names it is certified, so the former key never votes again.
+        os.replace(self._folder / NEXT_VOTE_FILE, self._folder / VOTE_FILE)
+        sync_folder(self._folder)
+        log.info("node.vote_key_taken_up", epoch=validators.epoch)
+        self._current = following
+        return following
+
+    @staticmethod
+    def _votes(signer: FileSigner | None, validators: ValidatorSet) -> bool:
+        return signer is not None and validators.index_of(signer.public_key) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """`vote` is None for a node that genesis does not name: it observes."""
+    """`votes` gives no signer where this node is no validator: it observes."""
 
     me: Self
     identity: FileSigner
-    vote: FileSigner | None
+    votes: VoteKeys
 
     @property
     def transport(self) -> TransportIdentity:
         return self.me.transport
 
 
-def open_keyring(config: NodeConfig, channel: ChannelConfig, suite: Suite) -> Keyring:
+def open_keyring(config: NodeConfig, state: ConfigState, suite: Suite) -> Keyring:
     """Raises CityError: unsafe or unreadable files (CITY-2005 to 2009), keys of another node (CITY-8008),
     no grant (CITY-8012)."""
-    entry = next((node for node in channel.nodes if node.name == config.name), None)
+    entry = state.named(config.name)
     password, dev = config.key_password(), config.keys.development
     folder = config.keys_dir
     identity = FileSigner(folder / "identity.pem", password, dev=dev, suite=suite)
-    vote = None
-    if entry is not None:
-        vote = FileSigner(folder / "vote.pem", password, dev=dev, suite=suite)
+    votes = VoteKeys(folder, password, dev, suite)
     try:
         transport = load_transport(folder / "transport.crt", folder / "transport.pem")
         grant = b"" if entry is not None else _read_grant(config)
     except OSError as error:
         raise CityError("CITY-2005", detail=f"{error.filename}: {error.strerror}") from None
-    if entry is not None and vote is not None:
-        _check(entry, identity, vote, transport, config)
-    return Keyring(Self(config.name, identity, transport, grant), identity, vote)
+    if entry is not None:
+        _check(entry, identity, transport, config)
+        if state.node(config.name) is not None and votes(state.validators) is None:
+            raise CityError("CITY-8008", use="vote", path=config.keys_dir, name=entry.name)
+    return Keyring(Self(config.name, identity, transport, grant), identity, votes)
 
 
 def _read_grant(config: NodeConfig) -> bytes:
@@ -62,14 +110,12 @@ def _read_grant(config: NodeConfig) -> bytes:
 def _check(
     entry: NodeEntry,
     identity: FileSigner,
-    vote: FileSigner,
     transport: TransportIdentity,
     config: NodeConfig,
 ) -> None:
     pinned = der_to_pem(entry.transport_cert).strip()
     for use, holds in (
         ("identity", identity.public_key == entry.identity_key),
-        ("vote", vote.public_key == entry.vote_key),
         ("transport", transport.certificate_pem.strip() == pinned),
     ):
         if not holds:

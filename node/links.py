@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from node.genesis import ChannelConfig, NodeEntry
 from node.peers.batch import PeerBatch, PeerId
 
 
@@ -20,3 +22,7 @@ class Network(Protocol):
         ...
 
     def up(self) -> list[PeerId]: ...
+
+    def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
+        """Who is who from here on: validators with their indices, and the observers that are named."""
+        ...

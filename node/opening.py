@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consensus.encoding import EncodingError, Hash
-from consensus.header import Header, block_hash
+from consensus.header import Header, block_hash, tx_id
+from node.configuration import InForce
 from node.errors import CityError
 from node.genesis import Genesis, channel_id, decode_genesis
+from node.governance import load_state
 from node.identity.suite import Suite
 from node.journal import Journal
 from node.ledger.blocks import BlockStore
-from node.ledger.check import check_consistency
+from node.ledger.check import LedgerInconsistent, check_consistency
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore
 from node.ordering import genesis_header
 from node.wal import Wal
+from node.wire.body import parse_body
 
 GENESIS_FILE = "genesis.bin"
 WAL_BEGUN = "wal-begun"
@@ -36,7 +39,10 @@ class Ledger:
     blocks: BlockStore
     state: StateStore
     journal: Journal
+    configuration: InForce
     observes_because: str
+    known_height: int  # blocks that were durable once, by the log's word
+    configuration_height: int = 0  # up to which `replay` has read the config blocks
 
     @property
     def tip(self) -> Header:
@@ -81,12 +87,24 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
     try:
         header = _apply_genesis(folder, genesis, id_, suite, blocks, state)
         check_consistency(blocks, state, suite.hash, genesis.config.consensus.window)
+        configuration = _load_configuration(genesis, id_, suite, state)
         journal, observes_because = _open_journal(folder / "wal", blocks)
     except BaseException:
         state.close()
         blocks.close()
         raise
-    return Ledger(genesis, id_, header, suite, blocks, state, journal, observes_because)
+    return Ledger(
+        genesis,
+        id_,
+        header,
+        suite,
+        blocks,
+        state,
+        journal,
+        configuration,
+        observes_because,
+        journal.tip_height,
+    )
 
 
 def _apply_genesis(
@@ -104,6 +122,33 @@ def _apply_genesis(
     if block_hash(suite.hash, stored) != block_hash(suite.hash, header):
         raise CityError("CITY-8009", path=folder, found=stored.channel_id.hex(), expected=id_.hex())
     return header
+
+
+def _load_configuration(genesis: Genesis, id_: Hash, suite: Suite, state: StateStore) -> InForce:
+    """As it stands in the applied state. Raises CITY-5006 for a record that does not read back."""
+    try:
+        found = load_state(genesis.config, state.get, state.scan_all)
+    except ValueError as error:
+        raise LedgerInconsistent(
+            state.applied_height or 0, f"the configuration in the state: {error}"
+        ) from None
+    return InForce(found, id_, suite)
+
+
+def replay(ledger: Ledger, upto: int) -> None:
+    """Brings the configuration to what it is after block `upto`, from the config blocks alone: for a node that
+    executes no contracts, whose state stays behind."""
+    above = max(ledger.applied_height, ledger.configuration_height)
+    for height in ledger.blocks.config_heights(above):
+        if height > upto:
+            break
+        block = ledger.blocks.block(height)
+        assert block is not None, "an indexed block is held"
+        (envelope,) = block.envelopes
+        id_ = tx_id(ledger.suite.hash, ledger.suite.id, envelope.body)
+        outcome = ledger.configuration.decide(height, id_, parse_body(envelope.body))
+        ledger.configuration.adopt(outcome.state)
+    ledger.configuration_height = upto
 
 
 def _open_journal(folder: Path, blocks: BlockStore) -> tuple[Journal, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from consensus.api import Signer, Verifier
+from consensus.api import Configuration, EpochBase, Signer, Verifier
 from consensus.encoding import ZERO_HASH, Hash
 from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
 from consensus.pbft import records
@@ -12,6 +12,7 @@ from consensus.pbft.config import PbftConfig
 from consensus.pbft.replica import PbftCore
 from consensus.validators import validators_hash
 from node.genesis import ChannelConfig, config_hash
+from node.governance import ConfigState
 from node.identity.suite import Suite
 
 
@@ -44,22 +45,25 @@ def genesis_header(
 
 
 def make_core(
-    config: ChannelConfig,
+    state: ConfigState,
     channel_id: Hash,
     genesis: Header,
     suite: Suite,
     verifier: Verifier,
     own_index: int | None,
     signer: Signer | None,
+    configuration: Configuration,
+    base: EpochBase | None,
 ) -> PbftCore:
-    """The core of this node. own_index None: it follows the channel and never votes."""
-    rules, limits = config.consensus, config.limits
+    """The core of this node under the configuration `state`. own_index None: it follows the channel and never
+    votes. base: the last block of the epoch before, None in the first epoch."""
+    rules, limits = state.config.consensus, state.config.limits
     return PbftCore(
         PbftConfig(
             channel_id=channel_id,
             suite=suite.id,
             genesis_hash=block_hash(suite.hash, genesis),
-            config_hash=genesis.config_hash,
+            config_hash=config_hash(suite.hash, state.config),
             window=rules.window,
             base_timeout_ms=rules.base_timeout_ms,
             timeout_cap=rules.timeout_cap,
@@ -73,10 +77,12 @@ def make_core(
             block_bytes_max=limits.block_bytes_max,
             checkpoint_interval=rules.checkpoint_interval,
         ),
-        config.validators,
+        state.validators,
         own_index,
         verifier,
         signer,
+        configuration,
+        base,
     )
 
 

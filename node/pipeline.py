@@ -9,6 +9,7 @@ lanes. Durable first, then told: a block is in the store before anyone who waits
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,6 @@ import structlog
 from consensus.api import (
     Accuse,
     Behind,
-    Core,
     CoreStatus,
     Deliver,
     Executed,
@@ -27,30 +27,37 @@ from consensus.api import (
     InvariantBroken,
     Keep,
     Need,
+    PeerConnected,
     Restart,
+    Signer,
 )
-from consensus.certificate import seals_needed
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root, tx_id
 from node.admission import Admission, Admitted
 from node.bodies import WantedBodies, in_batches
 from node.clock import Clock
+from node.configuration import Forecast
 from node.driver import ChannelHalted, Driver
+from node.errors import CityError
 from node.executor import Applied, BlockEngine, Delivered, Executor, Planner
 from node.facade import TxStatus
 from node.failpoints import reach
+from node.governance import ConfigState
 from node.intake import Intake, monotonic_ms
 from node.ledger.records import StateRoots
 from node.links import Network
-from node.model import Envelope
-from node.opening import Ledger
+from node.model import Envelope, StoredBlock
+from node.opening import Ledger, replay
 from node.peers.batch import PeerBatch, PeerId
+from node.reports import Reports
+from node.seat import Cores, Seat
 from node.serving import Serving, envelope_batches
 from node.signatures import Signatures
-from node.sync import BlockChecker, CatchUp, CheckedBlock
+from node.sync import BlockChecker, CatchUp, CheckedBlock, holds_config
 from node.telemetry import Metrics
 from node.txpool import TxPool
 from node.waiters import Signal, TxWaiters
+from node.wire.body import TxBody
 
 BODY_WORKERS = 2
 SPREAD_SECONDS = 0.003  # what arrives together is passed on together
@@ -68,8 +75,8 @@ class Pipeline:
         self,
         *,
         ledger: Ledger,
-        core: Core,
-        own_index: int | None,
+        cores: Cores,
+        reporter: Signer | None,
         network: Network,
         clock: Clock,
         engine: BlockEngine | None,
@@ -78,42 +85,43 @@ class Pipeline:
         pool: TxPool,
         metrics: Metrics,
     ) -> None:
-        config = ledger.genesis.config
         self.ledger, self.pool, self.metrics = ledger, pool, metrics
         self.waiters, self.moved = TxWaiters(), Signal()
         self._network, self._clock, self._admission = network, clock, admission
-        self._nodes, self._suite = config.nodes, ledger.suite
-        self._core = core
-        self._is_validator = own_index is not None
-        self._quorum = seals_needed(config.consensus.kind, len(config.validators))
-        self._wanted = WantedBodies(len(config.nodes), own_index)
+        self._suite, self._cores = ledger.suite, cores
+        self._window = ledger.genesis.config.consensus.window
+        self._forecast = Forecast(
+            ledger.configuration, self._body_of, lambda: ledger.tip.height + 1
+        )
         self._fetched: dict[Hash, CheckedBlock] = {}
         self._spread = asyncio.Event()
         self._asking = asyncio.Event()
-        self.driver = Driver(core, ledger.journal, self, pool, clock)
-        self.planner = Planner(config, ledger.channel_id, ledger.suite)
+        self._seat = self._make_seat(ledger.configuration.state)
+        self.planner = Planner(ledger.configuration, ledger.channel_id, ledger.suite)
         self.executor = None
         if engine is not None:
             self.executor = Executor(ledger, engine, self.planner, self._on_applied)
         checker = BlockChecker(
-            config, ledger.channel_id, ledger.suite, lambda i: signatures.check(i, urgent=True)
+            ledger.configuration,
+            ledger.channel_id,
+            ledger.suite,
+            lambda i: signatures.check(i, urgent=True),
         )
         self.catch_up = CatchUp(
             self,
             checker,
-            config.consensus.window,
-            config.validators.faults,
-            is_voting=own_index is not None,
+            self._window,
+            ledger.configuration.validators.faults,
+            is_voting=self.is_validator,
         )
+        self._reports = Reports(ledger, reporter)
         self.intake = Intake(
-            core=core,
-            driver=self.driver,
+            seat=lambda: self._seat,
             catch_up=self.catch_up,
             serving=Serving(ledger, pool),
             signatures=signatures,
             admission=admission,
             pool=pool,
-            wanted=self._wanted,
             suite=ledger.suite,
             metrics=metrics,
             send=network.send,
@@ -126,7 +134,7 @@ class Pipeline:
         """Until cancelled, or until something stops the channel: it is raised in an exception group."""
         await self._restore_bodies()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.driver.run(self._restart(is_wal_loss_accepted)), name="driver")
+            tasks.create_task(self._order(is_wal_loss_accepted), name="driver")
             if self.executor is not None:
                 tasks.create_task(self.executor.run(), name="executor")
             tasks.create_task(self.catch_up.run(), name="catch-up")
@@ -136,12 +144,63 @@ class Pipeline:
             for _ in range(BODY_WORKERS):
                 tasks.create_task(self.intake.check_bodies(), name="bodies")
 
+    async def _order(self, is_wal_loss_accepted: bool) -> None:
+        """One seat after the other: a config block that is executed ends one."""
+        self._network.reconfigure(self._seat.state.config, self._seat.state.observers)
+        while True:
+            await self._seat.driver.run(self._restart(is_wal_loss_accepted))
+            await self._take_seat()
+
+    async def _take_seat(self) -> None:
+        """Under the configuration now in force, without starting anything else again."""
+        state, former = self.ledger.configuration.state, self._seat
+        # In a thread: a vote key that is taken up now is read from its file.
+        seat = await asyncio.to_thread(self._make_seat, state)
+        former.driver.hand_over(seat.driver)
+        self._seat = seat
+        self._network.reconfigure(state.config, state.observers)
+        self.catch_up.reconfigure(state.validators.faults, self.is_validator)
+        self.pool.offer_again()
+        for peer in self._network.up():
+            if peer.index is not None:
+                seat.driver.own(PeerConnected(0, peer.index))
+        self.moved.notify()
+        log.info(
+            "channel.configured",
+            height=self.tip_height,
+            epoch=state.epoch,
+            validators=[node.name for node in seat.nodes],
+            role=self._role(),
+        )
+
+    def _make_seat(self, state: ConfigState) -> Seat:
+        core, own_index = self._cores.make(state, self._forecast)
+        driver = Driver(core, self.ledger.journal, self, self.pool, self._clock)
+        return Seat(
+            state, core, own_index, driver, WantedBodies(len(state.config.nodes), own_index)
+        )
+
+    def _body_of(self, tx_id: Hash) -> TxBody | None:
+        held = self.ledger.journal.kept(tx_id) or self.pool.get_or_dropped(tx_id)
+        return None if held is None else held.body
+
+    @property
+    def driver(self) -> Driver:
+        return self._seat.driver
+
+    @property
+    def is_validator(self) -> bool:
+        return self._seat.own_index is not None
+
+    @property
+    def _wanted(self) -> WantedBodies:
+        return self._seat.wanted
+
     def _restart(self, is_wal_loss_accepted: bool) -> Restart:
         """The core's first input, from what ledger and log hold."""
         ledger, tip = self.ledger, self.ledger.tip
-        window = ledger.genesis.config.consensus.window
         executed = []
-        for height in range(max(0, tip.height - window), ledger.applied_height + 1):
+        for height in range(max(0, tip.height - self._window), ledger.applied_height + 1):
             roots = ledger.state.roots(height)
             assert roots is not None
             executed.append((height, roots.state_root, roots.receipts_root))
@@ -151,8 +210,26 @@ class Pipeline:
             tip,
             ledger.blocks.certificate(tip.height),
             tuple(executed),
-            "" if is_wal_loss_accepted else ledger.observes_because,
+            "" if is_wal_loss_accepted else self._observes_because(),
             is_wal_loss_accepted,
+            is_tip_config=self._is_tip_open,
+            nonce=1 + secrets.randbits(62),
+        )
+
+    def _observes_because(self) -> str:
+        """What was missing when the ledger was opened, unless this life has made good for it."""
+        ledger = self.ledger
+        is_whole = bool(ledger.journal.core_records) and ledger.tip.height >= ledger.known_height
+        return "" if is_whole else ledger.observes_because
+
+    @property
+    def _is_tip_open(self) -> bool:
+        """Whether the tip is a config block that is not executed yet."""
+        ledger, height = self.ledger, self.ledger.tip.height
+        return (
+            self.executor is not None
+            and ledger.applied_height < height
+            and ledger.blocks.is_config(height)
         )
 
     async def _restore_bodies(self) -> None:
@@ -176,9 +253,9 @@ class Pipeline:
         core, up = self._core_status(), self._network.up()
         if core is None:
             return {"state": "starting", "ready": False, "role": self._role(), "peers": []}
-        validators_up = sum(peer.index is not None for peer in up) + self._is_validator
-        enough = self._quorum if self._is_validator else 1
-        lag_max = self.ledger.genesis.config.consensus.window + EXECUTION_LAG_READY_MAX
+        validators_up = sum(peer.index is not None for peer in up) + self.is_validator
+        enough = self._seat.seals_needed if self.is_validator else 1
+        lag_max = self._window + EXECUTION_LAG_READY_MAX
         is_behind = self.catch_up.is_behind or self.execution_lag > lag_max
         if validators_up < enough:
             state = "waiting for peers"
@@ -194,7 +271,7 @@ class Pipeline:
             "role": self._role(),
             "view": core.view,
             "view_active": core.is_active,
-            "leader": self._nodes[core.leader].name,
+            "leader": self._seat.nodes[core.leader].name,
             "view_since_ms": core.view_since_ms,
             "waiting": core.waiting,
             "last_view_change_reason": core.last_view_change_reason,
@@ -203,13 +280,14 @@ class Pipeline:
         }
 
     def _role(self) -> str:
-        if not self._is_validator:
+        if not self.is_validator:
             return "observer"
-        reason = getattr(self._core, "is_observer_reason", None) if self.driver.is_started else None
+        core = self._seat.core
+        reason = getattr(core, "is_observer_reason", None) if self.driver.is_started else None
         return "validator" if reason is None else f"observer ({reason})"
 
     def _core_status(self) -> CoreStatus | None:
-        return self._core.status() if self.driver.is_started else None
+        return self._seat.core.status() if self.driver.is_started else None
 
     # ---- Ground of catch-up -----------------------------------------------------------------------
 
@@ -221,6 +299,11 @@ class Pipeline:
     def execution_lag(self) -> int:
         """Blocks that wait for execution; none on a node that executes nothing."""
         return 0 if self.executor is None else self.tip_height - self.ledger.applied_height
+
+    @property
+    def is_reconfiguring(self) -> bool:
+        now = self.ledger.configuration.state.record
+        return self._seat.state.record is not now or self._is_tip_open
 
     def peers(self) -> list[PeerId]:
         return self._network.up()
@@ -255,7 +338,7 @@ class Pipeline:
         return self.ledger.journal.keep(action.height, bodies)
 
     def send(self, to: int, messages: tuple[bytes, ...]) -> None:
-        self._network.send(self._nodes[to].name, self._batch(messages))
+        self._network.send(self._seat.nodes[to].name, self._batch(messages))
 
     def broadcast(self, messages: tuple[bytes, ...]) -> None:
         self._network.broadcast(self._batch(messages))
@@ -274,7 +357,10 @@ class Pipeline:
             envelopes = (await self.catch_up.recover(header)).envelopes
         reach("before-block")
         blocks = self.ledger.blocks
-        await asyncio.to_thread(blocks.put, header, envelopes, tx_ids, action.cert)
+        is_config = holds_config(StoredBlock(header, envelopes, action.cert))
+        await asyncio.to_thread(
+            blocks.put, header, envelopes, tx_ids, action.cert, is_config=is_config
+        )
         reach("after-block")
         journal = self.ledger.journal
         journal.delivered(header.height)
@@ -296,8 +382,11 @@ class Pipeline:
             self.executor.wake(None if admitted is None else Delivered(header, admitted))
         else:
             # Nothing is computed here: the roots that a quorum sealed are the only ones there are.
-            shown = max(0, header.height - self.ledger.genesis.config.consensus.window)
+            shown = max(0, header.height - self._window)
             self.driver.own(Executed(0, shown, header.state_root, header.receipts_root))
+            if is_config:
+                replay(self.ledger, header.height)
+                self.driver.end()
         self.moved.notify()
         for peer in self._network.up():
             if peer.index is None:
@@ -338,14 +427,16 @@ class Pipeline:
     def forward(self, action: Forward) -> None:
         held = [admitted for i in action.tx_ids if (admitted := self.pool.get(i)) is not None]
         for part in envelope_batches([admitted.envelope for admitted in held]):
-            self._network.send(self._nodes[action.to].name, PeerBatch(transactions=part))
+            self._network.send(self._seat.nodes[action.to].name, PeerBatch(transactions=part))
 
     def accuse(self, action: Accuse) -> None:
         self.metrics.evidence.inc()
         log.warning("consensus.evidence", evidence=action.evidence.hex())
+        self._reports.note(action.evidence, self._seat.own_index or 0, monotonic_ms())
 
     def violation(self, sender: int, reason: str) -> None:
-        name = self._nodes[sender].name if 0 <= sender < len(self._nodes) else "catch-up"
+        nodes = self._seat.nodes
+        name = nodes[sender].name if 0 <= sender < len(nodes) else "catch-up"
         self.intake.violation(name, reason)
 
     # ---- tasks ------------------------------------------------------------------------------------
@@ -371,7 +462,7 @@ class Pipeline:
     def _compare_with_sealed(self, height: int, own: StateRoots) -> None:
         """R12 for execution that is behind the blocks. After a restart the core knows of its tip's header
         only, and would miss what those between show. Raises ChannelHalted."""
-        header = self.ledger.blocks.header(height + self.ledger.genesis.config.consensus.window)
+        header = self.ledger.blocks.header(height + self._window)
         if header is None:
             return
         if own.state_root != header.state_root:
@@ -395,7 +486,8 @@ class Pipeline:
             await self._asking.wait()
             for index, tx_ids in self._wanted.due(monotonic_ms()).items():
                 for part in in_batches(tx_ids):
-                    self._network.send(self._nodes[index].name, PeerBatch(want_transactions=part))
+                    name = self._seat.nodes[index].name
+                    self._network.send(name, PeerBatch(want_transactions=part))
             if not len(self._wanted):
                 self._asking.clear()
             else:
@@ -408,7 +500,19 @@ class Pipeline:
             if dropped:
                 self.waiters.dropped(dropped)
                 self.driver.pool_changed()
+            for envelope in self._reports.due(monotonic_ms()):
+                await self._report(envelope)
             self.metrics.pool(self.pool.members())
             status = self._core_status()
             if status is not None:
                 self.metrics.core(status, self._clock.now_ms())
+
+    async def _report(self, envelope: Envelope) -> None:
+        """Evidence goes the way of every transaction; what refuses it now is tried again."""
+        (found,) = await self._admission.admit([envelope], self.tip_height)
+        try:
+            if isinstance(found, CityError):
+                raise found
+            self.submit(found)
+        except CityError as error:
+            log.warning("consensus.report_refused", code=error.code, reason=error.message)

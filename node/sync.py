@@ -17,8 +17,9 @@ from consensus.api import Block, SignatureItem, Synced
 from consensus.certificate import InvalidCertificate, certificate_items
 from consensus.encoding import Hash, Sig
 from consensus.header import Header, block_hash, identity_digest, leaves_root, tx_id, tx_leaf
+from node.configuration import InForce
 from node.errors import CityError
-from node.genesis import ChannelConfig
+from node.governance import CONTRACT
 from node.identity.suite import Suite
 from node.model import StoredBlock
 from node.peers.batch import PeerBatch, PeerId
@@ -49,6 +50,11 @@ class Ground(Protocol):
     @property
     def execution_lag(self) -> int: ...
 
+    @property
+    def is_reconfiguring(self) -> bool:
+        """Whether a config block waits to take effect: nothing above it can be judged before."""
+        ...
+
     def peers(self) -> list[PeerId]: ...
 
     def ask(self, peer: PeerId, batch: PeerBatch) -> bool: ...
@@ -65,19 +71,21 @@ class BlockChecker:
 
     def __init__(
         self,
-        config: ChannelConfig,
+        configuration: InForce,
         channel_id: Hash,
         suite: Suite,
         verify: Callable[[Sequence[SignatureItem]], Awaitable[list[bool]]],
         in_thread: Callable[..., Any] = asyncio.to_thread,
     ) -> None:
-        self._config, self._channel_id, self._suite = config, channel_id, suite
+        self._configuration, self._channel_id, self._suite = configuration, channel_id, suite
         self._verify, self._in_thread = verify, in_thread
 
     async def check(
         self, blocks: Sequence[StoredBlock], first: int, peer: str
     ) -> list[CheckedBlock]:
-        """Raises CityError CITY-6004 at the first block that does not hold."""
+        """The blocks up to the first config block, which has to take effect before the next can be judged.
+
+        Raises CityError CITY-6004 at the first block that does not hold."""
         checked: list[CheckedBlock] = await self._in_thread(self._check_all, blocks, first, peer)
         items = [item for block in checked for item in self._seals(block, peer)]
         if not all(await self._verify(items)):
@@ -92,8 +100,11 @@ class BlockChecker:
             reason, tx_ids = self._fault(stored, height)
             if reason or stored.certificate is None:
                 raise CityError("CITY-6004", height=height, peer=peer, reason=reason)
-            event = Synced(0, Block(stored.header, tx_ids), stored.certificate)
+            is_config = holds_config(stored)
+            event = Synced(0, Block(stored.header, tx_ids), stored.certificate, is_config)
             checked.append(CheckedBlock(stored, tx_ids, event))
+            if is_config:
+                break
         return checked
 
     def _fault(self, stored: StoredBlock, height: int) -> tuple[str, tuple[Hash, ...]]:
@@ -123,17 +134,28 @@ class BlockChecker:
         return "", tx_ids
 
     def _seals(self, checked: CheckedBlock, peer: str) -> list[SignatureItem]:
+        configuration = self._configuration
         try:
             return certificate_items(
                 checked.event.cert,
-                self._config.consensus.kind,
+                configuration.config.consensus.kind,
                 self._suite.id,
                 self._channel_id,
-                self._config.validators,
+                configuration.validators,
             )
         except InvalidCertificate as error:
             height = checked.stored.header.height
             raise CityError("CITY-6004", height=height, peer=peer, reason=str(error)) from None
+
+
+def holds_config(stored: StoredBlock) -> bool:
+    """Whether its only transaction is a config transaction."""
+    if len(stored.envelopes) != 1:
+        return False
+    try:
+        return parse_body(stored.envelopes[0].body).contract == CONTRACT
+    except CityError:
+        return False
 
 
 class CatchUp:
@@ -166,6 +188,11 @@ class CatchUp:
         claims = sorted(self._claims.values(), reverse=True)
         return claims[min(self._faults, len(claims) - 1)] if claims else 0
 
+    def reconfigure(self, faults: int, is_voting: bool) -> None:
+        """Another configuration is in force: other indices, maybe another role."""
+        self._faults, self._is_voting, self._preferred = faults, is_voting, None
+        self._wake.set()
+
     def behind(self, height: int, from_: int) -> None:
         """The core holds a certificate for `height`."""
         self._proven_height = max(self._proven_height, height)
@@ -195,7 +222,7 @@ class CatchUp:
             target = self._target()
             if target is None:
                 await self._idle()
-            elif self._ground.execution_lag > EXECUTION_LAG_MAX:
+            elif self._ground.is_reconfiguring or self._ground.execution_lag > EXECUTION_LAG_MAX:
                 await self._ground.progress(ANSWER_SECONDS)
             else:
                 await self._fetch(target)

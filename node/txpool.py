@@ -162,6 +162,11 @@ class TxPool:
         self._fresh.clear()
         return fresh
 
+    def offer_again(self) -> None:
+        """Everything here comes out of the next `drain_fresh`: another core has not heard of it."""
+        self._fresh = [entry.admitted.ref for entry in self._entries.values()]
+        self._dropped.clear()
+
     def drain_dropped(self) -> tuple[Hash, ...]:
         """What expired or was replaced since the last call: the core's TxDropped, before TxWaiting."""
         dropped = tuple(self._dropped)

@@ -42,7 +42,9 @@ def make(state: ConfigState, change: Change, height: int, suite: Suite) -> Confi
         record = _remove(state, change)
     else:
         record = _replace_key(state, change, suite)
-    record = replace(record, epoch=state.epoch + 1, changed_height=height)
+    record = replace(
+        record, epoch=state.epoch + 1, base_height=height, base_validators=state.validators
+    )
     changed = replace(state, record=record)
     before, after = len(state.validators), len(changed.validators)
     assert after >= 1 and abs(after - before) <= 1

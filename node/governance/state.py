@@ -79,7 +79,8 @@ class Record:
     """What changes rarely, under one key."""
 
     epoch: int
-    changed_height: int
+    base_height: int
+    base_validators: ValidatorSet | None
     config: ChannelConfig
     observers: tuple[NodeEntry, ...]
     former: tuple[FormerKey, ...]
@@ -87,7 +88,8 @@ class Record:
 
 @dataclass(frozen=True)
 class ConfigState:
-    """`record.changed_height`: the last block of the former epoch, 0 in the first one."""
+    """`record.base_height`: the last block of the epoch before, sealed by `base_validators`; in the first epoch
+    0 and none."""
 
     record: Record
     proposals: tuple[Proposal, ...] = ()
@@ -140,7 +142,7 @@ class ConfigState:
 
 
 def genesis_state(config: ChannelConfig) -> ConfigState:
-    return ConfigState(Record(0, 0, config, (), ()))
+    return ConfigState(Record(0, 0, None, config, (), ()))
 
 
 CHANNEL_KEY = state_key(CONTRACT, "channel")

@@ -6,6 +6,7 @@ Keys in the store (integers big-endian):
     m mark <name>           a fact to remember (`mark`), e.g. that a write-ahead log was made once
     H <height>              canonical header          C <height>    canonical certificate (not for genesis)
     B <height>              envelopes, packed         T <tx id>     height (8) and index (4)
+    K <height>              nothing: the block holds a config transaction
 
 Packed envelopes: count (4), then count + 1 offsets (4) from the end of this table, then the parts, each
 with a 4-byte length: body, public key, signature. So one transaction is read without the others.
@@ -104,8 +105,11 @@ class BlockStore:
         envelopes: Sequence[Envelope],
         tx_ids: Sequence[bytes],
         certificate: CommitCert | None,
+        *,
+        is_config: bool = False,
     ) -> None:
         """Append a block, durable on return. Genesis is height 0 and alone has no certificate.
+        is_config: its transaction is a config transaction.
 
         The caller has checked certificate and roots; here only what keeps the store whole is checked:
         ValueError if it is not the next height, its parent is not the tip, or the counts differ.
@@ -130,6 +134,8 @@ class BlockStore:
         ]
         if certificate is not None:
             batch.append((b"C" + at, encode(certificate)))
+        if is_config:
+            batch.append((b"K" + at, b""))
         for i, tx_id in enumerate(tx_ids):
             batch.append((b"T" + tx_id, at + i.to_bytes(4, "big")))
         self._store.write(batch)
@@ -192,6 +198,15 @@ class BlockStore:
             return _unpack_one(body, *_offsets(body, place.index))
         except ValueError as error:
             raise StoreDamaged(self._store.folder, f"block {place.height}: {error}") from error
+
+    def is_config(self, height: int) -> bool:
+        """Whether the block holds a config transaction."""
+        return self._store.get(b"K" + height.to_bytes(8, "big")) is not None
+
+    def config_heights(self, above: int) -> list[int]:
+        """Heights of blocks with a config transaction, from the first one above `above`; they are few."""
+        after = b"K" + above.to_bytes(8, "big")
+        return [int.from_bytes(key[1:], "big") for key, _ in self._store.iterate(b"K", after)]
 
     def mark(self, name: str) -> None:
         """Remember a fact for ever, durable on return."""

@@ -240,6 +240,10 @@ class StateStore(StateView):
         """Current (key, value) pairs by key, from the first one above `after`."""
         return self.state_scan(prefix, after, limit)
 
+    def scan_all(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Every current (key, value) pair by key. For prefixes that hold few."""
+        return ((k[1:], v) for k, v in self._store.iterate(b"s" + prefix))
+
     def history(
         self, key: bytes, before: int | None = None, limit: int = 100
     ) -> list[tuple[int, bytes | None]]:

@@ -1,8 +1,9 @@
 """The node's links to all other city nodes of a channel.
 
-Of two validators the one whose identity digest is greater dials; an observer dials every validator. There is
-one link a pair. TLS pins the transport certificates that genesis names; the statement of the first frames says
-whose link it is (handshake.py).
+Of two validators the one that stands later in the configuration dials: whoever was added knows the addresses
+of those before it. An observer dials every validator. There is one link a pair. TLS pins the transport
+certificates that the configuration names; the statement of the first frames says whose link it is
+(handshake.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -20,7 +21,7 @@ import structlog
 
 from consensus.encoding import Hash
 from node.errors import CityError
-from node.genesis import ChannelConfig
+from node.genesis import ChannelConfig, NodeEntry
 from node.identity.suite import Suite, identity_digest
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, listen
@@ -78,12 +79,14 @@ class PeerNetwork:
         listen: str,
         addresses: Mapping[str, str],
         handler: PeerHandler,
+        observers: Sequence[NodeEntry] = (),
         count: Count = count_nothing,
         backoff: Backoff = Backoff(),
     ) -> None:
         """listen: host:port of this node's peer port, port 0 takes a free one. addresses: host:port of
-        other nodes' peer ports by their name in genesis; real time, whatever the channel's clock."""
-        roster = Roster(suite, config)
+        other nodes' peer ports by their name; real time, whatever the channel's clock. config, observers:
+        those in force now, see `reconfigure`."""
+        roster = Roster(suite, config, observers)
         self._party = Party(me, roster, config, channel_id, suite, _real_now_ms)
         self._identity = Hash(identity_digest(suite, me.signer.public_key))
         self._listen_address = listen
@@ -93,7 +96,7 @@ class PeerNetwork:
         self._backoff = backoff
         self._links: dict[str, Link] = {}
         self._handshakes: Counter[Hash] = Counter()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._dialling: dict[Hash, asyncio.Task[None]] = {}
         self._server: grpc.aio.Server | None = None
         self.port = 0
 
@@ -111,16 +114,14 @@ class PeerNetwork:
             ) from error
         await server.start()
         self._server = server
-        for known in self._party.roster.nodes:
-            if self._dials(known):
-                name = f"peer-dial-{known.peer.name}"
-                self._tasks.append(asyncio.create_task(self._keep_dialling(known), name=name))
+        self._dial_all()
 
     async def stop(self) -> None:
-        for task in self._tasks:
+        tasks = list(self._dialling.values())
+        self._dialling.clear()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for link in list(self._links.values()):
             link.close()
         if self._server is not None:
@@ -141,14 +142,26 @@ class PeerNetwork:
 
     def _dials(self, known: Known) -> bool:
         """Whether this node, not `known`, opens the link between the two."""
-        if known.peer.identity == self._identity:
+        index = known.peer.index
+        if index is None or known.peer.identity == self._identity:
             return False
         if known.peer.name not in self._addresses:
             return False
-        is_validator = any(
-            each.peer.identity == self._identity for each in self._party.roster.nodes
-        )
-        return not is_validator or self._identity > known.peer.identity
+        own = next((k for k in self._party.roster.nodes if k.peer.identity == self._identity), None)
+        return own is None or own.peer.index is None or own.peer.index > index
+
+    def _dial_all(self) -> None:
+        """Dials whom it must, and no longer whom it need not."""
+        wanted = {
+            known.fingerprint: known for known in self._party.roster.nodes if self._dials(known)
+        }
+        for fingerprint in self._dialling.keys() - wanted.keys():
+            self._dialling.pop(fingerprint).cancel()
+        for fingerprint in wanted.keys() - self._dialling.keys():
+            known = wanted[fingerprint]
+            self._dialling[fingerprint] = asyncio.create_task(
+                self._keep_dialling(known), name=f"peer-dial-{known.peer.name}"
+            )
 
     # ---- what the channel calls -------------------------------------------------------------------
 
@@ -170,12 +183,27 @@ class PeerNetwork:
         peers = [link.peer for link in self._links.values()]
         return sorted(peers, key=lambda p: (p.index is None, p.index or 0, p.name))
 
+    def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
+        """Who is who from here on. A link to somebody who is still known stays up, with its new index."""
+        party = self._party
+        roster = Roster(party.suite, config, observers)
+        self._party = replace(party, roster=roster, config=config)
+        for link in list(self._links.values()):
+            known = roster.by_name.get(link.peer.name)
+            if known is not None and known.peer.identity == link.peer.identity:
+                link.peer = known.peer
+            elif known is not None or link.peer.index is not None:
+                link.close()  # its name is another's now, or the configuration names it no longer
+        if self._server is not None:
+            self._dial_all()
+
     # ---- links ------------------------------------------------------------------------------------
 
     async def _keep_dialling(self, known: Known) -> None:
         address = self._addresses[known.peer.name]
         delay, said = self._backoff.first, ""
         while True:
+            known = self._party.roster.by_fingerprint.get(known.fingerprint, known)
             try:
                 async with self._channel(address, known) as channel:
                     call = link_call(channel)()
@@ -241,6 +269,9 @@ class PeerNetwork:
     async def _run(self, pipe: Pipe, established: Established) -> None:
         link = Link(pipe, established, self._handler, self._count)
         name = link.peer.name
+        known = self._party.roster.by_name.get(name)
+        if known is not None and known.peer.identity == link.peer.identity:
+            link.peer = known.peer  # the configuration may have changed during the handshake
         former = self._links.get(name)
         if former is not None:
             # The newest wins: after a crash the former is only a dead connection that TCP has not noticed.

@@ -1,15 +1,16 @@
-"""Whom this node knows: the nodes of genesis with their keys and pinned transport certificates."""
+"""Whom this node knows: the nodes of the configuration with their keys and pinned transport certificates."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from consensus.encoding import Hash
-from node.genesis import ChannelConfig
+from node.genesis import ChannelConfig, NodeEntry
 from node.identity.suite import Signer, Suite, identity_digest
 from node.identity.transport import TransportIdentity
 from node.peers.batch import PeerId
@@ -36,17 +37,25 @@ class Known:
 
 
 class Roster:
-    """Built from a channel's configuration; made again when that changes."""
+    """Built from a channel's configuration; made again when that changes. `nodes`: the validators by index,
+    then the observers that the configuration names."""
 
-    def __init__(self, suite: Suite, config: ChannelConfig) -> None:
+    def __init__(
+        self, suite: Suite, config: ChannelConfig, observers: Sequence[NodeEntry] = ()
+    ) -> None:
+        indexed: list[tuple[NodeEntry, int | None]] = [
+            (node, index) for index, node in enumerate(config.nodes)
+        ]
+        indexed += [(node, None) for node in observers]
         known = [
             Known(
                 PeerId(node.name, Hash(identity_digest(suite, node.identity_key)), index),
                 node.identity_key,
                 Hash(hashlib.sha256(node.transport_cert).digest()),
-                der_to_pem(node.transport_cert),
+                pem,
             )
-            for index, node in enumerate(config.nodes)
+            for node, index in indexed
+            if (pem := _pem_or_nothing(node.transport_cert))
         ]
         self.nodes = tuple(known)
         self.by_name = {each.peer.name: each for each in known}
@@ -56,6 +65,14 @@ class Roster:
         self.trusted_pem = b"".join(each.certificate_pem for each in known) + b"".join(
             der_to_pem(der) for der in sorted(authorities)
         )
+
+
+def _pem_or_nothing(der: bytes) -> bytes:
+    """Nothing for bytes that are no certificate: whoever was added with them has no link, the others do."""
+    try:
+        return der_to_pem(der)
+    except ValueError:
+        return b""
 
 
 def der_to_pem(der: bytes) -> bytes:

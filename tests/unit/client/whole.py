@@ -18,7 +18,7 @@ from contracts.runtime.api import Bundle
 from node.api.server import ApiServer
 from node.channel import Channel
 from node.clock import RealClock
-from node.compose import PeerGate, build_channel
+from node.compose import PeerGate, build_channel, one_key
 from node.genesis import BundleSource, ConsensusParams, ContractEntry, Genesis, Identity, channel_id
 from node.identity.keyfile import write_key
 from node.opening import open_ledger
@@ -93,7 +93,7 @@ async def _start(whole: Whole, city: str, addresses: dict[str, str]) -> City:
     )
     channel = build_channel(
         ledger=open_ledger(whole.folder / city, whole.genesis, SUITE),
-        vote_signer=world.votes[city],
+        votes=one_key(world.votes[city]),
         network=network,
         gate=gate,
         clock=RealClock(),

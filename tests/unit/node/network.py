@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import threading
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from consensus.encoding import Hash
@@ -20,7 +20,7 @@ from contracts.runtime.api import BlockRequest, Bundle, StateReader, TxResult
 from contracts.runtime.native import NativeEngine
 from node.channel import Channel
 from node.clock import RealClock
-from node.compose import PeerGate, build_channel
+from node.compose import PeerGate, build_channel, one_key
 from node.engine import EngineStopped
 from node.genesis import (
     BundleSource,
@@ -192,6 +192,12 @@ class Port:
         link = self.links.get(name)
         return link is not None and link.put(batch)
 
+    def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
+        """Links are by name; whose index they carry follows the configuration."""
+        indices = {node.name: index for index, node in enumerate(config.nodes)}
+        for name, peer in self.peers.items():
+            self.peers[name] = replace(peer, index=indices.get(name))
+
     def broadcast(self, batch: PeerBatch) -> None:
         self.sent.append(batch)
         for name, peer in self.peers.items():
@@ -265,7 +271,7 @@ class Cluster:
         signatures, engine = Signatures(SUITE, threads=1), Engine()
         channel = build_channel(
             ledger=ledger,
-            vote_signer=signer,
+            votes=one_key(signer),
             network=port,
             gate=port.gate,
             clock=RealClock(),

@@ -129,12 +129,14 @@ def test_a_validator_is_added_when_three_of_four_members_approved() -> None:
     assert (proposed.value["approvals"], proposed.value["needed"]) == (0, 3)
     for admin in ("admin0", "admin1"):
         assert not chain.approve(admin, proposed).value["in_force"]
-    assert chain.state.epoch == 0 and len(chain.state.config.nodes) == 4
+    before = chain.state
+    assert before.epoch == 0 and len(before.config.nodes) == 4
     done = chain.approve("admin2", proposed)
     assert done.value["in_force"] and done.event == "InForce"
     assert (chain.state.epoch, chain.state.validators.epoch) == (1, 1)
     assert names(chain.state)[4] == "Fifth" and not chain.state.proposals
-    assert chain.state.record.changed_height == chain.height
+    record = chain.state.record
+    assert record.base_height == chain.height and record.base_validators == before.validators
 
 
 def test_the_proposer_approves_by_proposing_where_it_owns_a_validator() -> None:

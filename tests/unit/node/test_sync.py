@@ -11,8 +11,10 @@ from consensus.api import SignatureItem
 from consensus.certificate import CommitCert, Seal, bitmap, seal_message
 from consensus.encoding import Hash, Sig
 from consensus.header import block_hash
+from node.configuration import InForce
 from node.errors import CityError
 from node.genesis import channel_id
+from node.governance import genesis_state
 from node.model import Envelope, StoredBlock
 from node.ordering import genesis_header
 from node.peers.batch import PeerBatch
@@ -54,7 +56,7 @@ async def test_a_block_that_was_touched_anywhere_is_refused(tmp_path):
         block = await node.channel.block(1)
         assert block is not None
         checker = BlockChecker(
-            net.genesis.config,
+            InForce(genesis_state(net.genesis.config), net.channel_id, SUITE),
             net.channel_id,
             SUITE,
             lambda items: node.signatures.check(items, urgent=True),
@@ -87,14 +89,16 @@ async def test_a_majority_that_is_no_quorum_does_not_certify_a_fetched_block():
 
     for own, other, enough in (("pbft", "raft", 5), ("raft", "pbft", 4)):
         rules = replace(config.consensus, kind=own)
-        checker = BlockChecker(replace(config, consensus=rules), chain, SUITE, verify)
+        state = genesis_state(replace(config, consensus=rules))
+        checker = BlockChecker(InForce(state, chain, SUITE), chain, SUITE, verify)
         assert await checker.check([block(own, enough)], 1, "n1")
         for forged in (block(own, enough - 1), block(other, 7)):
             with pytest.raises(CityError) as caught:
                 await checker.check([forged], 1, "n1")
             assert caught.value.code == "CITY-6004"
     with pytest.raises(CityError):
-        await BlockChecker(config, chain, SUITE, verify).check([block("raft", 4)], 1, "n1")
+        in_force = InForce(genesis_state(config), chain, SUITE)
+        await BlockChecker(in_force, chain, SUITE, verify).check([block("raft", 4)], 1, "n1")
 
 
 async def test_a_peer_that_lies_about_its_height_stops_nobody(tmp_path):

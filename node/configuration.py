@@ -1,0 +1,95 @@
+"""The configuration in force on this node, and what an ordered config transaction makes of it.
+
+It changes only when a config block is executed. Admission, execution, links and catch-up ask this object, so
+that all of them change at one instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from consensus.api import ConfigEffect
+from consensus.encoding import Hash
+from consensus.header import leaves_root
+from consensus.validators import ValidatorSet
+from node.arguments import BadArguments
+from node.genesis import ChannelConfig, Identity, config_hash
+from node.governance import CONTRACT, ConfigCall, ConfigState, Outcome, Rules, apply, parse_call
+from node.identity.suite import Suite
+from node.wire.body import TxBody
+
+EXPIRED, UNKNOWN_SENDER, BAD_ARGUMENTS = "TX_EXPIRED", "TX_SENDER_UNKNOWN", "TX_ARGS_INVALID"
+
+
+class InForce:
+    """One a channel. Reads may come from any thread; the executor alone adopts."""
+
+    def __init__(self, state: ConfigState, channel_id: Hash, suite: Suite) -> None:
+        self._suite, self._rules = suite, Rules(channel_id, suite)
+        self.adopt(state)
+
+    def adopt(self, state: ConfigState) -> None:
+        """`state` is in force from here on."""
+        self.identities: dict[Hash, Identity] = state.config.identities_by_digest(self._suite.hash)
+        self.senders = state.senders(self._suite.hash)
+        self.state = state
+
+    @property
+    def config(self) -> ChannelConfig:
+        return self.state.config
+
+    @property
+    def validators(self) -> ValidatorSet:
+        return self.state.validators
+
+    def sender(self, body: TxBody) -> Identity | None:
+        """Who may send this body: nodes have a voice in config transactions only."""
+        known = self.senders if body.contract == CONTRACT else self.identities
+        return known.get(body.sender)
+
+    def decide(self, height: int, tx_id: Hash, body: TxBody) -> Outcome:
+        """What this config transaction does in a block of `height` on the state in force. Changes nothing."""
+        window = self.config.limits.valid_until_window
+        if not height <= body.valid_until_height <= height + window:
+            return Outcome(self.state, EXPIRED, "not valid at the height of its block")
+        sender = self.sender(body)
+        if sender is None:
+            return Outcome(self.state, UNKNOWN_SENDER, "the channel does not know the sender")
+        return self.simulate(height, tx_id, sender, body.method, body.args)
+
+    def simulate(
+        self, height: int, tx_id: Hash, sender: Identity, method: str, args: str
+    ) -> Outcome:
+        try:
+            found = parse_call(method, args)
+        except BadArguments as error:
+            return Outcome(self.state, BAD_ARGUMENTS, str(error))
+        return apply(self.state, ConfigCall(height, tx_id, sender, method, found), self._rules)
+
+    def effect_of(self, height: int, tx_id: Hash, body: TxBody) -> ConfigEffect:
+        """`decide` as headers show it."""
+        outcome = self.decide(height, tx_id, body)
+        return ConfigEffect(
+            config_hash(self._suite.hash, outcome.state.config),
+            outcome.state.validators,
+            leaves_root(self._suite.hash, outcome.evidence),
+        )
+
+
+class Forecast:
+    """The core's view of the configuration (consensus.api.Configuration): asked when the tip is executed."""
+
+    def __init__(
+        self,
+        in_force: InForce,
+        find: Callable[[Hash], TxBody | None],
+        next_height: Callable[[], int],
+    ) -> None:
+        """find: the body of a transaction that this node holds. next_height: the tip's plus one."""
+        self._in_force, self._find, self._next_height = in_force, find, next_height
+
+    def effect(self, tx_id: Hash) -> ConfigEffect | None:
+        body = self._find(tx_id)
+        if body is None:
+            return None
+        return self._in_force.effect_of(self._next_height(), tx_id, body)

@@ -1,0 +1,99 @@
+"""What anybody of the channel may ask about its configuration, as values: `show`, `proposals`, `evidence`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from consensus.certificate import KIND_RAFT
+from consensus.encoding import decode
+from consensus.pbft.evidence import Evidence
+from node.genesis import NodeEntry
+from node.governance.apply import ADMIN_ROLE, needed
+from node.governance.changes import describe
+from node.governance.state import Accepted, ConfigState, Proposal
+
+TRUST = {
+    KIND_RAFT: "raft: trusts its members not to lie; it survives crashes of a minority, and no liar"
+}
+
+
+def view(state: ConfigState, name: str) -> Any:
+    """The answer, or None where there is no such view."""
+    if name == "show":
+        return _show(state)
+    if name == "proposals":
+        return [_proposal(state, p) for p in state.proposals]
+    if name == "evidence":
+        return [_evidence(e) for e in state.evidence]
+    return None
+
+
+def _show(state: ConfigState) -> dict[str, Any]:
+    config, kind = state.config, state.config.consensus.kind
+    n, faults = len(state.validators), state.validators.faults
+    trust = f"{kind}: up to {faults} of {n} validators may lie or be down"
+    return {
+        "channel": config.name,
+        "engine": kind,
+        "trust": TRUST.get(kind, trust),
+        "epoch": state.epoch,
+        "since_height": state.record.base_height + 1 if state.epoch else 0,
+        "window": config.consensus.window,
+        "approvals_needed": needed(state),
+        "validators": [_node(node) for node in config.nodes],
+        "observers": [_node(node) for node in state.observers],
+        "members": [
+            {
+                "member": member.member_id,
+                "name": member.name,
+                "city": member.city,
+                "validators": sum(node.member_id == member.member_id for node in config.nodes),
+                "admins": [
+                    i.name
+                    for i in config.identities
+                    if i.member_id == member.member_id and ADMIN_ROLE in i.roles
+                ],
+            }
+            for member in config.members
+        ],
+        "open_proposals": len(state.proposals),
+        "evidence": len(state.evidence),
+    }
+
+
+def _node(node: NodeEntry) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "city": node.city,
+        "member": node.member_id,
+        "vote_key": node.vote_key.hex(),
+    }
+
+
+def _proposal(state: ConfigState, proposal: Proposal) -> dict[str, Any]:
+    return {
+        "proposal": proposal.proposal_id,
+        "change": describe(proposal.change),
+        "proposed_by": proposal.proposed_by,
+        "height": proposal.proposed_height,
+        "expires": proposal.expires_height,
+        "approvals": list(proposal.approvals),
+        "needed": needed(state),
+    }
+
+
+def _evidence(accepted: Accepted) -> dict[str, Any]:
+    shown = decode(Evidence, accepted.evidence)
+    return {
+        "node": accepted.name,
+        "member": accepted.member_id,
+        "vote_key": accepted.vote_key.hex(),
+        "kind": shown.kind,
+        "epoch": accepted.epoch,
+        "height": shown.height,
+        "view": shown.view,
+        "first": shown.first_hash.hex(),
+        "second": shown.second_hash.hex(),
+        "reported_by": accepted.reported_by,
+        "accepted_at": accepted.height,
+    }
