@@ -273,8 +273,8 @@ class Cluster:
                 self.step(node, node.answers.pop(0))
             self._execute(node)
         except ProtocolViolation as violation:
-            sender = event.sender if isinstance(event, Received) else "a peer"
-            self.say(f"{node.index} refused it from {sender}: {violation}")
+            whose = f"{event.sender}'s message" if isinstance(event, Received) else "a block"
+            self.say(f"{node.index} refused {whose}: {violation}")
         except InvariantBroken as broken:
             self.say(f"{node.index} stopped: {broken}")
             node.core = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from consensus.api import PeerConnected, TxRef
+from consensus.api import PeerConnected, Tick, TxRef
 from consensus.encoding import Hash
 from tests.scenarios.cluster import (
     DRIVER_KINDS,
@@ -100,7 +100,7 @@ def nodes(cluster: Cluster, case: Case) -> None:
             cluster.start(node.index)
     cluster.queue.clear()
     cluster.out.clear()
-    sizes = f"{cluster.n} nodes, quorum {cluster.validators.quorum}"
+    sizes = f"{cluster.n} node{'s' * (cluster.n > 1)}, quorum {cluster.validators.quorum}"
     cluster.say(f"{sizes}, window {cluster.config.window}")
 
 
@@ -288,8 +288,9 @@ def settle(cluster: Cluster, case: Case) -> None:
 
 def clock(cluster: Cluster, case: Case) -> None:
     """clock 2 20s: this node's clock shows so much more than the others'."""
-    the_node(cluster, case).clock_offset_ms = duration_ms(case.words[1])
-    cluster.say("ok")
+    node = the_node(cluster, case)
+    node.clock_offset_ms = duration_ms(case.words[1])
+    cluster.step(node, Tick(cluster.now_of(node)))
 
 
 # --- nodes
@@ -440,9 +441,10 @@ def _made(cluster: Cluster, liar: Liar, kind: str, options: dict[str, str]) -> o
         name = options["block"]
         digest, height = cluster.block_named(name), cluster.names.headers[name].height
         vote = liar.prepare if kind == "prepare" else liar.commit
-        return vote(view, digest, int(options.get("height", height)))
+        made = vote(view, digest, int(options.get("height", height)))
+        return liar.unsigned(made) if options.get("signature") == "none" else made
     if kind == "decided":
-        return liar.decided(options["block"], view, options.get("forged") == "yes")
+        return liar.decided(options["block"], view, numbers(options.get("forged", "()")))
     if kind == "view-change":
         return liar.view_change(view, options)
     if kind == "new-view":

@@ -117,6 +117,8 @@ class Liar:
         proposer = int(options.get("proposer", self._me))
         key = cluster.validators.key(proposer)
         time_ms = cluster.now_ms + int(options.get("time", "0"))
+        if "time" not in options:
+            time_ms = max(time_ms, parent.timestamp_ms + 1)
         # Blocks made at one instant differ in their time: twins are told apart by a millisecond.
         while True:
             header = replace(
@@ -138,6 +140,10 @@ class Liar:
         vote = self._vote(height, view, digest)
         signature = self._sign_vote(Tag.PREPARE, vote)
         return Prepare(vote.channel_id, vote.epoch, self._name, view, height, digest, signature)
+
+    def unsigned(self, vote: Prepare | Commit) -> Prepare | Commit:
+        """Somebody else's vote as far as one can make it."""
+        return replace(vote, signature=UNSIGNED)
 
     def commit(self, view: int, digest: Hash, height: int) -> Commit:
         vote = self._vote(height, view, digest)
@@ -162,27 +168,25 @@ class Liar:
             raise ScenarioError(f"nobody has a certificate of {name}")
         return cert
 
-    def decided(self, name: str, view: int, is_forged: bool) -> Decided:
-        """From all seals that exist in one view; forged: the missing ones are made up."""
+    def decided(self, name: str, view: int, forged: tuple[int, ...]) -> Decided:
+        """From all seals that exist in one view; those of `forged` are made up."""
         cluster = self._cluster
         digest = cluster.block_named(name)
         height = cluster.names.headers[name].height
         vote = self._vote(height, view, digest)
         seals = self._known_votes(Tag.COMMIT_SEAL, None, vote)
-        if is_forged:
-            seals = {i: seals.get(i, UNSIGNED) for i in range(cluster.n)}
+        seals.update(dict.fromkeys(forged, UNSIGNED))
         if len(seals) < cluster.validators.quorum:
             raise ScenarioError(f"only {sorted(seals)} sealed {name} in view {view}")
         return Decided(commit_cert(vote, seals, cluster.n))
 
-    def prepared(self, name: str, view: int, is_forged: bool) -> PreparedCert:
+    def prepared(self, name: str, view: int, forged: tuple[int, ...]) -> PreparedCert:
         cluster = self._cluster
         header = cluster.names.headers[name]
         vote = self._vote(header.height, view, cluster.block_named(name))
         votes = self._known_votes(Tag.PREPARE, Tag.PROPOSAL, vote)
-        if is_forged:
-            votes = {i: votes.get(i, UNSIGNED) for i in range(cluster.n)}
-        elif len(votes) < cluster.validators.quorum:
+        votes.update(dict.fromkeys(forged, UNSIGNED))
+        if len(votes) < cluster.validators.quorum:
             raise ScenarioError(f"only {sorted(votes)} prepared {name} in view {view}")
         return prepared_cert(view, header, votes, cluster.n)
 
@@ -190,11 +194,11 @@ class Liar:
 
     def view_change(self, view: int, options: dict[str, str]) -> ViewChange:
         cluster = self._cluster
-        is_forged = options.get("forged") == "yes"
+        forged = tuple(int(each) for each in items(options.get("forged", "()")))
         certs = []
         for each in items(options.get("prepared", "()")):
             name, _, at = each.partition("@")
-            certs.append(self.prepared(name, int(at), is_forged))
+            certs.append(self.prepared(name, int(at), forged))
         return self._whole(
             ViewChange(
                 cluster.config.channel_id,
