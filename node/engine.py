@@ -8,6 +8,7 @@ All pipe traffic of one worker happens on one thread of its own, off the event l
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import select
 import struct
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,15 +31,16 @@ from contracts.runtime.api import (
     TxResult,
 )
 from contracts.runtime.artifact import Artifact, ensure_artifact, precompiled
-from contracts.runtime.limits import FRAME_BYTES_MAX
 from contracts.runtime.native import default_active
+from node.frames import FrameEnd, FrameError, FrameReader, write_frame
 from node.read_prediction import ReadPredictor
 
 START_SECONDS_MAX = 60.0
 LOAD_SECONDS_MAX = 60.0
 BLOCK_SECONDS_BASE = 10.0
 SECONDS_PER_GAS = 10 * 0.1 / 1_000_000  # ten times the goal of 100 ms per 1,000,000 gas
-KEYS_PER_QUESTION_MAX = 100_000
+GET, SCAN = b"G", b"S"  # first bytes of the worker's questions: a key, a scan
+PIPE_BYTES = 1 << 20
 PREDICTED_KEYS_MAX = 8_192
 PREDICTED_BYTES_MAX = 4_096  # a longer value is asked for when it is needed
 T = TypeVar("T")
@@ -67,6 +70,12 @@ class _Process:
             env={}, close_fds=True, bufsize=0,
         )  # fmt: skip
         self.pid = self._child.pid
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._write_fd, read_fd = self._child.stdin.fileno(), self._child.stdout.fileno()
+        for fd in (self._write_fd, read_fd):
+            _widen(fd)
+        self._reader, self._poll = FrameReader(read_fd), select.poll()
+        self._poll.register(read_fd, select.POLLIN)
 
     def greet(self) -> str:
         """Waits until the worker is locked; its sandbox. Raises EngineRefused where it may not run."""
@@ -83,43 +92,47 @@ class _Process:
                 stream.close()
 
     def send(self, message: Any) -> None:
-        data = values.encode(message)
-        if len(data) > FRAME_BYTES_MAX:
-            raise ValueError("message to the engine larger than 64 MiB")
-        assert self._child.stdin is not None
+        self.answer(values.encode(message))
+
+    def answer(self, data: bytes) -> None:
         try:
-            view = memoryview(len(data).to_bytes(4, "big") + data)
-            while view:
-                view = view[self._child.stdin.write(view) or 0 :]
+            write_frame(self._write_fd, data)
+        except FrameError as error:
+            raise ValueError("message to the engine larger than 64 MiB") from error
         except OSError as error:
             raise _Incident(f"the worker is gone: {error}") from error
 
-    def receive(self, deadline: float) -> dict[str, Any]:
-        size = int.from_bytes(self._exactly(4, deadline), "big")
-        if size > FRAME_BYTES_MAX:
-            raise _Incident("the worker sent a frame larger than 64 MiB")
-        try:
-            message = values.decode(self._exactly(size, deadline))
-        except values.ValueEncodingError as error:
-            raise _Incident(f"the worker sent no value: {error}") from error
-        if type(message) is not dict:
-            raise _Incident("the worker sent no message")
-        return message
-
-    def _exactly(self, count: int, deadline: float) -> bytes:
-        stream = self._child.stdout
-        assert stream is not None
-        parts = []
-        while count:
+    def receive_frame(self, deadline: float) -> bytes:
+        def wait() -> None:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([stream], [], [], left)[0]:
+            if left <= 0 or not self._poll.poll(left * 1000):
                 raise _Incident("the worker is late")
-            part = stream.read(min(count, 1 << 20))
-            if not part:
-                raise _Incident("the worker ended")
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
+
+        try:
+            return self._reader.read(wait)
+        except FrameEnd:
+            raise _Incident("the worker ended") from None
+        except (FrameError, OSError) as error:
+            raise _Incident(f"the worker sent no frame: {error}") from error
+
+    def receive(self, deadline: float) -> dict[str, Any]:
+        return _message(self.receive_frame(deadline))
+
+
+def _message(frame: bytes) -> dict[str, Any]:
+    try:
+        message = values.decode(frame)
+    except values.ValueEncodingError as error:
+        raise _Incident(f"the worker sent no value: {error}") from error
+    if type(message) is not dict:
+        raise _Incident("the worker sent no message")
+    return message
+
+
+def _widen(fd: int) -> None:
+    """A pipe that takes a block in one piece, where the system allows it."""
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 class EngineWorker:
@@ -298,10 +311,11 @@ class EngineWorker:
             "gas": struct.pack(f">{len(limits)}Q", *limits),
         })  # fmt: skip
         while True:
-            message = process.receive(deadline)
-            if "get" in message or "scan" in message:
-                process.send(self._state(message, state))
+            frame = process.receive_frame(deadline)
+            if frame[:1] in (GET, SCAN):
+                process.answer(self._asked(frame, state))
                 continue
+            message = _message(frame)
             if type(message.get("result")) is not bytes:
                 raise _Incident(str(message.get("fault", "the worker sent no result")))
             try:
@@ -309,18 +323,15 @@ class EngineWorker:
             except wire.WireError as error:
                 raise _Incident(str(error)) from error
 
-    def _state(self, question: dict[str, Any], state: StateReader) -> dict[str, Any]:
+    @staticmethod
+    def _asked(frame: bytes, state: StateReader) -> bytes:
+        """The answer to a question of the worker; what it may ask is checked."""
         try:
-            if "get" in question:
-                keys = wire.unpack(question["get"])
-                if len(keys) > KEYS_PER_QUESTION_MAX:
-                    raise wire.WireError("too many keys")
-                return {"values": wire.optional(state.state_get(keys))}
-            prefix, after, limit = wire.read_scan(question["scan"])
+            if frame[:1] == SCAN:
+                prefix, after, limit = wire.read_scan(frame[1:])
+                return wire.scan_answer(state.state_scan(prefix, after, limit))
+            key = wire.read_key(frame[1:])
         except wire.WireError as error:
             raise _Incident(f"the worker asked wrongly: {error}") from error
-        found = state.state_scan(prefix, after, limit)
-        return {
-            "keys": wire.pack([k for k, _ in found]),
-            "values": wire.pack([v for _, v in found]),
-        }
+        (value,) = state.state_get([key])
+        return b"" if value is None else b"+" + value

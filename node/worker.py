@@ -5,8 +5,8 @@ and only then locks itself. It holds no secret and knows one channel's contracts
 0 and 1 are frames: 4 bytes of length, big-endian, at most 64 MiB, then one encoded value.
 
     node -> worker  {"op": "load" | "check", …bundle}   {"op": "forget", …}   {"op": "block", …}
-    worker -> node  {"ready": …}, {"findings": […]}, {"result": …}, {"fault": text},
-                    and while a block runs {"get": keys} or {"scan": …}, which the node answers
+    worker -> node  {"ready": …}, {"findings": […]}, {"result": …}, {"fault": text}, and while a block runs
+                    `G` and a key, answered by `+` and its value or by nothing, or `S` and a scan (wire.py)
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import Any
 from contracts.runtime import values, wire
 from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction
 from contracts.runtime.host import WasmEngine
-from contracts.runtime.limits import FRAME_BYTES_MAX
 from node import sandbox
+from node.frames import FrameEnd, FrameReader, write_frame
 from node.identity.suite import Suite, get_suite
 
 STACK_BYTES = 64 << 20
+GET, SCAN = b"G", b"S"  # first bytes of frames that ask; an encoded message begins with 09
 _WARM = """from sdk import sm3, export
 
 
@@ -34,39 +35,22 @@ def warm(text: str) -> bytes:
 """
 
 
-class PipeClosed(Exception):
-    """The other end is gone."""
-
-
 class Pipe:
-    """Frames over two descriptors; blocking."""
+    """Frames over two descriptors, each one encoded value or a question in plain bytes; blocking."""
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
-        self._read_fd, self._write_fd = read_fd, write_fd
-
-    def _exactly(self, count: int) -> bytes:
-        parts = []
-        while count:
-            part = os.read(self._read_fd, min(count, 1 << 20))
-            if not part:
-                raise PipeClosed
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
+        self._reader, self._write_fd = FrameReader(read_fd), write_fd
 
     def receive(self) -> Any:
-        size = int.from_bytes(self._exactly(4), "big")
-        if size > FRAME_BYTES_MAX:
-            raise values.ValueEncodingError("frame larger than 64 MiB")
-        return values.decode(self._exactly(size))
+        return values.decode(self._reader.read())
 
     def send(self, message: Any) -> None:
-        data = values.encode(message)
-        if len(data) > FRAME_BYTES_MAX:
-            raise values.ValueEncodingError("frame larger than 64 MiB")
-        view = memoryview(len(data).to_bytes(4, "big") + data)
-        while view:
-            view = view[os.write(self._write_fd, view) :]
+        write_frame(self._write_fd, values.encode(message))
+
+    def ask(self, question: bytes) -> bytes:
+        """One question, one answer, without the encoding of values."""
+        write_frame(self._write_fd, question)
+        return self._reader.read()
 
 
 class SuiteNatives:
@@ -99,15 +83,15 @@ class PipeState:
         self._pipe = pipe
 
     def state_get(self, keys: list[bytes]) -> list[bytes | None]:
-        self._pipe.send({"get": wire.pack(keys)})
-        return wire.read_optional(self._pipe.receive()["values"])
+        answers = [self._pipe.ask(GET + key) for key in keys]
+        return [answer[1:] if answer else None for answer in answers]
 
     def state_scan(
         self, prefix: bytes, after: bytes | None, limit: int
     ) -> list[tuple[bytes, bytes]]:
-        self._pipe.send({"scan": (prefix, after, limit)})
-        answer = self._pipe.receive()
-        return list(zip(wire.unpack(answer["keys"]), wire.unpack(answer["values"]), strict=True))
+        return wire.read_scan_answer(
+            self._pipe.ask(SCAN + wire.scan_question(prefix, after, limit))
+        )
 
 
 class Worker:
@@ -129,11 +113,11 @@ class Worker:
         while True:
             try:
                 message = self._pipe.receive()
-            except PipeClosed:
+            except FrameEnd:
                 return
             try:
                 answer = self._answer(message)
-            except PipeClosed:
+            except FrameEnd:
                 return
             except Exception as error:
                 # Anything unforeseen: the node replaces this worker and runs the block again.

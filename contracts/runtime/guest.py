@@ -37,9 +37,8 @@ def _state_get(keys: list[bytes]) -> list[bytes | None]:
 
 
 def _state_scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
-    answer = wit_world.state_scan(_to_text(values.encode((prefix, after, limit))))
-    keys, found = values.decode(_to_bytes(answer))
-    return list(zip(wire.unpack(keys), wire.unpack(found), strict=True))
+    answer = wit_world.state_scan(_to_text(wire.scan_question(prefix, after, limit)))
+    return wire.read_scan_answer(_to_bytes(answer))
 
 
 def _sm3(data: bytes) -> bytes:

@@ -173,10 +173,8 @@ class WasmEngine:
         return "" if value is None else "+" + _to_text(value)
 
     def _state_scan(self, request: str) -> str:
-        prefix, after, limit = values.decode(_to_bytes(request))
-        found = self._state.state_scan(prefix, after, limit)
-        columns = wire.pack([key for key, _ in found]), wire.pack([value for _, value in found])
-        return _to_text(values.encode(columns))
+        found = self._state.state_scan(*wire.read_scan(_to_bytes(request)))
+        return _to_text(wire.scan_answer(found))
 
     def _code_get(self, name: str, version: int) -> str:
         code = self._code.get((name, version), "")

@@ -275,14 +275,15 @@ def _field_name(name: str) -> bytes:
 def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
     """Entries under a prefix in key order, own writes and those of the block included.
 
-    Charged an item looked at, deleted ones too: the work, the same on every node.
+    Charged a page fetched and an item looked at, deleted ones too: the work, the same on every node.
     """
-    charge(gas.SCAN + (len(TX.writes) >> 2))
+    charge(len(TX.writes) >> 2)
     changed = _changed_keys(prefix, after)
     found: list[tuple[bytes, bytes]] = []
     position, page, more = after, [], True  # type: ignore[var-annotated]
     while len(found) < limit:
         if not page and more:
+            charge(gas.SCAN)
             page = IMPORTS.state_scan(prefix, position, limit)
             more = len(page) == limit
             if page:

@@ -64,19 +64,6 @@ def numbers(data: Any, kind: str) -> tuple[int, ...]:
     return struct.unpack(f">{len(data) // size}{kind}", data)
 
 
-def optional(items: Sequence[bytes | None]) -> bytes:
-    flags = bytes([item is not None for item in items])
-    return pack([flags, *[item or b"" for item in items]])
-
-
-def read_optional(column: Any) -> list[bytes | None]:
-    found = unpack(column)
-    if not found or len(found) != len(found[0]) + 1:
-        raise WireError("not a column of optional bytes")
-    flags = found.pop(0)
-    return [item if there else None for item, there in zip(found, flags, strict=True)]
-
-
 # ---- a block to the engine -----------------------------------------------------------------------
 
 
@@ -291,14 +278,32 @@ def read_findings(rows: Any) -> tuple[Diagnostic, ...]:
     return tuple(Diagnostic(*row) for row in rows)
 
 
-def read_scan(request: Any) -> tuple[bytes, bytes | None, int]:
-    """A scan the guest asks for: prefix of a contract's state, position, limit."""
-    if type(request) is not tuple or len(request) != 3:
+def read_key(key: bytes) -> bytes:
+    """A key the guest asks for: of a contract's state."""
+    if key[:1] != b"\x0a" or len(key) > limits.KEY_BYTES_MAX:
+        raise WireError("not a state key")
+    return key
+
+
+def scan_question(prefix: bytes, after: bytes | None, limit: int) -> bytes:
+    return message((limit, after is not None), (prefix, after or b""))
+
+
+def read_scan(data: bytes) -> tuple[bytes, bytes | None, int]:
+    """A scan the guest asks for: prefix of a contract's state, position, limit. Raises WireError."""
+    counts, items = read_message(data)
+    if len(counts) != 2 or len(items) != 2:
         raise WireError("not a scan")
-    prefix, after, limit = request
-    after_ok = after is None or type(after) is bytes
-    if type(prefix) is not bytes or prefix[:1] != b"\x0a" or not after_ok:
-        raise WireError("not a scan")
-    if type(limit) is not int or not 0 < limit <= limits.SCAN_LIMIT_MAX:
+    limit, placed = counts
+    if not 0 < limit <= limits.SCAN_LIMIT_MAX:
         raise WireError("a scan without a limit")
-    return prefix, after, limit
+    return read_key(items[0]), items[1] if placed else None, limit
+
+
+def scan_answer(found: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return pack([part for entry in found for part in entry])
+
+
+def read_scan_answer(data: bytes) -> list[tuple[bytes, bytes]]:
+    parts = unpack(data)
+    return list(zip(parts[::2], parts[1::2], strict=True))

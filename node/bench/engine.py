@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ BLOCK_SIZE = 1_000
 ROUNDS = 5
 ONE_ROUNDS = 30
 PRICE_GAS = 1_500_000
+ASKED = 2_000  # as in the contract below
 TRANSFER = """from sdk import Event, Map, ctx, export, require
 
 balances = Map("balance", 0)
@@ -46,6 +48,21 @@ def transfer(to: str, amount: int) -> bool:
 @export
 def nothing() -> bool:
     return True
+
+
+@export
+def reads(start: int) -> int:
+    total = 0
+    for n in range(2000):
+        total += balances[start + n]
+    return total
+
+
+@export
+def scans(start: int) -> int:
+    for n in range(2000):
+        balances.scan(after=start + n, limit=1)
+    return start
 """
 
 
@@ -140,7 +157,12 @@ async def _worker(state: _Funds) -> dict[str, Any]:
         transfers = await _wall_seconds(worker, full, state, ROUNDS, pause=0.05)
         one = await _wall_seconds(worker, _block(1, "transfer", {}), state, ONE_ROUNDS, pause=0.02)
         rest = await _wall_seconds(worker, _block(BLOCK_SIZE, "transfer", {}), state, ROUNDS, 0.05)
+        missed, scanned = [await _asked(worker, state, method) for method in ("reads", "scans")]
         return {
+            "pipe_cpu_us_per_read": missed[0],
+            "pipe_read_ms_per_million_gas": missed[1],
+            "pipe_cpu_us_per_scan": scanned[0],
+            "pipe_scan_ms_per_million_gas": scanned[1],
             "worker_us_per_transfer": _round(transfers / BLOCK_SIZE * 1e6),
             "worker_us_per_transfer_nothing_declared": _round(rest / BLOCK_SIZE * 1e6),
             "worker_ms_block_of_one": _round(one * 1e3),
@@ -150,6 +172,31 @@ async def _worker(state: _Funds) -> dict[str, Any]:
         }
     finally:
         await worker.close()
+
+
+async def _asked(worker: EngineWorker, state: _Funds, method: str) -> tuple[float, float]:
+    """What a read or a scan costs that no prediction has brought along: CPU microseconds of both processes
+    for one of it, and milliseconds for 1,000,000 gas."""
+    best = float("inf")
+    used = 1
+    for at in range(3):
+        args = json.dumps({"start": at * ASKED})
+        tx = Transaction(bytes(32), "token", 1, method, args, "s", "m", (), 20_000_000)
+        before = time.process_time() + _cpu_seconds(worker.pid)
+        (result,) = await worker.block(BlockRequest("bench", 1, 1, (tx,), {}, {"token": 1}), state)
+        best = min(best, time.process_time() + _cpu_seconds(worker.pid) - before)
+        assert result.outcome == "ok", result
+        used = result.gas_used
+    return _round(best / ASKED * 1e6), _round(best * 1e3 / used * 1e6)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time of another process; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _wall_seconds(
