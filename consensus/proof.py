@@ -8,18 +8,24 @@ the genesis configuration, whose hash is the channel's id. The canonical bytes a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from consensus import merkle
 from consensus.api import SignatureItem, Verifier
 from consensus.certificate import CommitCert, InvalidCertificate, certificate_items
-from consensus.encoding import Hash, Sig
+from consensus.encoding import EncodingError, Hash, Sig, decode
 from consensus.header import Header, block_hash, receipt_leaf, tx_id, tx_leaf, tx_sign_digest
 from consensus.state_proof import StateProof, verify_state_proof
 from consensus.tags import Tag, preimage
 from consensus.validators import ValidatorSet, validators_hash
 
-PROOF_VERSION = 1
+PROOF_VERSION, EPOCHS_VERSION = 1, 2
+SET_CHANGES_MAX = 10_000
+
+
+T = TypeVar("T")
 
 
 class ProofError(ValueError):
@@ -83,8 +89,49 @@ class EvidenceBundle:
 
 
 @dataclass(frozen=True, slots=True)
+class SetChange:
+    """The end of an epoch: its last header, sealed by its validators, and the set that the header names as
+    the next one."""
+
+    last: CertifiedHeader
+    validators: ValidatorSet
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFileV2:
+    """A proof whose headers lie above the first epoch: with every change of the validators from genesis on."""
+
+    version: int
+    config: bytes
+    changes: tuple[SetChange, ...]
+    transaction: TransactionProof | None
+    state: StateFact | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceBundleV2:
+    version: int
+    subject: str
+    config: bytes
+    changes: tuple[SetChange, ...]
+    transactions: tuple[TransactionProof, ...]
+    states: tuple[StateFact, ...]
+    payments: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """Whose seals count for the headers above `above`, up to `last` (None: no end is known)."""
+
+    validators: ValidatorSet
+    above: int
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
-    """What a verifier believes beforehand, taken from the genesis configuration it was given."""
+    """What a verifier believes beforehand, taken from the genesis configuration it was given, and the later
+    epochs that it followed from there (`follow`)."""
 
     channel_id: Hash
     suite_id: int
@@ -92,6 +139,73 @@ class Trust:
     config_hash: Hash
     validators: ValidatorSet
     certificate_kind: str
+    first_ends: int | None = None
+    later: tuple[Epoch, ...] = ()
+
+    def epoch(self, number: int) -> Epoch | None:
+        if number == self.validators.epoch:
+            return Epoch(self.validators, 0, self.first_ends)
+        at = number - self.validators.epoch - 1
+        return self.later[at] if 0 <= at < len(self.later) else None
+
+
+def follow(verifier: Verifier, trust: Trust, changes: Sequence[SetChange]) -> Trust:
+    """The trust of genesis carried through every change of the validators, in their order. Each epoch is
+    ended by its own validators, who name the next ones. Raises ProofError."""
+    if len(changes) > SET_CHANGES_MAX:
+        raise ProofError("too many changes of the validators")
+    for change in changes:
+        header = change.last.header
+        check_certified(verifier, trust, change.last)
+        newest = trust.later[-1].validators if trust.later else trust.validators
+        if header.epoch != newest.epoch or change.validators.epoch != newest.epoch + 1:
+            raise ProofError(f"header {header.height} does not end the last epoch that is known")
+        named = validators_hash(verifier.hash, trust.suite_id, change.validators)
+        if header.next_validators_hash != named:
+            raise ProofError(f"header {header.height} names other validators as the next ones")
+        following = Epoch(change.validators, header.height, None)
+        if trust.later:
+            ended = replace(trust.later[-1], last=header.height)
+            trust = replace(trust, later=(*trust.later[:-1], ended, following))
+        else:
+            trust = replace(trust, first_ends=header.height, later=(following,))
+    return trust
+
+
+def read_proof_file(data: bytes) -> ProofFileV2:
+    """A proof file of either version. Raises ProofError."""
+    if _version(data) == EPOCHS_VERSION:
+        return _decode(ProofFileV2, data)
+    file = _decode(ProofFile, data)
+    _require_first(file.version)
+    return ProofFileV2(file.version, file.config, (), file.transaction, file.state)
+
+
+def read_evidence_bundle(data: bytes) -> EvidenceBundleV2:
+    """An evidence bundle of either version. Raises ProofError."""
+    if _version(data) == EPOCHS_VERSION:
+        return _decode(EvidenceBundleV2, data)
+    file = _decode(EvidenceBundle, data)
+    _require_first(file.version)
+    facts = (file.transactions, file.states, file.payments)
+    return EvidenceBundleV2(file.version, file.subject, file.config, (), *facts)
+
+
+def _version(data: bytes) -> int:
+    """The first field, whatever follows."""
+    return int.from_bytes(data[4:12], "big")
+
+
+def _require_first(version: int) -> None:
+    if version != PROOF_VERSION:
+        raise ProofError(f"unknown version {version}")
+
+
+def _decode(kind: type[T], data: bytes) -> T:
+    try:
+        return decode(kind, data)
+    except EncodingError as error:
+        raise ProofError(f"these are not the bytes of a proof or bundle: {error}") from error
 
 
 def check_config(verifier: Verifier, suite_id: int, config: bytes, channel_id: Hash) -> None:
@@ -105,15 +219,22 @@ def check_certified(verifier: Verifier, trust: Trust, certified: CertifiedHeader
     header, cert = certified.header, certified.certificate
     if header.channel_id != trust.channel_id or header.suite != trust.suite_id:
         raise ProofError(f"header {header.height} belongs to another channel")
-    if header.validators_hash != validators_hash(verifier.hash, trust.suite_id, trust.validators):
+    epoch = trust.epoch(header.epoch)
+    if epoch is None:
+        raise ProofError(
+            f"header {header.height} is of an epoch that no change of validators leads to"
+        )
+    if not epoch.above < header.height or (epoch.last is not None and header.height > epoch.last):
+        raise ProofError(f"header {header.height} lies outside its epoch")
+    if header.validators_hash != validators_hash(verifier.hash, trust.suite_id, epoch.validators):
         raise ProofError(f"header {header.height} names other validators")
-    if header.config_hash != trust.config_hash or header.epoch != trust.validators.epoch:
-        raise ProofError(f"header {header.height} is of another configuration or epoch")
+    if header.epoch == trust.validators.epoch and header.config_hash != trust.config_hash:
+        raise ProofError(f"header {header.height} is of another configuration")
     if (cert.height, cert.block_hash) != (header.height, block_hash(verifier.hash, header)):
         raise ProofError(f"the certificate does not seal header {header.height}")
     try:
         items = certificate_items(
-            cert, trust.certificate_kind, trust.suite_id, trust.channel_id, trust.validators
+            cert, trust.certificate_kind, trust.suite_id, trust.channel_id, epoch.validators
         )
     except InvalidCertificate as error:
         raise ProofError(f"certificate of height {header.height}: {error}") from error

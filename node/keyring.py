@@ -8,21 +8,27 @@ up and the file becomes `keys/vote.pem`.
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from consensus.encoding import decode
 from consensus.validators import ValidatorSet
 from node.config import NodeConfig
 from node.errors import CityError
 from node.genesis import NodeEntry
 from node.governance import ConfigState
+from node.identity.keyfile import write_key
 from node.identity.signers import FileSigner
-from node.identity.suite import Suite
-from node.identity.transport import TransportIdentity, load_transport
+from node.identity.suite import Suite, get_suite
+from node.identity.transport import TransportIdentity, load_certificate, load_transport
 from node.ledger.folder import sync_folder
+from node.opening import read_genesis
 from node.peers.roster import Self, der_to_pem
+from node.peers.statement import SignedGrant
 
 GRANT_BYTES_MAX = 64 * 1024
 VOTE_FILE, NEXT_VOTE_FILE = "vote.pem", "vote-next.pem"
@@ -94,6 +100,47 @@ def open_keyring(config: NodeConfig, state: ConfigState, suite: Suite) -> Keyrin
         if state.node(config.name) is not None and votes(state.validators) is None:
             raise CityError("CITY-8008", use="vote", path=config.keys_dir, name=entry.name)
     return Keyring(Self(config.name, identity, transport, grant), identity, votes)
+
+
+def _suite(config: NodeConfig) -> Suite:
+    return get_suite(read_genesis(config.channel_dir).config.suite)
+
+
+def node_card(config: NodeConfig) -> dict[str, str]:
+    """What the channel must know of this node so that it may vote; nothing secret. Raises as `open_keyring`.
+
+    The member is the one whose grant brought it in, or that genesis names."""
+    genesis = read_genesis(config.channel_dir).config
+    suite = get_suite(genesis.suite)
+    password, dev, folder = config.key_password(), config.keys.development, config.keys_dir
+    identity = FileSigner(folder / "identity.pem", password, dev=dev, suite=suite)
+    vote = FileSigner(folder / VOTE_FILE, password, dev=dev, suite=suite)
+    transport = load_transport(folder / "transport.crt", folder / "transport.pem")
+    entry = next((node for node in genesis.nodes if node.name == config.name), None)
+    if entry is None:
+        grant = decode(SignedGrant, _read_grant(config)).grant
+        member, city = grant.member_id, config.name
+    else:
+        member, city = entry.member_id, entry.city
+    certificate = load_certificate(transport.certificate_pem).public_bytes(Encoding.DER)
+    return {
+        "name": config.name,
+        "city": city,
+        "member_id": member,
+        "identity_key": b64encode(identity.public_key).decode(),
+        "vote_key": b64encode(vote.public_key).decode(),
+        "transport_cert": b64encode(certificate).decode(),
+    }
+
+
+def prepare_vote_key(config: NodeConfig) -> dict[str, str]:
+    """Writes keys/vote-next.pem. Raises CITY-8041 where there is one."""
+    path = config.keys_dir / NEXT_VOTE_FILE
+    if path.exists():
+        raise CityError("CITY-8041", path=path)
+    key = _suite(config).generate_key()
+    write_key(path, key, config.key_password(), dev=config.keys.development)
+    return {"node": config.name, "file": str(path), "vote_key": key.public_key.hex()}
 
 
 def _read_grant(config: NodeConfig) -> bytes:

@@ -13,13 +13,17 @@ from consensus import merkle
 from consensus.encoding import Hash, Sig, encode
 from consensus.header import receipt_leaf, tx_id, tx_leaf
 from consensus.proof import (
+    EPOCHS_VERSION,
     PROOF_VERSION,
     CertifiedHeader,
     ProofFile,
+    ProofFileV2,
+    SetChange,
     StateFact,
     TransactionProof,
 )
 from node.errors import CityError
+from node.governance.state import CHANNEL_KEY, ConfigState, load_record
 from node.ledger.state import HeightNotHeld
 from node.opening import Ledger
 
@@ -46,7 +50,7 @@ class ProofBuilder:
             )
         )
         proof = await asyncio.to_thread(self._transaction, place.height, place.index)
-        return encode(ProofFile(PROOF_VERSION, self._config, proof, None))
+        return await asyncio.to_thread(self._file, proof, None, proof.settled)
 
     def _transaction(self, height: int, index: int) -> TransactionProof:
         ledger, hash_, suite_id = self._ledger, self._suite.hash, self._suite.id
@@ -79,7 +83,7 @@ class ProofBuilder:
             await until(lambda: self._shows(asked))
             fact = await asyncio.to_thread(self._state, key)
             if fact is not None:
-                return encode(ProofFile(PROOF_VERSION, self._config, None, fact))
+                return await asyncio.to_thread(self._file, None, fact, fact.settled)
 
     def _shows(self, height: int) -> bool:
         """Whether the tip's header carries a state as new as that after `height`."""
@@ -102,6 +106,31 @@ class ProofBuilder:
         header = self._certified(settled)
         assert header.header.state_root == proven.state_root
         return StateFact(PROOF_VERSION, header, key, proven.value, proven.proof)
+
+    def _file(
+        self,
+        transaction: TransactionProof | None,
+        state: StateFact | None,
+        highest: CertifiedHeader,
+    ) -> bytes:
+        """With the changes of the validators that lead from genesis to the highest header."""
+        changes = self._changes(highest.header.height)
+        if not changes:
+            return encode(ProofFile(PROOF_VERSION, self._config, transaction, state))
+        return encode(ProofFileV2(EPOCHS_VERSION, self._config, changes, transaction, state))
+
+    def _changes(self, below: int) -> tuple[SetChange, ...]:
+        ledger, config = self._ledger, self._ledger.genesis.config
+        found = []
+        for height in ledger.blocks.config_heights(0):
+            if height >= below:
+                break
+            last = self._certified(height)
+            if last.header.next_validators_hash != last.header.validators_hash:
+                stored = ledger.state.get(CHANNEL_KEY, as_of=height)
+                state = ConfigState(load_record(config, stored))
+                found.append(SetChange(last, state.validators))
+        return tuple(found)
 
     def _certified(self, height: int) -> CertifiedHeader:
         header = self._ledger.blocks.header(height)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from consensus.api import SignatureItem
@@ -18,16 +18,21 @@ from consensus.encoding import EncodingError, Hash, decode, encode
 from consensus.payment import log_id
 from consensus.payment_proof import ProofRefused, TrustedLog, check_proof, decode_proof
 from consensus.proof import (
+    EPOCHS_VERSION,
     PROOF_VERSION,
     EvidenceBundle,
+    EvidenceBundleV2,
     ProofError,
-    ProofFile,
+    SetChange,
     StateFact,
     TransactionProof,
     Trust,
     check_config,
     check_state,
     check_transaction,
+    follow,
+    read_evidence_bundle,
+    read_proof_file,
 )
 from contracts.runtime import values
 from node.genesis import ChannelConfig, Identity, channel_id, config_hash
@@ -62,7 +67,9 @@ class _Channel:
     verifier: SuiteVerifier
 
 
-def _open_config(config_bytes: bytes, expected: bytes | None) -> _Channel:
+def _open_config(
+    config_bytes: bytes, changes: Sequence[SetChange], expected: bytes | None
+) -> _Channel:
     try:
         config = decode(ChannelConfig, config_bytes)
         suite = get_suite(config.suite)
@@ -81,18 +88,13 @@ def _open_config(config_bytes: bytes, expected: bytes | None) -> _Channel:
         config.validators,
         config.consensus.kind,
     )
-    return _Channel(config, trust, verifier)
+    return _Channel(config, follow(verifier, trust, changes), verifier)
 
 
 def verify_proof(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
     """What a proof file shows, JSON-ready. Raises ProofError where it does not hold."""
-    try:
-        file = decode(ProofFile, data)
-    except EncodingError as error:
-        raise ProofError(f"these are not the bytes of a proof: {error}") from error
-    if file.version != PROOF_VERSION:
-        raise ProofError(f"unknown proof version {file.version}")
-    channel = _open_config(file.config, expected_channel)
+    file = read_proof_file(data)
+    channel = _open_config(file.config, file.changes, expected_channel)
     if (file.transaction is None) == (file.state is None):
         raise ProofError("a proof shows exactly one fact")
     if file.transaction is not None:
@@ -105,13 +107,8 @@ def verify_proof(data: bytes, expected_channel: bytes | None = None) -> dict[str
 
 def verify_evidence(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
     """What an evidence bundle shows. Every part must hold, and all parts be of one channel."""
-    try:
-        bundle = decode(EvidenceBundle, data)
-    except EncodingError as error:
-        raise ProofError(f"these are not the bytes of an evidence bundle: {error}") from error
-    if bundle.version != PROOF_VERSION:
-        raise ProofError(f"unknown evidence version {bundle.version}")
-    channel = _open_config(bundle.config, expected_channel)
+    bundle = read_evidence_bundle(data)
+    channel = _open_config(bundle.config, bundle.changes, expected_channel)
     transactions = [_transaction_view(channel, proof) for proof in bundle.transactions]
     places = [(t["height"], t["index"]) for t in transactions]
     if places != sorted(set(places)):
@@ -133,10 +130,13 @@ def verify_evidence(data: bytes, expected_channel: bytes | None = None) -> dict[
 
 
 def _channel_view(channel: _Channel) -> dict[str, Any]:
+    later = channel.trust.later
+    validators = later[-1].validators if later else channel.trust.validators
     return {
         "channel": channel.config.name,
         "channel_id": channel.trust.channel_id.hex(),
-        "validators": len(channel.trust.validators),
+        "epoch": validators.epoch,
+        "validators": len(validators),
         "quorum": seals_needed(channel.trust.certificate_kind, len(channel.trust.validators)),
     }
 
@@ -239,18 +239,20 @@ def quoted_payments(bodies: Sequence[bytes]) -> list[bytes]:
 
 def build_evidence(subject: str, transactions: Sequence[bytes], states: Sequence[bytes]) -> bytes:
     """An evidence bundle from proof files of one channel. Raises ProofError where they do not fit."""
-    files = [decode(ProofFile, data) for data in (*transactions, *states)]
+    files = [read_proof_file(data) for data in (*transactions, *states)]
     if not files or any(file.config != files[0].config for file in files):
         raise ProofError("evidence is about one channel, and has at least one fact")
     proofs = [file.transaction for file in files if file.transaction is not None]
     proofs.sort(key=lambda p: (p.ordered.header.height, p.index))
-    bundle = EvidenceBundle(
-        PROOF_VERSION,
-        subject,
-        files[0].config,
+    accepted = [p.body for p in proofs if decode_receipt(p.receipt).outcome == "ok"]
+    facts = (
         tuple(proofs),
         tuple(file.state for file in files if file.state is not None),
-        (),
+        tuple(quoted_payments(accepted)),
     )
-    accepted = [p.body for p in proofs if decode_receipt(p.receipt).outcome == "ok"]
-    return encode(replace(bundle, payments=tuple(quoted_payments(accepted))))
+    config = files[0].config
+    # One history: the longest list of changes begins with every other one.
+    changes = max((file.changes for file in files), key=len)
+    if changes:
+        return encode(EvidenceBundleV2(EPOCHS_VERSION, subject, config, changes, *facts))
+    return encode(EvidenceBundle(PROOF_VERSION, subject, config, *facts))

@@ -12,6 +12,7 @@ from node.cli import (
     bench,
     block,
     call,
+    channel,
     contract,
     crypto,
     dcep,
@@ -57,6 +58,7 @@ def _options(
 app.add_typer(dev.app, name="dev")
 app.add_typer(node.app, name="node")
 app.add_typer(network.app, name="network")
+app.add_typer(channel.app, name="channel")
 app.command("call")(call.call)
 app.command("query")(call.query)
 app.command("simulate")(call.simulate)

@@ -55,3 +55,43 @@ def status(
     """
     with open_network() as net:
         show(net.node_status(name or None), output)
+
+
+@app.command()
+@guarded
+def card(
+    config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
+        "node.toml"
+    ),
+) -> None:
+    """Prints the node's public keys and certificate, as `city channel propose add-validator` takes them.
+
+    Example:  city node card --config nodes/shanghai/node.toml > shanghai.card
+    """
+    import json
+
+    from node.config import load_config
+    from node.keyring import node_card
+
+    print(json.dumps(node_card(load_config(config)), indent=2))
+
+
+@app.command()
+@guarded
+def prepare_key(
+    config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
+        "node.toml"
+    ),
+    output: OutputOption = Output.table,
+) -> None:
+    """Makes the vote key that follows the present one, and prints its public part.
+
+    It lies in keys/vote-next.pem. The node votes with it from the block on that brings it in force:
+    city as ADMIN channel propose replace-key NAME KEY
+
+    Example:  city node prepare-key --config nodes/beijing/node.toml
+    """
+    from node.config import load_config
+    from node.keyring import prepare_vote_key
+
+    show(prepare_vote_key(load_config(config)), output)

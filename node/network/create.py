@@ -69,6 +69,11 @@ def operator_id(city: City) -> str:
     return OPERATOR_PREFIX + city.slug
 
 
+def admin_name(city: City) -> str:
+    """The operator's admin, who proposes and approves changes of the channel."""
+    return f"admin-{city.slug}"
+
+
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """Ports nobody listens on now. Held open together while they are drawn, so no two are equal."""
     with ExitStack() as held:
@@ -186,6 +191,10 @@ def _config(
         for m in plan.members
         for name, roles in m.users.items()
     ]
+    identities += [
+        Identity(admin_name(c), operator_id(c), operators[operator_id(c)][0].public_key, ("admin",))
+        for c in plan.cities
+    ]
     digest = artifact.digest_for(suite.hash)
     return ChannelConfig(
         version=GENESIS_VERSION,
@@ -193,7 +202,7 @@ def _config(
         name=plan.channel.name,
         created_ms=created_ms,
         clock=plan.channel.clock,
-        consensus=ConsensusParams(window=plan.channel.window),
+        consensus=ConsensusParams(kind=plan.channel.consensus, window=plan.channel.window),
         limits=Limits(),
         engine=EngineRef(str(artifact.version), Hash(digest), artifact.size),
         members=tuple(members),
@@ -291,14 +300,18 @@ def write_contexts(
         certificate = layout.node(node.city.slug) / "keys" / "transport.crt"
         api, web = f"{host}:{node.api_port}", f"{host}:{node.web_port}"
         lines += context_node(node.city.name, api, web, certificate)
-    for member in plan.members:
-        for user in member.users:
-            lines += [
-                "",
-                f"[contexts.dev.users.{json.dumps(user)}]",
-                f"key = {json.dumps(str(layout.user_key(user)))}",
-                f"member = {json.dumps(member.id)}",
-            ]
+    users = [(u, layout.user_key(u), member.id) for member in plan.members for u in member.users]
+    users += [
+        (admin_name(c), layout.authorities / f"{operator_id(c)}.pem", operator_id(c))
+        for c in plan.cities
+    ]
+    for user, key, member_id in users:
+        lines += [
+            "",
+            f"[contexts.dev.users.{json.dumps(user)}]",
+            f"key = {json.dumps(str(key))}",
+            f"member = {json.dumps(member_id)}",
+        ]
     layout.contexts.write_text("\n".join(lines) + "\n", encoding="utf-8")
     layout.contexts.chmod(0o600)
 

@@ -36,8 +36,28 @@ class Channel:
         self.config_hash = tagged("config", suite, data)
         self.validators = [SimpleNamespace(name=n.name, vote_key=n.vote_key) for n in config.nodes]
         validators = SimpleNamespace(epoch=0, validators=self.validators)
-        self.validators_hash = tagged_structure("validators", suite, "ValidatorSet", validators)
+        self.epochs = [self._epoch(validators, 0)]
         self.headers: dict[int, SimpleNamespace] = {}
+
+    def _epoch(self, validators: SimpleNamespace, above: int) -> SimpleNamespace:
+        named = tagged_structure("validators", self.suite, "ValidatorSet", validators)
+        return SimpleNamespace(
+            validators=validators.validators, hash=named, above=above, last=2**64 - 1
+        )
+
+    def follow(self, changes: list[SimpleNamespace]) -> None:
+        """Each epoch is ended by a header that its own validators sealed and that names the next ones."""
+        for change in changes:
+            header = self.check(change.last, "set change")
+            number = len(self.epochs)
+            require(header.epoch == number - 1, "set change: it does not end the last epoch known")
+            require(change.validators.epoch == number, "set change: the next epoch does not follow")
+            keys = {v.vote_key for v in change.validators.validators}
+            require(0 < len(keys) == len(change.validators.validators), "set change: vote keys")
+            following = self._epoch(change.validators, header.height)
+            require(header.next_validators_hash == following.hash, "set change: others are named")
+            self.epochs[-1].last = header.height
+            self.epochs.append(following)
 
     def check(self, certified: SimpleNamespace, what: str) -> SimpleNamespace:
         """The header, once it belongs to this channel and a quorum sealed it."""
@@ -53,9 +73,16 @@ class Channel:
         require(header.suite == self.suite, f"{what}: the header is of another suite")
         require(header.channel_id == self.channel_id, f"{what}: the header is of another channel")
         require(header.height >= 1, f"{what}: the genesis block has no certificate")
-        require(header.epoch == 0, f"{what}: epoch {header.epoch} is not the configuration's (0)")
-        require(header.validators_hash == self.validators_hash, f"{what}: other validators")
-        require(header.config_hash == self.config_hash, f"{what}: another configuration")
+        known = ", ".join(str(number) for number in range(len(self.epochs)))
+        require(
+            header.epoch < len(self.epochs),
+            f"{what}: epoch {header.epoch} is not the configuration's ({known})",
+        )
+        epoch = self.epochs[header.epoch]
+        require(epoch.above < header.height <= epoch.last, f"{what}: it lies outside its epoch")
+        require(header.validators_hash == epoch.hash, f"{what}: other validators")
+        if header.epoch == 0:
+            require(header.config_hash == self.config_hash, f"{what}: another configuration")
 
     def _check_certificate(
         self, cert: SimpleNamespace, header: SimpleNamespace, block_hash: bytes, what: str
@@ -67,8 +94,9 @@ class Channel:
         require(cert.block_hash == block_hash, f"{what}: the certificate is for another block")
         require(cert.height == header.height, f"{what}: the certificate is for another height")
         require(cert.epoch == header.epoch, f"{what}: the certificate is of another epoch")
-        signers = self._signers(cert.signers, what)
-        needed = seals_needed(self.kind, len(self.validators))
+        validators = self.epochs[header.epoch].validators
+        signers = self._signers(cert.signers, validators, what)
+        needed = seals_needed(self.kind, len(validators))
         require(len(signers) == len(cert.seals), f"{what}: signers and seals differ in number")
         require(len(signers) >= needed, f"{what}: {len(signers)} seals, {needed} are needed")
         seal = SimpleNamespace(
@@ -83,12 +111,14 @@ class Channel:
             sealed = verify(self.suite, signer.vote_key, message, signature)
             require(sealed, f"{what}: the seal of {signer.name} does not verify")
 
-    def _signers(self, bitmap: bytes, what: str) -> list[SimpleNamespace]:
-        n = len(self.validators)
+    def _signers(
+        self, bitmap: bytes, validators: list[SimpleNamespace], what: str
+    ) -> list[SimpleNamespace]:
+        n = len(validators)
         require(len(bitmap) == (n + 7) // 8, f"{what}: the signers' bitmap has a wrong length")
         bits = int.from_bytes(bitmap, "little")
         require(bits >> n == 0, f"{what}: a signer beyond the last validator")
-        return [validator for i, validator in enumerate(self.validators) if bits >> i & 1]
+        return [validator for i, validator in enumerate(validators) if bits >> i & 1]
 
     def _check_neighbours(self, header: SimpleNamespace, block_hash: bytes) -> None:
         """Certified headers of one file must be one chain: another header here would be a fork."""

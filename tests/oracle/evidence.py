@@ -23,8 +23,11 @@ def verify_file(data: bytes, channel_id: bytes | None, say: Say) -> None:
     """
     file = _read(data)
     kind = "evidence bundle" if hasattr(file, "subject") else "proof file"
-    require(file.version == 1, f"{kind} version {file.version} is unknown")
+    changes = getattr(file, "changes", [])
+    version = 2 if hasattr(file, "changes") else 1
+    require(file.version == version, f"{kind} version {file.version} is unknown")
     channel = Channel(file.config)
+    channel.follow(changes)
     _say_channel(channel, channel_id, say)
     if hasattr(file, "subject"):
         _check_bundle(channel, file, say)
@@ -37,12 +40,14 @@ def verify_file(data: bytes, channel_id: bytes | None, say: Say) -> None:
 
 
 def _read(data: bytes) -> SimpleNamespace:
-    """The two kinds of file have no mark; they differ in the number of fields."""
+    """The kinds of file have no mark; they differ in the number of fields."""
     at = fields = 0
     while at < len(data):
         at += 4 + int.from_bytes(data[at : at + 4], "big")
         fields += 1
-    file: SimpleNamespace = decode("EvidenceBundle" if fields > 5 else "ProofFile", data)
+    kind = "EvidenceBundle" if fields > 5 else "ProofFile"
+    later = "V2" if int.from_bytes(data[4:12], "big") == 2 else ""
+    file: SimpleNamespace = decode(kind + later, data)
     return file
 
 

@@ -41,6 +41,11 @@ StateFact: version int, settled CertifiedHeader, key bytes, value optional bytes
 ProofFile: version int, config bytes, transaction optional TransactionProof, state optional StateFact
 EvidenceBundle: version int, subject text, config bytes, transactions list of TransactionProof,
     states list of StateFact, payments list of bytes
+SetChange: last CertifiedHeader, validators ValidatorSet
+ProofFileV2: version int, config bytes, changes list of SetChange, transaction optional TransactionProof,
+    state optional StateFact
+EvidenceBundleV2: version int, subject text, config bytes, changes list of SetChange,
+    transactions list of TransactionProof, states list of StateFact, payments list of bytes
 
 CoinPoint: txid hash, output_index int
 LogEntry: version int, txid hash, output_index optional int, leaf_commit hash

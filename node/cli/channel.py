@@ -1,0 +1,176 @@
+"""`city channel`: who orders a channel, and how its members change that."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from node.cli.output import Output, OutputOption, fail, guarded, rows_table, show, stdout
+from node.cli.session import open_network
+
+CONFIG = "_config"
+CARD_FIELDS = ("name", "city", "member_id", "identity_key", "vote_key", "transport_cert")
+
+app = typer.Typer(
+    help="The channel's validators, members, proposals and evidence.", no_args_is_help=True
+)
+propose = typer.Typer(
+    help="Propose one change; it is in force when enough members approved.", no_args_is_help=True
+)
+app.add_typer(propose, name="propose")
+
+
+@app.command("show")
+@guarded
+def show_channel(output: OutputOption = Output.table) -> None:
+    """Engine and what it trusts, epoch, validators, observers, members, approvals that a change needs.
+
+    Examples:  city channel show    city channel show -o json
+    """
+    found = _ask("show")
+    if output is Output.json:
+        show(found, output)
+        return
+    for label in ("channel", "engine", "trust", "epoch", "since_height", "window"):
+        stdout.print(f"{label.replace('_', ' '):14}{found[label]}", markup=False)
+    stdout.print(f"{'approvals':14}{found['approvals_needed']} make a change", markup=False)
+    nodes = [
+        (n["name"], n["city"], n["member"], role, n["vote_key"][:20] + "…")
+        for role, named in (("validator", "validators"), ("observer", "observers"))
+        for n in found[named]
+    ]
+    stdout.print(rows_table(("Node", "City", "Member", "Role", "Vote key"), nodes))
+    members = [
+        (m["member"], m["name"], str(m["validators"]), ", ".join(m["admins"]) or "–")
+        for m in found["members"]
+    ]
+    stdout.print(rows_table(("Member", "Name", "Validators", "Admins"), members))
+
+
+@app.command()
+@guarded
+def proposals(output: OutputOption = Output.table) -> None:
+    """The inbox: what waits for whose approval.
+
+    Example:  city channel proposals
+    """
+    _rows(_ask("proposals"), output, "no open proposals")
+
+
+@app.command()
+@guarded
+def evidence(output: OutputOption = Output.table) -> None:
+    """Validators' keys that were proven to have signed two contradicting votes.
+
+    Example:  city channel evidence -o json
+    """
+    _rows(_ask("evidence"), output, "no evidence")
+
+
+@propose.command("add-validator")
+@guarded
+def add_validator(
+    card: Annotated[Path, typer.Argument(help="the node's card; see: city node card")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Proposes that a node votes. It should follow the channel as an observer already.
+
+    Example:  city as admin-shenzhen channel propose add-validator shanghai.card
+    """
+    _send("add_validator", read_card(card), output)
+
+
+@propose.command("remove-validator")
+@guarded
+def remove_validator(
+    name: Annotated[str, typer.Argument(help="a validator")], output: OutputOption = Output.table
+) -> None:
+    """Proposes that a validator votes no more; it goes on as an observer.
+
+    Example:  city as admin-shenzhen channel propose remove-validator Beijing
+    """
+    _send("remove_validator", {"name": name}, output)
+
+
+@propose.command("replace-key")
+@guarded
+def replace_key(
+    name: Annotated[str, typer.Argument(help="a validator of your own member")],
+    key: Annotated[str, typer.Argument(help="the new public vote key, hexadecimal")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Replaces a vote key. The member that owns the validator decides alone; it is in force at once.
+
+    Example:  city as admin-beijing channel propose replace-key Beijing 04a1…   (see: city node prepare-key)
+    """
+    try:
+        data = bytes.fromhex(key)
+    except ValueError:
+        raise fail("CITY-1002", field="key", rule="130 hexadecimal digits") from None
+    _send("replace_key", {"name": name, "vote_key": data}, output)
+
+
+@app.command()
+@guarded
+def approve(
+    proposal: Annotated[str, typer.Argument(help="a proposal of the inbox")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Approves a proposal for your member. With enough approvals the change is in force.
+
+    Example:  city as admin-guangzhou channel approve p-3f9a01c2d4e5f607
+    """
+    _send("approve", {"proposal": proposal}, output)
+
+
+@app.command()
+@guarded
+def withdraw(
+    proposal: Annotated[str, typer.Argument(help="a proposal of the inbox")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Takes back your member's proposal, or its approval of another's.
+
+    Example:  city as admin-shenzhen channel withdraw p-3f9a01c2d4e5f607
+    """
+    _send("withdraw", {"proposal": proposal}, output)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """What a node shows of itself, as arguments. Raises CITY-1091, CITY-8040."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise fail("CITY-1091", path=path, reason=error.strerror) from error
+    except ValueError as error:
+        raise fail("CITY-8040", path=path, reason=f"no JSON: {error}") from error
+    if not isinstance(card, dict) or set(card) != set(CARD_FIELDS):
+        raise fail("CITY-8040", path=path, reason=f"it has exactly: {', '.join(CARD_FIELDS)}")
+    return card
+
+
+def _ask(view: str) -> Any:
+    from contracts.runtime import values
+
+    with open_network() as net:
+        return values.to_json(net.query(CONFIG, view).value)
+
+
+def _send(method: str, args: dict[str, Any], output: Output) -> None:
+    """A config transaction has a block of its own: what would be refused now is not sent."""
+    from contracts.runtime import values
+
+    with open_network() as net:
+        net.query(CONFIG, method, args)
+        done = net.call(CONFIG, method, args, gas_limit=1)
+        show({"tx_id": done.tx_id, "block": done.block} | values.to_json(done.value), output)
+
+
+def _rows(rows: list[dict[str, Any]], output: Output, nothing: str) -> None:
+    if rows or output is Output.json:
+        show(rows, output)
+    else:
+        stdout.print(nothing)
