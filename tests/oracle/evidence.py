@@ -46,7 +46,7 @@ def _read(data: bytes) -> SimpleNamespace:
         at += 4 + int.from_bytes(data[at : at + 4], "big")
         fields += 1
     kind = "EvidenceBundle" if fields > 5 else "ProofFile"
-    later = "V2" if int.from_bytes(data[4:12], "big") == 2 else ""
+    later = "V2" if fields in (5, 7) and int.from_bytes(data[4:12], "big") == 2 else ""
     file: SimpleNamespace = decode(kind + later, data)
     return file
 
