@@ -63,6 +63,11 @@ class Chain:
         return self._executed.get(self._lagged(height))
 
     @property
+    def is_executed(self) -> bool:
+        """Whether the tip is executed."""
+        return self.height in self._executed
+
+    @property
     def settled_height(self) -> int:
         """Committing up to here shows every state in a certified header."""
         return self.last_filled + self._config.window if self.last_filled else 0

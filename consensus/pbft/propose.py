@@ -12,10 +12,16 @@ from consensus.pbft.records import Proposed
 from consensus.pbft.state import State
 from consensus.tags import Tag
 
+PATIENCE = 16
+
 
 class Proposer:
     """A block is proposed when `block_txs_max` transactions wait or `block_wait_ms` after the oldest of
-    them; an empty one only to settle (decisions sections 2.4 and 4.3)."""
+    them; an empty one only to settle (decisions sections 2.4 and 4.3).
+
+    While blocks are under way, ordered or executed, more of them would each cost its share and bring nothing
+    that the next one does not: what fills no block waits for them, up to PATIENCE times as long, and settling
+    waits too. A window above 1 is for full blocks."""
 
     def __init__(self, state: State, suspect: Callable[[str], None]) -> None:
         self._state = state
@@ -44,16 +50,18 @@ class Proposer:
             return None
         if state.chain.roots_for(height + 1) is None:
             return None
+        is_idle = height == state.chain.height and state.chain.is_executed
+        wait_ms = state.config.block_wait_ms * (1 if is_idle else PATIENCE)
         since_ms = state.requests.free_since_ms()
         if since_ms is not None:
             if state.requests.is_block_full:
                 return state.now_ms
-            return since_ms + state.config.block_wait_ms
+            return since_ms + wait_ms
         if height >= state.settle_height:
             return None
         if header.tx_count == 0:
             return state.now_ms
-        return max(state.last_progress_ms, state.last_proposed_ms) + state.config.block_wait_ms
+        return max(state.last_progress_ms, state.last_proposed_ms) + wait_ms
 
     def propose_next(self) -> bool:
         state = self._state
