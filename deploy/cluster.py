@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from node.cli import network
-from node.cli.network import DirOption
+from node.cli.network import DirOption, EngineOption
 from node.cli.output import Output, OutputOption, fail, guarded, progress, show
 from node.network.control import network_stop, network_up, open_layout
 from node.network.layout import Layout
+from node.trust import trust
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -20,19 +20,12 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 NODES = 4
 
 
-class Engine(StrEnum):
-    pbft = "pbft"
-
-
-EngineOption = Annotated[Engine, typer.Option("--engine", help="how the nodes agree")]
-
-
 @app.command()
 @guarded
 def up(
     directory: DirOption,
     nodes: Annotated[int, typer.Option("--nodes", help="cities of a new cluster; 0: 4")] = 0,
-    engine: EngineOption = Engine.pbft,
+    engine: EngineOption = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Makes the cluster if the folder has none, starts what is not running, waits until all are ready."""
@@ -44,13 +37,17 @@ def up(
     if not Layout(root).genesis.exists():
         count = nodes or NODES
         progress(f"making {count} nodes in {directory}: engine artifact, keys, genesis")
-        create_network(load_plan().with_nodes(count), root)
-    there = len(read_genesis(Layout(root)).config.nodes)
+        create_network(load_plan().with_nodes(count).with_consensus(engine), root)
+    config = read_genesis(Layout(root)).config
+    kind, there = config.consensus.kind, len(config.nodes)
+    if engine not in (None, kind):
+        raise fail("CITY-8031", path=directory, there=kind, asked=engine)
     if nodes not in (0, there):
         raise fail("CITY-8029", path=directory, there=there, asked=nodes)
     progress("starting")
     show(network_up(root), output)
     if output is Output.table:
+        progress(trust(kind, there))
         progress(f"clients find it with:  cd {directory}   or   export CITY_CONTEXT={root}")
 
 

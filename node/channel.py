@@ -28,6 +28,7 @@ from node.opening import Ledger
 from node.pipeline import Pipeline
 from node.proof_builder import ProofBuilder
 from node.telemetry import Metrics
+from node.trust import lies_tolerated, trust
 
 SUBMIT_CHUNK = 128
 HEARTBEAT_SECONDS = 5.0
@@ -284,7 +285,7 @@ class Channel:
 
     def status(self) -> dict[str, Any]:
         tip, applied = self._ledger.tip, self._ledger.applied_height
-        validators = self._configuration.validators
+        validators, kind = self._configuration.validators, self.config.consensus.kind
         roots = self._ledger.state.roots(applied)
         assert roots is not None
         facts: dict[str, Any] = {
@@ -299,8 +300,10 @@ class Channel:
             "time_ms": self._clock.now_ms(),
             "epoch": validators.epoch,
             "validators": len(validators),
-            "quorum": seals_needed(self.config.consensus.kind, len(validators)),
-            "faults_tolerated": validators.faults,
+            "quorum": seals_needed(kind, len(validators)),
+            "consensus": kind,
+            "trust": trust(kind, len(validators)),
+            "faults_tolerated": lies_tolerated(kind, len(validators)),
             "pool": len(self.pipeline.pool),
             "pool_bytes": self.pipeline.pool.size_bytes,
         }

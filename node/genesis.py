@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from consensus.certificate import KIND_PBFT, KIND_RAFT
 from consensus.encoding import Hash, decode, encode
 from consensus.header import identity_digest
 from consensus.merkle import HashFunction
@@ -20,9 +21,10 @@ GENESIS_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ConsensusParams:
-    """Ordering. `kind`: pbft. Times in milliseconds; `window` is W; `leader_period` is K and must be 0."""
+    """Ordering. `kind`: pbft, or raft where the members trust each other not to lie. `window` is W;
+    `leader_period` is K and must be 0. Times in milliseconds."""
 
-    kind: str = "pbft"
+    kind: str = KIND_PBFT
     window: int = 1
     leader_period: int = 0
     base_timeout_ms: int = 2_000
@@ -153,8 +155,8 @@ def check(config: ChannelConfig) -> None:
     """Raises ValueError with a plain reason where a genesis configuration cannot run."""
     if config.version != GENESIS_VERSION:
         raise ValueError(f"genesis version {config.version} is not {GENESIS_VERSION}")
-    if config.consensus.kind != "pbft":
-        raise ValueError(f"unknown consensus engine {config.consensus.kind!r}; use pbft")
+    if config.consensus.kind not in (KIND_PBFT, KIND_RAFT):
+        raise ValueError(f"unknown consensus engine {config.consensus.kind!r}; use pbft or raft")
     if config.consensus.leader_period != 0:
         raise ValueError("a rotating leader (leader_period > 0) is not offered yet")
     if not 1 <= config.consensus.window <= 4:

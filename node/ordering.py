@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from consensus.api import Configuration, EpochBase, Signer, Verifier
+from consensus.api import Configuration, Core, EpochBase, Signer, Verifier
+from consensus.certificate import KIND_RAFT
 from consensus.encoding import ZERO_HASH, Hash
 from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
 from consensus.pbft import records
 from consensus.pbft.config import PbftConfig
 from consensus.pbft.replica import PbftCore
+from consensus.raft.ordering import RECORD_KINDS_FROM, RaftConfig, RaftCore
+from consensus.raft.ordering import retain as retain_raft
 from consensus.validators import validators_hash
 from node.genesis import ChannelConfig, config_hash
 from node.governance import ConfigState
@@ -54,38 +57,37 @@ def make_core(
     signer: Signer | None,
     configuration: Configuration,
     base: EpochBase | None,
-) -> PbftCore:
+) -> Core:
     """The core of this node under the configuration `state`. own_index None: it follows the channel and never
     votes. base: the last block of the epoch before, None in the first epoch."""
     rules, limits = state.config.consensus, state.config.limits
-    return PbftCore(
-        PbftConfig(
-            channel_id=channel_id,
-            suite=suite.id,
-            genesis_hash=block_hash(suite.hash, genesis),
-            config_hash=config_hash(suite.hash, state.config),
-            window=rules.window,
-            base_timeout_ms=rules.base_timeout_ms,
-            timeout_cap=rules.timeout_cap,
-            status_interval_ms=rules.status_interval_ms,
-            drift_ms=rules.drift_ms,
-            forward_after_ms=rules.forward_after_ms,
-            suspect_after_ms=rules.suspect_after_ms,
-            block_wait_ms=rules.block_wait_ms,
-            block_txs_max=limits.block_txs_max,
-            block_gas_max=limits.block_gas_max,
-            block_bytes_max=limits.block_bytes_max,
-            checkpoint_interval=rules.checkpoint_interval,
-        ),
-        state.validators,
-        own_index,
-        verifier,
-        signer,
-        configuration,
-        base,
-    )
+    common = {
+        "channel_id": channel_id,
+        "suite": suite.id,
+        "genesis_hash": block_hash(suite.hash, genesis),
+        "config_hash": config_hash(suite.hash, state.config),
+        "window": rules.window,
+        "base_timeout_ms": rules.base_timeout_ms,
+        "status_interval_ms": rules.status_interval_ms,
+        "forward_after_ms": rules.forward_after_ms,
+        "suspect_after_ms": rules.suspect_after_ms,
+        "block_wait_ms": rules.block_wait_ms,
+        "block_txs_max": limits.block_txs_max,
+        "block_gas_max": limits.block_gas_max,
+        "block_bytes_max": limits.block_bytes_max,
+    }
+    seat = (state.validators, own_index, verifier, signer, configuration, base)
+    if rules.kind == KIND_RAFT:
+        return RaftCore(RaftConfig(**common), *seat)
+    only_pbft = {
+        "timeout_cap": rules.timeout_cap,
+        "drift_ms": rules.drift_ms,
+        "checkpoint_interval": rules.checkpoint_interval,
+    }
+    return PbftCore(PbftConfig(**common, **only_pbft), *seat)
 
 
 def retained_records(data: Sequence[bytes], height: int) -> tuple[bytes, ...]:
     """The core's records that the log must still hold once `height` is durable and executed."""
-    return records.retain(data, height)
+    is_raft = bool(data) and data[0][0] >= RECORD_KINDS_FROM
+    return (retain_raft if is_raft else records.retain)(data, height)

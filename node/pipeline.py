@@ -262,16 +262,16 @@ class Pipeline:
         elif is_behind:
             state = "catching up"
         elif not core.is_active:
-            state = "changing view"
+            state = "changing view" if core.leader >= 0 else "electing a leader"
         else:
             state = "ready"
         return {
             "state": state,
-            "ready": state in ("ready", "changing view"),
+            "ready": state in ("ready", "changing view", "electing a leader"),
             "role": self._role(),
             "view": core.view,
             "view_active": core.is_active,
-            "leader": self._seat.nodes[core.leader].name,
+            "leader": "" if core.leader < 0 else self._seat.nodes[core.leader].name,
             "view_since_ms": core.view_since_ms,
             "waiting": core.waiting,
             "last_view_change_reason": core.last_view_change_reason,

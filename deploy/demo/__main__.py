@@ -21,8 +21,10 @@ from deploy.demo.play import Play, make_play
 from deploy.demo.report import Report
 from deploy.demo.stage import Stage
 from deploy.demo.story import StepFailed, load_story
+from node.cli.network import EngineOption
 from node.client import find_context
 from node.errors import CityError
+from node.trust import trust
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -109,6 +111,8 @@ async def show_cities(play: Play) -> None:
 def set_up(stage: Stage, report: Report, interrupts: Interrupts, start_ms: int) -> None:
     report.line("Citychain demonstration · development network · NOT FOR PRODUCTION", "bold")
     report.line("All companies and banks are invented, authorities and the center are simulated.")
+    plan = stage.plan
+    report.line("Consensus " + trust(plan.channel.consensus, len(plan.cities)))
     report.setting_up("engine artifact, keys, genesis")
     stage.create(start_ms)
     report.setting_up("starting four cities and the registration center")
@@ -148,6 +152,7 @@ def say_kept(report: Report, root: Path) -> None:
 
 def main(
     keep: Annotated[bool, typer.Option("--keep", help="leave the network up at the end")] = False,
+    engine: EngineOption = None,
     directory: Annotated[
         Path | None,
         typer.Option("--dir", file_okay=False, help="an empty folder for the data, then kept"),
@@ -160,7 +165,7 @@ def main(
     story = load_story()
     interrupts, report = Interrupts(), Report()
     root = directory.resolve() if directory else Path(tempfile.mkdtemp(prefix="city-demo-"))
-    stage = Stage(root, story.plan)
+    stage = Stage(root, story.plan.with_consensus(engine))
     status, running = EXIT_FAILED, False
     try:
         set_up(stage, report, interrupts, story.at_ms(story["step1"]["date"]))

@@ -8,11 +8,15 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from node.cli.network import EngineOption
 from node.cli.output import Output, OutputOption, fail, guarded, progress, rows_table, show, stdout
+
+if TYPE_CHECKING:
+    from node.network.plan import Plan
 
 app = typer.Typer(
     help="A local network to try and build with. NOT FOR PRODUCTION.", invoke_without_command=True
@@ -31,14 +35,17 @@ NEXT_COMMAND = (
 def dev(
     context: typer.Context,
     nodes: Annotated[int, typer.Option("--nodes", help="how many cities")] = 4,
+    engine: EngineOption = None,
     directory: Annotated[Path | None, typer.Option("--dir", help="keep the data here")] = None,
 ) -> None:
     """Brings up cities, a registration center and users; Ctrl-C stops all of it.
 
-    Examples:  city dev    city dev --nodes 1    city dev --dir ./net
+    Examples:  city dev    city dev --nodes 1    city dev --engine raft    city dev --dir ./net
     """
     if context.invoked_subcommand is not None:
         return
+    from node.network.plan import load_plan
+
     started = time.monotonic()
     root = directory.resolve() if directory else Path(tempfile.mkdtemp(prefix="city-dev-"))
     _refuse_running(root)
@@ -46,7 +53,8 @@ def dev(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        _run(root, nodes, keep=directory is not None, started=started, stopping=stopping)
+        plan = load_plan().with_nodes(nodes).with_consensus(engine)
+        _run(root, plan, keep=directory is not None, started=started, stopping=stopping)
     finally:
         _stop(root)
         if directory is None:
@@ -64,17 +72,16 @@ def _refuse_running(root: Path) -> None:
             raise fail("CITY-8024", name=name, pid=running.pid)
 
 
-def _run(root: Path, nodes: int, *, keep: bool, started: float, stopping: threading.Event) -> None:
+def _run(root: Path, plan: Plan, *, keep: bool, started: float, stopping: threading.Event) -> None:
     from node.network import processes
     from node.network.control import start_regcenter
     from node.network.create import create_network
     from node.network.layout import Layout
-    from node.network.plan import load_plan
 
     layout = Layout(root)
     if not layout.genesis.exists():
         progress("engine artifact, keys, genesis")
-        create_network(load_plan().with_nodes(nodes), root)
+        create_network(plan, root)
     progress("starting")
     start_regcenter(layout)
     for slug in layout.slugs():
@@ -111,12 +118,14 @@ def _print_screen(layout: Any, rows: list[dict[str, Any]], keep: bool, seconds: 
 
     from node.network.bundle import read_genesis
     from node.network.control import fetch_status
+    from node.trust import trust
 
     config = read_genesis(layout).config
+    kind = config.consensus.kind
     status = fetch_status(rows[0]["web"]) or {}
     stdout.print(
         f"[bold]Citychain {version('citychain')}[/bold] · development network · "
-        f"[red]NOT FOR PRODUCTION[/red]    {len(rows)} cities · PBFT · SM2/SM3/SM4"
+        f"[red]NOT FOR PRODUCTION[/red]    {len(rows)} cities · {kind.upper()} · SM2/SM3/SM4"
     )
     header = ("City", "Role", "gRPC", "Web", "Metrics", "Height")
     leader = status.get("leader")
@@ -141,6 +150,7 @@ def _print_screen(layout: Any, rows: list[dict[str, Any]], keep: bool, seconds: 
     engine = f"CPython in WebAssembly, artifact {config.engine.digest.hex()[:8]}…"
     lines = [
         ("Channel", f"{config.name}   a block {wait_ms} ms after the oldest waiting transaction"),
+        ("Consensus", trust(kind, len(config.nodes))),
         ("Data", place),
         ("Engine", f"{engine}, sandbox {status.get('sandbox', '?')}"),
         ("Crypto", str(status.get("crypto", ""))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,21 @@ from node.cli.output import Output, OutputOption, guarded, progress, show
 app = typer.Typer(
     help="Networks on disk: create, start, look, stop, carry to hosts.", no_args_is_help=True
 )
+
+
+class Engine(StrEnum):
+    pbft = "pbft"
+    raft = "raft"
+
+
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option(
+        "--engine",
+        help="how the nodes of a new channel agree: pbft, which withstands liars (the default), "
+        "or raft, where the members trust each other not to lie",
+    ),
+]
 
 DirOption = Annotated[Path, typer.Option("--dir", help="the network's folder")]
 
@@ -30,6 +46,7 @@ def plan() -> None:
 def create(
     directory: DirOption,
     nodes: Annotated[int, typer.Option("--nodes", help="how many cities take part")] = 4,
+    engine: EngineOption = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="a plan; see: city network plan")
     ] = None,
@@ -37,19 +54,17 @@ def create(
 ) -> None:
     """Makes keys, certificates, genesis, a configuration per node and a client context.
 
-    Example:  city network create --dir ./net --nodes 4
+    Examples:  city network create --dir ./net --nodes 4    city network create --dir ./net --engine raft
     """
     from node.network.create import create_network
     from node.network.plan import DEFAULT_PLAN, load_plan
+    from node.trust import trust
 
     progress("engine artifact, keys, genesis")
-    config = create_network(
-        load_plan(plan_file or DEFAULT_PLAN).with_nodes(nodes), directory.resolve()
-    )
-    show(
-        {"channel": config.name, "nodes": [n.name for n in config.nodes], "dir": str(directory)},
-        output,
-    )
+    plan = load_plan(plan_file or DEFAULT_PLAN).with_nodes(nodes).with_consensus(engine)
+    config = create_network(plan, directory.resolve())
+    facts = {"channel": config.name, "nodes": [n.name for n in config.nodes], "dir": str(directory)}
+    show(facts | {"trust": trust(config.consensus.kind, len(config.nodes))}, output)
 
 
 @app.command()

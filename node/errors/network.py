@@ -103,6 +103,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请省略 --nodes，或添加观察节点：deploy/cluster.sh add --dir {path}",
     ),
     Entry(
+        "CITY-8031",
+        "CONSENSUS_FIXED",
+        "conflict",
+        "the channel in {path} is ordered by {there}, not by {asked}",
+        "how a channel is ordered is fixed when it is made",
+        "leave --engine out, or make another network: --dir NEW",
+        "{path} 中的通道使用 {there} 共识，不是 {asked}",
+        "通道的共识方式在创建时固定",
+        "请省略 --engine，或新建网络：--dir NEW",
+    ),
+    Entry(
         "CITY-8030",
         "INTERRUPTED",
         "unavailable",

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from consensus.certificate import KIND_RAFT
 from consensus.encoding import decode
 from consensus.pbft.evidence import Evidence
 from node.genesis import NodeEntry
 from node.governance.apply import ADMIN_ROLE, needed
 from node.governance.changes import describe
 from node.governance.state import Accepted, ConfigState, Proposal
-
-TRUST = {
-    KIND_RAFT: "raft: trusts its members not to lie; it survives crashes of a minority, and no liar"
-}
+from node.trust import trust
 
 
 def view(state: ConfigState, name: str) -> Any:
@@ -30,12 +26,10 @@ def view(state: ConfigState, name: str) -> Any:
 
 def _show(state: ConfigState) -> dict[str, Any]:
     config, kind = state.config, state.config.consensus.kind
-    n, faults = len(state.validators), state.validators.faults
-    trust = f"{kind}: up to {faults} of {n} validators may lie or be down"
     return {
         "channel": config.name,
         "engine": kind,
-        "trust": TRUST.get(kind, trust),
+        "trust": trust(kind, len(state.validators)),
         "epoch": state.epoch,
         "since_height": state.record.base_height + 1 if state.epoch else 0,
         "window": config.consensus.window,

@@ -22,6 +22,7 @@ class ChannelPlan(_Strict):
     name: str = Field(default="main", pattern=r"^[a-z][a-z0-9-]{0,31}$")
     suite: Literal["sm", "intl"] = "sm"
     clock: Literal["real", "development"] = "development"
+    consensus: Literal["pbft", "raft"] = "pbft"
     window: int = Field(default=1, ge=1, le=4)
     extra_contracts: list[str] = []  # of contracts/suite, beside the business ones
 
@@ -48,6 +49,13 @@ class Plan(_Strict):
     channel: ChannelPlan = ChannelPlan()
     cities: list[City]
     members: list[MemberPlan] = []
+
+    def with_consensus(self, kind: str | None) -> Plan:
+        """The same plan ordered by `kind`; None: as it says itself."""
+        if kind is None:
+            return self
+        channel = ChannelPlan.model_validate(self.channel.model_dump() | {"consensus": str(kind)})
+        return self.model_copy(update={"channel": channel})
 
     def with_nodes(self, count: int) -> Plan:
         """The same plan with the first `count` cities."""

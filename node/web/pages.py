@@ -37,6 +37,8 @@ LABELS = {
     "peers": "Peers 对端",
     "validators": "Validators 验证节点",
     "quorum": "Quorum 法定数",
+    "consensus": "Consensus 共识",
+    "trust": "Trust 信任假设",
     "faults_tolerated": "Faults tolerated 可容错数",
     "waiting": "Waiting 等待中",
     "pool": "Pool 交易池",

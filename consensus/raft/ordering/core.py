@@ -118,7 +118,7 @@ class RaftCore:
         state = self._started
         return CoreStatus(
             view=state.term,
-            is_active=state.leader is not None,
+            is_active=state.leader is not None or not state.can_vote,
             leader=-1 if state.leader is None else state.leader,
             tip_height=state.chain.height,
             view_since_ms=state.term_since_ms + state.wall_ms - state.now_ms,
