@@ -82,7 +82,8 @@ class Admission:
         if tip_height is not None:
             found = await self._check_timing(found, tip_height)
         good = [item for item in found if isinstance(item, Admitted)]
-        answers = await self._signatures.check([self._signature(item) for item in good])
+        items = [self._signature(item) for item in good]
+        answers = await self._signatures.check(items, wanted=tip_height is None)
         bad = {id(item) for item, holds in zip(good, answers, strict=True) if not holds}
         return [CityError("CITY-3006") if id(item) in bad else item for item in found]
 

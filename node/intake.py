@@ -128,7 +128,15 @@ class Intake:
     # ---- bodies -----------------------------------------------------------------------------------
 
     async def _on_bodies(self, peer: PeerId, envelopes: Sequence[Envelope]) -> None:
-        """Returns when all are in their peer's lane: one that floods is read more slowly, and no other."""
+        """Returns when all are in their peer's lane: one that floods is read more slowly, and no other. What a
+        proposal waits for is checked at once: behind thousands of others it would be too late for the view."""
+        if len(self._wanted):
+            asked: list[Envelope] = []
+            offered: list[Envelope] = []
+            for envelope in envelopes:
+                (asked if self._id(envelope) in self._wanted else offered).append(envelope)
+            await self._check(asked)
+            envelopes = offered
         for part in _parts(envelopes):
             while not self._bodies.put(peer.name, part):
                 await self._taken.wait()
@@ -141,14 +149,17 @@ class Intake:
                 await self._arrived.wait()
             envelopes = self._bodies.take()
             self._taken.notify()
-            news = [(id_, e) for e in envelopes if self._is_news(id_ := self._id(e), e)]
-            asked = [e for id_, e in news if id_ in self._wanted]
-            offered = [e for id_, e in news if id_ not in self._wanted]
-            checked = await self._admission.admit(asked, None)
-            checked += await self._admission.admit(offered, self._tip_height())
-            for found in checked:
-                self._take(found)
-            self._driver.pool_changed()
+            await self._check(envelopes)
+
+    async def _check(self, envelopes: Sequence[Envelope]) -> None:
+        news = [(id_, e) for e in envelopes if self._is_news(id_ := self._id(e), e)]
+        asked = [e for id_, e in news if id_ in self._wanted]
+        offered = [e for id_, e in news if id_ not in self._wanted]
+        checked = await self._admission.admit(asked, None)
+        checked += await self._admission.admit(offered, self._tip_height())
+        for found in checked:
+            self._take(found)
+        self._driver.pool_changed()
 
     def _take(self, found: Admitted | CityError) -> None:
         """A body that does not pass is no proof against a proposal: another peer may hold the right one."""

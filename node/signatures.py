@@ -1,8 +1,8 @@
 """Signatures, checked in batches in threads, and the cache the consensus core's verifier answers from.
 
 Whoever has signatures to check awaits `check`; what waits at the same time is checked together, a few of each
-request in turn: a peer's ten thousand must not hold up another's one. Ordering messages go before transactions,
-so that a flood of the latter cannot starve the former.
+request in turn: a peer's ten thousand must not hold up another's one. Ordering messages go first, then what a
+proposal waits for, then all other transactions, so that a flood of these starves neither.
 """
 
 from __future__ import annotations
@@ -41,20 +41,23 @@ class Signatures:
         self._suite = suite
         self._threads = threads or max(1, min(4, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="verify")
-        self._waiting: tuple[deque[_Request], ...] = (deque(), deque())
+        self._waiting: tuple[deque[_Request], ...] = (deque(), deque(), deque())
         self._running: set[asyncio.Task[None]] = set()
         self._remembered: dict[bytes, None] = {}
         self.checked = 0
 
-    async def check(self, items: Sequence[SignatureItem], *, urgent: bool = False) -> list[bool]:
-        """Whether each signature holds, in order. `urgent`: an ordering message; remembered for the core."""
+    async def check(
+        self, items: Sequence[SignatureItem], *, urgent: bool = False, wanted: bool = False
+    ) -> list[bool]:
+        """Whether each signature holds, in order. `urgent`: an ordering message; remembered for the core.
+        `wanted`: transactions that ordering waits for."""
         answers = [urgent and _name(item) in self._remembered for item in items]
         missing = [i for i, known in enumerate(answers) if not known]
         if not missing:
             return answers
         done: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
         request = _Request(items, answers, len(missing), done, deque(missing))
-        self._waiting[0 if urgent else 1].append(request)
+        self._waiting[0 if urgent else 1 if wanted else 2].append(request)
         self._start_jobs()
         await done
         if urgent:

@@ -13,8 +13,9 @@ from node.bodies import GIVE_UP_MS, WANTED_MAX, WantedBodies
 from node.driver import ORDERING_LANE_MAX, TURN_MESSAGES_MAX
 from node.fairness import Turns
 from node.identity.signers import MemorySigner
+from node.intake import PART_COUNT, monotonic_ms
 from node.model import Envelope
-from node.peers.batch import PeerBatch
+from node.peers.batch import PeerBatch, PeerId
 from node.signatures import JOB_ITEMS_MAX, Signatures
 from tests.unit.node.network import SUITE, cluster
 from tests.unit.node.test_driver import World
@@ -82,6 +83,33 @@ async def test_a_small_request_is_checked_before_the_end_of_a_large_one():
         assert not any(await large)
     finally:
         signatures.close()
+
+
+async def test_a_transaction_that_a_proposal_waits_for_is_checked_before_all_that_came_earlier():
+    signatures = Signatures(SUITE, threads=1)
+    try:
+        signer = MemorySigner(SUITE.generate_key())
+        good = SignatureItem(signer.public_key, b"m" * 32, Sig(signer.sign(b"m" * 32)))
+        offered = [asyncio.create_task(signatures.check([good] * 16)) for _ in range(40)]
+        await asyncio.sleep(0)
+        assert await signatures.check([good], wanted=True) == [True]
+        assert sum(task.done() for task in offered) < 20
+        assert all([all(await task) for task in offered])
+    finally:
+        signatures.close()
+
+
+async def test_a_body_that_a_proposal_waits_for_overtakes_what_its_own_peer_sent_before(tmp_path):
+    async with cluster(tmp_path, 2) as net:
+        pipeline = net.nodes["n0"].channel.pipeline
+        gate, peer = pipeline.intake, PeerId("n1", Hash(bytes(32)), 1)
+        flood = garbage(net, PART_COUNT)
+        asked = net.envelope()
+        gate._wanted.want([net.id(asked)], 1, monotonic_ms())
+        await gate.on_batch(peer, PeerBatch(transactions=flood * 8))
+        await gate.on_batch(peer, PeerBatch(transactions=(asked,)))
+        assert gate._wanted.found(net.id(asked)) is False, "it was found meanwhile"
+        assert len(gate._bodies) > 0, "what the peer offered before still waits"
 
 
 async def test_a_question_for_transactions_of_many_blocks_reads_few_of_them_and_each_once(tmp_path):
