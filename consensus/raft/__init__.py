@@ -41,7 +41,9 @@ What the node promises
     `propose` raises `ProposalDropped` beyond that, without a leader, or while leadership is handed over.
 9.  One configuration change is under way at a time; a change that may not enter the log leaves an empty
     entry in its place. Joint configurations with auto-leave are left by whoever leads when they are
-    applied. Nobody campaigns while a committed change waits to be applied here.
+    applied. Nobody campaigns while a committed change waits to be applied here. A change after which no
+    majority of the voters before it votes is refused (so two voters become one only by way of three, or
+    with `is_majority_kept=False`). A leader that is removed steps down when it applies that.
 10. `read_index(context)` answers, in some `Ready.reads`, an index at or above everything committed when
     it was asked, after a majority has confirmed the leader. It may never answer: ask again.
 
@@ -57,21 +59,25 @@ What the driver owes
     each `tick_ms` (and no more than an election timeout's worth after a pause). An election times out
     after `election_ticks` to `2 * election_ticks - 1` ticks; the part that differs from node to node comes
     from `Config.jitter`, a source given from outside, so that a run can be repeated.
-    A group begins with the same `StableLog.of(snapshot=Snapshot(0, 0, configuration))` on every member.
-15. After a crash: `StableLog.of(...)` from the disk, and `applied=` the last index whose effects are
+15. A group begins with the same `StableLog.of(snapshot=Snapshot(1, 1, configuration))` on every member; who
+    joins later begins with an empty `StableLog()` and gets a snapshot. With `Snapshot(0, 0, configuration)`
+    everybody who ever joins must begin with it, as there is nothing to send in its place.
+16. After a crash: `StableLog.of(...)` from the disk, and `applied=` the last index whose effects are
     durable. Entries above it that are committed come again in `Ready.committed`. A crash between the
     writes of one Ready is no harm: a commit index or a term older than the log is made good.
-16. Never give a disk's place to an empty one: a node that lost its log must come back under another id.
+17. Never give a disk's place to an empty one: a node that lost its log must come back under another id.
     (It says so itself where it can: a heartbeat that commits beyond its log is a `ProtocolViolation`.)
-17. A snapshot is a pointer: `Snapshot(index, term, configuration, data)`, where `data` says what to
+18. A snapshot is a pointer: `Snapshot(index, term, configuration, data)`, where `data` says what to
     fetch (for us: a block height) and nothing more. A `Ready.snapshot` asks the driver to bring the
     application to that index before `advance`. `log.compact(node.snapshot(data))`, once what is applied
-    is durable, forgets everything up to there.
-18. Tell the leader `report_unreachable(id)` when a link breaks, `report_snapshot(id, is_ok)` when a
+    is durable, forgets everything up to there; `log.offer(node.snapshot(data))` after a change (and at a
+    start) makes newcomers welcome who were no members yet when the log was cut.
+19. Tell the leader `report_unreachable(id)` when a link breaks, `report_snapshot(id, is_ok=…)` when a
     follower finished or failed to fetch a snapshot.
-19. With `is_asynchronous` writes run in the background: hand `Ready.write` and `Ready.apply` to their
+20. With `is_asynchronous` writes run in the background: hand `Ready.write` and `Ready.apply` to their
     threads in order, when done send or step the replies and call `written(receipt)` / `applied(receipt)`;
-    `advance` is not used. `Ready.committed` then holds only what is already durable here.
+    `advance` is not used. `Ready.committed` then holds only what is already durable here. A snapshot may
+    overtake entries that wait to be applied: skip those that it stands for, and give their receipt.
 
 Read in this order: messages, quorum, membership, progress, storage, log, reads, state, election,
 replication, leader, follower, change, ready, node. Sources: Ongaro's thesis (sections in comments); the

@@ -16,6 +16,20 @@ def refusal(raft: Raft, proposed: ConfChange, pending_change_index: int) -> str:
         return "the joint configuration must be left first"
     if not raft.configuration.is_joint and not proposed.changes:
         return "there is no joint configuration to leave"
+    return _misfit(raft, proposed)
+
+
+def _misfit(raft: Raft, proposed: ConfChange) -> str:
+    old = raft.configuration
+    try:
+        new = change(old, proposed).configuration
+    except ChangeRefused as refused:
+        return str(refused)
+    stays = old.voters & new.voters
+    if raft.config.is_majority_kept and not proposed.is_leave and len(stays) * 2 <= len(old.voters):
+        # Those who stay may not have heard that they decide alone, and ask for the votes of those who
+        # left, whose logs may be longer: nobody could win.
+        return "a majority of the voters must stay voters"
     return ""
 
 

@@ -57,11 +57,13 @@ class Config:
     inflight_bytes_max: int = 16 << 20
     uncommitted_bytes_max: int = 64 << 20  # of the leader's log; one entry always fits
     applying_bytes_max: int = NO_LIMIT  # handed out and not applied, by measure
+    snapshot_ticks_max: int = 50  # without an answer, it is taken for lost; 0: wait for a report
     reads_max: int = 1024  # reads that wait for a majority
     read_mode: ReadMode = ReadMode.SAFE
     is_forwarding: bool = True  # a follower passes proposals on to the leader
     is_stepping_down_on_removal: bool = True
     is_change_checked: bool = True  # False: whoever proposes a change vouches that it will fit
+    is_majority_kept: bool = True  # a change that leaves no majority of the old voters is refused
     is_asynchronous: bool = False
     measure: Callable[[Entry], int] = entry_bytes
 

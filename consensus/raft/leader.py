@@ -47,6 +47,7 @@ def tick(raft: Raft) -> None:
             _check_quorum(raft)
         if raft.role is Role.LEADER:
             raft.transfer_target = NOBODY  # it took too long: lead on
+    _give_up_snapshots(raft)
     if raft.role is Role.LEADER and raft.heartbeat_elapsed >= raft.config.heartbeat_ticks:
         raft.heartbeat_elapsed = 0
         broadcast_heartbeat(raft)
@@ -58,6 +59,15 @@ def _check_quorum(raft: Raft) -> None:
         raft.become_follower(raft.term, NOBODY)
     for member in raft.others:
         raft.progress[member].is_recently_active = False
+
+
+def _give_up_snapshots(raft: Raft) -> None:
+    """A snapshot is a pointer: sending it again costs nothing, and nobody may ever report it lost."""
+    for member, progress in raft.progress.items():
+        if progress.state is ProgressState.SNAPSHOT:
+            progress.snapshot_ticks += 1
+            if progress.snapshot_ticks == raft.config.snapshot_ticks_max:
+                on_snapshot_report(raft, member, is_ok=False)
 
 
 def on_proposal(raft: Raft, proposal: Proposal) -> None:

@@ -264,6 +264,9 @@ class RaftNode:
             return
         if isinstance(message, Heartbeat) and message.commit > raft.log.last_index:
             raise ProtocolViolation("a heartbeat commits beyond this log: has its tail been lost?")
+        if isinstance(message, Append) and message.prev.index == 0 and not raft.progress:
+            # The changes in the log alone would make it believe in a smaller group, and win there.
+            raise ProtocolViolation("this node was never told the group's first configuration")
         if message.term > raft.term:
             return
         is_from_leader = isinstance(message, (Append, Heartbeat, InstallSnapshot))

@@ -66,6 +66,7 @@ class Progress:
     is_recently_active: bool = False
     is_flow_paused: bool = False
     snapshot_index: int = 0  # of the snapshot on its way, 0 if none
+    snapshot_ticks: int = 0  # since it was sent
     commit_sent: int = 0  # highest commit index that the member may have heard
 
     @property
@@ -76,7 +77,7 @@ class Progress:
         self.state = state
         self.next = next_
         self.is_flow_paused = False
-        self.snapshot_index = 0
+        self.snapshot_index = self.snapshot_ticks = 0
         self.inflights.clear()
         assert self.match < self.next
 

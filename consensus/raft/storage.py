@@ -56,7 +56,8 @@ class StableLog:
 
     def __init__(self) -> None:
         self._hard_state = NO_HARD_STATE
-        self._snapshot = NO_SNAPSHOT
+        self._snapshot = NO_SNAPSHOT  # where the log begins
+        self._offered = NO_SNAPSHOT  # what members who are behind that are sent, if it is newer
         self._entries: list[Entry] = []
 
     @classmethod
@@ -103,7 +104,13 @@ class StableLog:
         return self._entries[index - self.first_index]
 
     def snapshot(self) -> Snapshot | None:
-        return self._snapshot if self._snapshot.index > 0 else None
+        newest = max(self._snapshot, self._offered, key=lambda one: one.index)
+        return newest if newest.index > 0 else None
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Send this one from now on. Who is no member in a snapshot's configuration cannot use it, so
+        offer a new one when a change has been applied."""
+        self._offered = snapshot
 
     def save(self, written: Written) -> None:
         """Follow what the driver has just made durable."""

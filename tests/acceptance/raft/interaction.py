@@ -147,6 +147,8 @@ class Interaction:
             inflight_bytes_max=NO_LIMIT,
             uncommitted_bytes_max=NO_LIMIT,
             applying_bytes_max=int(step.value("max-committed-size-per-ready", str(NO_LIMIT))),
+            snapshot_ticks_max=0,
+            is_majority_kept=False,
             read_mode=ReadMode.LEASE if step.value("read-only") == "lease-based" else ReadMode.SAFE,
             is_stepping_down_on_removal=flag("step-down-on-removal"),
             is_change_checked=not flag("disable-conf-change-validation"),
