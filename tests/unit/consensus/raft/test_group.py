@@ -17,7 +17,7 @@ def run(seed: int, steps: int = 1500) -> Group:
 def test_a_group_under_every_fault_agrees_and_recovers(first: int) -> None:
     groups = [run(seed) for seed in range(first, first + 10)]
     # The run is worth something: things were committed, read, and leaders changed.
-    assert all(group.highest > 5 for group in groups)
+    assert sum(group.highest for group in groups) > 100
     assert sum(group.answered for group in groups) > 0
     assert sum(len(group.leaders) for group in groups) > 20
 
