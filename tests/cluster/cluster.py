@@ -28,8 +28,8 @@ class Cluster:
         self.layout = Layout(root)
 
     @classmethod
-    def create(cls, root: Path, nodes: int) -> Cluster:
-        create_network(load_plan().with_nodes(nodes), root)
+    def create(cls, root: Path, nodes: int, engine: str = "pbft") -> Cluster:
+        create_network(load_plan().with_nodes(nodes).with_consensus(engine), root)
         return cls(root)
 
     @property

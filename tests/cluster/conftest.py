@@ -13,21 +13,33 @@ from node.network.observer import choose_city, write_observer
 from tests.cluster.cluster import Cluster
 
 FIFTH = "Shanghai"
+ENGINES = ("pbft", "raft")
+
+# What is about ordering, crashes, catching up or what clients see runs over both engines. ONCE stands where the
+# engine makes no difference, and keeps such tests with those that share their cluster.
+BOTH_ENGINES = pytest.mark.parametrize("engine", ENGINES, scope="session")
+ONCE = pytest.mark.parametrize("engine", ENGINES[:1], scope="session")
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def engine() -> str:
+    """How the nodes agree, for a test that does not care."""
+    return ENGINES[0]
+
+
+@pytest.fixture(scope="session")
+def shared(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Four cities that nobody harms."""
-    cluster = Cluster.create(tmp_path_factory.mktemp("shared") / "net", 4)
+    cluster = Cluster.create(tmp_path_factory.mktemp("shared") / "net", 4, engine)
     cluster.up()
     yield cluster
     cluster.stop()
 
 
 @pytest.fixture
-def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def four(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Four cities of a test's own."""
-    cluster = Cluster.create(tmp_path_factory.mktemp("four") / "net", 4)
+    cluster = Cluster.create(tmp_path_factory.mktemp("four") / "net", 4, engine)
     cluster.up()
     yield cluster
     cluster.stop()

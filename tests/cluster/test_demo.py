@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.conftest import BOTH_ENGINES
+
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,12 +59,18 @@ def assert_played(output: str) -> None:
     assert output.count("equal") == 4
 
 
-def test_the_demo_plays_the_story_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@BOTH_ENGINES
+def test_the_demo_plays_the_story_and_leaves_nothing_behind(engine: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [DEMO], env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS_MAX
+        [DEMO, "--engine", engine],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert_played(done.stdout)
+    assert (engine == "raft") == ("trusts its members not to lie" in done.stdout)
     assert processes_of(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 

@@ -12,10 +12,10 @@ import pytest
 
 from node.client import AsyncNet, CityError, NodeAddress, connect, find_context
 from tests.cluster.cluster import CALL_SECONDS, Cluster
-from tests.cluster.conftest import FIFTH
+from tests.cluster.conftest import BOTH_ENGINES, FIFTH
 from tests.cluster.starting import contents, try_start
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, BOTH_ENGINES]
 
 SLUG = FIFTH.lower()
 VERIFY_ONLY = '\n[crypto]\nbackend = "gmssl"\n'

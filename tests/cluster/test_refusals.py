@@ -25,9 +25,10 @@ from node.model import Envelope
 from node.wire import stubs
 from node.wire.codec import envelope_to_pb
 from tests.cluster.cluster import CALL_SECONDS, Cluster
+from tests.cluster.conftest import BOTH_ENGINES
 from tests.cluster.forging import TRACEBACK, Forge, Forger, Refusal, forging, refusal_of
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, BOTH_ENGINES]
 
 # The order of the groups of SM2's base point (GB/T 32918.5): r and s lie in 1 … N − 1.
 N = int("FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123", 16)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.conftest import BOTH_ENGINES
 
 pytestmark = pytest.mark.cluster
 
@@ -24,9 +25,12 @@ def script(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-async def test_up_submit_stop_up_again_gives_the_same_state_root(tmp_path: Path) -> None:
+@BOTH_ENGINES
+async def test_up_submit_stop_up_again_gives_the_same_state_root(
+    engine: str, tmp_path: Path
+) -> None:
     where = ("--dir", str(tmp_path / "net"))
-    rows = script("up", "--nodes", "4", "--engine", "pbft", *where)
+    rows = script("up", "--nodes", "4", "--engine", engine, *where)
     cluster = Cluster(tmp_path / "net")
     try:
         assert [row["state"] for row in rows] == ["ready"] * 4
@@ -34,8 +38,12 @@ async def test_up_submit_stop_up_again_gives_the_same_state_root(tmp_path: Path)
         before = await cluster.roots(done.block)
         assert sorted(script("stop", *where)["stopped"]) == cluster.slugs
         assert {row["state"] for row in script("status", *where)} == {"stopped"}
-        script("up", "--nodes", "4", "--engine", "pbft", *where)
+        script("up", "--nodes", "4", "--engine", engine, *where)
         assert await cluster.roots(done.block) == before
+        async with cluster.net() as net:
+            status = await net.node_status()
+        assert status["consensus"] == engine and engine in status["trust"]
+        assert (engine == "raft") == ("not to lie" in status["trust"])
         rows = script("add", "--city", "Shanghai", *where)
         assert [r["role"] for r in rows if r["city"] == "Shanghai"] == ["observer"]
         later = await cluster.call("open_account", {"owner": "b", "amount": 5})

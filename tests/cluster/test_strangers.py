@@ -26,9 +26,10 @@ from node.identity.transport import (
 from node.peers.statement import SignedGrant, issue_grant
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import FIFTH as CITY
+from tests.cluster.conftest import ONCE
 from tests.cluster.starting import contents, try_start
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, ONCE]
 
 SLUG = CITY.lower()
 LINES_MAX = 200

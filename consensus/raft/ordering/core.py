@@ -182,12 +182,13 @@ class RaftCore:
                 self._gossip.on_other_epoch(message.cert.epoch, message.cert.height, event.sender)
                 return False
         else:
-            if message.head.sender != event.sender:
-                raise ProtocolViolation("relayed in another's name")
+            # The epoch first: indexes of another one are of other members.
             if message.head.epoch != self._validators.epoch:
                 head = message.head
                 self._gossip.on_other_epoch(head.epoch, head.tip_height, event.sender)
                 return False
+            if message.head.sender != event.sender:
+                raise ProtocolViolation("relayed in another's name")
         if not all(self._verifier.verify(item) for item in items):
             raise ProtocolViolation(f"{type(message).__name__} with a wrong signature")
         return True

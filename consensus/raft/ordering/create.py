@@ -10,6 +10,7 @@ from __future__ import annotations
 from consensus.api import Block, TxRef
 from consensus.encoding import Hash, encode
 from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
+from consensus.pbft.propose import PATIENCE
 from consensus.raft.ordering.accept import Accepted
 from consensus.raft.ordering.messages import BlockEntry
 from consensus.raft.ordering.state import State
@@ -18,7 +19,8 @@ from consensus.raft.state import ProposalDropped
 
 class Creator:
     """A block is made when `block_txs_max` transactions wait or `block_wait_ms` after the oldest of them; an
-    empty one only to settle (decisions sections 2.4 and 4.3). At most W are in flight."""
+    empty one only to settle (decisions sections 2.4 and 4.3). At most W are in flight, and what fills no block
+    waits for those, as in PBFT."""
 
     def __init__(self, state: State, accepted: dict[Hash, Accepted]) -> None:
         self._state = state
@@ -47,6 +49,8 @@ class Creator:
         last = state.flight.last
         if last is not None and last.is_config:
             return None
+        is_idle = header.height == state.chain.height and state.chain.is_executed
+        wait_ms = state.config.block_wait_ms * (1 if is_idle else PATIENCE)
         since_ms = state.requests.free_since_ms()
         if since_ms is not None:
             refs = state.requests.choose()
@@ -54,16 +58,16 @@ class Creator:
                 return None
             if state.requests.is_block_full:
                 return state.now_ms
-            return since_ms + state.config.block_wait_ms
+            return since_ms + wait_ms
         if header.height >= state.settle_height:
             return None
         if header.tx_count == 0:
             return state.now_ms
-        return max(state.last_progress_ms, state.last_proposed_ms) + state.config.block_wait_ms
+        return max(state.last_progress_ms, state.last_proposed_ms) + wait_ms
 
     def _may_change(self, head_height: int) -> bool:
         """A configuration block stands directly on an executed tip."""
-        return head_height == self._state.chain.height and self._state.is_tip_executed
+        return head_height == self._state.chain.height and self._state.chain.is_executed
 
     def create_next(self) -> bool:
         """Adds the next block to the log. False if it is not the time."""

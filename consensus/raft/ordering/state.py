@@ -124,14 +124,10 @@ class State:
         self.now_ms += max(0, wall_ms - self.wall_ms)
         self.wall_ms = wall_ms
 
-    @property
-    def is_tip_executed(self) -> bool:
-        return self.chain.roots_for(self.chain.height + self.config.window) is not None
-
     def effect_above_tip(self, height: int, tx_id: Hash) -> tuple[Hash, Hash] | None:
         """next_validators_hash and evidence_root of a configuration block; None while it cannot be known."""
         is_on_tip = height == self.chain.height + 1
-        if self.configuration is None or not is_on_tip or not self.is_tip_executed:
+        if self.configuration is None or not is_on_tip or not self.chain.is_executed:
             return None
         effect = self.configuration.effect(tx_id)
         if effect is None:
