@@ -282,9 +282,9 @@ class Pipeline:
     def _role(self) -> str:
         if not self.is_validator:
             return "observer"
-        core = self._seat.core
-        reason = getattr(core, "is_observer_reason", None) if self.driver.is_started else None
-        return "validator" if reason is None else f"observer ({reason})"
+        status = self._core_status()
+        reason = "" if status is None else status.observes_because
+        return f"observer ({reason})" if reason else "validator"
 
     def _core_status(self) -> CoreStatus | None:
         return self._seat.core.status() if self.driver.is_started else None

@@ -40,6 +40,7 @@ from node.identity.suite import get_suite
 from node.model import Envelope
 from node.opening import open_ledger
 from node.peers.batch import PeerBatch, PeerId
+from node.seat import Votes
 from node.signatures import Signatures
 from node.telemetry import Metrics
 from node.txpool import PoolLimits
@@ -146,7 +147,7 @@ def make_genesis(
         engine=EngineRef("test", Hash(bytes(32)), 0),
         members=tuple(Member(f"m-{name}", name, "", b"", b"") for name in users),
         identities=tuple(
-            Identity(name, f"m-{name}", signer.public_key, ("clerk",))
+            Identity(name, f"m-{name}", signer.public_key, ("clerk", "admin"))
             for name, signer in keys.users.items()
         ),
         nodes=tuple(
@@ -161,8 +162,8 @@ def make_genesis(
 class Link:
     """One direction between two nodes: an ordered, bounded queue and the task that empties it."""
 
-    def __init__(self, sender: PeerId, gate: PeerGate) -> None:
-        self._sender, self._gate = sender, gate
+    def __init__(self, sender: PeerId, receiver: Port) -> None:
+        self._sender, self._receiver = sender, receiver
         self._queue: asyncio.Queue[PeerBatch] = asyncio.Queue(QUEUE_MAX)
         self.task = asyncio.get_running_loop().create_task(self._run())
 
@@ -175,7 +176,10 @@ class Link:
 
     async def _run(self) -> None:
         while True:
-            await self._gate.on_batch(self._sender, await self._queue.get())
+            batch = await self._queue.get()
+            # As the receiver knows the sender now: its index follows the configuration.
+            peer = self._receiver.peers.get(self._sender.name, self._sender)
+            await self._receiver.gate.on_batch(peer, batch)
 
 
 @dataclass
@@ -187,6 +191,7 @@ class Port:
     links: dict[str, Link] = field(default_factory=dict)
     peers: dict[str, PeerId] = field(default_factory=dict)
     sent: list[PeerBatch] = field(default_factory=list)
+    indices: dict[str, int | None] = field(default_factory=dict)
 
     def send(self, name: str, batch: PeerBatch) -> bool:
         link = self.links.get(name)
@@ -194,9 +199,11 @@ class Port:
 
     def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
         """Links are by name; whose index they carry follows the configuration."""
-        indices = {node.name: index for index, node in enumerate(config.nodes)}
+        self.indices = dict.fromkeys(self.peers) | {
+            node.name: index for index, node in enumerate(config.nodes)
+        }
         for name, peer in self.peers.items():
-            self.peers[name] = replace(peer, index=indices.get(name))
+            self.peers[name] = replace(peer, index=self.indices[name])
 
     def broadcast(self, batch: PeerBatch) -> None:
         self.sent.append(batch)
@@ -210,10 +217,10 @@ class Port:
 
 def connect(one: Port, other: Port) -> None:
     for a, b in ((one, other), (other, one)):
-        a.links[b.me.name] = Link(a.me, b.gate)
-        a.peers[b.me.name] = b.me
+        a.links[b.me.name] = Link(a.me, b)
+        a.peers[b.me.name] = replace(b.me, index=a.indices.get(b.me.name))
     for a, b in ((one, other), (other, one)):
-        a.gate.on_peer(b.me, True)
+        a.gate.on_peer(a.peers[b.me.name], True)
 
 
 def disconnect(one: Port, other: Port) -> None:
@@ -261,17 +268,22 @@ class Cluster:
         pool: PoolLimits | None = None,
         is_executing: bool = True,
         is_wal_loss_accepted: bool = False,
+        votes: Votes | None = None,
     ) -> Node:
-        """Starts a validator n0, n1, … or, under any other name, an observer, and links it to all."""
+        """Starts a validator n0, n1, … or, under any other name, an observer, and links it to all.
+
+        votes: its vote keys, where they are not the one of genesis."""
         index = int(name[1:]) if name[1:].isdigit() else None
         signer = None if index is None else self.keys.votes[index]
         identity = Hash((name.encode() * 32)[:32])
         port = Port(PeerId(name, identity, index))
         ledger = open_ledger(self.root / name, self.genesis, SUITE)
+        port.reconfigure(ledger.configuration.config, ())
         signatures, engine = Signatures(SUITE, threads=1), Engine()
         channel = build_channel(
             ledger=ledger,
-            votes=one_key(signer),
+            votes=votes or one_key(signer),
+            reporter=signer,
             network=port,
             gate=port.gate,
             clock=RealClock(),

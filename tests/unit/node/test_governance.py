@@ -12,10 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consensus.certificate import Seal
-from consensus.encoding import Hash, encode
-from consensus.pbft.certificates import vote_message
-from consensus.pbft.evidence import VOTE_TAGS, make_evidence
+from consensus.encoding import Hash
 from consensus.quorum import quorum
 from contracts.runtime.keys import contract_prefix
 from node.arguments import BadArguments
@@ -35,9 +32,9 @@ from node.governance import (
 )
 from node.governance.apply import PROPOSAL_LIFE, PROPOSALS_OF_MEMBER_MAX
 from node.identity.signers import MemorySigner
+from tests.unit.node.evidence import CHANNEL, evidence_of
 from tests.unit.node.network import SUITE, make_genesis
 
-CHANNEL = Hash(b"\x07" * 32)
 RULES = Rules(CHANNEL, SUITE)
 SPARE = [SUITE.generate_key().public_key for _ in range(8)]
 
@@ -64,7 +61,7 @@ def channel(n: int = 4) -> tuple[ConfigState, list[MemorySigner]]:
     config = replace(
         config,
         members=(*config.members, *members),
-        identities=(*config.identities, *admins),
+        identities=(*(replace(i, roles=("clerk",)) for i in config.identities), *admins),
         nodes=nodes,
     )
     return genesis_state(config), keys.votes
@@ -261,17 +258,6 @@ def test_proposals_expire_and_a_member_has_only_so_many() -> None:
     late = chain.add("admin0", "CityX")
     assert late.code == "" and len(chain.state.proposals) == 1
     assert chain.loaded() == chain.state
-
-
-def evidence_of(signer: MemorySigner, epoch: int, height: int = 3) -> bytes:
-    votes = []
-    for byte in (b"\1", b"\2"):
-        vote = Seal(CHANNEL, epoch, height, 0, Hash(byte * 32))
-        votes.append((vote, signer.sign(vote_message(VOTE_TAGS["commit"], SUITE.id, vote))))
-    (vote, one), (other, two) = votes
-    return encode(
-        make_evidence("commit", signer.public_key, vote, one, other.block_hash, two)  # type: ignore[arg-type]
-    )
 
 
 def test_evidence_names_the_key_once_an_epoch_also_after_the_key_was_replaced() -> None:

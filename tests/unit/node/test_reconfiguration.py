@@ -1,0 +1,273 @@
+"""Validators come, go and change their keys while channels run, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64encode
+from typing import Any
+
+from consensus.api import Accuse, Signer
+from consensus.header import leaves_root
+from consensus.proof import read_proof_file
+from consensus.validators import ValidatorSet
+from contracts.runtime import values
+from node.genesis import Identity
+from node.governance.state import CHANNEL_KEY
+from node.identity.signers import MemorySigner
+from node.model import Envelope, Receipt
+from node.proofs import verify_proof
+from tests.unit.node.evidence import evidence_of
+from tests.unit.node.network import SUITE, Cluster, cluster
+
+SECONDS = 30
+
+
+class Votes:
+    """A node's vote keys in memory: the one that the set names is used."""
+
+    def __init__(self, *signers: MemorySigner) -> None:
+        self.signers = list(signers)
+
+    def __call__(self, validators: ValidatorSet) -> Signer | None:
+        held = [s for s in self.signers if validators.index_of(s.public_key) is not None]
+        return held[0] if held else None  # type: ignore[return-value]
+
+
+def config_envelope(net: Cluster, method: str, user: str = "alice", **args: Any) -> Envelope:
+    given = {k: b64encode(v).decode() if type(v) is bytes else v for k, v in args.items()}
+    return net.envelope(user, contract="_config", method=method, args=json.dumps(given))
+
+
+async def configure(
+    net: Cluster, at: str, method: str, user: str = "alice", **args: Any
+) -> Receipt:
+    return await commit(net, at, config_envelope(net, method, user, **args))
+
+
+async def commit(net: Cluster, at: str, envelope: Envelope) -> Receipt:
+    channel = net.nodes[at].channel
+    (outcome,) = await channel.submit([envelope])
+    assert outcome.error is None, outcome.error
+    async with asyncio.timeout(SECONDS):
+        status = await channel.wait(outcome.tx_id, "committed")
+        assert status.receipt is not None
+        await net.at_height(status.height)
+    return status.receipt
+
+
+async def count(net: Cluster, at: str = "n0") -> None:
+    assert (await commit(net, at, net.envelope())).outcome == "ok"
+
+
+def roles(net: Cluster) -> list[str]:
+    return [net.nodes[name].channel.status()["role"].split()[0] for name in sorted(net.nodes)]
+
+
+async def voting(net: Cluster, name: str) -> None:
+    """Until the node votes: with a new key it hears the others first."""
+    channel = net.nodes[name].channel
+    async with asyncio.timeout(SECONDS):
+        while channel.status()["role"] != "validator":
+            await channel.pipeline.progress(0.1)  # being admitted moves no block
+
+
+def epochs(net: Cluster) -> set[int]:
+    return {node.channel.status()["epoch"] for node in net.nodes.values()}
+
+
+async def test_a_removed_validator_observes_and_the_others_go_on(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await count(net)
+        receipt = await configure(net, "n1", "remove_validator", name="n3")
+        assert (receipt.outcome, values.decode(receipt.result)["in_force"]) == ("ok", True)
+        await count(net)
+        assert epochs(net) == {1}
+        assert roles(net) == ["validator"] * 3 + ["observer"]
+        await net.same_state()
+
+
+async def test_the_leader_is_removed(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await count(net)
+        leader = net.nodes["n0"].channel.status()["leader"]
+        await configure(net, "n1", "remove_validator", name=leader)
+        await count(net, "n1")
+        assert net.nodes[leader].channel.status()["role"] == "observer"
+        await net.same_state()
+
+
+async def test_a_key_is_replaced_and_the_validator_votes_with_the_new_one(tmp_path):
+    net = Cluster(tmp_path, 4)
+    new = MemorySigner(SUITE.generate_key())
+    try:
+        for n in range(4):
+            keys = Votes(net.keys.votes[n], new) if n == 2 else None
+            await net.start(f"n{n}", votes=keys)
+        await count(net)
+        receipt = await configure(net, "n0", "replace_key", name="n2", vote_key=new.public_key)
+        assert receipt.outcome == "ok", receipt
+        await voting(net, "n2")
+        await net.stop("n3")  # now every one of the others is needed
+        await count(net)
+        assert epochs(net) == {1}
+    finally:
+        await net.stop_all()
+
+
+async def test_an_observer_becomes_the_fifth_validator(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        vote, identity = (MemorySigner(SUITE.generate_key()) for _ in range(2))
+        await net.start("watcher", votes=Votes(vote))
+        await count(net)
+        receipt = await configure(
+            net,
+            "n0",
+            "add_validator",
+            name="watcher",
+            city="Here",
+            member_id="m-bob",
+            identity_key=identity.public_key,
+            vote_key=vote.public_key,
+            transport_cert=b"certificate",
+        )
+        assert receipt.outcome == "ok", receipt
+        status = net.nodes["watcher"].channel.status()
+        assert (status["validators"], status["epoch"]) == (5, 1)
+        await voting(net, "watcher")
+        await net.stop("n3")  # four of five are a quorum only with the new one
+        await count(net)
+        await net.same_state()
+
+
+async def test_a_refusal_is_ordered_alone_and_changes_nothing(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await count(net)
+        before = await net.same_state()
+        receipt = await configure(net, "n0", "remove_validator", name="nobody")
+        assert (receipt.outcome, receipt.code) == ("revert", "E_UNKNOWN_NODE")
+        assert await net.same_state() == before
+        assert epochs(net) == {0}
+        await count(net)
+
+
+async def test_config_transactions_and_others_are_ordered_side_by_side(tmp_path):
+    async with cluster(tmp_path, 4, window=4) as net:
+        await count(net)
+        channel = net.nodes["n0"].channel
+        plain = [net.envelope() for _ in range(30)]
+        configs = [config_envelope(net, "approve", proposal=f"p-{n}") for n in range(3)]
+        await channel.submit(plain[:15] + configs[:2] + plain[15:] + configs[2:])
+        async with asyncio.timeout(SECONDS):
+            for envelope in (*plain, *configs):
+                status = await channel.wait(net.id(envelope), "committed")
+                if envelope in configs:
+                    block = await channel.block(status.height)
+                    assert block is not None and len(block.envelopes) == 1
+                    assert status.receipt is not None
+                    assert status.receipt.code == "E_UNKNOWN_PROPOSAL"
+        await net.same_state()
+
+
+async def test_a_node_that_slept_through_two_epochs_catches_up(tmp_path):
+    async with cluster(tmp_path, 5) as net:
+        await count(net)
+        await net.stop("n4")
+        for name in ("n3", "n2"):
+            assert (await configure(net, "n0", "remove_validator", name=name)).outcome == "ok"
+            await count(net)
+        await net.start("n4")
+        height = net.nodes["n0"].height
+        async with asyncio.timeout(SECONDS):
+            await net.at_height(height)
+        assert epochs(net) == {2}
+        await net.same_state()
+        await count(net)
+
+
+async def test_all_start_again_in_a_later_epoch(tmp_path):
+    net = Cluster(tmp_path, 4)
+    try:
+        await net.start_all()
+        await configure(net, "n0", "remove_validator", name="n3")
+        await count(net)
+        await net.stop_all()
+        await net.start_all()
+        await count(net)
+        assert epochs(net) == {1}
+        assert roles(net)[3] == "observer"
+        await net.same_state()
+    finally:
+        await net.stop_all()
+
+
+async def test_a_node_that_executes_nothing_follows_the_validators(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        follower = await net.start("watcher", is_executing=False)
+        await count_at(net, ["n0", "n1", "n2", "n3"])
+        names = ["n0", "n1", "n2", "n3"]
+        channel = net.nodes["n0"].channel
+        envelope = config_envelope(net, "remove_validator", name="n3")
+        await channel.submit([envelope])
+        async with asyncio.timeout(SECONDS):
+            await channel.wait(net.id(envelope), "committed")
+            await count_at(net, names)
+            height = net.nodes["n0"].height
+            while follower.height < height:
+                await follower.channel.pipeline.moved.wait()
+        assert follower.channel.status()["epoch"] == 1
+
+
+async def count_at(net: Cluster, names: list[str]) -> None:
+    channel = net.nodes[names[0]].channel
+    envelope = net.envelope()
+    await channel.submit([envelope])
+    status = await channel.wait(net.id(envelope), "committed")
+    await net.at_height(status.height, *names)
+
+
+async def test_proofs_of_a_later_epoch_lead_there_from_genesis(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await configure(net, "n0", "remove_validator", name="n3")
+        await configure(net, "n0", "remove_validator", name="n2")
+        envelope = net.envelope()
+        await commit(net, "n0", envelope)
+        channel = net.nodes["n1"].channel
+        async with asyncio.timeout(SECONDS):
+            data = await channel.transaction_proof(net.id(envelope))
+            state = await channel.state_proof(CHANNEL_KEY)
+        assert len(read_proof_file(data).changes) == 2
+        shown = verify_proof(data, channel.channel_id)
+        assert (shown["epoch"], shown["validators"], shown["outcome"]) == (2, 2, "ok")
+        assert verify_proof(state, channel.channel_id)["present"]
+
+
+async def test_two_who_saw_a_liar_convict_its_key_once(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await count(net)
+        data = evidence_of(net.keys.votes[3], 0, channel_id=net.channel_id)
+        for name in ("n0", "n1"):
+            net.nodes[name].channel.pipeline.accuse(Accuse(data))
+        channel = net.nodes["n2"].channel
+        async with asyncio.timeout(SECONDS):
+            while not channel._ledger.configuration.state.evidence:
+                await channel.pipeline.moved.wait()
+        (accepted,) = channel._ledger.configuration.state.evidence
+        assert (accepted.name, accepted.evidence) == ("n3", data)
+        block = await channel.block(accepted.height)
+        assert block is not None
+        assert block.header.evidence_root == leaves_root(SUITE.hash, [accepted.digest])
+        await net.at_height(accepted.height)
+        await net.same_state()
+
+
+async def test_views_and_dry_runs_of_the_configuration_need_no_block(tmp_path):
+    async with cluster(tmp_path, 1) as net:
+        await count(net)
+        channel = net.nodes["n0"].channel
+        alice: Identity = channel.config.identities[0]
+        shown = await channel.query("_config", 1, "show", "{}", alice)
+        assert values.decode(shown.result)["engine"] == "pbft"
+        tried = await channel.query("_config", 1, "remove_validator", '{"name": "n0"}', alice)
+        assert (tried.outcome, tried.code) == ("revert", "E_LAST_VALIDATOR")
+        assert net.nodes["n0"].height == shown.height
