@@ -47,6 +47,7 @@ class Tag(StrEnum):
     VIEW_CHANGE = "citychain/view-change/v1"
     NEW_VIEW = "citychain/new-view/v1"
     CHECKPOINT = "citychain/checkpoint/v1"
+    CHECKPOINT_REQUEST = "citychain/checkpoint-request/v1"
     STATUS = "citychain/status/v1"
     # money's own ledger
     PAYREF = "citychain/payref/v1"

@@ -18,9 +18,10 @@ HEADERS_PER_SOURCE_MAX = 2
 
 
 class Candidate:
-    """One source's copy of a block. `is_valid` is None until every transaction is known."""
+    """One source's copy of a block. `is_valid` is None until every transaction is known, and `is_config` says
+    nothing until then."""
 
-    __slots__ = ("block", "block_hash", "is_valid", "missing", "refs", "source")
+    __slots__ = ("block", "block_hash", "is_config", "is_valid", "missing", "refs", "source")
 
     def __init__(self, block: Block, block_hash: Hash, source: int) -> None:
         self.block = block
@@ -29,6 +30,7 @@ class Candidate:
         self.refs: dict[Hash, TxRef] = {}
         self.missing: dict[Hash, None] = {}
         self.is_valid: bool | None = None
+        self.is_config = False
 
 
 class BlockBook:
@@ -92,8 +94,10 @@ class BlockBook:
         if candidate.missing or candidate.is_valid is not None:
             return
         refs = [candidate.refs[tx_id] for tx_id in candidate.block.tx_ids]
+        candidate.is_config = any(ref.is_config for ref in refs)
         candidate.is_valid = (
-            sum(ref.gas_limit for ref in refs) <= self._config.block_gas_max
+            (len(refs) == 1 or not candidate.is_config)  # R11: alone in its block
+            and sum(ref.gas_limit for ref in refs) <= self._config.block_gas_max
             and sum(ref.size_bytes for ref in refs) <= self._config.block_bytes_max
             and leaves_root(self._hash, [ref.leaf for ref in refs])
             == candidate.block.header.tx_root

@@ -11,6 +11,8 @@ from consensus.header import Header, block_hash, leaves_root
 from consensus.merkle import HashFunction
 from consensus.ordering_rules import OrderingRules
 
+REMEMBERED_HEIGHTS = 64  # for checkpoints that are asked for late
+
 
 @dataclass(frozen=True, slots=True)
 class Roots:
@@ -32,6 +34,7 @@ class Chain:
         tip: Header,
         tip_cert: CommitCert | None,
         executed: tuple[tuple[int, Hash, Hash], ...],
+        is_tip_config: bool = False,
     ) -> None:
         self._config = config
         self._hash = hash_
@@ -40,6 +43,9 @@ class Chain:
         self.tip_hash = block_hash(hash_, tip)
         self.tip_cert = tip_cert
         self.best_cert = tip_cert
+        # A configuration block as tip ends the core: what comes above it is another configuration's (R11).
+        self.is_tip_config = is_tip_config
+        self._hashes = {tip.height: self.tip_hash}
         self._certs: dict[int, CommitCert] = {}
         self._executed: dict[int, Roots] = {}
         self._sealed: dict[int, Roots] = {}
@@ -64,8 +70,13 @@ class Chain:
 
     @property
     def is_executed(self) -> bool:
-        """Whether the tip is executed."""
+        """Whether own execution has reached the tip."""
         return self.height in self._executed
+
+    def known(self, height: int) -> tuple[Hash, Roots] | None:
+        """Hash and own roots of a recent executed block; None where either is not known (any more)."""
+        digest, roots = self._hashes.get(height), self._executed.get(height)
+        return (digest, roots) if digest is not None and roots is not None else None
 
     @property
     def settled_height(self) -> int:
@@ -102,13 +113,18 @@ class Chain:
 
     # --- advancing
 
-    def advance(self, block: Block, digest: Hash, cert: CommitCert) -> Halt | None:
+    def advance(
+        self, block: Block, digest: Hash, cert: CommitCert, is_config: bool = False
+    ) -> Halt | None:
         """Make a certified block the tip. Raises InvariantBroken if it does not chain: a quorum sealed
         a fork. Returns Halt where its roots differ from own ones."""
         header = block.header
         if header.height != self.height + 1 or header.parent_hash != self.tip_hash:
             raise InvariantBroken(f"the certified block {header.height} is not on the own tip")
         self.tip, self.tip_hash, self.tip_cert = header, digest, cert
+        self.is_tip_config = is_config
+        self._hashes[header.height] = digest
+        self._hashes.pop(self._oldest(header.height) - 1, None)
         if self.best_cert is None or cert.height > self.best_cert.height:
             self.best_cert = cert
         self._certs.pop(header.height, None)
@@ -143,9 +159,10 @@ class Chain:
         self._executed[height] = roots
         if height > 0 and roots.receipts_root != self._empty_root:
             self.last_filled = max(self.last_filled, height)
-        oldest = self._lagged(height) - self._config.horizon
-        for at in [at for at in self._executed if at < oldest]:
-            del self._executed[at]
+        self._executed.pop(self._oldest(height) - 1, None)
+
+    def _oldest(self, height: int) -> int:
+        return self._lagged(height) - self._config.horizon - REMEMBERED_HEIGHTS
 
     def _compare(self, height: int, own: Roots, sealed: Roots) -> Halt | None:
         if own.state_root != sealed.state_root:

@@ -51,3 +51,13 @@ class PbftConfig:
     def horizon(self) -> int:
         """How many heights above the tip messages are kept for: a peer may be a window ahead."""
         return 2 * self.window + 1
+
+    @property
+    def tip_spread(self) -> int:
+        """How far the tips of validators that keep step may be apart, with one height to spare (R13)."""
+        return self.window + 1
+
+    @property
+    def checkpoint_wait_ms(self) -> int:
+        """A validator may have others make blocks for a checkpoint of its own only this often."""
+        return 30 * self.status_interval_ms

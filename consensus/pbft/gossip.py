@@ -17,6 +17,7 @@ from consensus.pbft.messages import (
     BlockSupply,
     Decided,
     Status,
+    StatusRequest,
     encode_message,
     signed_bytes,
 )
@@ -38,14 +39,14 @@ class Gossip:
         self._normal = normal
         self._proposer = proposer
         self._changer = changer
-        self.last_round_ms = 0
         self._behind_told = 0
         self._cert_from: int | None = None
         self._served: dict[int, tuple[Hash, int]] = {}
+        self._asked: dict[int, int] = {}
 
     # --- own status
 
-    def status(self, is_reply: bool) -> bytes:
+    def status(self, is_reply: bool, echo: int = 0) -> bytes:
         state = self._state
         assert state.own_index is not None
         held = [i for i, c in state.view_changes.items() if c.new_view == state.view]
@@ -59,9 +60,11 @@ class Gossip:
             state.chain.tip_hash,
             senders_bitmap(held, state.n),
             is_reply,
+            state.can_vote,
+            echo,
             _UNSIGNED,
         )
-        signature = state.sign(signed_bytes(unsigned, state.config.suite))
+        signature = state.sign_standing(signed_bytes(unsigned, state.config.suite))
         return encode_message(replace(unsigned, signature=signature))
 
     def greet(self, peer: int) -> None:
@@ -75,11 +78,9 @@ class Gossip:
     def round(self) -> None:
         """Every status interval while work waits: say where we stand, ask again for what is missing."""
         state = self._state
-        self.last_round_ms = state.now_ms
         if state.can_vote:
             state.broadcast(self.status(is_reply=False))
-            if not state.is_active and self._changer.own_message is not None:
-                state.broadcast(self._changer.own_message)
+            self._changer.say_again()
         for candidate in state.blocks:
             if candidate.missing:
                 state.out.append(Need(tuple(candidate.missing), candidate.source))
@@ -112,6 +113,21 @@ class Gossip:
         state.out.append(Behind(best.height, source % state.n))
 
     # --- others
+
+    def on_status_request(self, message: StatusRequest, sender: int) -> None:
+        """Where this node stands now, for a validator that does not know what it signed (R13). With it goes
+        what that one needs to get there. One answer a peer and half an interval."""
+        state = self._state
+        asked_ms = self._asked.get(sender)
+        half_ms = state.config.status_interval_ms // 2
+        if not state.can_sign or (asked_ms is not None and state.now_ms - asked_ms < half_ms):
+            return
+        self._asked[sender] = state.now_ms
+        if state.chain.best_cert is not None:
+            state.send(sender, Decided(state.chain.best_cert))
+        if state.can_vote and state.is_active and state.new_view is not None:
+            state.send(sender, state.new_view)
+        state.send(sender, self.status(is_reply=True, echo=message.nonce))
 
     def note_source(self, sender: int) -> None:
         self._cert_from = sender

@@ -3,14 +3,15 @@
 On the wire: one kind byte, then the structure; the signature is its last field. A Proposal, Prepare or
 Commit signs the vote it stands for (see certificates), the others sign all their own bytes before the
 signature. A Proposal's tx_ids and parent_cert are not signed: the first are bound by tx_root, the second
-proves itself. Decided, BlockRequest and BlockSupply are unsigned: they prove themselves or claim nothing.
+proves itself. Decided, BlockRequest, BlockSupply and StatusRequest are unsigned: they prove themselves or
+claim nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.api import ProtocolViolation, SignatureItem
+from consensus.api import EpochBase, ProtocolViolation, SignatureItem
 from consensus.certificate import (
     KIND_PBFT,
     CommitCert,
@@ -100,7 +101,9 @@ class NewView:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a node stands. `held` marks whose ViewChange for `view` it holds. A reply gets no reply."""
+    """Where a node stands. `held` marks whose ViewChange for `view` it holds. A reply gets no reply.
+
+    is_voting: false while it observes. echo: the nonce of the StatusRequest that this answers, else 0."""
 
     channel_id: Hash
     epoch: int
@@ -111,6 +114,8 @@ class Status:
     tip_hash: Hash
     held: bytes
     is_reply: bool
+    is_voting: bool
+    echo: int
     signature: Sig
 
 
@@ -128,6 +133,41 @@ class BlockSupply:
     tx_ids: tuple[Hash, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The sender has executed block `height` durably and found `state_root`. `manifest` names the snapshot
+    made there, zero where none was."""
+
+    channel_id: Hash
+    epoch: int
+    sender: int
+    height: int
+    block_hash: Hash
+    state_root: Hash
+    manifest: Hash
+    signature: Sig
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRequest:
+    """The sender does not vote until others sign a checkpoint at `height` or above. Handed on as it is."""
+
+    channel_id: Hash
+    epoch: int
+    sender: int
+    height: int
+    signature: Sig
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """Asks for a Status of now: the answer carries the nonce."""
+
+    channel_id: Hash
+    epoch: int
+    nonce: int
+
+
 Message = (
     Proposal
     | Prepare
@@ -138,6 +178,9 @@ Message = (
     | Status
     | BlockRequest
     | BlockSupply
+    | Checkpoint
+    | CheckpointRequest
+    | StatusRequest
 )
 
 KINDS: dict[int, type[Message]] = {
@@ -150,6 +193,9 @@ KINDS: dict[int, type[Message]] = {
     7: Status,
     8: BlockRequest,
     9: BlockSupply,
+    10: Checkpoint,
+    11: CheckpointRequest,
+    12: StatusRequest,
 }
 _KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 
@@ -157,7 +203,11 @@ _SIGNED_WHOLE: dict[type, Tag] = {
     ViewChange: Tag.VIEW_CHANGE,
     NewView: Tag.NEW_VIEW,
     Status: Tag.STATUS,
+    Checkpoint: Tag.CHECKPOINT,
+    CheckpointRequest: Tag.CHECKPOINT_REQUEST,
 }
+
+SignedWhole = ViewChange | NewView | Status | Checkpoint | CheckpointRequest
 
 
 def encode_message(message: Message) -> bytes:
@@ -177,7 +227,20 @@ def decode_message(data: bytes) -> Message:
         raise ProtocolViolation(f"{kind.__name__}: {error}") from error
 
 
-def signed_bytes(message: ViewChange | NewView | Status, suite_id: int) -> bytes:
+def epoch_of(message: Message) -> int | None:
+    """The epoch a message belongs to; None for a BlockRequest, which asks by hash."""
+    match message:
+        case Proposal(header=header) | BlockSupply(header=header):
+            return header.epoch
+        case Decided(cert=cert):
+            return cert.epoch
+        case BlockRequest():
+            return None
+        case _:
+            return message.epoch
+
+
+def signed_bytes(message: SignedWhole, suite_id: int) -> bytes:
     """What the sender signs: the message without its last field, the signature."""
     unsigned = encode(message)[:-_SIGNATURE_FIELD_BYTES]
     return preimage(_SIGNED_WHOLE[type(message)], suite_id, unsigned)
@@ -185,30 +248,51 @@ def signed_bytes(message: ViewChange | NewView | Status, suite_id: int) -> bytes
 
 @dataclass(frozen=True, slots=True)
 class SignatureRules:
-    """What it takes to name the signatures of a message: the channel, its validators, its hash."""
+    """What it takes to name the signatures of a message: the channel, its validators, its hash, and the
+    block that the epoch stands on (None: genesis at height 0)."""
 
     suite_id: int
     channel_id: Hash
     validators: ValidatorSet
     hash_: HashFunction
     window: int
+    base: EpochBase | None = None
+
+    @property
+    def base_height(self) -> int:
+        return self.base.height if self.base else 0
+
+    def is_foreign(self, message: Message) -> bool:
+        """Whether it belongs to another epoch: nobody's fault, and nothing that this one's votes rest on."""
+        return epoch_of(message) not in (None, self.validators.epoch)
 
     def items(self, message: Message) -> list[SignatureItem]:
         """Every signature `message` carries, after all checks that need no cryptography. Pure.
 
-        Raises ProtocolViolation for another channel or epoch, an unknown sender, or a certificate
-        that cannot be valid."""
+        Of a message of another epoch only a parent_cert of this epoch is looked at. Raises
+        ProtocolViolation for another channel, an unknown sender, or a certificate that cannot be valid."""
         try:
-            return self._items(message)
+            return (
+                self._foreign_items(message) if self.is_foreign(message) else self._items(message)
+            )
         except InvalidCertificate as error:
             raise ProtocolViolation(f"{type(message).__name__}: {error}") from error
+
+    def _foreign_items(self, message: Message) -> list[SignatureItem]:
+        """The first block of the next epoch carries the certificate of this one's last (fabric PR#5024)."""
+        if isinstance(message, Proposal) and message.parent_cert is not None:
+            if message.header.channel_id != self.channel_id:
+                raise ProtocolViolation("another channel")
+            if message.parent_cert.epoch == self.validators.epoch:
+                return self._parent_items(message.header, message.parent_cert)
+        return []
 
     def _items(self, message: Message) -> list[SignatureItem]:
         match message:
             case Proposal():
                 return self._proposal_items(message)
             case Prepare() | Commit():
-                self._check_origin(message.channel_id, message.epoch, message.sender)
+                self._check_origin(message.channel_id, message.sender)
                 tag = Tag.PREPARE if isinstance(message, Prepare) else Tag.COMMIT_SEAL
                 vote = Seal(
                     self.channel_id, message.epoch, message.height, message.view, message.block_hash
@@ -222,36 +306,48 @@ class SignatureRules:
             case NewView():
                 return self._new_view_items(message)
             case Status():
-                self._check_origin(message.channel_id, message.epoch, message.sender)
                 bitmap_indexes(message.held, len(self.validators))
-                signed = signed_bytes(message, self.suite_id)
-                return [self._item(message.sender, signed, message.signature)]
-            case BlockRequest():
-                self._check_origin(message.channel_id, self.validators.epoch, 0)
+                return [self._whole(message)]
+            case Checkpoint() | CheckpointRequest():
+                return [self._whole(message)]
+            case BlockRequest() | StatusRequest():
+                self._check_origin(message.channel_id, 0)
                 return []
             case BlockSupply():
                 self._check_header_origin(message.header, 0)
                 return []
         raise ProtocolViolation(f"not a PBFT message: {type(message).__name__}")
 
-    def _check_origin(self, channel_id: Hash, epoch: int, sender: int) -> None:
+    def _check_origin(self, channel_id: Hash, sender: int) -> None:
         if channel_id != self.channel_id:
             raise ProtocolViolation("another channel")
-        if epoch != self.validators.epoch:
-            raise ProtocolViolation(f"epoch {epoch} is not {self.validators.epoch}")
         if sender >= len(self.validators):
             raise ProtocolViolation("no such validator")
 
     def _check_header_origin(self, header: Header, sender: int) -> None:
-        self._check_origin(header.channel_id, header.epoch, sender)
+        self._check_origin(header.channel_id, sender)
         if header.suite != self.suite_id:
             raise ProtocolViolation("a header of another suite")
 
     def _item(self, sender: int, signed: bytes, signature: Sig) -> SignatureItem:
         return SignatureItem(self.validators.key(sender), signed, signature)
 
+    def _whole(self, message: SignedWhole) -> SignatureItem:
+        """The signature over all of a message, after a look at where it comes from."""
+        self._check_origin(message.channel_id, message.sender)
+        return self._item(message.sender, signed_bytes(message, self.suite_id), message.signature)
+
     def _cert_items(self, cert: CommitCert) -> list[SignatureItem]:
         return certificate_items(cert, KIND_PBFT, self.suite_id, self.channel_id, self.validators)
+
+    def _parent_items(self, header: Header, cert: CommitCert) -> list[SignatureItem]:
+        """A certificate is verified under the validators of its own epoch."""
+        if (cert.height, cert.block_hash) != (header.height - 1, header.parent_hash):
+            raise ProtocolViolation("parent_cert is not the parent's")
+        base = self.base
+        if base is None or base.validators is None or cert.height != base.height:
+            return self._cert_items(cert)
+        return certificate_items(cert, KIND_PBFT, self.suite_id, self.channel_id, base.validators)
 
     def _proposal_items(self, message: Proposal) -> list[SignatureItem]:
         header = message.header
@@ -263,20 +359,17 @@ class SignatureRules:
         signed = vote_message(Tag.PROPOSAL, self.suite_id, vote)
         items = [self._item(message.sender, signed, message.signature)]
         if message.parent_cert is not None:
-            parent = (header.height - 1, header.parent_hash)
-            if (message.parent_cert.height, message.parent_cert.block_hash) != parent:
-                raise ProtocolViolation("parent_cert is not the parent's")
-            items += self._cert_items(message.parent_cert)
+            items += self._parent_items(header, message.parent_cert)
         return items
 
     def _view_change_items(self, message: ViewChange) -> list[SignatureItem]:
-        self._check_origin(message.channel_id, message.epoch, message.sender)
         if len(message.reason) > REASON_LENGTH_MAX:
             raise ProtocolViolation("a reason longer than a sentence")
-        signed = signed_bytes(message, self.suite_id)
-        items = [self._item(message.sender, signed, message.signature)]
-        below = 0
+        items = [self._whole(message)]
+        below = self.base_height
         if message.tip_cert is not None:
+            if message.tip_cert.height <= below:
+                raise ProtocolViolation("a tip below the first block of the epoch")
             items += self._cert_items(message.tip_cert)
             below = message.tip_cert.height
         highest = below + self.window
@@ -292,16 +385,15 @@ class SignatureRules:
         return items
 
     def _new_view_items(self, message: NewView) -> list[SignatureItem]:
-        self._check_origin(message.channel_id, message.epoch, message.sender)
         if message.view == 0 or message.sender != leader_of(message.view, self.validators):
             raise ProtocolViolation("a NewView by another than the view's leader")
         senders = [change.sender for change in message.view_changes]
         if len(senders) != self.validators.quorum or senders != sorted(dict.fromkeys(senders)):
             raise ProtocolViolation("a NewView carries a quorum of view changes, sorted by sender")
-        if any(change.new_view != message.view for change in message.view_changes):
+        epoch = self.validators.epoch
+        if any((c.epoch, c.new_view) != (epoch, message.view) for c in message.view_changes):
             raise ProtocolViolation("a NewView with view changes for another view")
-        signed = signed_bytes(message, self.suite_id)
-        items = [self._item(message.sender, signed, message.signature)]
+        items = [self._whole(message)]
         for change in message.view_changes:
             items += self._view_change_items(change)
         return items

@@ -20,6 +20,7 @@ from consensus.pbft.messages import (
     encode_message,
 )
 from consensus.pbft.propose import Proposer
+from consensus.pbft.reconfiguration import Reconfiguration
 from consensus.pbft.records import Accepted, Prepared
 from consensus.pbft.slot import Slot
 from consensus.pbft.state import State
@@ -29,13 +30,21 @@ from consensus.tags import Tag
 class NormalCase:
     """What an active view does. `advance` runs after every input, until nothing more follows."""
 
-    def __init__(self, state: State, proposer: Proposer, suspect: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state: State,
+        proposer: Proposer,
+        reconfiguration: Reconfiguration,
+        suspect: Callable[[str], None],
+    ) -> None:
         self._state = state
         self._proposer = proposer
+        self._reconfiguration = reconfiguration
         self._suspect = suspect
 
     def advance(self) -> None:
-        while not self._state.is_halted and (
+        state = self._state
+        while not (state.is_halted or state.is_ending) and (
             self._commit_next() or self._vote_next() or self._proposer.propose_next()
         ):
             pass
@@ -53,8 +62,11 @@ class NormalCase:
             if is_current and state.chain.tip_cert is not None:
                 state.send(message.sender, Decided(state.chain.tip_cert))
             return
-        if not state.is_in_reach(header.height):
+        if not state.is_in_reach(header.height) or state.is_ending:
             return
+        is_next = header.height == state.chain.height + 1
+        if header.config_hash != state.config.config_hash and not is_next:
+            return  # of a configuration that is still to come: nothing to judge it by
         fault = self._header_fault(header)
         if fault is not None:
             if is_current:
@@ -81,9 +93,7 @@ class NormalCase:
             return "header of another version, suite, channel or epoch"
         if header.validators_hash != state.validators_hash:
             return "header of other validators"
-        if header.next_validators_hash != state.validators_hash:
-            return "header changes the validators"
-        if header.config_hash != config.config_hash or header.evidence_root != state.empty_root:
+        if header.config_hash != config.config_hash:
             return "header of another configuration"
         if header.proposer not in state.identities:
             return "header of an unknown proposer"
@@ -178,14 +188,14 @@ class NormalCase:
         candidate = state.blocks.complete(cert.block_hash, cert.height)
         if candidate is None:
             return False
-        self.commit(candidate.block, cert)
+        self.commit(candidate.block, cert, candidate.is_config)
         return True
 
-    def commit(self, block: Block, cert: CommitCert) -> None:
+    def commit(self, block: Block, cert: CommitCert, is_config: bool) -> None:
         """Make a certified block the tip and hand it to execution."""
         state = self._state
         height = block.header.height
-        halt = state.chain.advance(block, cert.block_hash, cert)
+        halt = state.chain.advance(block, cert.block_hash, cert, is_config)
         state.out.append(Deliver(block, cert))
         slot = state.slots.pop(height, None)
         dropped = slot.candidate.block.tx_ids if slot and slot.candidate else ()
@@ -235,7 +245,7 @@ class NormalCase:
         """R1. False while something is missing; a provable fault moves to the next view instead."""
         state, proposal = self._state, slot.proposal
         assert proposal is not None and slot.block_hash is not None
-        if slot.height <= state.selection.base_height:
+        if slot.height <= max(state.selection.base_height, state.vote_floor):
             return False
         if state.chain.height < state.selection.base_height:
             return False  # R8: fetch first
@@ -256,24 +266,36 @@ class NormalCase:
         roots = state.chain.roots_for(slot.height)
         if fault is None and roots is not None and not roots.match(header):
             fault = "roots that differ from the own execution"
-        if fault is None and candidate is not None and self._is_repeating(candidate):
-            fault = "a transaction that is already in the chain"
-        if fault is not None:
+        if fault is None and candidate is not None:
+            fault = self._content_fault(header, candidate)
+        if fault:
             self._suspect(fault)
             return False
-        if candidate is None or roots is None:
+        if candidate is None or roots is None or fault is not None:
             return False
         slot.candidate = candidate
         self._send_prepare(slot, proposal)
         return True
 
+    def _content_fault(self, header: Header, candidate: Candidate) -> str | None:
+        """Judges a complete block. The empty text: it has to wait."""
+        if self._is_repeating(candidate):
+            return "a transaction that is already in the chain"
+        if not self._reconfiguration.is_next(candidate):
+            return ""
+        return self._reconfiguration.fault(header, candidate)
+
     def _parent(self, height: int) -> tuple[Header, Hash] | None:
+        """What a block at `height` has to stand on; None where nothing may stand there yet."""
         state = self._state
         if height == state.chain.height + 1:
             return state.chain.tip, state.chain.tip_hash
         below = state.slots.get(height - 1)
         if below is None or not below.is_accepted:
             return None
+        assert below.candidate is not None
+        if not below.candidate.is_valid or below.candidate.is_config:
+            return None  # R11; after a restart its transactions may not be known again yet
         assert below.proposal is not None and below.block_hash is not None
         return below.proposal.header, below.block_hash
 
@@ -317,7 +339,7 @@ class NormalCase:
         block = slot.candidate.block
         leaves = state.blocks.leaves(slot.block_hash, block)
         state.out.append(Keep(slot.height, block.tx_ids, leaves))
-        state.persist(Accepted(state.view, slot.height, stored, prepare))
+        state.persist(Accepted(vote.epoch, state.view, slot.height, stored, prepare))
         state.broadcast(prepare)
         slot.prepares[state.own_index] = (slot.block_hash, signature)
         slot.own_messages.append(prepare)
@@ -350,6 +372,6 @@ class NormalCase:
         commit = encode_message(message)
         slot.is_commit_sent = True
         slot.own_messages.append(commit)
-        state.persist(Prepared(state.view, slot.height, slot.prepared, commit))
+        state.persist(Prepared(vote.epoch, state.view, slot.height, slot.prepared, commit))
         state.broadcast(commit)
         self.on_commit(message)

@@ -8,6 +8,7 @@ from consensus.api import Block, Keep
 from consensus.encoding import Hash
 from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
 from consensus.pbft.messages import BlockRequest, Proposal, encode_message
+from consensus.pbft.reconfiguration import Reconfiguration
 from consensus.pbft.records import Proposed
 from consensus.pbft.state import State
 from consensus.tags import Tag
@@ -23,8 +24,11 @@ class Proposer:
     that the next one does not: what fills no block waits for them, up to PATIENCE times as long, and settling
     waits too. A window above 1 is for full blocks."""
 
-    def __init__(self, state: State, suspect: Callable[[str], None]) -> None:
+    def __init__(
+        self, state: State, reconfiguration: Reconfiguration, suspect: Callable[[str], None]
+    ) -> None:
         self._state = state
+        self._reconfiguration = reconfiguration
         self._suspect = suspect
 
     def _head(self) -> tuple[int, Header, Hash]:
@@ -36,13 +40,27 @@ class Proposer:
             height, header, digest = slot.height, slot.proposal.header, slot.block_hash
         return height, header, digest
 
+    def _is_closed(self, height: int) -> bool:
+        """Whether nothing may stand on the block at `height` yet: it changes the configuration, or may do so,
+        as its transactions are not known again after a restart (R11)."""
+        state = self._state
+        if height == state.chain.height:
+            return state.is_ending
+        candidate = state.slots[height].candidate
+        return candidate is None or not candidate.is_valid or candidate.is_config
+
+    def _may_vote(self, height: int) -> bool:
+        state = self._state
+        is_reached = state.chain.height < height <= state.chain.height + state.config.window
+        return is_reached and height > state.vote_floor
+
     def propose_at_ms(self) -> int | None:
         """When this leader may propose afresh; None if it may not or has nothing to."""
         state = self._state
         if not (state.is_leader and state.is_active) or state.is_halted:
             return None
         height, header, _ = self._head()
-        if height + 1 > state.chain.height + state.config.window:
+        if not self._may_vote(height + 1) or self._is_closed(height):
             return None
         if state.chain.height < state.selection.base_height or state.chain.is_behind:
             return None  # R8: a leader behind base proposes nothing
@@ -53,6 +71,9 @@ class Proposer:
         is_idle = height == state.chain.height and state.chain.is_executed
         wait_ms = state.config.block_wait_ms * (1 if is_idle else PATIENCE)
         since_ms = state.requests.free_since_ms()
+        config = state.requests.next_config()
+        if config is not None and (height > state.chain.height or not state.chain.is_executed):
+            return None  # it waits until all below is executed, and so does what came after it
         if since_ms is not None:
             if state.requests.is_block_full:
                 return state.now_ms
@@ -74,6 +95,12 @@ class Proposer:
         roots = state.chain.roots_for(height + 1)
         assert roots is not None and state.own_index is not None
         refs = state.requests.choose()
+        tx_ids = tuple(ref.tx_id for ref in refs)
+        is_config = bool(refs) and refs[0].is_config
+        promised = self._reconfiguration.promise(tx_ids, is_config)
+        if promised is None:
+            state.requests.drop(tx_ids)  # the driver has no body of it any more
+            return True
         header = Header(
             version=HEADER_VERSION,
             suite=state.config.suite,
@@ -88,11 +115,11 @@ class Proposer:
             receipts_root=roots.receipts_root,
             timestamp_ms=max(state.wall_ms, parent.timestamp_ms + 1),
             validators_hash=state.validators_hash,
-            next_validators_hash=state.validators_hash,
+            next_validators_hash=promised[0],
             config_hash=state.config.config_hash,
-            evidence_root=state.empty_root,
+            evidence_root=promised[1],
         )
-        self._send_proposal(Block(header, tuple(ref.tx_id for ref in refs)))
+        self._send_proposal(Block(header, tx_ids))
         return True
 
     def _propose_selected(self) -> bool:
@@ -104,7 +131,7 @@ class Proposer:
         if state.chain.height < state.selection.base_height:
             return False
         selected = state.selection.at(height + 1)
-        if selected is None or height + 1 > state.chain.height + state.config.window:
+        if selected is None or not self._may_vote(height + 1) or self._is_closed(height):
             return False
         digest, cert = selected
         if cert.header.parent_hash != parent_hash:
@@ -113,10 +140,14 @@ class Proposer:
             return False
         candidate = state.blocks.complete(digest, height + 1)
         roots = state.chain.roots_for(height + 1)
-        if candidate is None or roots is None:
+        if candidate is None or roots is None or not self._reconfiguration.is_next(candidate):
             return False
+        fault = self._reconfiguration.fault(cert.header, candidate)
         if not roots.match(cert.header):
-            self._suspect("the selected block's roots differ from the own execution")
+            fault = "the selected block's roots differ from the own execution"
+        if fault is not None:
+            if fault:
+                self._suspect(fault)
             return False
         self._send_proposal(candidate.block)
         return True
@@ -161,6 +192,6 @@ class Proposer:
         data = encode_message(message)
         state.last_proposed_ms = state.now_ms
         state.out.append(Keep(header.height, block.tx_ids, state.blocks.leaves(digest, block)))
-        state.persist(Proposed(state.view, header.height, data))
+        state.persist(Proposed(state.validators.epoch, state.view, header.height, data))
         state.broadcast(data)
         slot.own_messages.append(data)

@@ -1,7 +1,8 @@
 """WAL records of PBFT, what a restart recovers from them, and which may be dropped (section 5).
 
 A record holds the very bytes that were sent: after a restart they are sent again, never signed again.
-The WAL is the only memory of what was signed.
+The WAL is the only memory of what was signed. Whatever binds inside one epoch says which: in the next epoch it
+is void, because no signature of one epoch counts in another.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ from consensus.pbft.messages import NewView, Proposal, ViewChange, decode_messag
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """First record of a life: a WAL that has it was not lost."""
+    """From here on this WAL holds all that `vote_key` signed: what an earlier life said may be unknown, but
+    counts for nothing above height `votes_above`, and only there this one votes (R13). A WAL without it was
+    lost. It belongs to a key, not to an epoch: a key that stays goes on voting."""
 
     channel_id: Hash
     vote_key: bytes
+    votes_above: int
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
     """Own proposal, as sent."""
 
+    epoch: int
     view: int
     height: int
     proposal: bytes
@@ -36,6 +41,7 @@ class Proposed:
 class Accepted:
     """A proposal accepted (without parent_cert) and the Prepare sent for it."""
 
+    epoch: int
     view: int
     height: int
     proposal: bytes
@@ -44,6 +50,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
+    epoch: int
     view: int
     height: int
     cert: PreparedCert
@@ -52,15 +59,21 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The promise to be silent below `view` (R6), with the ViewChange as sent."""
+    """The promise to be silent below `view` (R6), with the ViewChange as sent. Again for the same view where
+    it was sent again with a higher tip."""
 
+    epoch: int
     view: int
     view_change: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
+    """This node votes in `view`, and only above height `votes_above` (R13)."""
+
+    epoch: int
     view: int
+    votes_above: int
     new_view: bytes
 
 
@@ -94,11 +107,17 @@ def decode_record(data: bytes) -> Record:
 
 @dataclass(slots=True)
 class Recovered:
-    """What this validator had said when it stopped. Slots are those of `view` above the tip."""
+    """What this validator had said in this epoch when it stopped. Slots are those of `view` above the tip.
 
-    is_born: bool = False
+    born_key: the key whose every signature this WAL holds, None if it cannot vouch for any.
+    is_of_later_epoch: it speaks of an epoch above the core's, so the ledger has lost blocks."""
+
+    born_key: bytes | None = None
+    votes_above: int = 0
+    is_of_later_epoch: bool = False
     view: int = 0
     is_active: bool = True
+    view_votes_above: int = 0
     new_view: NewView | None = None
     view_change: ViewChange | None = None
     proposals: dict[int, Proposal] = field(default_factory=dict)
@@ -115,12 +134,21 @@ def _proposal(data: bytes) -> Proposal:
     return message
 
 
+def _since_birth(records: Sequence[Record]) -> tuple[Born | None, Sequence[Record]]:
+    """The last birth and what follows it: everything before is of a life that is not known in full."""
+    for at in range(len(records) - 1, -1, -1):
+        record = records[at]
+        if isinstance(record, Born):
+            return record, records[at + 1 :]
+    return None, records
+
+
 def _recover_views(found: Recovered, records: Sequence[Record]) -> None:
     for record in records:
         match record:
-            case Born():
-                found.is_born = True
-            case View(view=view) if view > found.view:
+            case View(view=view) if view > found.view or (
+                view == found.view and not found.is_active
+            ):
                 message = decode_message(record.view_change)
                 assert isinstance(message, ViewChange)
                 found.view, found.is_active, found.view_change = view, False, message
@@ -128,19 +156,24 @@ def _recover_views(found: Recovered, records: Sequence[Record]) -> None:
                 entered = decode_message(record.new_view)
                 assert isinstance(entered, NewView)
                 found.view, found.is_active, found.new_view = view, True, entered
+                found.view_votes_above = record.votes_above
             case _:
                 pass
 
 
-def recover(data: Sequence[bytes], tip_height: int, window: int) -> Recovered:
-    """What the records say about views, and about slots above the tip. Raises InvariantBroken.
+def recover(data: Sequence[bytes], tip_height: int, window: int, epoch: int = 0) -> Recovered:
+    """What the records say about views of `epoch`, and about its slots above the tip. Raises InvariantBroken.
 
     A driver may make the records of one step durable before the blocks that the step delivers. Power may
     fail in between: then the WAL speaks of heights above tip + W. Nothing of that has left the node,
     because messages leave behind the Deliver, so it is as if never said; what was recorded for such a
     height later on counts instead."""
-    records = [decode_record(item) for item in data]
+    born, rest = _since_birth([decode_record(item) for item in data])
     found = Recovered()
+    if born is not None:
+        found.born_key, found.votes_above = born.vote_key, born.votes_above
+    found.is_of_later_epoch = any(not isinstance(r, Born) and r.epoch > epoch for r in rest)
+    records = [r for r in rest if not isinstance(r, Born) and r.epoch == epoch]
     _recover_views(found, records)
     prepared: dict[int, dict[int, PreparedCert]] = {}
     for record in records:
@@ -176,21 +209,32 @@ def _recover_slot(found: Recovered, record: Proposed | Accepted, is_current: boo
 def retain(data: Sequence[bytes], height: int) -> tuple[bytes, ...]:
     """The records a WAL must still hold once block `height` is durable **and** executed durably.
 
-    Keeps their order. Applying it again with the same height changes nothing."""
+    Kept are: the last birth, the latest promise and the view entered last, both of the latest epoch, and
+    votes above `height`. So a WAL is bounded by the window. Keeps their order. Applying it again with the
+    same height changes nothing."""
     records = [decode_record(item) for item in data]
-    promise = max((r.view for r in records if isinstance(r, View)), default=0)
-    entered = max((r.view for r in records if isinstance(r, Entered)), default=0)
+    born, since = _since_birth(records)
+    epoch = max((r.epoch for r in since if not isinstance(r, Born)), default=0)
+    # Backwards: of several for one view the last counts.
+    latest = [r for r in reversed(since) if not isinstance(r, Born) and r.epoch == epoch]
+    promise = max((r for r in latest if isinstance(r, View)), key=_view_of, default=None)
+    entered = max((r for r in latest if isinstance(r, Entered)), key=_view_of, default=None)
+    first = len(records) - len(since)
     kept = []
-    for item, record in zip(data, records, strict=True):
+    for at, (item, record) in enumerate(zip(data, records, strict=True)):
         match record:
             case Born():
-                keep = True
+                keep = record is born
             case View():
-                keep = record.view == promise
+                keep = record is promise
             case Entered():
-                keep = record.view == entered
+                keep = record is entered
             case Proposed() | Accepted() | Prepared():
-                keep = record.height > height
+                keep = at >= first and record.epoch == epoch and record.height > height
         if keep:
             kept.append(item)
     return tuple(kept)
+
+
+def _view_of(record: View | Entered) -> int:
+    return record.view

@@ -16,6 +16,7 @@ from consensus.api import (
     PeerConnected,
     ProtocolViolation,
     Received,
+    Reconfigured,
     Restart,
     SetTimer,
     SignatureItem,
@@ -30,13 +31,18 @@ from consensus.api import (
 from consensus.certificate import KIND_PBFT, InvalidCertificate, certificate_items
 from consensus.header import block_hash
 from consensus.pbft import messages
+from consensus.pbft.admission import Admission
 from consensus.pbft.chain import Chain, Roots
+from consensus.pbft.checkpoints import Checkpoints
 from consensus.pbft.config import PbftConfig
+from consensus.pbft.epochs import Epochs
 from consensus.pbft.gossip import Gossip
 from consensus.pbft.lookahead import Lookahead
 from consensus.pbft.messages import (
     BlockRequest,
     BlockSupply,
+    Checkpoint,
+    CheckpointRequest,
     Commit,
     Decided,
     Message,
@@ -45,10 +51,12 @@ from consensus.pbft.messages import (
     Proposal,
     SignatureRules,
     Status,
+    StatusRequest,
     ViewChange,
 )
 from consensus.pbft.normal import NormalCase
 from consensus.pbft.propose import Proposer
+from consensus.pbft.reconfiguration import Reconfiguration
 from consensus.pbft.restart import restore
 from consensus.pbft.state import State
 from consensus.pbft.timers import Timers
@@ -88,7 +96,7 @@ class PbftCore:
         self._configuration = configuration
         self._base = base or EpochBase(0, config.genesis_hash)
         self._rules = SignatureRules(
-            config.suite, config.channel_id, validators, verifier.hash, config.window
+            config.suite, config.channel_id, validators, verifier.hash, config.window, self._base
         )
         self._state: State | None = None
         self._timer_ms: int | None = None
@@ -107,14 +115,17 @@ class PbftCore:
         elif self._state is None:
             raise InvariantBroken("the first input of a core is Restart")
         state = self._started
-        if state.is_halted:
+        if state.is_halted or state.is_ended:
             return self._taken()
         if isinstance(event, Received):
             self._check(event)
         state.set_clock(event.now_ms)
         self._timers.on_time()
         self._handle(event)
+        self._admission.check()
         self._normal.advance()
+        if state.is_ended:
+            return self._taken()
         if not state.is_halted:
             self._gossip.tell_behind(is_patient=True)
         self._timers.note_work()
@@ -132,12 +143,20 @@ class PbftCore:
             waiting=len(state.requests),
             timeout_ms=state.timeout_ms,
             last_view_change_reason=state.view_change_reason,
+            epoch=self._validators.epoch,
+            observes_because=state.observer_reason or "",
+            stable_checkpoint=self._checkpoints.stable_height,
         )
 
     @property
     def is_observer_reason(self) -> str | None:
         """Why this core does not vote; None while it does."""
         return self._started.observer_reason
+
+    @property
+    def stable_checkpoint(self) -> tuple[Checkpoint, ...]:
+        """The equal Checkpoints of a quorum at the highest height that has them; empty if there is none."""
+        return self._checkpoints.stable if self._state is not None else ()
 
     # --- inside
 
@@ -154,19 +173,26 @@ class PbftCore:
     def _restart(self, event: Restart) -> None:
         if self._state is not None:
             raise InvariantBroken("a core lives once: Restart comes first and never again")
-        chain = Chain(self._config, self._verifier.hash, event.tip, event.tip_cert, event.executed)
-        state = State(
-            self._config, self._validators, self._own_index, self._verifier, self._signer, chain
-        )
+        tip = (event.tip, event.tip_cert, event.executed, event.is_tip_config)
+        chain = Chain(self._config, self._verifier.hash, *tip)
+        who = (self._validators, self._own_index, self._verifier, self._signer)
+        state = State(self._config, *who, chain, self._base)
         self._state = state
         state.now_ms = state.wall_ms = event.now_ms
         state.view_since_ms = state.last_progress_ms = event.now_ms
         self._lookahead = Lookahead(self._config.window)
         self._changer = ViewChanger(state, self._on_entered)
-        self._proposer = Proposer(state, self._changer.suspect)
-        self._normal = NormalCase(state, self._proposer, self._changer.suspect)
+        suspect = self._changer.suspect
+        reconfiguration = Reconfiguration(state, self._configuration)
+        self._proposer = Proposer(state, reconfiguration, suspect)
+        self._normal = NormalCase(state, self._proposer, reconfiguration, suspect)
+        self._checkpoints = Checkpoints(state)
+        self._admission = Admission(state, self._checkpoints)
+        self._epochs = Epochs(state)
         self._gossip = Gossip(state, self._normal, self._proposer, self._changer)
-        self._timers = Timers(state, self._proposer, self._changer, self._gossip)
+        self._timers = Timers(
+            state, self._proposer, self._changer, (self._gossip.round, self._admission.round)
+        )
 
     def _on_entered(self) -> None:
         """A view was entered: what arrived for it too early counts now."""
@@ -180,7 +206,8 @@ class PbftCore:
         if not 0 <= event.sender < len(self._validators):
             raise ProtocolViolation("no such validator")
         is_own_word = isinstance(message, Proposal | Prepare | Commit | Status)
-        if is_own_word and message.sender != event.sender:
+        is_foreign = self._rules.is_foreign(message)
+        if is_own_word and not is_foreign and message.sender != event.sender:
             raise ProtocolViolation("relayed in another's name")
         if not all(self._verifier.verify(item) for item in self._rules.items(message)):
             raise ProtocolViolation(f"{type(message).__name__} with a wrong signature")
@@ -189,19 +216,14 @@ class PbftCore:
         state = self._started
         match event:
             case Restart():
-                restore(state, self._changer, self._normal, event)
-                if state.can_vote:
+                restore(state, self._changer, self._normal, self._admission, event)
+                if state.can_vote and not state.is_halted:
                     state.broadcast(self._gossip.status(is_reply=False))
+                self._admission.round()
             case Tick():
                 pass
             case Received():
-                self._gossip.note_source(event.sender)
-                if isinstance(event.message, BlockRequest):
-                    self._gossip.on_block_request(event.message, event.sender)
-                elif isinstance(event.message, BlockSupply):
-                    self._gossip.on_block_supply(event.message, event.sender)
-                else:
-                    self._on_message(event.message)
+                self._on_received(event.message, event.sender)
             case TxWaiting():
                 for ref in event.txs:
                     self._add_tx(ref)
@@ -215,6 +237,23 @@ class PbftCore:
                 self._on_executed(event)
             case PeerConnected():
                 self._gossip.greet(event.index)
+                self._admission.greet(event.index)
+
+    def _on_received(self, message: Message, sender: int) -> None:
+        """What is answered to whoever is at the other end of the link; the rest speaks for itself."""
+        if self._rules.is_foreign(message):
+            self._epochs.on_foreign(message, sender)
+            return
+        self._gossip.note_source(sender)
+        match message:
+            case BlockRequest():
+                self._gossip.on_block_request(message, sender)
+            case BlockSupply():
+                self._gossip.on_block_supply(message, sender)
+            case StatusRequest():
+                self._gossip.on_status_request(message, sender)
+            case _:
+                self._on_message(message)
 
     def _on_message(self, message: Message) -> None:
         state = self._started
@@ -239,6 +278,11 @@ class PbftCore:
                 self._changer.on_new_view(message)
             case Status():
                 self._gossip.on_status(message)
+                self._admission.on_status(message)
+            case Checkpoint():
+                self._checkpoints.on_checkpoint(message)
+            case CheckpointRequest():
+                self._checkpoints.on_request(message)
 
     def _add_tx(self, ref: TxRef) -> None:
         state = self._started
@@ -258,7 +302,7 @@ class PbftCore:
     def _on_synced(self, event: Synced) -> None:
         state = self._started
         header, cert = event.block.header, event.cert
-        if header.height != state.chain.height + 1:
+        if header.height != state.chain.height + 1 or state.is_ending:
             return
         digest = block_hash(state.hash_, header)
         if (cert.height, cert.block_hash) != (header.height, digest):
@@ -271,7 +315,8 @@ class PbftCore:
             raise ProtocolViolation(str(error)) from error
         if not all(self._verifier.verify(item) for item in items):
             raise ProtocolViolation("a certificate with a wrong seal")
-        self._normal.commit(event.block, cert)
+        is_config = event.is_config or header.next_validators_hash != state.validators_hash
+        self._normal.commit(event.block, cert, is_config)
 
     def _on_executed(self, event: Executed) -> None:
         state = self._started
@@ -280,6 +325,11 @@ class PbftCore:
         if halt is not None:
             state.out.append(halt)
             state.is_halted = True
+            return
+        self._checkpoints.on_executed(event.height, event.manifest)
+        if state.is_ending and state.chain.is_executed and not state.is_halted:
+            state.out.append(Reconfigured(state.chain.height))
+            state.is_ended = True
 
     def _set_timer(self, event: Input) -> None:
         state = self._started

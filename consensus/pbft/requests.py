@@ -183,8 +183,15 @@ class Requests:
             return waiting.since_ms
         return None
 
+    def next_config(self) -> TxRef | None:
+        """The configuration transaction that the next block would consist of (R11), if it would."""
+        for waiting in self._free.values():
+            return waiting.ref if waiting.ref.is_config else None
+        return None
+
     def choose(self) -> list[TxRef]:
-        """The next block's transactions, in order of arrival, up to the first limit."""
+        """The next block's transactions, in order of arrival, up to the first limit. A configuration
+        transaction ends the list, or is alone in it (R11)."""
         limits = self._config
         chosen: list[TxRef] = []
         gas = size = 0
@@ -194,7 +201,9 @@ class Requests:
             size += ref.size_bytes
             if gas > limits.block_gas_max or size > limits.block_bytes_max:
                 break
+            if ref.is_config and chosen:
+                break
             chosen.append(ref)
-            if len(chosen) == limits.block_txs_max:
+            if ref.is_config or len(chosen) == limits.block_txs_max:
                 break
         return chosen

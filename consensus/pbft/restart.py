@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from consensus.api import Block, InvariantBroken, Restart
 from consensus.header import block_hash
+from consensus.pbft.admission import Admission
 from consensus.pbft.messages import (
     Commit,
     Prepare,
@@ -12,28 +13,26 @@ from consensus.pbft.messages import (
     encode_message,
 )
 from consensus.pbft.normal import NormalCase
-from consensus.pbft.records import Born, Recovered, recover
+from consensus.pbft.records import Recovered, recover
 from consensus.pbft.selection import select
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 
-OBSERVER_NO_KEY = "not a validator of this channel"
-OBSERVER_WAL_LOST = "the WAL is missing although the ledger is not empty: earlier votes are unknown"
 
-
-def restore(state: State, changer: ViewChanger, normal: NormalCase, event: Restart) -> None:
+def restore(
+    state: State, changer: ViewChanger, normal: NormalCase, admission: Admission, event: Restart
+) -> None:
     """Bring back views and slots, and send again what was recorded, byte for byte."""
-    state.observer_reason = _observer_reason(state, event)
     if state.chain.halt_at_start is not None:
         state.out.append(state.chain.halt_at_start)
         state.is_halted = True
         return
-    found = recover(event.records, event.tip.height, state.config.window)
-    if not state.can_vote:
+    _check_epoch(state, event)
+    epoch, window = state.validators.epoch, state.config.window
+    found = recover(event.records, event.tip.height, window, epoch)
+    admission.begin(event, found)
+    if not state.can_vote or found.born_key is None:
         return
-    assert state.own_index is not None
-    if not found.is_born:
-        state.persist(Born(state.config.channel_id, state.validators.key(state.own_index)))
     _restore_views(state, changer, found)
     for proposal in found.older_proposals:
         _learn(normal, state, proposal)
@@ -46,14 +45,16 @@ def restore(state: State, changer: ViewChanger, normal: NormalCase, event: Resta
         changer.suspect("the chain went another way")
 
 
-def _observer_reason(state: State, event: Restart) -> str | None:
-    if state.own_index is None:
-        return OBSERVER_NO_KEY
-    if event.observes_because:
-        return event.observes_because
-    if not event.records and event.tip.height > 0 and not event.is_wal_loss_accepted:
-        return OBSERVER_WAL_LOST
-    return None
+def _check_epoch(state: State, event: Restart) -> None:
+    """The tip says who votes above it. Raises InvariantBroken: the driver made a core of other validators."""
+    tip, chain = event.tip, state.chain
+    if event.is_tip_config and chain.is_executed:
+        raise InvariantBroken("a configuration block that is executed has its core above it")
+    named = tip.validators_hash if event.is_tip_config else tip.next_validators_hash
+    if named != state.validators_hash:
+        raise InvariantBroken("these are not the validators that the tip names")
+    if tip.height < state.base.height:
+        raise InvariantBroken("the tip is below the block that this epoch stands on")
 
 
 def _restore_views(state: State, changer: ViewChanger, found: Recovered) -> None:
@@ -62,7 +63,8 @@ def _restore_views(state: State, changer: ViewChanger, found: Recovered) -> None
     if found.new_view is not None and found.is_active:
         state.new_view = found.new_view
         changes = found.new_view.view_changes
-        state.selection = select(state.hash_, changes, state.config.genesis_hash)
+        state.selection = select(state.hash_, changes, state.base.block_hash, state.base.height)
+        state.view_votes_above = found.view_votes_above
         for change in changes:
             if change.tip_cert is not None:
                 state.chain.learn(change.tip_cert)

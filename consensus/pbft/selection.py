@@ -16,8 +16,8 @@ from consensus.pbft.messages import ViewChange
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`base_height` is that of the highest commit certificate carried into the view (0: genesis);
-    `blocks` the prepared blocks of base + 1, base + 2, … without gaps, each with its hash."""
+    """`base_height` is that of the highest commit certificate carried into the view, or of the block that the
+    epoch stands on; `blocks` the prepared blocks of base + 1, base + 2, … without gaps, each with its hash."""
 
     base_height: int
     base_hash: Hash
@@ -44,15 +44,19 @@ def _highest_tip(view_changes: Sequence[ViewChange]) -> CommitCert | None:
 
 
 def select(
-    hash_: HashFunction, view_changes: Sequence[ViewChange], genesis_hash: Hash
+    hash_: HashFunction,
+    view_changes: Sequence[ViewChange],
+    start_hash: Hash,
+    start_height: int = 0,
 ) -> Selection:
     """The blocks the new view must propose again.
 
+    start_hash, start_height: the block that the epoch stands on; it counts where no tip is above it.
     view_changes: exactly q of distinct senders, their certificates already verified. Raises
     InvariantBroken where two commit certificates disagree: that is a fork, not bad input. Rule R7."""
     base = _highest_tip(view_changes)
-    base_height = base.height if base else 0
-    base_hash = base.block_hash if base else genesis_hash
+    base_height = base.height if base else start_height
+    base_hash = base.block_hash if base else start_hash
     # By height and parent, the certificate of the highest view. Not the first seen: a block prepared in
     # view 5 came through a selection that already respected everything sealed below 5.
     best: dict[tuple[int, Hash], PreparedCert] = {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from consensus.api import Action, Block, Broadcast, Persist, Send, Signer, Verifier
-from consensus.certificate import Seal
+from consensus.api import Action, Block, Broadcast, EpochBase, Persist, Send, Signer, Verifier
+from consensus.certificate import CommitCert, Seal
 from consensus.encoding import Hash, Sig
 from consensus.header import identity_digest, leaves_root
 from consensus.pbft.blocks import BlockBook, Candidate
@@ -30,8 +30,10 @@ class State:
         verifier: Verifier,
         signer: Signer | None,
         chain: Chain,
+        base: EpochBase,
     ) -> None:
         self.config = config
+        self.base = base
         self.validators = validators
         self.own_index = own_index
         self.hash_ = verifier.hash
@@ -45,6 +47,7 @@ class State:
         self.wall_ms = 0
         self.observer_reason: str | None = None
         self.is_halted = False
+        self.is_ended = False
 
         self.validators_hash = validators_hash(verifier.hash, config.suite, validators)
         self.empty_root = leaves_root(verifier.hash, ())
@@ -60,7 +63,10 @@ class State:
         self.view_since_ms = 0
         self.view_change_reason = ""
         self.new_view: NewView | None = None
-        self.selection = Selection(0, config.genesis_hash, None, ())
+        self.selection = Selection(base.height, base.block_hash, None, ())
+        # R13: no vote at or below these heights, for what this life and this view do not know.
+        self.votes_above = 0
+        self.view_votes_above = 0
         self.view_changes: dict[int, ViewChange] = {}
         self.failed_views = 0
 
@@ -69,6 +75,8 @@ class State:
         self.prepared: dict[int, PreparedCert] = {}
         self.in_flight: dict[Hash, int] = {}
 
+        self.wanted_height = 0  # of a checkpoint that a validator asked for
+        self.is_joining = False  # observing until it is safe to vote
         self.last_progress_ms = 0
         self.last_proposed_ms = 0
 
@@ -88,6 +96,21 @@ class State:
         return self.own_index is not None and self.observer_reason is None
 
     @property
+    def is_ending(self) -> bool:
+        """The tip is a configuration block: nothing of this core comes above it (R11)."""
+        return self.chain.is_tip_config
+
+    @property
+    def vote_floor(self) -> int:
+        return max(self.votes_above, self.view_votes_above)
+
+    @property
+    def epoch_tip_cert(self) -> CommitCert | None:
+        """The certificate of the tip, None where that is the block this epoch stands on: like genesis, it
+        needs none here, and its certificate is of another epoch."""
+        return self.chain.tip_cert if self.chain.height > self.base.height else None
+
+    @property
     def is_leader(self) -> bool:
         return self.leader == self.own_index and self.can_vote
 
@@ -100,12 +123,13 @@ class State:
 
     @property
     def settle_height(self) -> int:
-        """The height that shows every state, counting blocks in flight (decisions section 2.4)."""
+        """The height that empty blocks lead to: it shows every state, counting blocks in flight (decisions
+        section 2.4), and reaches a checkpoint that was asked for."""
         filled = self.chain.last_filled
         for slot in self.slots.values():
             if slot.is_accepted and slot.proposal and slot.proposal.header.tx_count:
                 filled = max(filled, slot.height)
-        return filled + self.config.window if filled else 0
+        return max(filled + self.config.window if filled else 0, self.wanted_height)
 
     @property
     def has_work(self) -> bool:
@@ -115,6 +139,8 @@ class State:
             or self.chain.height < self.chain.settled_height
             or self.chain.is_behind
             or self.chain.height < self.selection.base_height
+            or self.chain.height < self.wanted_height
+            or self.is_joining
             or any(slot.proposal is not None for slot in self.slots.values())
         )
 
@@ -137,8 +163,18 @@ class State:
     def vote(self, height: int, view: int, block_hash: Hash) -> Seal:
         return Seal(self.config.channel_id, self.validators.epoch, height, view, block_hash)
 
+    @property
+    def can_sign(self) -> bool:
+        """Whether this node may say where it stands; what votes needs `can_vote`."""
+        return self.own_index is not None
+
     def sign(self, message: bytes) -> Sig:
-        assert self._signer is not None and self.can_vote, "an observer never signs"
+        assert self._signer is not None and self.can_vote, "an observer never votes"
+        return self._signer.sign(message)
+
+    def sign_standing(self, message: bytes) -> Sig:
+        """For a Status or a CheckpointRequest, which bind to nothing."""
+        assert self._signer is not None and self.can_sign
         return self._signer.sign(message)
 
     def sign_vote(self, tag: Tag, vote: Seal) -> Sig:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from consensus.api import Forward
-from consensus.pbft.gossip import Gossip
 from consensus.pbft.propose import Proposer
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
@@ -13,12 +14,17 @@ class Timers:
     """An idle chain has no deadline at all (R5)."""
 
     def __init__(
-        self, state: State, proposer: Proposer, changer: ViewChanger, gossip: Gossip
+        self,
+        state: State,
+        proposer: Proposer,
+        changer: ViewChanger,
+        rounds: tuple[Callable[[], None], ...],
     ) -> None:
         self._state = state
         self._proposer = proposer
         self._changer = changer
-        self._gossip = gossip
+        self._rounds = rounds
+        self._last_round_ms = 0
         self._work_since_ms: int | None = None
         # The earliest deadline as the last input left it: nothing moves between two inputs.
         self._next_ms: int | None = None
@@ -40,14 +46,14 @@ class Timers:
             since_ms = self._changer.quorum_since_ms
             # Fewer than a quorum want to leave: going on alone would scatter the views.
             return None if since_ms is None else since_ms + state.timeout_ms
-        if state.chain.roots_for(state.chain.height + 1) is None:
+        if state.is_ending or state.chain.roots_for(state.chain.height + 1) is None:
             return None  # the own execution lags: the leader cannot be blamed for that
         return max(self._work_since_ms, state.last_progress_ms) + state.timeout_ms
 
     def _round_at_ms(self) -> int | None:
         if self._work_since_ms is None:
             return None
-        since_ms = max(self._work_since_ms, self._gossip.last_round_ms)
+        since_ms = max(self._work_since_ms, self._last_round_ms)
         return since_ms + self._state.config.status_interval_ms
 
     def _is_watching(self) -> bool:
@@ -59,9 +65,14 @@ class Timers:
 
     def _suspect_at_ms(self) -> int | None:
         state = self._state
-        if not self._is_watching() or state.chain.roots_for(state.chain.height + 1) is None:
+        if not self._is_watching() or state.is_ending:
             return None
-        return state.requests.suspect_at_ms()
+        if state.chain.roots_for(state.chain.height + 1) is None:
+            return None
+        at_ms = state.requests.suspect_at_ms()
+        # Grows with the back-off: if it did not, it would cut short every wait that had grown beyond it,
+        # and a slow network would change views for ever (R9).
+        return None if at_ms is None else at_ms + state.timeout_ms - state.config.base_timeout_ms
 
     def on_time(self) -> None:
         """Do what has fallen due. Runs before every input is handled, whatever the input."""
@@ -79,7 +90,9 @@ class Timers:
         elif _is_due(self._suspect_at_ms(), now_ms):
             self._changer.suspect("a transaction is left waiting")
         if _is_due(self._round_at_ms(), now_ms):
-            self._gossip.round()
+            self._last_round_ms = now_ms
+            for each in self._rounds:
+                each()
 
     def next_ms(self) -> int | None:
         """The next deadline. Runs after every input."""

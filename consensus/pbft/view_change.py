@@ -1,4 +1,4 @@
-"""Changing the view: suspecting, joining, the new view and its selection (rules R5 to R9)."""
+"""Changing the view: suspecting, joining, the new view and its selection (rules R5 to R9, R13)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ViewChanger:
 
     def suspect(self, reason: str) -> None:
         """Leave the current view (R5). Nothing to leave while a change is under way."""
-        if self._state.can_vote and self._state.is_active:
+        if self._state.can_vote and self._state.is_active and not self._state.is_ending:
             self._move_to(self._state.view + 1, reason)
 
     def give_up(self, reason: str) -> None:
@@ -53,23 +53,43 @@ class ViewChanger:
         state.view_since_ms, state.view_change_reason = state.now_ms, reason
         state.clear_slots()
         self.quorum_since_ms = None
+        self._say()
+
+    def _say(self) -> None:
+        """The ViewChange for the current view: what was done below it, and the tip."""
+        state = self._state
+        assert state.own_index is not None
         window = range(state.chain.height + 1, state.chain.height + state.config.window + 1)
         unsigned = ViewChange(
             state.config.channel_id,
             state.validators.epoch,
             state.own_index,
-            view,
-            state.chain.tip_cert,
+            state.view,
+            state.epoch_tip_cert,
             tuple(state.prepared[height] for height in window if height in state.prepared),
-            reason,
+            state.view_change_reason,
             _UNSIGNED,
         )
         change = _signed(state, unsigned)
         self.own_message = encode_message(change)
-        state.persist(View(view, self.own_message))
+        state.persist(View(state.validators.epoch, state.view, self.own_message))
         state.broadcast(self.own_message)
         state.view_changes[state.own_index] = change
         self.check()
+
+    def say_again(self) -> None:
+        """Every interval until the view is entered (R9). A tip that has risen by blocks since is told: both
+        statements are true, as nothing was voted for in between, and a low tip helps no new view (R13)."""
+        state = self._state
+        if state.is_active or self.own_message is None or state.own_index is None:
+            return
+        if self._tip_of(state.view_changes[state.own_index]) < state.chain.height:
+            self._say()
+        else:
+            state.broadcast(self.own_message)
+
+    def _tip_of(self, change: ViewChange) -> int:
+        return change.tip_cert.height if change.tip_cert else self._state.base.height
 
     # --- messages
 
@@ -77,11 +97,13 @@ class ViewChanger:
         state = self._state
         if message.tip_cert is not None:
             state.chain.learn(message.tip_cert)
-        tip_height = message.tip_cert.height if message.tip_cert else 0
+        tip_height = self._tip_of(message)
         if tip_height < state.chain.height and state.chain.tip_cert is not None:
             state.send(message.sender, Decided(state.chain.tip_cert))
         held = state.view_changes.get(message.sender)
-        if message.sender == state.own_index or (held and held.new_view >= message.new_view):
+        if message.sender == state.own_index:
+            return
+        if held and (held.new_view, self._tip_of(held)) >= (message.new_view, tip_height):
             return
         state.view_changes[message.sender] = message
         self.check()
@@ -116,10 +138,13 @@ class ViewChanger:
     def _lead(self) -> bool:
         state = self._state
         assert state.own_index is not None
+        best = state.chain.best_cert
+        highest = max(state.chain.height, best.height if best else 0)
         wanted = [
             state.view_changes[sender]
             for sender in sorted(state.view_changes)
             if state.view_changes[sender].new_view == state.view
+            and not self._is_stale(state.view_changes[sender], highest)
         ]
         quorum = state.validators.quorum
         if len(wanted) < quorum:
@@ -138,11 +163,24 @@ class ViewChanger:
         self._on_entered()
         return True
 
-    def _enter(self, message: NewView) -> None:
+    def _is_stale(self, change: ViewChange, height: int) -> bool:
+        """Whether its tip is further below `height` than validators that keep step are apart (R13)."""
+        return self._tip_of(change) + self._state.config.tip_spread < height
+
+    def _votes_above(self, message: NewView) -> int:
+        """R13: a stale ViewChange may be of a validator that has forgotten it since, and broken its promise.
+        Who enters by one votes only above all it can have voted for before. See `admission`."""
         state = self._state
-        selection = select(state.hash_, message.view_changes, state.config.genesis_hash)
+        if any(self._is_stale(change, state.chain.height) for change in message.view_changes):
+            return state.chain.height + state.config.window
+        return 0
+
+    def _enter(self, message: NewView) -> None:
+        state, base = self._state, self._state.base
+        selection = select(state.hash_, message.view_changes, base.block_hash, base.height)
+        state.view_votes_above = self._votes_above(message)
         if state.can_vote:
-            state.persist(Entered(message.view, encode_message(message)))
+            state.persist(entered_record(state, message))
         state.view, state.is_active = message.view, True
         state.view_since_ms = state.last_progress_ms = state.now_ms
         state.new_view, state.selection = message, selection
@@ -154,6 +192,11 @@ class ViewChanger:
                 state.chain.learn(change.tip_cert)
         if message.sender != state.own_index:
             self._on_entered()
+
+
+def entered_record(state: State, message: NewView) -> Entered:
+    floor, epoch = state.view_votes_above, state.validators.epoch
+    return Entered(epoch, message.view, floor, encode_message(message))
 
 
 def _signed(state: State, message: Unsigned) -> Unsigned:

@@ -90,6 +90,10 @@ class SimNode:
         return self.core is not None
 
     @property
+    def is_voting(self) -> bool:
+        return self.core is not None and not self.core.status().observes_because
+
+    @property
     def now_ms(self) -> int:
         return int(START_MS + self.world.now * self.clock_rate + self.clock_offset_ms)
 

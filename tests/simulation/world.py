@@ -364,10 +364,14 @@ class World:
                 self.nodes[index].add_bodies((ref,))
 
     def _keep_a_quorum(self) -> None:
-        """L2: a random quorum of those that may vote lives on, the others are dead for ever."""
+        """L2: a random quorum of those that vote lives on, the others are dead for ever. Who has not come to
+        vote yet counts among the faults: it needs a quorum of others."""
         newest = max(self.nodes, key=lambda node: node.members.epoch).members
         voters = [i for i in newest.nodes if i not in self.untrusted and i not in self._lost]
-        needed = min(self.engine.quorum(len(newest.voters)), len(voters))
+        voters = [i for i in voters if self.nodes[i].is_voting]
+        needed = self.engine.quorum(len(newest.voters))
+        if len(voters) < needed:
+            return
         kept = self._heal_rng.sample(voters, needed)
         self.trace(f"only {sorted(kept)} live on")
         for node in self.nodes:

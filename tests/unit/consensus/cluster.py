@@ -87,7 +87,9 @@ class Cluster:
             self.cores.append(self.new_core(index))
         for index in range(n):
             self.restart(index)
-        self.sent.clear()
+        self.flush()  # a first start: they hear of each other that nothing has happened yet
+        for actions in self.actions:
+            actions.clear()
 
     def new_core(self, index: int) -> PbftCore:
         signer = GhostSigner(self.registry, self.validators.key(index))

@@ -15,21 +15,25 @@ from consensus.pbft.lookahead import Lookahead
 from consensus.pbft.messages import (
     KINDS,
     MESSAGE_BYTES_MAX,
+    BlockRequest,
+    BlockSupply,
     Commit,
     Message,
     NewView,
     Prepare,
     Proposal,
+    StatusRequest,
     ViewChange,
     decode_message,
     encode_message,
+    epoch_of,
 )
 from tests.simulation.ghost import SUITE, hash_, vote_key
 from tests.unit.consensus.cluster import Cluster, tx
 
 
 def samples() -> dict[str, Message]:
-    """One real message of every kind, from a cluster that lives through a view change."""
+    """One real message of every kind, from clusters that live through a view change and a lost WAL."""
     cluster = Cluster(4)
     cluster.give(tx(1), to=[0, 2, 3])
     seen: list[Message] = []
@@ -46,7 +50,20 @@ def samples() -> dict[str, Message]:
         cluster.flush(lambda s, to, m: bool(seen.append(m)) or 0 not in (s, to))
     cluster.pass_time(5_000)
     cluster.flush(lambda s, to, m: not seen.append(m))
-    return {type(message).__name__: message for message in seen}
+    return {type(message).__name__: message for message in [*forgetful(), *seen]}
+
+
+def forgetful() -> list[Message]:
+    """What a validator says and hears that has lost its WAL."""
+    cluster = Cluster(4)
+    cluster.give(tx(1))
+    cluster.settle()
+    cluster.wal[2].clear()
+    cluster.pass_time(1_000)
+    cluster.restart(2)
+    seen: list[Message] = []
+    cluster.flush(lambda s, to, m: not seen.append(m))
+    return seen
 
 
 SAMPLES = samples()
@@ -79,8 +96,10 @@ def test_a_damaged_message_is_refused_or_carries_a_signature_that_does_not_hold(
         sender = getattr(message, "sender", 0)
         before = cluster.cores[1].status()
         for action in cluster.receive(1, min(sender, 3), message):
-            # Another signature registry: no signature holds, so only unsigned requests get this far.
-            assert type(message).__name__ in ("BlockRequest", "BlockSupply"), action
+            # Another signature registry: no signature holds, so only unsigned requests get this far, and
+            # hints of another epoch, which are not believed.
+            is_unsigned = isinstance(message, BlockRequest | BlockSupply | StatusRequest)
+            assert is_unsigned or epoch_of(message) != 0, action
         assert cluster.cores[1].status() == before
 
 
@@ -100,10 +119,13 @@ def rejected(message: Message) -> None:
         Cluster(4).cores[1].signature_items(message)
 
 
-def test_a_message_of_another_channel_epoch_or_stranger_names_no_signatures() -> None:
-    for name in ("Prepare", "Commit", "ViewChange", "NewView", "Status"):
+def test_a_message_of_another_channel_or_stranger_names_no_signatures() -> None:
+    for name in (
+        *("Prepare", "Commit", "ViewChange", "NewView", "Status"),
+        *("Checkpoint", "CheckpointRequest"),
+    ):
         message = SAMPLES[name]
-        for change in ({"channel_id": ZERO_HASH}, {"epoch": 1}, {"sender": 4}):
+        for change in ({"channel_id": ZERO_HASH}, {"sender": 4}):
             rejected(replace(message, **change))  # type: ignore[type-var]
 
 

@@ -396,7 +396,9 @@ def test_a_status_is_answered_with_what_its_sender_lacks_and_a_reply_with_no_rep
 
 def test_a_claimed_height_without_a_certificate_moves_nothing() -> None:
     cluster = Cluster(4)
-    unsigned = Status(CHANNEL, 0, 3, 0, True, 10_000, GENESIS, bitmap([], 4), False, UNSIGNED)
+    unsigned = Status(
+        CHANNEL, 0, 3, 0, True, 10_000, GENESIS, bitmap([], 4), False, True, 0, UNSIGNED
+    )
     status = replace(unsigned, signature=cluster.sign(3, signed_bytes(unsigned, SUITE)))
     cluster.receive(1, 3, status)
     assert not cluster.cores[1]._started.chain.is_behind and cluster.timers[1] is None

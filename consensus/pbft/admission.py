@@ -1,0 +1,170 @@
+"""How a validator that cannot know what it signed comes to vote (rule R13).
+
+It lost its WAL, or the end of its ledger, or is new in this epoch, which nobody can tell from the first
+case. It observes, hears where q others stand now, takes M, the highest tip among them, and waits for a
+checkpoint at c = M + 2W + S or above that q others signed and that it has reached itself, S being
+`tip_spread`. Then it votes, above that checkpoint only.
+
+Why this cannot fork. Let T be the highest tip that this validator X, or a ViewChange it held, had in a life
+it has forgotten. T was sealed by q validators, so by an honest one among the q heard, whose tip was T - W
+at least when it sealed. Its answer is fresh, so M >= T - W, and:
+
+1.  X votes above c > T + W only, where it signed nothing before: it never contradicts its old votes.
+2.  For heights up to c its old promises stay true, since X never votes there again.
+3.  For a height h above c only an old ViewChange of X can lie: it promised silence in views where X votes
+    now. Say B was sealed by a quorum at h in view u, and a NewView for w > u with that ViewChange in it has
+    another block prepared at h. Two quorums share an honest validator Z that sealed B in u and then entered
+    w. When it sealed, Z's tip was at least h - W > T + S, so to Z that ViewChange is stale (`ViewChanger`),
+    and in w it votes only above its tip + W >= h. So Z prepared nothing at h: a contradiction. The floor is
+    durable with the record Entered.
+
+At genesis nobody has anything to forget: a validator without a WAL whose tip is 0 votes once q - 1 others
+say that theirs is 0 too. A wipe there counts among the f faults. With one or two validators there are not q
+others: an operator's word admits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.api import Restart
+from consensus.encoding import ZERO_HASH, Sig
+from consensus.pbft.checkpoints import Checkpoints
+from consensus.pbft.messages import (
+    CheckpointRequest,
+    Status,
+    StatusRequest,
+    encode_message,
+    signed_bytes,
+)
+from consensus.pbft.records import Born, Recovered
+from consensus.pbft.state import State
+from consensus.pbft.view_change import entered_record
+
+OBSERVER_NO_KEY = "not a validator of this channel"
+OBSERVER_WAL_LOST = "the WAL is missing although the ledger is not empty: earlier votes are unknown"
+OBSERVER_LEDGER_LOST = "the WAL speaks of a later epoch than the ledger: blocks were lost"
+OBSERVER_FIRST_START = "a first start: the other validators have not been heard yet"
+_UNSIGNED = Sig(ZERO_HASH + ZERO_HASH)
+
+
+def why_observe(state: State, event: Restart, found: Recovered) -> str | None:
+    """Why this node must not vote for now; None if it knows all that it signed, or signed nothing."""
+    if state.own_index is None:
+        return OBSERVER_NO_KEY
+    if event.observes_because:
+        return event.observes_because
+    if found.is_of_later_epoch:
+        return OBSERVER_LEDGER_LOST
+    if found.born_key == state.validators.key(state.own_index):
+        return None
+    if event.is_wal_loss_accepted and state.n <= 2:
+        return None
+    if event.tip.height > 0:
+        return OBSERVER_WAL_LOST
+    return OBSERVER_FIRST_START if state.quorum > 1 else None
+
+
+class Admission:
+    """Runs while `state.is_joining`."""
+
+    def __init__(self, state: State, checkpoints: Checkpoints) -> None:
+        self._state = state
+        self._checkpoints = checkpoints
+        self._nonce = 0
+        self._tips: dict[int, int] = {}
+        self._at_genesis: dict[int, None] = {}
+        self._is_first_start = False
+        self.target: int | None = None
+
+    def begin(self, event: Restart, found: Recovered) -> None:
+        """Decide at the start of a life whether this node votes, joins later, or never."""
+        state = self._state
+        self._nonce = event.nonce or event.now_ms
+        state.observer_reason = why_observe(state, event, found)
+        if state.observer_reason is not None:
+            state.is_joining = state.can_sign
+            self._is_first_start = state.observer_reason == OBSERVER_FIRST_START
+        elif found.born_key is None or found.born_key != self._key:
+            self._be_born(0)
+        else:
+            state.votes_above = found.votes_above
+
+    @property
+    def _key(self) -> bytes:
+        assert self._state.own_index is not None
+        return self._state.validators.key(self._state.own_index)
+
+    def round(self) -> None:
+        """Every status interval: ask again for what is missing."""
+        state = self._state
+        if not state.is_joining:
+            return
+        if self.target is None:
+            state.broadcast(self._question())
+            return
+        assert state.own_index is not None
+        unsigned = CheckpointRequest(
+            state.config.channel_id,
+            state.validators.epoch,
+            state.own_index,
+            max(self.target, state.chain.height),
+            _UNSIGNED,
+        )
+        signature = state.sign_standing(signed_bytes(unsigned, state.config.suite))
+        state.broadcast(encode_message(replace(unsigned, signature=signature)))
+
+    def on_status(self, message: Status) -> None:
+        """Only answers to this life's question count: an old word could put M too low."""
+        state = self._state
+        is_open = state.is_joining and self.target is None
+        if not is_open or message.echo != self._nonce or message.sender == state.own_index:
+            return
+        if message.tip_height == 0:
+            self._at_genesis[message.sender] = None
+        is_first_start = self._is_first_start and state.chain.height == 0
+        if is_first_start and len(self._at_genesis) >= state.quorum - 1:
+            self._admit(0)
+            return
+        if message.is_voting:
+            self._tips.setdefault(message.sender, message.tip_height)
+        if len(self._tips) >= state.quorum:
+            # Any q will do, so the lowest: a liar's claim to be far ahead keeps nobody waiting.
+            highest = sorted(self._tips.values())[state.quorum - 1]
+            self.target = highest + 2 * state.config.window + state.config.tip_spread
+            self.round()
+
+    def greet(self, peer: int) -> None:
+        """A link came up: ask at once."""
+        if self._state.is_joining and self.target is None:
+            self._state.send(peer, self._question())
+
+    def _question(self) -> bytes:
+        channel_id, epoch = self._state.config.channel_id, self._state.validators.epoch
+        return encode_message(StatusRequest(channel_id, epoch, self._nonce))
+
+    def check(self) -> None:
+        """Runs after every input: a checkpoint that q others signed, of a block and state that are here."""
+        state = self._state
+        if not state.is_joining or self.target is None:
+            return
+        for height in self._checkpoints.heights():
+            if not self.target <= height <= state.chain.height:
+                continue
+            equal = self._checkpoints.equal_to(height)
+            if sum(one.sender != state.own_index for one in equal) >= state.quorum:
+                self._admit(height)
+                return
+
+    def _admit(self, votes_above: int) -> None:
+        self._state.is_joining = False
+        self._state.observer_reason = None
+        self._be_born(votes_above)
+
+    def _be_born(self, votes_above: int) -> None:
+        """The WAL's new beginning, with the view in which this node has observed."""
+        state = self._state
+        state.votes_above = votes_above
+        state.persist(Born(state.config.channel_id, self._key, votes_above))
+        if state.new_view is not None:
+            state.persist(entered_record(state, state.new_view))
