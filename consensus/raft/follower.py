@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from consensus.api import InvariantBroken
 from consensus.raft.change import switch_to
 from consensus.raft.membership import Outcome
 from consensus.raft.messages import (
@@ -41,8 +40,6 @@ def on_append(raft: Raft, append: Append) -> None:
         return
     position = log.conflict(append.entries)
     if position is not None:
-        if append.entries[position].index <= log.committed:
-            raise InvariantBroken(f"entry {append.entries[position].index} is committed otherwise")
         log.append(append.entries[position:])
     matched = append.prev.index + len(append.entries)
     log.commit_to(min(append.commit, matched))
