@@ -15,7 +15,7 @@ from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
 from consensus.light_client import LightClient
 from tests.simulation.disk import ROTATE_BYTES, Disk
-from tests.simulation.engines import Engine, Said
+from tests.simulation.engine import Engine, Said
 from tests.simulation.ghost import GhostVerifier, Registry, hash_
 from tests.simulation.members import Change, Members
 
@@ -49,21 +49,25 @@ class Checkers:
     seals: dict[tuple[int, int, int, Hash], dict[int, None]] = field(default_factory=dict)
     certified: dict[int, Hash] = field(default_factory=dict)
     delivered: dict[int, int] = field(default_factory=dict)
+    leaders: dict[tuple[int, int], int] = field(default_factory=dict)
 
     # --- what leaves a node
 
     def on_sent(self, sender: int, message: Any, members: Members) -> None:
-        said = self.engine.said(message)
-        if said is not None:
+        for said in self.engine.votes(message):
             if said.kind == "commit":
                 self._on_seal(sender, said)
             if sender not in self.liars:
                 self._on_vote(sender, said)
-        elif sender not in self.liars:
-            index = members.index_of(sender)
-            promised = None if index is None else self.engine.promised(message, index)
-            if promised is not None:
-                self._on_promise(sender, *promised)
+        if sender in self.liars:
+            return
+        index = members.index_of(sender)
+        promised = None if index is None else self.engine.promised(message, index)
+        if promised is not None:
+            self._on_promise(sender, *promised)
+        reign = self.engine.leads(message)
+        if reign is not None and self.leaders.setdefault(reign, sender) != sender:
+            raise Violation(f"S5 nodes {self.leaders[reign]} and {sender} both lead in {reign}")
 
     def _on_vote(self, sender: int, said: Said) -> None:
         """S5 and S7."""

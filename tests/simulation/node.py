@@ -19,6 +19,7 @@ from consensus.api import (
     ConfigEffect,
     Core,
     Deliver,
+    EpochBase,
     Executed,
     Forward,
     Halt,
@@ -132,6 +133,7 @@ class SimNode:
             tip,
             disk.tip_cert,
             known,
+            is_wal_loss_accepted=len(self.members.voters) <= 2,  # an operator's word
             is_tip_config=is_tip_config,
             nonce=self.world.new_nonce(),
         )
@@ -164,6 +166,17 @@ class SimNode:
             return None
         after = self.members.after(change)
         return ConfigEffect(after.config_hash, self.world.validators_of(after), EMPTY_ROOT)
+
+    def epoch_base(self) -> EpochBase:
+        """The last block of the epoch before the one in force."""
+        epoch = self.members.epoch
+        at = next(i for i, (_, members) in enumerate(self.configs) if members.epoch == epoch)
+        height = self.configs[at][0]
+        if height == 0:
+            return EpochBase(0, self.world.genesis_hash)
+        _, cert = self.disk.blocks[height - 1]
+        before = self.world.validators_of(self.configs[at - 1][1])
+        return EpochBase(height, cert.block_hash, before, cert)
 
     def _reconfigured(self, height: int) -> None:
         """The epoch's core has ended; the next begins from the same disk."""
@@ -280,10 +293,10 @@ class SimNode:
                 self._deliver(block, cert)
                 self._perhaps_crash()
             case Need(tx_ids, from_):
-                self._need(tx_ids, self._node_at(from_))
+                self._need(tx_ids, self.node_at(from_))
             case Behind(height, from_):
                 self._behind_to = max(self._behind_to, height)
-                self.fetch(self._node_at(from_))
+                self.fetch(self.node_at(from_))
             case Forward(to, tx_ids):
                 refs = tuple(self.pool[i] for i in tx_ids if i in self.pool)
                 world.send_other(self.id, self.members.nodes[to], "bodies", refs)
@@ -296,7 +309,7 @@ class SimNode:
             case _:
                 raise Violation(f"node {self.id}: an action the driver does not know: {action}")
 
-    def _node_at(self, index: int) -> int:
+    def node_at(self, index: int) -> int:
         nodes = self.members.nodes
         return nodes[index % len(nodes)]
 
@@ -357,8 +370,7 @@ class SimNode:
             if tx_id in world.changes:
                 self.configs.append((height, self.members.after(world.changes[tx_id])))
                 world.checkers.on_config(self.members)
-        if world.engine.retain is not None:
-            disk.wal.rotate(lambda records: world.engine.retain(records, height))
+        disk.wal.rotate(lambda records: world.engine.retain(records, height))
         world.has_progress = True
         self.step(Executed(self.now_ms, height, state_root, receipts_root))
         if self.is_up:
@@ -414,10 +426,14 @@ class SimNode:
         index = self.members.index_of(sender)
         if index is None:
             return  # a stranger to this epoch has no say
+        said = self.world.votes_of_liar(self, sender, message)
         try:
             self.step(Received(self.now_ms, index, message))
         except ProtocolViolation as violation:
             self.world.on_blame(self.id, sender, str(violation))
+            return
+        if said is not None and self.is_up:
+            self.world.witness.note(self, sender, said)
 
     def receive_other(self, sender: int, kind: str, content: Any) -> None:
         if not self.is_up:

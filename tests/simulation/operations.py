@@ -234,9 +234,10 @@ class Operations:
             self._offer(self._rng["load"].choice(self._world.txs))
 
     def _change_members(self, number: int) -> None:
-        """A configuration transaction that adds, removes or re-keys one member."""
+        """A configuration transaction that adds, removes or re-keys one member. People wait until the last
+        change is through and every member votes: a second newcomer could cost the quorum."""
         world, rng = self._world, self._rng["people"]
-        if not world.can_change_members:
+        if not world.are_all_voting():
             return
         node, kind = rng.randrange(self._shape.nodes), rng.choice(("add", "remove", "rotate"))
         tx_id = Hash(hash_(b"change %d" % number))

@@ -79,6 +79,7 @@ class Shape:
         return self.n + self.spares
 
 
+LOSSES = ("wal_losses", "backups", "wipes", "rots")
 PARTITIONS = ("isolate", "halves", "bridge", "one-way", "ring", "leaderless")
 _SMALL = (4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7)
 _TINY_OR_LARGE = (1, 2, 3, 3, 8, 9, 10, 11, 12, 13)
@@ -110,7 +111,12 @@ def draw_shape(
     for concern, draw in _CONCERNS.items():
         values |= draw(_Draw(seed, concern), n)
     values["liars"] = _liars(_Draw(seed, "liars"), n, engine)
-    values |= _losses(_Draw(seed, "losses"), faults_of(n, engine) - len(values["liars"]), engine)
+    values |= _losses(_Draw(seed, "losses"), faults_of(n, engine) - len(values["liars"]))
+    if values["changes"]:
+        # A member that is new, or has a new key, observes until the others have signed a checkpoint: it
+        # is one of the f meanwhile, so nobody else may be missing for good.
+        values |= dict.fromkeys(LOSSES, 0)
+        values |= {"are_liars_lasting": False, "heal_everybody": True}
     return Shape(**values)
 
 
@@ -206,10 +212,10 @@ def _liars(draw: _Draw, n: int, engine: str) -> tuple[tuple[int, str], ...]:
     return tuple((node, rng.choice(names)) for node in sorted(nodes))
 
 
-def _losses(draw: _Draw, tolerated: int, engine: str) -> dict[str, Any]:
+def _losses(draw: _Draw, tolerated: int) -> dict[str, Any]:
     """Nodes that lose what they wrote: at most as many as may still fail, all kinds together."""
     rng = draw.rng
-    lost = {"wal_losses": 0, "backups": 0, "wipes": 0, "rots": 0}
+    lost = dict.fromkeys(LOSSES, 0)
     if tolerated > 0 and rng.random() < 0.3:
         for _ in range(rng.randint(1, tolerated)):
             lost[rng.choice(list(lost))] += 1

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from consensus.api import Core, ProtocolViolation, TxRef
+from consensus.api import Core, EpochBase, ProtocolViolation, TxRef
 from consensus.encoding import ZERO_HASH, Hash, decode
 from consensus.header import Header, block_hash, leaves_root
 from consensus.pbft.evidence import Evidence
@@ -22,13 +22,16 @@ from consensus.validators import ValidatorSet, validators_hash
 from tests.simulation.byzantine import LIARS, Liar
 from tests.simulation.checkers import Checkers, Violation
 from tests.simulation.disk import Disk, Wal
-from tests.simulation.engines import ENGINES, SharedRules
+from tests.simulation.engine import Said
+from tests.simulation.engine_pbft import SharedRules
+from tests.simulation.engines import ENGINES
 from tests.simulation.ghost import SUITE, Registry, hash_, validator_set
 from tests.simulation.members import Change, Members
 from tests.simulation.network import Network
 from tests.simulation.node import POLL_MS, START_MS, SimNode
 from tests.simulation.operations import Operations
 from tests.simulation.shape import Shape, draw_shape, stream
+from tests.simulation.witness import Witness
 
 HEAL_LIMIT_MS = 400_000
 EVENTS_MAX = 400_000
@@ -60,8 +63,6 @@ def genesis_header(n: int) -> Header:
 
 class World:
     """Deterministic: the same seed gives the same trace, whatever PYTHONHASHSEED says."""
-
-    can_change_members = False
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class World:
         self.accused: dict[int, None] = {}
         self._decoded: dict[bytes, Any] = {}
         self._validators: dict[Members, ValidatorSet] = {}
-        self._rules: dict[ValidatorSet, SharedRules] = {}
+        self._rules: dict[int, SharedRules] = {}
         self._dead: dict[int, None] = {}
         self._lost: dict[int, None] = {}
         self._seen: dict[tuple[Any, ...], None] = {}
@@ -122,6 +123,7 @@ class World:
             self.changes,
         )
         self.operations = Operations(self)
+        self.witness = Witness()
 
     # --- time
 
@@ -159,10 +161,10 @@ class World:
             found = self._validators[members] = members.validators()
         return found
 
-    def rules_of(self, validators: ValidatorSet) -> SharedRules:
-        found = self._rules.get(validators)
+    def rules_of(self, validators: ValidatorSet, base: EpochBase) -> SharedRules:
+        found = self._rules.get(validators.epoch)
         if found is None:
-            found = self._rules[validators] = SharedRules(self, validators)
+            found = self._rules[validators.epoch] = SharedRules(self, validators, base)
         return found
 
     def decode(self, data: bytes) -> Any:
@@ -254,7 +256,7 @@ class World:
         """The leader in the eyes of the first node that is up."""
         for node in self.nodes:
             if node.core is not None:
-                return node.members.nodes[node.core.status().leader % len(node.members.nodes)]
+                return node.node_at(max(0, node.core.status().leader))
         return 0
 
     def new_nonce(self) -> int:
@@ -275,6 +277,15 @@ class World:
         if accused not in self.untrusted:
             raise Violation(f"S10 node {node} accuses honest {accused}")
         self.accused[accused] = None
+
+    def votes_of_liar(self, node: SimNode, sender: int, message: Any) -> Said | None:
+        """A vote that an honest node is about to take from a liar, and will remember."""
+        if sender not in self.liars or node.id in self.untrusted:
+            return None
+        for said in self.engine.votes(message):
+            if self.witness.sees(node, sender, message, said):
+                return said
+        return None
 
     # --- what liars use
 
@@ -301,6 +312,18 @@ class World:
         if a != b and self.nodes[a].is_up and self.nodes[b].is_up:
             self.send_other(a, b, "connected", None)
             self.send_other(b, a, "connected", None)
+
+    def are_all_voting(self) -> bool:
+        """Whether every change made so far is in force everywhere, and every member takes part."""
+        newest = max(self.nodes, key=lambda node: node.members.epoch).members
+        members = [self.nodes[i] for i in newest.nodes]
+        return all(
+            node.core is not None
+            and node.members == newest
+            and not node.core.status().observes_because
+            and all(tx_id in node.committed for tx_id in self.changes)
+            for node in members
+        )
 
     def note_loss(self, node: SimNode) -> None:
         """A node without a block cannot know that it has voted before: it may vote twice, and is one of
@@ -341,6 +364,9 @@ class World:
         live = self._live_honest()
         for index in live:
             self.checkers.at_end(self.nodes[index].disk.blocks)
+        for node, seen in self.witness.expected.items():
+            if node not in self.accused:
+                raise Violation(f"S10 nobody accuses node {node} of {seen}")
         self.trace(f"done at {self.nodes[live[0]].disk.tip.height}")
 
     def _heal(self) -> None:

@@ -82,16 +82,24 @@ class Censor(Liar):
 
 
 class Repeater(Liar):
-    """Proposes what is in the chain already, an id twice, or an id that does not exist."""
+    """Proposes what is in the chain or in flight already, an id twice, or one that does not exist."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._proposed: dict[int, tuple[Hash, ...]] = {}
 
     def twist(self, message: Message, target: int) -> list[Message | bytes]:
         if not isinstance(message, Proposal):
             return [message]
         node = self.world.nodes[self.node]
         old = list(node.committed)
-        choice = message.header.height % 3
+        choice = message.header.height % 4
+        self._proposed[message.header.height] = message.tx_ids
+        flying = self._proposed.get(message.header.height - 1, ())
         if choice == 0 and old:
             ids = (*message.tx_ids, old[0])
+        elif choice in (1, 2) and flying:
+            ids = (*message.tx_ids, flying[0])
         elif choice == 1 and message.tx_ids:
             ids = (*message.tx_ids, message.tx_ids[0])
         else:

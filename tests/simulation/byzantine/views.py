@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from consensus.pbft.messages import Message, NewView, ViewChange
+from consensus.encoding import Hash
+from consensus.pbft.messages import Commit, Message, NewView, Prepare, ViewChange
 from tests.simulation.byzantine.liar import Liar
+from tests.simulation.ghost import hash_
 
 
 class Hider(Liar):
@@ -28,12 +30,20 @@ class TwoFaced(Liar):
 
 
 class Spammer(Liar):
-    """ViewChanges for far views, at every opportunity."""
+    """ViewChanges for far views and votes for far heights, at every opportunity."""
+
+    def _vote_far(self) -> None:
+        height = self.rng.choice((5, 40, 1_000, 1 << 40)) + self.rng.randrange(100)
+        digest = Hash(hash_(b"far"))
+        view = self.rng.randrange(3)
+        self.tell_all(self.vote(Prepare, view, height, digest))
+        self.tell_all(self.vote(Commit, view, height, digest))
 
     def on_heard(self, sender: int, message: Message) -> None:
         node = self.world.nodes[self.node]
         if self.index is None or self.rng.random() < 0.8:
             return
+        self._vote_far()
         view = self.rng.choice((1, 2, 5, 1_000, (1 << 63), (1 << 64) - 1))
         self.tell_all(
             self.resigned_whole(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from consensus.quorum import faults, quorum, weak_quorum
-from tests.simulation.engines import smallest_safe_quorum
+from tests.simulation.engine_pbft import smallest_safe_quorum
 
 TABLE = [  # n, f, q: consensus.md section 1
     (1, 0, 1), (2, 0, 2), (3, 0, 2), (4, 1, 3), (5, 1, 4), (6, 1, 4),

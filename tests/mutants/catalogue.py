@@ -1,0 +1,13 @@
+"""Every mutant there is, in the order of the table."""
+
+from __future__ import annotations
+
+from tests.mutants.agreement import AGREEMENT
+from tests.mutants.duties import DUTIES
+from tests.mutants.memory import MEMORY
+from tests.mutants.mutant import Mutant
+from tests.mutants.raft import RAFT
+
+MUTANTS: tuple[Mutant, ...] = (*AGREEMENT, *MEMORY, *DUTIES, *RAFT)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+assert len(BY_NAME) == len(MUTANTS), "two mutants of one name"

@@ -1,0 +1,139 @@
+"""Schedules for what random search does not find, over a few real cores with messages moved by hand.
+
+Each raises AssertionError when the mistake shows, and passes on clean cores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.certificate import CommitCert
+from consensus.encoding import Hash, Sig
+from consensus.pbft import view_change
+from consensus.pbft.certificates import PreparedCert, vote_message
+from consensus.pbft.messages import (
+    Commit,
+    Message,
+    NewView,
+    Prepare,
+    Proposal,
+    ViewChange,
+)
+from consensus.pbft.selection import Selection
+from consensus.tags import Tag
+from tests.simulation.ghost import SUITE, hash_
+from tests.unit.consensus.cluster import CHANNEL, Cluster, tx
+
+A, C, R, LIAR = 0, 1, 2, 3
+FIRST, SECOND = Hash(hash_(b"B")), Hash(hash_(b"B'"))
+
+
+def _seal(cluster: Cluster, sender: int, view: int, digest: Hash) -> Commit:
+    vote = cluster.cores[C]._started.vote(1, view, digest)
+    signature = cluster.sign(sender, vote_message(Tag.COMMIT_SEAL, SUITE, vote))
+    return Commit(vote.channel_id, 0, sender, view, 1, digest, signature)
+
+
+def four_views() -> None:
+    """Consensus.md section 9.1, mixed-view seals. v1: A seals B. v2: A hidden, C prepares B'. v3: C hidden,
+    R prepares and seals B. The liar helps B along. v4: {A, C, liar} picks B', prepared in v2, and seals it.
+    Seals of v1 and v3 added up certify B, and B' is certified as well."""
+    cluster = Cluster(4)
+    schedule = [(A, 1, FIRST), (R, 3, FIRST), (LIAR, 3, FIRST)]
+    schedule += [(sender, 4, SECOND) for sender in (A, C, LIAR)]
+    found: list[CommitCert] = []
+    for sender, view, digest in schedule:
+        cluster.receive(R, sender, _seal(cluster, sender, view, digest))
+        cert = cluster.cores[R]._started.chain.next_cert()
+        if cert is not None:
+            found.append(cert)
+    assert [(cert.block_hash, cert.view) for cert in found] == [(SECOND, 4)], "S2 mixed seals"
+
+
+def _is_old_seal(to: int, message: Message) -> bool:
+    return isinstance(message, Commit) and message.view == 0 and to != 0
+
+
+def leader_behind_base() -> None:
+    """The model's first fork. All seal block 1, only node 0 hears of it and commits. Of node 0 the others
+    then get its ViewChange alone: the view's base is 1, its leader stands at 0 and has to fetch first."""
+    cluster = Cluster(4)
+    cluster.give(tx(1))
+    cluster.pass_time(50)
+    cluster.flush(lambda sender, to, message: not _is_old_seal(to, message))
+    assert cluster.heights() == [1, 0, 0, 0]
+    cluster.give(tx(2))
+    for _ in range(12):
+        cluster.pass_time(1_000)
+        cluster.flush(
+            lambda sender, to, message: (
+                not _is_old_seal(to, message) and (sender != 0 or isinstance(message, ViewChange))
+            )
+        )
+    first = {blocks[0].cert.block_hash for blocks in cluster.blocks if blocks}
+    assert len(first) == 1, "S1 two blocks at height 1"
+
+
+def older_view_wins() -> None:
+    """B was prepared in view 1 by one, B' in view 3 by another: view 3 came through a selection that knew
+    all that was sealed below it, so B' must be proposed again."""
+    cluster = Cluster(4)
+    header = replace(cluster.genesis, height=1, parent_hash=cluster.config.genesis_hash)
+    old, new = (replace(header, timestamp_ms=header.timestamp_ms + i) for i in (1, 2))
+    blank = Sig(bytes(64))
+    certs = [((), 0), ((PreparedCert(1, old, b"", ()),), 1), ((PreparedCert(3, new, b"", ()),), 2)]
+    changes = [
+        ViewChange(CHANNEL, 0, sender, 4, None, prepared, "", blank) for prepared, sender in certs
+    ]
+    found = _select(cluster, changes)
+    assert [cert.header for _, cert in found.blocks] == [new], "R7 the older certificate was picked"
+
+
+def _select(cluster: Cluster, changes: list[ViewChange]) -> Selection:
+    return view_change.select(hash_, changes, cluster.config.genesis_hash, 0)
+
+
+def one_left_waiting() -> None:
+    """A leader keeps the chain going and leaves one transaction out. The second timer of rule R10 ends it."""
+    cluster = Cluster(4)
+    victim = tx(1)
+    cluster.give(victim, to=(1, 2, 3))
+    for number in range(2, 40):
+        cluster.give(tx(number))
+        for _ in range(4):
+            cluster.pass_time(125)
+            cluster.flush()
+        cluster.give(victim, to=(1, 2, 3))
+    ids = [i for deliver in cluster.blocks[1] for i in deliver.block.tx_ids]
+    assert victim.tx_id in ids, "L1 one transaction is left out for ever"
+
+
+def latecomer_is_helped() -> None:
+    """Node 3 misses the NewView. The next Status shows it, and it votes in that view."""
+    cluster = Cluster(4)
+    cluster.give(tx(1))
+    cluster.flush(lambda *_: False)
+    for _ in range(8):
+        cluster.pass_time(500)
+        cluster.flush(lambda sender, to, message: not isinstance(message, Proposal | NewView))
+        if all(core._started.view == 1 for core in cluster.cores):
+            break
+    cluster.flush()
+    for _ in range(3):
+        cluster.pass_time(500)
+        cluster.flush()
+    views = [(c._started.view, c._started.is_active) for c in cluster.cores]
+    assert views == [(1, True)] * 4, f"L1 a latecomer stays outside: {views}"
+
+
+def lost_votes_come_again() -> None:
+    """All Prepares of a slot are lost. They are said again, and the view need not change."""
+    cluster = Cluster(4, base_timeout_ms=4_000)
+    cluster.give(tx(1))
+    cluster.pass_time(50)
+    cluster.flush(lambda sender, to, message: not isinstance(message, Prepare))
+    for _ in range(3):
+        cluster.pass_time(1_000)
+        cluster.flush()
+    places = [(c._started.view, c._started.chain.height > 0) for c in cluster.cores]
+    assert places == [(0, True)] * 4, f"L1 lost votes cost a view: {places}"
