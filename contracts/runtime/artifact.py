@@ -31,7 +31,7 @@ ENGINE_VERSION = 1
 WASMTIME_VERSION = "50.0.1"
 BUILD_SECONDS_MAX = 300
 _ROOT = Path(__file__).parents[2]
-_HOST_ONLY = {"artifact.py", "cases.py", "host.py", "native.py", "testing.py"}
+_HOST_ONLY = {"artifact.py", "cases.py", "checking.py", "host.py", "native.py", "testing.py"}
 _CONSENSUS = ("encoding.py", "merkle.py", "tags.py")
 _APP = "engine_guest"
 

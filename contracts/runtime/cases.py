@@ -1,4 +1,4 @@
-"""`city contract cases FILE` and `city contract check FILE`: case files and linting on the real engine.
+"""`city contract cases FILE`: case files on the real engine.
 
 A case is one JSON object a line: id, src, call, args, gas, expect, accept (suites/contracts/README.md).
 Each runs three times: twice in one instance under two names, once in a fresh one. All three must agree.
@@ -6,7 +6,6 @@ Each runs three times: twice in one instance under two names, once in a fresh on
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ from contracts.runtime.api import (
     BlockRequest,
     Bundle,
     ContractRefused,
-    Diagnostic,
     Natives,
     Transaction,
     TxResult,
@@ -132,39 +130,3 @@ def main(path: Path | str, as_json: bool = False) -> int:
     if not as_json:
         print(f"{total - failed} as expected, {failed} not")
     return 1 if failed else 0
-
-
-def _rules_beside(path: Path) -> dict[str, str]:
-    """Rule modules that a contract file imports: from ./rules, ../rules, or the product's own."""
-    places = [
-        path.parent / "rules",
-        path.parent.parent / "rules",
-        Path(__file__).parents[1] / "rules",
-    ]
-    found: dict[str, str] = {}
-    wanted = [path.read_text(encoding="utf-8")]
-    while wanted:
-        try:
-            tree = ast.parse(wanted.pop())
-        except (SyntaxError, ValueError):
-            continue  # the linter says where
-        for node in ast.walk(tree):
-            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-            name = module[6:]
-            if not module.startswith("rules.") or name in found:
-                continue
-            file = next((p / f"{name}.py" for p in places if (p / f"{name}.py").is_file()), None)
-            if file is not None:
-                found[name] = file.read_text(encoding="utf-8")
-                wanted.append(found[name])
-    return found
-
-
-def check_file(path: Path | str) -> tuple[Diagnostic, ...]:
-    """Findings of the linter in a contract file and the rule modules it imports, by the real engine."""
-    from contracts.runtime.artifact import ensure_artifact
-    from contracts.runtime.host import WasmEngine
-
-    file = Path(path)
-    engine = WasmEngine(ensure_artifact(), TestNatives(), MemoryState())
-    return engine.check(Bundle("check", 1, file.read_text(encoding="utf-8"), _rules_beside(file)))

@@ -97,6 +97,27 @@ def _search(name: str) -> Method:
     return run
 
 
+def _index(x: Any, item: Any) -> int:
+    """`index` of lists and tuples. Some interpreters show a missing object in their own error text: that
+    would run its `__repr__`, so objects are looked for here."""
+    if type(item) in _PLAIN:
+        return _native_index(x, item)  # type: ignore[no-any-return]
+    charge(len(x))
+    depth = max(walk(x), walk(item))
+    guards.COMPARING[0] += depth
+    try:
+        for at, one in enumerate(x):
+            if one is item or one == item:
+                return at
+    finally:
+        guards.COMPARING[0] -= depth
+    raise ValueError("not in the sequence")
+
+
+_PLAIN = (int, str, bytes, bool, type(None), Decimal)
+_native_index = _search("index")
+
+
 def _list_copy(x: list[Any]) -> list[Any]:
     return guards.slice_of(x, None, None, None)
 
@@ -377,7 +398,7 @@ def _plain_decimal(name: str) -> Method:
 _FUNCTIONS: dict[type, dict[str, Method]] = {
     list: {
         "append": _list_append, "extend": _list_extend, "insert": _list_insert, "pop": _list_pop,
-        "remove": _search("remove"), "clear": _clear, "index": _search("index"),
+        "remove": _search("remove"), "clear": _clear, "index": _index,
         "count": _search("count"), "sort": _list_sort, "reverse": _list_reverse,
         "copy": _list_copy,
     },
@@ -408,7 +429,7 @@ _FUNCTIONS: dict[type, dict[str, Method]] = {
         **{n: _edge(n) for n in ("startswith", "endswith")},
         **{n: _find(n) for n in ("find", "index", "count")},
     },
-    tuple: {"index": _search("index"), "count": _search("count")},
+    tuple: {"index": _index, "count": _search("count")},
     int: {"bit_length": lambda x: x.bit_length(), "to_bytes": _to_bytes},
     bool: {},
     Decimal: {

@@ -12,7 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+else:
+    from typing import TypeVar as _TypeVar
+
+    def TypeVar(name, bound=None, default=None):
+        """Defaults are for type checkers only; CPython 3.11 has none."""
+        return _TypeVar(name, bound=bound)
+
 
 __all__ = [
     "Contract",
@@ -42,8 +52,8 @@ __all__ = [
     "view",
 ]
 
-K = TypeVar("K")
-V = TypeVar("V")
+K = TypeVar("K", default=Any)  # a Map that says nothing of its keys takes any
+V = TypeVar("V", default=Any)
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_ID = b"1234567812345678"
 

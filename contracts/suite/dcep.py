@@ -65,9 +65,9 @@ class Log:
 
 logs = Map("log", None)
 anchored = Map("anchored", b"")
-revoked = Map("revoked", ())
-wallets = Map("wallet", ())
-proposed = Map("proposed_wallet", ())  # member → (address, who proposed it)
+revoked: Map[bytes, tuple[bytes, ...]] = Map("revoked", ())
+wallets: Map[str, tuple[tuple[int, bytes], ...]] = Map("wallet", ())
+proposed: Map[str, tuple] = Map("proposed_wallet", ())  # member → (address, who proposed it)
 wallet_owner = Map("wallet_owner", "")
 frozen = Map("frozen", "")
 used = Map("nullifier", b"")

@@ -64,7 +64,9 @@ class Claim:
 documents = Map("document", None)  # (seller, digest): nobody takes a digest from its seller
 claims = Map("claim", None)  # (fingerprint, bank, number from 1)
 latest = Map("latest", 0)  # (fingerprint, bank) → number of the bank's newest claim
-banks_of = Map("banks", ())  # fingerprint → banks that may have a reservation open
+banks_of: Map[str, tuple[str, ...]] = Map(
+    "banks", ()
+)  # fingerprint → banks that may have a reservation open
 financed = Map("financed", 0)  # fingerprint → basis points of ACTIVE claims
 conflicts = Map("conflict", 0)  # fingerprint → how often a second bank tried
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from node.cli.output import Output, OutputOption, guarded, show, stdout
+from node.cli.output import Output, OutputOption, guarded, show, stdout, wants_chinese
 
 app = typer.Typer(help="Check contracts and run cases in the engine.", no_args_is_help=True)
 
@@ -22,23 +23,18 @@ def check(
 
     Example:  city contract check contracts/suite/receivable.py
     """
-    from contracts.runtime.cases import check_file
+    from contracts.runtime.checking import check_file
 
-    findings = check_file(file)
+    checked = check_file(file)
     if output is Output.json:
-        show(
-            [
-                {"line": f.line, "column": f.column, "code": f.code, "message": f.message}
-                for f in findings
-            ],
-            output,
-        )
+        show([asdict(finding) for finding in checked.findings], output)
     else:
-        for finding in findings:
-            stdout.print(f"{file}: {finding}", markup=False)
-        if not findings:
-            stdout.print(f"{file}: no findings", markup=False)
-    raise typer.Exit(4 if findings else 0)
+        for finding in checked.findings:
+            stdout.print(checked.show(finding, chinese=wants_chinese()), markup=False)
+        count = len(checked.findings)
+        said = "no findings" if not count else "1 finding" if count == 1 else f"{count} findings"
+        stdout.print(f"{file}: {said}", markup=False)
+    raise typer.Exit(4 if checked.findings else 0)
 
 
 @app.command()

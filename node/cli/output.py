@@ -98,13 +98,16 @@ def print_error(error: CityError) -> None:
     if _wants_json():
         print(json.dumps({"error": error.to_dict()}, ensure_ascii=False))
         return
-    chinese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("zh")
-    texts = error.localized("zh") if chinese else error.localized("en")
+    texts = error.localized("zh" if wants_chinese() else "en")
     stderr.print(f"[red]✗[/red] [bold]{error.code} {error.name}[/bold]  ", end="")
     stderr.print(texts[0], markup=False)
     stderr.print("  Why   " + texts[1], markup=False)
     stderr.print("  Do    " + texts[2], markup=False)
     stderr.print(f"  More  city explain {error.code}", markup=False)
+
+
+def wants_chinese() -> bool:
+    return os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("zh")
 
 
 def _wants_json() -> bool:

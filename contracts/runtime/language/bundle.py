@@ -76,7 +76,7 @@ class _Bundle:
     def parse(self) -> bool:
         total = sum(len(s.encode("utf-8", "surrogatepass")) for s in self.sources.values())
         if total > SOURCE_BYTES_MAX:
-            self.found += _refusal("main", "CT001")
+            self.found += _refusal("main", "CT001", f" ({total} bytes)")
             return False
         for name in self.rules:
             if not _MODULE_NAME.match(name):

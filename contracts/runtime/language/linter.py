@@ -127,8 +127,8 @@ class Linter:
             self.visit(child)
 
     def unlisted(self, node: ast.AST) -> None:
-        self.names_unclear = True
         name = type(node).__name__
+        self.names_unclear = self.names_unclear or name != "Import"
         if name in ("Yield", "YieldFrom"):
             self.refuse(node, "CT502")
         elif name in ("Await", "AsyncFunctionDef", "AsyncFor", "AsyncWith"):
@@ -413,7 +413,8 @@ class Linter:
                 self.refuse(node, "CT513")
             self.target(node.value, inside=True)
         elif isinstance(node, ast.Subscript):
-            if any(isinstance(x, ast.Slice) for x in ast.walk(node.slice)):
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            if any(isinstance(part, ast.Slice) for part in parts):
                 self.refuse(node, "CT510")
             self.visit(node.value)
             self.visit(node.slice)

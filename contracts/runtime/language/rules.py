@@ -36,8 +36,8 @@ _SURFACE_ZH = "它无法安全计费"
 
 RULES: dict[str, Rule] = {
     # sources
-    "CT001": Rule("a source larger than 64 KiB", "the modules of a bundle share one limit",
-                  "Split the contract", "超过 64 KiB 的源码", "合约包的各模块共用一个上限", "请拆分合约"),
+    "CT001": Rule("a source larger than 64 KiB{}", "the modules of a bundle share one limit",
+                  "Split the contract", "超过 64 KiB 的源码{}", "合约包的各模块共用一个上限", "请拆分合约"),
     "CT002": Rule("this character", "sources are text with line feeds and no NUL",
                   "Save the file as plain UTF-8 with \\n line ends", "此字符",
                   "源码须为以换行符结尾且不含 NUL 的文本", "请以 UTF-8 和 \\n 换行保存"),

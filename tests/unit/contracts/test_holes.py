@@ -137,6 +137,15 @@ RUN = {
     "ordered dataclass": (
         SDK.replace("*", "dataclass") + "@dataclass(order=True)\nclass A:\n    x: int\n    y: int\n"
         "def f():\n    return [p.y for p in sorted([A(2, 1), A(1, 9), A(1, 3)])]", "ok", [3, 9, 1]),
+    "a missing object is not shown by the interpreter": (
+        SDK.replace("*", "Var, dataclass") + "v = Var('v', 0)\n@dataclass\nclass A:\n    x: int\n    def __repr__(self):\n"
+        "        v.set(1)\n        return 'seen'\ndef f():\n    out = []\n    for x in ([1, 2], (1, 2), [A(2)]):\n        try:\n"
+        "            x.index(A(1))\n        except ValueError as e:\n            out.append(str(e))\n"
+        "    return [out, [A(2), A(1)].index(A(1)), v.get()]",
+        "ok", [["ValueError"] * 3, 1, 0]),
+    "a slice inside a subscript that is assigned": (
+        SDK.replace("*", "Map") + "m = Map('m', 0)\ndef f():\n    d = {}\n    d['abc'[:2]] = 1\n    m['abc'[1:]] = 2\n    return [d, m['bc']]",
+        "ok", [{"ab": 1}, 2]),
     "subclass and super": (
         "class A:\n    def __init__(self, x): self.x = x\n    def v(self): return self.x\nclass B(A):\n    def __init__(self):\n"
         "        super().__init__(4)\n    def v(self): return super().v() + 1\ndef f(): return B().v()", "ok", 5),

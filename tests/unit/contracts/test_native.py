@@ -76,4 +76,4 @@ def test_a_bad_contract_is_refused_with_every_finding(chain):  # noqa: F811
     with pytest.raises(ContractRefused) as refused:
         chain.deploy("bad", "import os\n\n\ndef f():\n    return 1.5 + missing\n")
     found = [(d.line, d.column, d.code) for d in refused.value.diagnostics]
-    assert found == [(1, 1, "CT101"), (5, 12, "CT401")]
+    assert found == [(1, 1, "CT101"), (5, 12, "CT401"), (5, 18, "CT203")]

@@ -1,0 +1,93 @@
+"""Runs programs in the native engine and in two WebAssembly instances of different history, and compares.
+
+First instance: the calls alone, every read asked for. Second: behind other calls of the same block, the
+read set sent along. Outcome, code, message, result, writes, events, gas and keys read must be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction, TxResult
+from contracts.runtime.cases import Engine, real_engine
+from contracts.runtime.native import NativeEngine
+from contracts.runtime.testing import MemoryState, TestNatives
+from tests.hunt.grammar import HEAD, Program, contract_of
+
+# Calls of another contract before the programs' own in the second instance; none leaves a write.
+NOISE = (("echo", '{"value": [1, {"a": "b"}]}'), ("missing", "{}"), ("bump", '{"by": 13}'))
+
+
+class Divergence(NamedTuple):
+    """One program that did not do the same everywhere: where, and what each engine said."""
+
+    seed: int
+    what: str
+    source: str
+
+
+class Engines:
+    """Both engines with empty state; a group of programs takes the place of the one before."""
+
+    def __init__(self) -> None:
+        self.state = MemoryState()
+        self.wasm: Engine = real_engine()
+        self.native = NativeEngine(TestNatives(), self.state)
+        for engine in (self.wasm, self.native):
+            engine.load(Bundle("peer", 1, HEAD))
+
+    def compare(self, programs: Mapping[int, Program]) -> tuple[list[Divergence], list[TxResult]]:
+        """Divergences of a few programs, and all results of the first run. They share a contract and a block,
+        since its head would take longer than they do."""
+        source = contract_of(list(programs.values()))
+        refused = [self._refusal(engine, source) for engine in (self.wasm, self.native)]
+        if refused[0] or refused[1]:
+            return [Divergence(min(programs), f"refused: {refused}", source)], []
+        runs = self._runs(programs)
+        found, place = [], 0
+        for number, program in programs.items():
+            first, second, native = (_facts(run[place:][: len(program.calls)]) for run in runs)
+            place += len(program.calls)
+            for name, ours in (("instance", first), ("instance with a history", second)):
+                if ours != native:
+                    found.append(
+                        Divergence(number, f"{name}: {ours}\n  native: {native}", program.source)
+                    )
+        return found, runs[0]
+
+    def _runs(self, programs: Mapping[int, Program]) -> list[list[TxResult]]:
+        calls = [call for program in programs.values() for call in program.calls]
+        txs = tuple(
+            Transaction(
+                at.to_bytes(32, "big"), "prey", 1, *call[:2], "sender", "PX", ("a",), call[2]
+            )
+            for at, call in enumerate(calls)
+        )
+        noise = tuple(
+            replace(txs[0], contract="peer", method=method, args_json=args, tx_id=bytes(32))
+            for method, args in NOISE
+        )
+        plain = BlockRequest("hunt", 9, 1_800_000_000_000, txs, {}, {}, len(noise))
+        first = self.wasm.block(plain)
+        known: dict[bytes, bytes | None] = {
+            key: None for result in first for key in result.read_keys
+        }
+        behind = replace(plain, txs=(*noise, *txs), read_set=known, first_index=0)
+        return [first, self.wasm.block(behind)[len(noise) :], self.native.block(plain)]
+
+    @staticmethod
+    def _refusal(engine: Engine, source: str) -> str:
+        try:
+            engine.load(Bundle("prey", 1, source))
+        except ContractRefused as refused:
+            return ", ".join(str(finding) for finding in refused.diagnostics)
+        return ""
+
+
+def _facts(results: Sequence[TxResult]) -> list[tuple[object, ...]]:
+    return [
+        (r.outcome, r.code, r.message, r.gas_used, r.result, r.writes, r.events, r.read_keys)
+        for r in results
+    ]
