@@ -34,6 +34,7 @@ FUEL_BASE = 2_000_000_000
 FUEL_PER_GAS = 20_000
 COMPILE_FUEL = 200_000_000_000
 PREPARED_CONTRACTS_MAX = 8
+PREPARED_BLOCKS_MAX = 64  # after so many the contracts to prepare are noted afresh
 
 
 class EngineFault(Exception):
@@ -87,6 +88,7 @@ class WasmEngine:
         self._linker = self._link()
         self._code: dict[tuple[str, int], str] = {}
         self._recent: dict[tuple[str, int], None] = {}
+        self._blocks_noted = 0
         self._fault: BaseException | None = None
         self._live: _Instance | None = None
         self._position: int | None = None
@@ -102,7 +104,8 @@ class WasmEngine:
     def prepare(self) -> None:
         """Make the next block's instance ahead of time, while nobody waits.
 
-        It has run a rehearsal and set up the contracts asked for last. Both change speed, never results.
+        It has run a rehearsal and set up the contracts that the last blocks called, each of which costs as much
+        as the rehearsal. Both change speed, never results.
         """
         if self._spare is None:
             instance = self._bare()
@@ -178,12 +181,12 @@ class WasmEngine:
 
     def _code_get(self, name: str, version: int) -> str:
         code = self._code.get((name, version), "")
-        if code:
+        if code and self._live is not None:
             self._note(name, version)
         return code
 
     def _note(self, name: str, version: int) -> None:
-        """A contract that blocks use: the next instances set it up in advance."""
+        """A contract that a block called: the next instances set it up in advance."""
         self._recent.pop((name, version), None)
         self._recent[name, version] = None
         if len(self._recent) > PREPARED_CONTRACTS_MAX:
@@ -229,7 +232,6 @@ class WasmEngine:
             raise ContractRefused(findings)
         entry = _to_text(values.encode((code, every_function)))
         self._code[bundle.name, bundle.version] = entry
-        self._note(bundle.name, bundle.version)
         self._spare = None  # it may hold what this name meant before
 
     def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
@@ -249,6 +251,9 @@ class WasmEngine:
         rest of the block is fatal. Every node does the same.
         """
         self._gas_limits = gas_limits
+        self._blocks_noted = (self._blocks_noted + 1) % PREPARED_BLOCKS_MAX
+        if self._blocks_noted == 0:
+            self._recent.clear()
         text = _to_text(request)
         fatal: set[int] = set()
         stop, careful = len(gas_limits), False
