@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from consensus.certificate import KIND_RAFT
 from node.api.server import ApiServer
 from node.channel import Channel
 from node.clock import Clock, DevelopmentClock, RealClock
@@ -54,21 +55,28 @@ class Parts:
     metrics: Metrics
 
 
-async def run_node(config: NodeConfig, *, is_wal_loss_accepted: bool = False) -> None:
+async def run_node(
+    config: NodeConfig, *, is_wal_loss_accepted: bool = False, is_vote_key_new: bool = False
+) -> None:
     """Runs until SIGTERM or SIGINT. Raises CityError where the node cannot start.
 
-    is_wal_loss_accepted: the operator's word that a lone validator may vote although its log is gone."""
+    Two words of the operator: is_wal_loss_accepted, that a lone validator may vote although its log is gone;
+    is_vote_key_new, that a Raft member's vote key has never voted. Over PBFT the others admit a new key."""
     configure_logging(config.log.level, config.log.format == "json", node=config.name)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
+        channel = read_genesis(config.channel_dir).config
         if is_wal_loss_accepted:
-            check_is_alone(read_genesis(config.channel_dir).config)
+            check_is_alone(channel)
+        is_accepted = is_wal_loss_accepted or (
+            is_vote_key_new and channel.consensus.kind == KIND_RAFT
+        )
         parts = await open_parts(config)
         try:
-            await _serve(parts, stopping, is_wal_loss_accepted)
+            await _serve(parts, stopping, is_accepted)
         finally:
             await _close(parts)
     finally:

@@ -25,11 +25,20 @@ def run(
             "--accept-wal-loss", help="a lone validator votes again although its log is gone"
         ),
     ] = False,
+    new_vote_key: Annotated[
+        bool,
+        typer.Option(
+            "--new-vote-key",
+            help="on a raft channel: your word that this vote key has never voted, on any disk",
+        ),
+    ] = False,
 ) -> None:
     """Runs one city node until it is told to stop (Ctrl-C or SIGTERM).
 
     A validator that lost its write-ahead log only observes; city node status says so. Where it is the only
-    validator, nobody can be contradicted: start it once with --accept-wal-loss.
+    validator, nobody can be contradicted: start it once with --accept-wal-loss. On a raft channel a node that
+    joins the validators, or comes back under a new vote key after such a loss, is started with --new-vote-key,
+    once: the others cannot tell a key that never voted from one whose votes were forgotten.
 
     Example:  city node run --config nodes/shenzhen/node.toml
     """
@@ -38,7 +47,8 @@ def run(
     from node.config import load_config
     from node.daemon import run_node
 
-    asyncio.run(run_node(load_config(config), is_wal_loss_accepted=accept_wal_loss))
+    words = {"is_wal_loss_accepted": accept_wal_loss, "is_vote_key_new": new_vote_key}
+    asyncio.run(run_node(load_config(config), **words))
 
 
 @app.command()

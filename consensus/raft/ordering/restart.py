@@ -52,7 +52,7 @@ def _observer_reason(state: State, event: Restart, found: Recovered) -> str | No
     if state.own_index is None:
         return OBSERVER_NO_KEY
     if event.observes_because:
-        return event.observes_because
+        return event.observes_because if found.keys else OBSERVER_WAL_LOST
     if found.keys or event.tip.height == 0 or event.is_wal_loss_accepted:
         return None
     return OBSERVER_WAL_LOST

@@ -1,0 +1,134 @@
+"""A channel ordered by Raft, in one process: the same node around another engine."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from consensus.raft.ordering.restart import OBSERVER_WAL_LOST
+from node.genesis import check
+from node.identity.signers import MemorySigner
+from node.proofs import verify_proof
+from node.trust import RAFT_TRUST
+from tests.oracle.evidence import verify_file
+from tests.unit.node.network import SUITE, Cluster, cluster, make_genesis
+from tests.unit.node.test_reconfiguration import (
+    SECONDS,
+    Votes,
+    commit,
+    configure,
+    count,
+    epochs,
+    roles,
+)
+
+
+async def ready(net: Cluster) -> None:
+    async with asyncio.timeout(SECONDS):
+        for node in net.nodes.values():
+            while node.channel.status()["state"] != "ready":
+                await node.channel.pipeline.progress(0.1)
+
+
+def test_a_genesis_may_choose_raft_and_nothing_unknown():
+    check(make_genesis(4, kind="raft")[0].config)
+    with pytest.raises(ValueError, match="use pbft or raft"):
+        check(make_genesis(4, kind="poa")[0].config)
+
+
+async def test_what_it_orders_is_proven_by_a_majority_and_its_status_says_whom_it_trusts(tmp_path):
+    async with cluster(tmp_path, 5, kind="raft") as net:
+        await ready(net)
+        envelope = net.envelope()
+        await commit(net, "n0", envelope)
+        proof = await net.nodes["n3"].channel.transaction_proof(net.id(envelope))
+        shown = verify_proof(proof, net.channel_id)
+        assert (shown["validators"], shown["quorum"]) == (5, 3)
+        verify_file(proof, bytes(net.channel_id), lambda line: None)
+        status = net.nodes["n1"].channel.status()
+        assert (status["consensus"], status["trust"]) == ("raft", RAFT_TRUST)
+        assert (status["quorum"], status["faults_tolerated"]) == (3, 0)
+        await net.same_state()
+
+
+async def test_the_leader_is_lost_and_the_others_go_on_and_it_comes_back(tmp_path):
+    async with cluster(tmp_path, 3, kind="raft") as net:
+        await count(net)
+        leader = net.nodes["n0"].channel.status()["leader"]
+        await net.stop(leader)
+        for name in net.nodes:
+            await count(net, name)
+        await net.start(leader)
+        await count(net, leader)
+        await ready(net)
+        await net.same_state()
+
+
+async def test_an_observer_follows_by_certificates(tmp_path):
+    async with cluster(tmp_path, 3, kind="raft") as net:
+        await net.start("watcher")
+        await count(net, "watcher")
+        assert roles(net) == ["validator"] * 3 + ["observer"]
+        await ready(net)
+        await net.same_state()
+
+
+async def test_a_wiped_log_is_not_voted_from_and_the_node_says_what_it_needs(tmp_path):
+    async with cluster(tmp_path, 3, kind="raft") as net:
+        await count(net)
+        await net.stop("n2")
+        for file in (tmp_path / "n2" / "wal").iterdir():
+            file.unlink()
+        await net.start("n2")
+        await count(net)
+        assert net.nodes["n2"].channel.status()["role"] == f"observer ({OBSERVER_WAL_LOST})"
+        await net.same_state()
+
+
+async def test_validators_leave_join_and_change_their_keys(tmp_path):
+    net = Cluster(tmp_path, 4, kind="raft")
+    new, joining, identity = (MemorySigner(SUITE.generate_key()) for _ in range(3))
+    try:
+        for n in range(4):
+            keys = Votes(net.keys.votes[n], new) if n == 2 else None
+            await net.start(f"n{n}", votes=keys)
+        await count(net)
+        receipt = await configure(net, "n0", "replace_key", name="n2", vote_key=new.public_key)
+        assert receipt.outcome == "ok", receipt
+        receipt = await configure(net, "n0", "remove_validator", name="n3")
+        assert receipt.outcome == "ok", receipt
+        assert roles(net) == ["validator"] * 3 + ["observer"]
+        # Its operator's word that the key never voted: no log could say so.
+        await net.start("watcher", votes=Votes(joining), is_wal_loss_accepted=True)
+        receipt = await configure(
+            net,
+            "n0",
+            "add_validator",
+            name="watcher",
+            city="Here",
+            member_id="m-bob",
+            identity_key=identity.public_key,
+            vote_key=joining.public_key,
+            transport_cert=b"certificate",
+        )
+        assert receipt.outcome == "ok", receipt
+        assert epochs(net) == {3}
+        await net.stop("n1")  # three of four are a majority only with the new one
+        await count(net)
+        assert net.nodes["watcher"].channel.status()["role"] == "validator"
+        await net.same_state()
+    finally:
+        await net.stop_all()
+
+
+async def test_a_full_window_of_many_transactions_is_ordered_once(tmp_path):
+    async with cluster(tmp_path, 4, kind="raft", window=4) as net:
+        envelopes = [net.envelope() for _ in range(60)]
+        for number, node in enumerate(net.nodes.values()):
+            await node.channel.submit(envelopes[number * 15 : number * 15 + 15])
+        async with asyncio.timeout(SECONDS):
+            for envelope in envelopes:
+                status = await net.nodes["n0"].channel.wait(net.id(envelope), "committed")
+                assert status.receipt is not None and status.receipt.outcome == "ok"
+        await net.same_state()
