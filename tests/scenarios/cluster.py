@@ -7,7 +7,7 @@ that nobody can forge. Nothing here is random and nothing passes time but a comm
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from consensus.api import (
@@ -17,6 +17,7 @@ from consensus.api import (
     Block,
     Broadcast,
     Deliver,
+    EpochBase,
     Executed,
     Forward,
     Halt,
@@ -28,58 +29,37 @@ from consensus.api import (
     Persist,
     ProtocolViolation,
     Received,
+    Reconfigured,
     Restart,
     Send,
     SetTimer,
     Synced,
-    Tick,
     TxRef,
     TxWaiting,
 )
-from consensus.certificate import CommitCert, bitmap_indexes
-from consensus.encoding import ZERO_HASH, Hash, decode
-from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
+from consensus.certificate import CommitCert
+from consensus.encoding import Hash, decode
+from consensus.header import block_hash, leaves_root
 from consensus.pbft import PbftConfig, PbftCore
 from consensus.pbft.evidence import Evidence
 from consensus.pbft.messages import decode_message
-from consensus.validators import ValidatorSet, validators_hash
 from tests.scenarios.disk import Disk
+from tests.scenarios.genesis import START_MS, genesis_header
 from tests.scenarios.invariants import Invariants
-from tests.scenarios.words import Names, Words, joined, kind_of, place_of
-from tests.simulation.ghost import (
-    SUITE,
-    GhostSigner,
-    GhostVerifier,
-    Registry,
-    hash_,
-    validator_set,
+from tests.scenarios.node import Effects, Node
+from tests.scenarios.packets import (
+    AskBlocks,
+    AskBodies,
+    Blocks,
+    Bodies,
+    Filter,
+    Packet,
 )
+from tests.scenarios.words import Names, Words, joined, kind_of
+from tests.simulation.ghost import SUITE, GhostSigner, GhostVerifier, Registry, hash_
+from tests.simulation.members import Change, Members
 
-TICKS_MAX = 20_000
-START_MS = 1_000_000
-CHANNEL = Hash(hash_(b"channel"))
-
-
-def genesis_header(validators: ValidatorSet) -> Header:
-    digest, empty = validators_hash(hash_, SUITE, validators), leaves_root(hash_, ())
-    return Header(
-        version=HEADER_VERSION,
-        suite=SUITE,
-        channel_id=CHANNEL,
-        epoch=0,
-        height=0,
-        parent_hash=ZERO_HASH,
-        proposer=ZERO_HASH,
-        tx_root=empty,
-        tx_count=0,
-        state_root=Hash(hash_(b"genesis state")),
-        receipts_root=empty,
-        timestamp_ms=START_MS - 1_000,
-        validators_hash=digest,
-        next_validators_hash=digest,
-        config_hash=Hash(hash_(b"config")),
-        evidence_root=empty,
-    )
+STEPS_MAX = 20_000
 
 
 class ScenarioError(Exception):
@@ -90,97 +70,29 @@ class PowerLoss(Exception):
     """A node's power fails in the middle of a list of actions."""
 
 
-# What drivers send each other beside consensus messages.
-
-
-@dataclass(frozen=True)
-class AskBodies:
-    tx_ids: tuple[Hash, ...]
-
-
-@dataclass(frozen=True)
-class Bodies:
-    txs: tuple[TxRef, ...]
-
-
-@dataclass(frozen=True)
-class AskBlocks:
-    height: int
-
-
-@dataclass(frozen=True)
-class Blocks:
-    blocks: tuple[tuple[Block, CommitCert], ...]
-
-
-DRIVER_KINDS = (AskBodies, Bodies, AskBlocks, Blocks)
-
-
-@dataclass(frozen=True)
-class Packet:
-    sender: int
-    to: int
-    content: Any
-
-
-@dataclass(frozen=True)
-class Filter:
-    """None matches everything."""
-
-    senders: tuple[int, ...] | None = None
-    targets: tuple[int, ...] | None = None
-    kinds: tuple[str, ...] | None = None
-    views: tuple[int, ...] | None = None
-    heights: tuple[int, ...] | None = None
-    blocks: tuple[Hash, ...] | None = None
-
-    def matches(self, packet: Packet) -> bool:
-        view, height, digest = place_of(packet.content)
-        wanted = (
-            (self.senders, packet.sender),
-            (self.targets, packet.to),
-            (self.kinds, kind_of(packet.content)),
-            (self.views, view),
-            (self.heights, height),
-            (self.blocks, digest),
-        )
-        return all(allowed is None or value in allowed for allowed, value in wanted)
-
-
-@dataclass
-class Node:
-    """`core` is None while the node is down or a liar's. `fails_before` is an armed failpoint."""
-
-    index: int
-    disk: Disk
-    core: PbftCore | None = None
-    pool: dict[Hash, TxRef] = field(default_factory=dict)
-    timer_ms: int | None = None
-    is_executing: bool = True
-    is_wrong: bool = False
-    is_frozen: bool = False
-    fails_before: tuple[str, str] | None = None
-    answers: list[Have] = field(default_factory=list)
-    clock_offset_ms: int = 0
-
-    def has(self, tx_id: Hash) -> bool:
-        return tx_id in self.pool or tx_id in self.disk.bodies
-
-    def body(self, tx_id: Hash) -> TxRef:
-        return self.pool.get(tx_id) or self.disk.bodies[tx_id]
-
-
 class Cluster:
     """`out` collects lines as (is_milestone, text); the runner takes them after each command."""
 
-    def __init__(self, n: int, window: int = 1, liars: Iterable[int] = (), **settings: int) -> None:
+    def __init__(
+        self,
+        n: int,
+        window: int = 1,
+        liars: Iterable[int] = (),
+        spares: int = 0,
+        **settings: int,
+    ) -> None:
         self.n = n
         self.liars = tuple(liars)
-        self.validators = validator_set(n)
+        members = Members.at_genesis(n, n + spares)
+        self.epochs = {0: members}
+        self.changes: dict[Hash, Change] = {}
+        self.validators = members.validators()
         self.genesis = genesis_header(self.validators)
         self.registry = Registry()
         self.names = Names(self.genesis)
-        self.words = Words(self.names)
+        base = EpochBase(0, self.names.genesis_hash)
+        self.bases = {0: base}
+        self.words = Words(self.names, self.epochs, self.bases)
         limits = {"block_wait_ms": 0, **settings}
         self.config = PbftConfig(
             channel_id=self.genesis.channel_id,
@@ -190,9 +102,7 @@ class Cluster:
             window=window,
             **limits,
         )
-        self.invariants = Invariants(
-            self.validators, self.genesis, self.registry, window, self.liars
-        )
+        self.invariants = Invariants(self.genesis, self.registry, window, self.liars, self.epochs)
         self.now_ms = START_MS
         self.out: list[tuple[bool, str]] = []
         self.queue: list[Packet] = []
@@ -200,7 +110,10 @@ class Cluster:
         self.cuts: list[Filter] = []
         self.holds: list[Filter] = []
         self.history: list[Packet] = []
-        self.nodes = [Node(i, Disk(self.genesis)) for i in range(n)]
+        self.view_changes: dict[Any, None] = {}
+        self.lives = 0
+        first = (members, base)
+        self.nodes = [Node(i, Disk(self.genesis), [first]) for i in range(n + spares)]
 
     # --- lines
 
@@ -215,32 +128,61 @@ class Cluster:
             raise ScenarioError(f"node {index} is running")
         if index in self.liars:
             raise ScenarioError(f"{index} is a liar: it runs no core")
-        signer = GhostSigner(self.registry, self.validators.key(index))
-        verifier = GhostVerifier(self.registry)
-        node.core = PbftCore(self.config, self.validators, index, verifier, signer)
         node.pool = dict(node.disk.bodies)
-        node.timer_ms, node.is_frozen = None, False
-        tip = node.disk.tip
-        self.invariants.on_restart(index, tip.height)
-        lowest = min(max(0, tip.height - self.config.window), node.disk.executed_height)
-        fields: dict[str, Any] = {
-            "now_ms": self.now_of(node),
-            "records": tuple(node.disk.wal),
-            "tip": tip,
-            "tip_cert": node.disk.tip_cert,
-            "executed": node.disk.executed_from(lowest),
-        }
-        self.step(node, Restart(**{**fields, **changes}))
+        node.is_frozen = False
+        self.invariants.on_restart(index, node.disk.tip.height)
+        self._begin(node, **changes)
         if node.core is None:
             return
         reason = node.core.is_observer_reason
         self.say(
             f"{index} started: {self.standing(node)}" + (f", observes: {reason}" if reason else "")
         )
-        waiting = tuple(ref for ref in node.pool.values() if ref.tx_id not in self._committed(node))
+        self._tell_waiting(node)
+        self._execute(node)
+
+    def _begin(self, node: Node, **changes: Any) -> None:
+        """A core of the epoch in force: a new life, or the next epoch of the same one."""
+        members, base = node.configs[-1]
+        validators, position = members.validators(), members.index_of(node.index)
+        verifier, signer = GhostVerifier(self.registry), None
+        if position is not None:
+            signer = GhostSigner(self.registry, validators.key(position))
+        config = replace(self.config, config_hash=members.config_hash)
+        effects = Effects(self, node)
+        node.core = PbftCore(config, validators, position, verifier, signer, effects, base)
+        node.timer_ms = None  # that of the core before, if there was one
+        tip = node.disk.tip
+        lowest = min(max(0, tip.height - self.config.window), node.disk.executed_height)
+        above = node.disk.blocks[node.disk.executed_height :]
+        self.lives += 1
+        fields: dict[str, Any] = {
+            "now_ms": self.now_of(node),
+            "records": tuple(node.disk.wal),
+            "tip": tip,
+            "tip_cert": node.disk.tip_cert,
+            "executed": node.disk.executed_from(lowest),
+            "is_tip_config": any(self.is_config(block) for block, _ in above),
+            "nonce": self.lives,
+        }
+        self.step(node, Restart(**{**fields, **changes}))
+
+    def _tell_waiting(self, node: Node) -> None:
+        committed = self._committed(node)
+        waiting = tuple(ref for ref in node.pool.values() if ref.tx_id not in committed)
         if waiting:
             self.step(node, TxWaiting(self.now_of(node), waiting))
-        self._execute(node)
+
+    def is_config(self, block: Block) -> bool:
+        return any(tx_id in self.changes for tx_id in block.tx_ids)
+
+    def _reconfigured(self, node: Node, height: int) -> None:
+        """The core has ended; the next begins from the same disk."""
+        members = node.members
+        who = joined(members.nodes)
+        self.say(f"{node.index} entered epoch {members.epoch} above {height}: members {who}")
+        self._begin(node)
+        self._tell_waiting(node)
 
     def crash(self, node: Node) -> None:
         """Everything not on the disk is gone."""
@@ -258,7 +200,8 @@ class Cluster:
         assert node.core is not None
         status = node.core.status()
         mode = "" if status.is_active else " changing"
-        return f"view {status.view}{mode}, tip {self.names.note(node.disk.tip, ())}"
+        epoch = f"epoch {node.members.epoch}, " if node.members.epoch else ""
+        return f"{epoch}view {status.view}{mode}, tip {self.names.note(node.disk.tip, ())}"
 
     # --- one input and what follows from it
 
@@ -273,7 +216,9 @@ class Cluster:
                 self.step(node, node.answers.pop(0))
             self._execute(node)
         except ProtocolViolation as violation:
-            whose = f"{event.sender}'s message" if isinstance(event, Received) else "a block"
+            whose = "a block"
+            if isinstance(event, Received):
+                whose = f"{node.members.nodes[event.sender]}'s message"
             self.say(f"{node.index} refused {whose}: {violation}")
         except InvariantBroken as broken:
             self.say(f"{node.index} stopped: {broken}")
@@ -311,23 +256,28 @@ class Cluster:
                 node.disk.bodies.update({each: node.body(each) for each in tx_ids})
             case Broadcast(message):
                 content = decode_message(message)
-                self.send(me, [i for i in range(self.n) if i != me], content, "all")
+                self.send(me, [i for i in node.members.nodes if i != me], content, "all")
             case Send(to, message):
+                to = node.members.nodes[to]
                 self.send(me, [to], decode_message(message), str(to))
             case Deliver(block, cert):
                 self._deliver(node, block, cert)
             case Need(tx_ids, from_):
                 self._need(node, tx_ids, from_)
             case Behind(height, from_):
+                from_ = node.members.nodes[from_]
                 self.say(f"{me} asked {from_} for blocks up to {height}", False)
                 self.enqueue(Packet(me, from_, AskBlocks(len(node.disk.blocks) + 1)))
             case Forward(to, tx_ids):
+                to = node.members.nodes[to]
                 self.say(f"{me} forwarded {self.names.transactions(tx_ids)} to {to}", False)
                 self.enqueue(Packet(me, to, Bodies(tuple(node.body(each) for each in tx_ids))))
             case SetTimer(at_ms):
                 node.timer_ms = at_ms
             case Accuse(evidence):
                 self._accuse(me, decode(Evidence, evidence))
+            case Reconfigured(height):
+                self._reconfigured(node, height)
             case Halt():
                 self.say(f"{me} halted: {action.reason} after height {action.height} differs")
             case _:
@@ -335,9 +285,12 @@ class Cluster:
 
     def send(self, me: int, targets: list[int], content: Any, shown: str) -> None:
         if me not in self.liars:
-            self.invariants.on_sent(me, content)
-        is_first = not any(p.sender == me and p.content == content for p in self.history)
-        is_milestone = is_first and kind_of(content) == "view-change" and content.sender == me
+            self.invariants.on_sent(me, content, self.words.author(content))
+        author = self.words.author(content)
+        is_milestone = kind_of(content) == "view-change" and author == me
+        if is_milestone:
+            is_milestone = content not in self.view_changes
+            self.view_changes[content] = None
         self.say(f"{me} -> {shown} {self.words.message(content, me)}", is_milestone)
         for to in targets:
             self.enqueue(Packet(me, to, content))
@@ -354,7 +307,7 @@ class Cluster:
         self.invariants.on_deliver(node.index, block, node.disk.tip, leaves)
         node.disk.blocks.append((block, cert))
         node.disk.bodies.update({each: node.body(each) for each in block.tx_ids})
-        signers = joined(bitmap_indexes(cert.signers, self.n))
+        signers = self.words.signers(cert)
         name = self.names.note(block.header, block.tx_ids)
         content = self.names.transactions(block.tx_ids)
         self.say(
@@ -369,12 +322,14 @@ class Cluster:
                 ref = None if tx_id in committed else node.body(tx_id)
                 node.answers.append(Have(self.now_of(node), tx_id, ref is not None, ref))
         if unknown:
+            from_ = node.members.nodes[from_]
             self.say(f"{node.index} asked {from_} for {self.names.transactions(unknown)}", False)
             self.enqueue(Packet(node.index, from_, AskBodies(unknown)))
 
     def _accuse(self, me: int, evidence: Evidence) -> None:
-        keys = [self.validators.key(i) for i in range(self.n)]
-        accused = keys.index(evidence.vote_key)
+        members = self.epochs[evidence.epoch]
+        keys = [each.vote_key for each in members.validators().validators]
+        accused = members.nodes[keys.index(evidence.vote_key)]
         if accused not in self.liars:
             raise AssertionError(f"S10 node {me} accuses the honest {accused}")
         where = f"view {evidence.view}, height {evidence.height}"
@@ -400,7 +355,22 @@ class Cluster:
         node.disk.roots.append((state_root, receipts))
         if not node.is_wrong:
             self.invariants.on_executed(node.index, height, (state_root, receipts))
+        self._note_config(node, block)
         self.step(node, Executed(self.now_of(node), height, state_root, receipts))
+
+    def _note_config(self, node: Node, block: Block) -> None:
+        members, base = node.configs[-1]
+        for tx_id in block.tx_ids:
+            if tx_id not in self.changes:
+                continue
+            after = members.after(self.changes[tx_id])
+            if after.epoch != members.epoch:
+                cert = node.disk.blocks[block.header.height - 1][1]
+                digest = block_hash(hash_, block.header)
+                base = EpochBase(block.header.height, digest, members.validators(), cert)
+                self.epochs.setdefault(after.epoch, after)
+                self.bases.setdefault(after.epoch, base)
+            node.configs.append((after, base))
 
     # --- the network
 
@@ -429,7 +399,9 @@ class Cluster:
             case Blocks(blocks):
                 self._sync(node, packet.sender, blocks)
             case _:
-                self.step(node, Received(self.now_of(node), packet.sender, content))
+                position = node.members.index_of(packet.sender)
+                if position is not None:
+                    self.step(node, Received(self.now_of(node), position, content))
 
     def add_bodies(self, node: Node, txs: tuple[TxRef, ...]) -> None:
         node.pool.update({ref.tx_id: ref for ref in txs})
@@ -438,68 +410,44 @@ class Cluster:
         if fresh:
             self.step(node, TxWaiting(self.now_of(node), fresh))
 
+    def sync(self, node: Node, source: Node) -> None:
+        """What the node layer does: fetch blocks from somebody, whoever votes."""
+        blocks = tuple(source.disk.blocks[len(node.disk.blocks) :])
+        self._sync(node, source.index, blocks)
+
     def _sync(self, node: Node, sender: int, blocks: tuple[tuple[Block, CommitCert], ...]) -> None:
         """Blocks come with their bodies."""
         for block, cert in blocks:
             for tx_id in block.tx_ids:
                 node.pool.setdefault(tx_id, self.nodes[sender].body(tx_id))
-            self.step(node, Synced(self.now_of(node), block, cert))
+            self.step(node, Synced(self.now_of(node), block, cert, self.is_config(block)))
 
     def drain(self, is_wanted: Callable[[Packet], bool] = lambda _: True) -> None:
         """Deliver what waits and what follows from it."""
-        for _ in range(TICKS_MAX):
+        for _ in range(STEPS_MAX):
             found = next((i for i, packet in enumerate(self.queue) if is_wanted(packet)), None)
+            if found is None and self._serve_onlooker():
+                continue
             if found is None:
                 return
             self.hand_over(self.queue.pop(found))
         raise ScenarioError("the cluster does not come to rest")
 
-    # --- time
-
-    def next_timer_ms(self) -> int | None:
-        """In this cluster's time, whatever the nodes' clocks say."""
-        return min(
-            (
-                node.timer_ms - node.clock_offset_ms
-                for node in self.nodes
-                if node.core is not None and node.timer_ms is not None and not node.is_frozen
-            ),
-            default=None,
-        )
-
-    def fire_timers(self) -> None:
+    def _serve_onlooker(self) -> bool:
+        """Who has no vote in another's eyes is told nothing and fetches blocks, as the node layer does."""
         for node in self.nodes:
-            if node.core is None or node.timer_ms is None or node.is_frozen:
-                continue
-            if node.timer_ms <= self.now_of(node):
-                self.step(node, Tick(self.now_of(node)))
-
-    def pass_time(self, milliseconds: int, is_delivering: bool) -> None:
-        end_ms = self.now_ms + milliseconds
-        for _ in range(TICKS_MAX):
-            if is_delivering:
-                self.drain()
-            due_ms = self.next_timer_ms()
-            if due_ms is None or due_ms > end_ms:
-                self.now_ms = end_ms
-                return
-            self.now_ms = max(self.now_ms, due_ms)
-            self.fire_timers()
-        raise ScenarioError("the timers do not come to rest")
-
-    def settle(self, limit_ms: int) -> int:
-        """Until nothing waits and no timer is set. Returns how long it took."""
-        started_ms = self.now_ms
-        for _ in range(TICKS_MAX):
-            self.drain()
-            due_ms = self.next_timer_ms()
-            if due_ms is None:
-                return self.now_ms - started_ms
-            if due_ms > started_ms + limit_ms:
-                raise ScenarioError(f"not idle after {limit_ms} ms")
-            self.now_ms = max(self.now_ms, due_ms)
-            self.fire_timers()
-        raise ScenarioError("the cluster does not come to rest")
+            for source in self.nodes:
+                is_ahead = len(source.disk.blocks) > len(node.disk.blocks)
+                if node.core is None or source.core is None or not is_ahead:
+                    continue
+                is_member = source.members.index_of(node.index) is not None
+                if is_member or self.is_cut(Packet(source.index, node.index, Blocks(()))):
+                    continue
+                before = len(node.disk.blocks)
+                self.sync(node, source)
+                if len(node.disk.blocks) > before:
+                    return True
+        return False
 
     def check_end(self) -> None:
         """What can be seen only when a story is over. Raises AssertionError."""

@@ -11,18 +11,16 @@ from collections.abc import Callable
 
 from consensus.api import PeerConnected, Tick, TxRef
 from consensus.encoding import Hash
-from tests.scenarios.cluster import (
-    DRIVER_KINDS,
-    Cluster,
-    Filter,
-    Node,
-    Packet,
-    ScenarioError,
-)
+from consensus.pbft.messages import StatusRequest
+from tests.scenarios import clock as clocks
+from tests.scenarios.cluster import Cluster, Node, ScenarioError
+from tests.scenarios.disk import Disk
 from tests.scenarios.liar import Liar
+from tests.scenarios.packets import DRIVER_KINDS, Filter, Packet
 from tests.scenarios.transcript import Case, items
 from tests.scenarios.words import kind_of
 from tests.simulation.ghost import hash_
+from tests.simulation.members import Change
 
 SETTLE_LIMIT_MS = 3_600_000
 _DURATION = re.compile(r"(-?\d+)(ms|s)")
@@ -41,64 +39,20 @@ def duration_ms(value: str) -> int:
     return int(found[1]) * (1_000 if found[2] == "s" else 1)
 
 
-def together(lines: list[str]) -> list[str]:
-    """What several nodes did alike in one line: `1,2,3 committed 1a`."""
-    nodes_by_text: dict[str, dict[str, None]] = {}
-    for line in lines:
-        node, _, text = line.partition(" ")
-        nodes_by_text.setdefault(text, {})[node] = None
-    return [f"{','.join(sorted(nodes, key=int))} {text}" for text, nodes in nodes_by_text.items()]
-
-
-class Stage:
-    """Runs the cases of one scenario, one cluster after another."""
-
-    def __init__(self) -> None:
-        self._cluster: Cluster | None = None
-
-    def run(self, case: Case) -> list[str]:
-        """What the command prints. Raises ScenarioError, or an assertion of the invariants."""
-        command = COMMANDS.get(case.name)
-        if command is None:
-            raise ScenarioError(f"no such command: {case.name}")
-        if case.name == "nodes":
-            self._cluster = self._nodes(case)
-        cluster = self.cluster
-        command(cluster, case)
-        out, cluster.out = cluster.out, []
-        is_crowd = case.name == "restart" and len(case.words) > 2
-        if (case.name in QUIET or is_crowd) and "detail" not in case.words:
-            return together([text for is_milestone, text in out if is_milestone]) or ["nothing"]
-        return [text for _, text in out] or ["nothing"]
-
-    def finish(self) -> None:
-        if self._cluster is not None:
-            self._cluster.check_end()
-
-    @property
-    def cluster(self) -> Cluster:
-        if self._cluster is None:
-            raise ScenarioError("a scenario begins with the command nodes")
-        return self._cluster
-
-    def _nodes(self, case: Case) -> Cluster:
-        settings = {
-            key: int(value)
-            for key, value in case.options.items()
-            if key not in ("window", "liars", "late")
-        }
-        window = int(case.options.get("window", "1"))
-        liars = numbers(case.options.get("liars", "()"))
-        return Cluster(int(case.words[0]), window, liars, **settings)
-
-
 def nodes(cluster: Cluster, case: Case) -> None:
-    """nodes N window=W liars=(…) late=(…) setting=…: a new cluster, all started but liars and late ones."""
+    """nodes N window=W liars=(…) late=(…) spares=K setting=…: a new cluster. All nodes have started but the
+    late ones; liars have answered as honest ones do; K more nodes follow the chain without a vote."""
     late = numbers(case.options.get("late", "()"))
     for node in cluster.nodes:
         if node.index not in (*cluster.liars, *late):
             cluster.start(node.index)
-    cluster.queue.clear()
+    cluster.drain()
+    for packet in [p for p in cluster.history if isinstance(p.content, StatusRequest)]:
+        if packet.to in cluster.liars:
+            answer = Liar(cluster, packet.to).status(0, 0, packet.content.nonce)
+            cluster.enqueue(Packet(packet.to, packet.sender, answer))
+    cluster.drain()
+    cluster.history.clear()
     cluster.out.clear()
     sizes = f"{cluster.n} node{'s' * (cluster.n > 1)}, quorum {cluster.validators.quorum}"
     cluster.say(f"{sizes}, window {cluster.config.window}")
@@ -144,7 +98,9 @@ def submit(cluster: Cluster, case: Case) -> None:
     refs = []
     for name in case.words:
         data = name.encode()
-        ref = TxRef(Hash(hash_(data)), Hash(hash_(b"leaf" + data)), 1_000, 200)
+        tx_id = Hash(hash_(data))
+        is_config = tx_id in cluster.changes
+        ref = TxRef(tx_id, Hash(hash_(b"leaf" + data)), 1_000, 200, is_config)
         cluster.names.txs[ref.tx_id] = name
         cluster.invariants.submitted[ref.tx_id] = None
         refs.append(ref)
@@ -155,6 +111,16 @@ def submit(cluster: Cluster, case: Case) -> None:
             node.pool.update({ref.tx_id: ref for ref in refs})
         elif node.core is not None and not node.is_frozen:
             cluster.add_bodies(node, tuple(refs))
+
+
+def configure(cluster: Cluster, case: Case) -> None:
+    """configure tx9 add=4 (remove=0, rotate=2) to=(…): the same with a transaction that changes who votes."""
+    changes = [(key, value) for key, value in case.options.items() if key != "to"]
+    if len(changes) != 1 or changes[0][0] not in ("add", "remove", "rotate"):
+        raise ScenarioError("one change: add=, remove= or rotate=")
+    tx_id = Hash(hash_(case.words[0].encode()))
+    cluster.changes[tx_id] = Change(changes[0][0], int(changes[0][1]), tx_id)
+    submit(cluster, case)
 
 
 def deliver(cluster: Cluster, case: Case) -> None:
@@ -255,12 +221,14 @@ def heal(cluster: Cluster, case: Case) -> None:
 
 def connect(cluster: Cluster, case: Case) -> None:
     """connect 0: links between this node and all others come up, and both sides are told."""
-    index = int(case.words[0])
+    node = the_node(cluster, case)
     for other in cluster.nodes:
-        if other.index == index or other.index in cluster.liars or other.core is None:
+        if other is node or other.index in cluster.liars or other.core is None:
             continue
-        for here, there in ((cluster.nodes[index], other), (other, cluster.nodes[index])):
-            cluster.step(here, PeerConnected(cluster.now_of(here), there.index))
+        for here, there in ((node, other), (other, node)):
+            position = here.members.index_of(there.index)
+            if position is not None:
+                cluster.step(here, PeerConnected(cluster.now_of(here), position))
 
 
 # --- time
@@ -270,20 +238,20 @@ def run(cluster: Cluster, case: Case) -> None:
     """run [5s]: deliver everything and what follows; with a time, let so much pass meanwhile."""
     times = [word for word in case.words if word != "detail"]
     if times:
-        cluster.pass_time(duration_ms(times[0]), is_delivering=True)
+        clocks.pass_time(cluster, duration_ms(times[0]), is_delivering=True)
     else:
         cluster.drain()
 
 
 def tick(cluster: Cluster, case: Case) -> None:
     """tick 2s: time passes, timers fire, nothing is delivered."""
-    cluster.pass_time(duration_ms(case.words[0]), is_delivering=False)
+    clocks.pass_time(cluster, duration_ms(case.words[0]), is_delivering=False)
 
 
 def settle(cluster: Cluster, case: Case) -> None:
     """settle [within=5s]: run until nothing waits and no node has a timer."""
     limit_ms = duration_ms(case.options.get("within", f"{SETTLE_LIMIT_MS}ms"))
-    cluster.settle(limit_ms)
+    clocks.settle(cluster, limit_ms)
 
 
 def clock(cluster: Cluster, case: Case) -> None:
@@ -324,12 +292,28 @@ def restart(cluster: Cluster, case: Case) -> None:
             cluster.start(int(word), is_wal_loss_accepted=accepts)
 
 
+def sync(cluster: Cluster, case: Case) -> None:
+    """sync 4 from=0: it fetches the blocks that it lacks."""
+    cluster.sync(running(cluster, case), cluster.nodes[int(case.options["from"])])
+
+
 def lose_wal(cluster: Cluster, case: Case) -> None:
     """lose-wal 1: the log of a stopped node is gone, its ledger is not."""
     node = the_node(cluster, case)
     if node.core is not None:
         raise ScenarioError("a running node holds its log open")
     node.disk.wal.clear()
+    cluster.say("ok")
+
+
+def wipe(cluster: Cluster, case: Case) -> None:
+    """wipe 1: log, ledger and state of a stopped node are gone."""
+    node = the_node(cluster, case)
+    if node.core is not None:
+        raise ScenarioError("a running node holds its disk")
+    node.disk = Disk(cluster.genesis)
+    del node.configs[1:]
+    cluster.invariants.delivered.pop(node.index, None)
     cluster.say("ok")
 
 
@@ -352,7 +336,7 @@ def thaw(cluster: Cluster, case: Case) -> None:
     waiting = [packet for packet in cluster.held if packet.to == node.index]
     cluster.held = [packet for packet in cluster.held if packet.to != node.index]
     cluster.queue[:0] = waiting
-    cluster.fire_timers()
+    clocks.fire_timers(cluster)
 
 
 def execution(cluster: Cluster, case: Case) -> None:
@@ -427,40 +411,17 @@ def lie(cluster: Cluster, case: Case) -> None:
     targets = numbers(options.pop("to")) if "to" in options else others
     as_ = options.pop("as", None)
     liar = Liar(cluster, me, None if as_ is None else int(as_))
-    content = _made(cluster, liar, case.words[0], options)
+    content = liar.make(case.words[0], options)
     cluster.say(f"{me} -> {','.join(map(str, targets))} {cluster.words.message(content, me)}")
     for to in targets:
         cluster.enqueue(Packet(me, to, content))
 
 
-def _made(cluster: Cluster, liar: Liar, kind: str, options: dict[str, str]) -> object:
-    view = int(options.get("view", "0"))
-    if kind == "proposal":
-        return liar.proposal(view, options)
-    if kind in ("prepare", "commit"):
-        name = options["block"]
-        digest, height = cluster.block_named(name), cluster.names.headers[name].height
-        vote = liar.prepare if kind == "prepare" else liar.commit
-        made = vote(view, digest, int(options.get("height", height)))
-        return liar.unsigned(made) if options.get("signature") == "none" else made
-    if kind == "decided":
-        return liar.decided(options["block"], view, numbers(options.get("forged", "()")))
-    if kind == "view-change":
-        return liar.view_change(view, options)
-    if kind == "new-view":
-        return liar.new_view(view, options)
-    if kind == "status":
-        return liar.status(view, int(options["tip"]))
-    raise ScenarioError(f"a liar cannot say {kind}")
-
-
 COMMANDS: dict[str, Callable[[Cluster, Case], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (
-        nodes, submit, deliver, drop, hold, release, replay, messages, cut, isolate, partition, heal,
-        connect, run, tick, settle, clock, crash, fail, restart, lose_wal, records, freeze, thaw,
-        execution, show, chain, lie,
+        nodes, submit, configure, sync, deliver, drop, hold, release, replay, messages, cut, isolate,
+        partition, heal, connect, run, tick, settle, clock, crash, fail, restart, lose_wal, wipe, records,
+        freeze, thaw, execution, show, chain, lie,
     )
 }  # fmt: skip
-
-QUIET = ("run", "tick", "settle", "thaw", "connect")

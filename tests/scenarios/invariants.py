@@ -15,8 +15,9 @@ from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
 from consensus.light_client import LightClient
 from consensus.pbft.messages import Commit, NewView, Prepare, Proposal, ViewChange
-from consensus.validators import ValidatorSet
-from tests.simulation.ghost import GhostVerifier, Registry, hash_
+from consensus.validators import validators_hash
+from tests.simulation.ghost import SUITE, GhostVerifier, Registry, hash_
+from tests.simulation.members import Members
 
 
 def smallest_safe_quorum(n: int) -> int:
@@ -34,11 +35,11 @@ def require(holds: bool, text: str) -> None:
 class Invariants:
     """Fed by the cluster; raises AssertionError, its text begins with the invariant's name."""
 
-    validators: ValidatorSet
     genesis: Header
     registry: Registry
     window: int
     liars: tuple[int, ...]
+    epochs: dict[int, Members]
     chain: dict[int, Hash] = field(default_factory=dict)
     tx_height: dict[Hash, int] = field(default_factory=dict)
     submitted: dict[Hash, None] = field(default_factory=dict)
@@ -49,31 +50,31 @@ class Invariants:
     certified: dict[int, Hash] = field(default_factory=dict)
     delivered: dict[int, int] = field(default_factory=dict)
 
-    def on_sent(self, sender: int, message: Any, epoch: int = 0) -> None:
-        """By an honest node, before it leaves."""
+    def on_sent(self, sender: int, message: Any, author: int) -> None:
+        """By an honest node, before it leaves. author: who signed it, where it is passed on."""
         match message:
             case Proposal(view=view, header=header):
-                self._on_vote(
-                    message, sender, epoch, view, header.height, block_hash(hash_, header)
-                )
-            case Prepare(view=view, height=height, block_hash=digest):
-                self._on_vote(message, sender, epoch, view, height, digest)
-            case Commit(view=view, height=height, block_hash=digest):
-                self._on_vote(message, sender, epoch, view, height, digest)
+                place = (header.epoch, view, header.height)
+                self._on_vote(message, sender, place, block_hash(hash_, header))
+            case Prepare(epoch=epoch, view=view, height=height, block_hash=digest):
+                self._on_vote(message, sender, (epoch, view, height), digest)
+            case Commit(epoch=epoch, view=view, height=height, block_hash=digest):
+                self._on_vote(message, sender, (epoch, view, height), digest)
                 self.on_seal(sender, height, view, digest, epoch)
-            case ViewChange(new_view=view) if message.sender == sender:
+            case ViewChange(epoch=epoch, new_view=view) if author == sender:
                 held = self.promises.get((epoch, sender), 0)
                 self.promises[epoch, sender] = max(view, held)
-            case NewView(view=view) if message.sender == sender:
+            case NewView(epoch=epoch, view=view) if author == sender:
                 self._not_below_promise(sender, epoch, view)
             case _:
                 pass
 
     def _on_vote(
-        self, message: Any, sender: int, epoch: int, view: int, height: int, digest: Hash
+        self, message: Any, sender: int, place: tuple[int, int, int], digest: Hash
     ) -> None:
+        epoch, view, height = place
         self._not_below_promise(sender, epoch, view)
-        held = self.votes.setdefault((type(message), sender, epoch, view, height), digest)
+        held = self.votes.setdefault((type(message), sender, *place), digest)
         what = type(message).__name__
         require(held == digest, f"S5 {sender} signed two {what}s in view {view}, height {height}")
 
@@ -85,7 +86,7 @@ class Invariants:
         """S2, over all seals that ever left a node or that a liar could show."""
         signers = self.seals.setdefault((epoch, height, view, digest), set())
         signers.add(sender)
-        if len(signers) >= smallest_safe_quorum(len(self.validators)):
+        if len(signers) >= smallest_safe_quorum(len(self.epochs[epoch].nodes)):
             held = self.certified.setdefault(height, digest)
             require(held == digest, f"S2 two blocks can be certified at height {height}")
 
@@ -116,13 +117,19 @@ class Invariants:
 
     def at_end(self, blocks: list[tuple[Block, CommitCert]]) -> None:
         """S9 and the roots in the headers, over one node's chain."""
-        client = LightClient(
-            self.genesis, self.validators, GhostVerifier(self.registry), self.window, KIND_PBFT
-        )
+        verifier = GhostVerifier(self.registry)
+        sets = [members.validators() for members in self.epochs.values()]
+        by_hash = {validators_hash(hash_, SUITE, each): each for each in sets}
+        client = LightClient(self.genesis, sets[0], verifier, self.window, KIND_PBFT)
+        current = self.genesis.validators_hash
         for block, cert in blocks:
-            shown = client.advance(block.header, cert)
-            enough = len(cert.seals) >= smallest_safe_quorum(len(self.validators))
+            header = block.header
+            validators = by_hash[header.validators_hash]
+            is_new = header.validators_hash != current
+            shown = client.advance(header, cert, validators if is_new else None)
+            current = header.validators_hash
+            enough = len(cert.seals) >= smallest_safe_quorum(len(validators))
             require(enough, "S9 a certificate without a safe quorum")
             expected = self.roots.get(shown.height, (shown.state_root, shown.receipts_root))
             found = (shown.state_root, shown.receipts_root)
-            require(found == expected, f"S8 header {block.header.height} shows other roots")
+            require(found == expected, f"S8 header {header.height} shows other roots")

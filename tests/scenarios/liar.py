@@ -31,6 +31,7 @@ from consensus.pbft.messages import (
     signed_bytes,
 )
 from consensus.tags import Tag
+from consensus.validators import validators_hash
 from tests.scenarios.cluster import Cluster, ScenarioError
 from tests.scenarios.transcript import items
 from tests.simulation.ghost import SUITE, hash_
@@ -46,17 +47,22 @@ class Liar:
             raise ScenarioError(f"{me} is honest: it says nothing that is made by hand")
         self._cluster = cluster
         self._me = me
-        self._name = me if as_ is None else as_
+        self._members = cluster.epochs[max(cluster.epochs)]
+        self._validators = self._members.validators()
+        position = self._members.index_of(me)
+        if position is None:
+            raise ScenarioError(f"{me} is no member any more: it can only be replayed")
+        self._key = self._validators.key(position)
+        self._name = position if as_ is None else as_
 
     # --- signing
 
     def _sign(self, message: bytes) -> Sig:
-        return self._cluster.registry.sign(self._cluster.validators.key(self._me), message)
+        return self._cluster.registry.sign(self._key, message)
 
     def _vote(self, height: int, view: int, digest: Hash) -> Seal:
         cluster = self._cluster
-        epoch = cluster.validators.epoch
-        return Seal(cluster.config.channel_id, epoch, height, view, digest)
+        return Seal(cluster.config.channel_id, self._members.epoch, height, view, digest)
 
     def _sign_vote(self, tag: Tag, vote: Seal) -> Sig:
         return self._sign(vote_message(tag, SUITE, vote))
@@ -67,18 +73,41 @@ class Liar:
     def _known_votes(self, tag: Tag, leader_tag: Tag | None, vote: Seal) -> dict[int, Sig]:
         """Every signature over this vote that exists, with the liar's own."""
         cluster = self._cluster
-        leader = leader_of(vote.view, cluster.validators)
+        leader = leader_of(vote.view, self._validators)
         found = {}
-        for index in range(cluster.n):
+        for index, node in enumerate(self._members.nodes):
             kind = leader_tag if leader_tag is not None and index == leader else tag
-            if index in cluster.liars:
-                key = cluster.validators.key(index)
-                found[index] = cluster.registry.sign(key, vote_message(kind, SUITE, vote))
-                continue
-            place = (cluster.validators.key(index), vote_message(kind, SUITE, vote))
-            if place in cluster.registry.signed:
-                found[index] = cluster.registry.signed[place]
+            key, message = self._validators.key(index), vote_message(kind, SUITE, vote)
+            if node in cluster.liars:
+                found[index] = cluster.registry.sign(key, message)
+            elif (key, message) in cluster.registry.signed:
+                found[index] = cluster.registry.signed[key, message]
         return found
+
+    def make(self, kind: str, options: dict[str, str]) -> object:
+        """The message that `lie KIND …` asks for."""
+        view = int(options.get("view", "0"))
+        match kind:
+            case "proposal":
+                return self.proposal(view, options)
+            case "prepare" | "commit":
+                return self._made_vote(kind, view, options)
+            case "decided":
+                return self.decided(options["block"], view, _indexes(options.get("forged", "()")))
+            case "view-change":
+                return self.view_change(view, options)
+            case "new-view":
+                return self.new_view(view, options)
+            case "status":
+                return self.status(view, int(options["tip"]))
+        raise ScenarioError(f"a liar cannot say {kind}")
+
+    def _made_vote(self, kind: str, view: int, options: dict[str, str]) -> Prepare | Commit:
+        name = options["block"]
+        digest, height = self._cluster.block_named(name), self._cluster.names.headers[name].height
+        vote = self.prepare if kind == "prepare" else self.commit
+        made = vote(view, digest, int(options.get("height", height)))
+        return self.unsigned(made) if options.get("signature") == "none" else made
 
     # --- votes
 
@@ -114,8 +143,10 @@ class Liar:
         if lagged == 0 or roots is None:
             roots = (cluster.genesis.state_root, cluster.genesis.receipts_root)
         state_root = Hash(hash_(b"a lie")) if options.get("root") == "wrong" else roots[0]
-        proposer = int(options.get("proposer", self._me))
-        key = cluster.validators.key(proposer)
+        proposer = self._members.index_of(int(options.get("proposer", self._me)))
+        assert proposer is not None
+        key = self._validators.key(proposer)
+        members_hash = validators_hash(hash_, SUITE, self._validators)
         time_ms = cluster.now_ms + int(options.get("time", "0"))
         if "time" not in options:
             time_ms = max(time_ms, parent.timestamp_ms + 1)
@@ -123,6 +154,10 @@ class Liar:
         while True:
             header = replace(
                 cluster.genesis,
+                epoch=self._members.epoch,
+                validators_hash=members_hash,
+                next_validators_hash=members_hash,
+                config_hash=self._members.config_hash,
                 height=height,
                 parent_hash=parent_hash,
                 proposer=identity_digest(hash_, SUITE, key),
@@ -148,7 +183,7 @@ class Liar:
     def commit(self, view: int, digest: Hash, height: int) -> Commit:
         vote = self._vote(height, view, digest)
         signature = self._sign_vote(Tag.COMMIT_SEAL, vote)
-        self._cluster.invariants.on_seal(self._me, height, view, digest)
+        self._cluster.invariants.on_seal(self._me, height, view, digest, vote.epoch)
         return Commit(vote.channel_id, vote.epoch, self._name, view, height, digest, signature)
 
     # --- certificates
@@ -176,9 +211,9 @@ class Liar:
         vote = self._vote(height, view, digest)
         seals = self._known_votes(Tag.COMMIT_SEAL, None, vote)
         seals.update(dict.fromkeys(forged, UNSIGNED))
-        if len(seals) < cluster.validators.quorum:
+        if len(seals) < self._validators.quorum:
             raise ScenarioError(f"only {sorted(seals)} sealed {name} in view {view}")
-        return Decided(commit_cert(vote, seals, cluster.n))
+        return Decided(commit_cert(vote, seals, len(self._validators)))
 
     def prepared(self, name: str, view: int, forged: tuple[int, ...]) -> PreparedCert:
         cluster = self._cluster
@@ -186,15 +221,15 @@ class Liar:
         vote = self._vote(header.height, view, cluster.block_named(name))
         votes = self._known_votes(Tag.PREPARE, Tag.PROPOSAL, vote)
         votes.update(dict.fromkeys(forged, UNSIGNED))
-        if len(votes) < cluster.validators.quorum:
+        if len(votes) < self._validators.quorum:
             raise ScenarioError(f"only {sorted(votes)} prepared {name} in view {view}")
-        return prepared_cert(view, header, votes, cluster.n)
+        return prepared_cert(view, header, votes, len(self._validators))
 
     # --- changes of view
 
     def view_change(self, view: int, options: dict[str, str]) -> ViewChange:
         cluster = self._cluster
-        forged = tuple(int(each) for each in items(options.get("forged", "()")))
+        forged = _indexes(options.get("forged", "()"))
         certs = []
         for each in items(options.get("prepared", "()")):
             name, _, at = each.partition("@")
@@ -202,7 +237,7 @@ class Liar:
         return self._whole(
             ViewChange(
                 cluster.config.channel_id,
-                cluster.validators.epoch + int(options.get("epoch", "0")),
+                self._members.epoch + int(options.get("epoch", "0")),
                 self._name,
                 view,
                 self.tip(options.get("tip", "0")),
@@ -233,7 +268,7 @@ class Liar:
         return self._whole(
             NewView(
                 cluster.config.channel_id,
-                cluster.validators.epoch,
+                self._members.epoch,
                 self._name,
                 view,
                 tuple(changes),
@@ -241,12 +276,12 @@ class Liar:
             )
         )
 
-    def status(self, view: int, height: int) -> Status:
+    def status(self, view: int, height: int, echo: int = 0) -> Status:
         cluster = self._cluster
         return self._whole(
             Status(
                 cluster.config.channel_id,
-                cluster.validators.epoch,
+                self._members.epoch,
                 self._name,
                 view,
                 True,
@@ -254,9 +289,15 @@ class Liar:
                 Hash(hash_(b"a tip that nobody has")),
                 senders_bitmap((), cluster.n),
                 False,
+                True,
+                echo,
                 UNSIGNED,
             )
         )
+
+
+def _indexes(value: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in items(value))
 
 
 def _leaf(cluster: Cluster, tx_id: Hash) -> Hash:

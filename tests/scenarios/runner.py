@@ -7,7 +7,7 @@ from pathlib import Path
 
 from consensus.api import InvariantBroken
 from tests.scenarios.cluster import ScenarioError
-from tests.scenarios.commands import Stage
+from tests.scenarios.stage import Stage
 from tests.scenarios.transcript import (
     Case,
     Scenario,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from consensus.api import InvariantBroken
+from consensus.api import EpochBase, InvariantBroken
+from consensus.certificate import CommitCert, bitmap_indexes
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash
 from consensus.pbft.certificates import PreparedCert
@@ -27,6 +28,7 @@ from consensus.pbft.messages import (
 from consensus.pbft.records import decode_record
 from consensus.pbft.selection import select
 from tests.simulation.ghost import hash_
+from tests.simulation.members import Members
 
 
 def kind_of(content: Any) -> str:
@@ -88,8 +90,29 @@ def place_of(message: Any) -> tuple[int | None, int | None, Hash | None]:
 
 
 class Words:
-    def __init__(self, names: Names) -> None:
+    """`epochs`, `bases`: who votes in which epoch, and what it stands on; filled as epochs come."""
+
+    def __init__(
+        self, names: Names, epochs: dict[int, Members], bases: dict[int, EpochBase]
+    ) -> None:
         self.names = names
+        self._epochs = epochs
+        self._bases = bases
+
+    def _node(self, epoch: int, index: int) -> int:
+        """The node at an index of that epoch's validators; strangers keep their number."""
+        members = self._epochs.get(epoch)
+        nodes = members.nodes if members else ()
+        return nodes[index] if index < len(nodes) else index
+
+    def author(self, message: Any) -> int:
+        """Who signed it, as a node."""
+        epoch = message.header.epoch if hasattr(message, "header") else getattr(message, "epoch", 0)
+        return self._node(epoch, getattr(message, "sender", 0))
+
+    def signers(self, cert: CommitCert) -> str:
+        indexes = bitmap_indexes(cert.signers, len(self._epochs[cert.epoch].nodes))
+        return joined(self._node(cert.epoch, index) for index in indexes)
 
     def message(self, message: Any, speaker: int) -> str:
         """In few words; a view change that is passed on says whose it is."""
@@ -108,15 +131,18 @@ class Words:
                 at = names.of(tip.block_hash) if tip else "0"
                 held = joined(names.certificate(each) for each in prepared)
                 shown = f", prepared {held}" if held else ""
-                by = "" if message.sender == speaker else f" by {message.sender}"
+                author = self.author(message)
+                by = "" if author == speaker else f" by {author}"
                 return f"ViewChange v{view}{by}, tip {at}{shown}: {reason}"
             case NewView():
-                senders = joined(change.sender for change in message.view_changes)
+                senders = joined(self.author(change) for change in message.view_changes)
                 return f"NewView v{message.view} of {senders}{self.selection(message)}"
             case Status(view=view, is_active=is_active, tip_height=height):
                 mode = "" if is_active else " changing"
                 reply = " (reply)" if message.is_reply else ""
-                return f"Status v{view}{mode} tip {height}{reply}"
+                answer = " (answer)" if message.echo else ""
+                votes = "" if message.is_voting else " observing"
+                return f"Status v{view}{mode} tip {height}{votes}{reply}{answer}"
             case BlockRequest(block_hash=digest):
                 return f"BlockRequest {names.of(digest)}"
             case BlockSupply(header=header, tx_ids=tx_ids):
@@ -126,7 +152,8 @@ class Words:
 
     def selection(self, message: NewView) -> str:
         try:
-            found = select(hash_, message.view_changes, self.names.genesis_hash)
+            base = self._bases[message.epoch]
+            found = select(hash_, message.view_changes, base.block_hash, base.height)
         except InvariantBroken:
             return ": a fork"
         again = joined(self.names.note(cert.header, ()) for _, cert in found.blocks)
@@ -145,6 +172,9 @@ class Words:
             return f"{name} v{record.view} {block}", False
         if name == "Prepared":
             return f"Prepared {self.names.certificate(record.cert)}", False
+        if name == "Born":
+            above = record.votes_above
+            return name + (f", votes above {above}" if above else ""), bool(above)
         view = getattr(record, "view", None)
         height = getattr(record, "height", None)
         where = ("" if view is None else f" v{view}") + ("" if height is None else f" {height}")
