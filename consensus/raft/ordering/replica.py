@@ -290,7 +290,7 @@ class Replica:
             return False
         flying = state.flight.at(cert.height)
         if flying is not None and flying.block_hash == cert.block_hash:
-            self.deliver(flying.block, cert, flying.is_config)
+            self.deliver(flying.block, cert, flying.is_config or self._is_change(flying.block))
             return True
         candidate = state.blocks.complete(cert.block_hash, cert.height)
         if candidate is None:
@@ -298,6 +298,15 @@ class Replica:
         is_config = any(ref.is_config for ref in candidate.refs.values())
         self.deliver(candidate.block, cert, is_config)
         return True
+
+    def _is_change(self, block: Block) -> bool:
+        """An entry that a restart brought back has no word on its transactions. The header tells where the
+        validators change, the body that waits with the driver tells in any case."""
+        state = self._state
+        if block.header.next_validators_hash != state.validators_hash:
+            return True
+        refs = (state.requests.get(tx_id) for tx_id in block.tx_ids)
+        return any(ref is not None and ref.is_config for ref in refs)
 
     def deliver(self, block: Block, cert: CommitCert, is_config: bool) -> None:
         """Make a certified block the tip and hand it to execution."""
