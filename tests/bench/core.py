@@ -32,6 +32,7 @@ from consensus.api import (
 from consensus.encoding import ZERO_HASH, Hash, Sig
 from consensus.header import Header, block_hash, leaves_root
 from consensus.pbft import PbftConfig, PbftCore
+from consensus.raft.ordering import RaftConfig, RaftCore
 from consensus.validators import Validator, ValidatorSet, validators_hash
 
 SUITE = 1
@@ -111,7 +112,22 @@ def _pbft(workload: Workload, genesis: Header, index: int, crypto: CountedCrypto
     return PbftCore(config, _validators(workload.nodes), index, crypto, crypto)
 
 
-CORES: dict[str, Callable[[Workload, Header, int, CountedCrypto], Core]] = {"pbft": _pbft}
+def _raft(workload: Workload, genesis: Header, index: int, crypto: CountedCrypto) -> Core:
+    config = RaftConfig(
+        channel_id=genesis.channel_id,
+        suite=SUITE,
+        genesis_hash=block_hash(hash_, genesis),
+        config_hash=genesis.config_hash,
+        window=workload.window,
+        block_txs_max=workload.txs,
+    )
+    return RaftCore(config, _validators(workload.nodes), index, crypto, crypto)
+
+
+CORES: dict[str, Callable[[Workload, Header, int, CountedCrypto], Core]] = {
+    "pbft": _pbft,
+    "raft": _raft,
+}
 
 
 def _vote_key(index: int) -> bytes:
