@@ -12,6 +12,15 @@ from tests.scenarios.transcript import Scenario, TranscriptError, parse
 SCENARIOS = [scenario for path in runner.all_files() for scenario in parse(path).scenarios]
 RULES = [f"R{number}" for number in range(1, 14)]
 
+# One of each row of the design's tables 9.1 to 9.3 that is a story and not a matter of bytes on a disk.
+PITFALLS = """
+besu#1734, celo-blockchain#117, raijin#8, CCF#839, neo-modules#792, tendermint#1047, mixed-view seals,
+indy-plenum PR#1368, tendermint#3244, FISCO#2211, FISCO PR#704, FISCO#4018, FISCO PR#2160, FISCO#4417,
+FISCO PR#3107, besu#7642, besu#2095, besu#10917, besu#6613, besu#6457, indy-plenum#1488, sawtooth-pbft PR#90,
+SmartBFT PR#476, fabric PR#5024, bft-smart#62, cometbft#5801, tendermint#3089, SmartBFT#149, fabric#3639,
+fabric#3992
+"""
+
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.title for each in SCENARIOS])
 def test_scenario(scenario: Scenario) -> None:
@@ -21,6 +30,12 @@ def test_scenario(scenario: Scenario) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_has_a_scenario(rule: str) -> None:
     assert any(rule in each.labels.get("Rules", ()) for each in SCENARIOS)
+
+
+@pytest.mark.parametrize("pitfall", [" ".join(each.split()) for each in PITFALLS.split(",")])
+def test_every_pitfall_that_is_a_story_has_a_scenario(pitfall: str) -> None:
+    guarded = [name for each in SCENARIOS for name in each.labels.get("Pitfalls", ())]
+    assert any(pitfall in name for name in guarded)
 
 
 def test_every_scenario_says_what_it_restates_or_guards() -> None:
