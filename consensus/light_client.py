@@ -5,7 +5,10 @@ certificate. It accepts exactly the chain that a quorum of every epoch sealed, a
 each certified header shows: header h proves the state after block h - W.
 
 Sequential on purpose: skipping clients are fooled by sets that changed (tendermint#3244). A header names
-the next set by its hash, so handing over to it needs the set itself, nothing else.
+the next set by its hash, so handing over to it needs the set itself, nothing else: whoever gives headers
+gives that set along with the first header of its epoch (`needs_validators` says when). The block that
+changes the set, or anything else in the configuration, holds one transaction, and the configuration's hash
+moves only above such a block. W and the kind of certificate stay as they are for a channel's life.
 """
 
 from __future__ import annotations
@@ -69,6 +72,12 @@ class LightClient:
     def tip_hash(self) -> Hash:
         return self._tip_hash
 
+    @property
+    def needs_validators(self) -> Hash | None:
+        """The hash of the set that `advance` must be given next, None where the set stays."""
+        is_same = self._next_validators_hash == self._hash_of(self._validators)
+        return None if is_same else self._next_validators_hash
+
     def advance(
         self, header: Header, cert: CommitCert, next_validators: ValidatorSet | None = None
     ) -> ShownRoots:
@@ -111,3 +120,10 @@ class LightClient:
             raise HeaderRefused("its time is not after its parent's")
         if header.validators_hash != self._hash_of(validators):
             raise HeaderRefused("it names other validators")
+        is_set_kept = header.next_validators_hash == header.validators_hash
+        if not is_set_kept and header.tx_count != 1:
+            raise HeaderRefused("a change of validators is alone in its block")
+        if header.config_hash != tip.config_hash and tip.tx_count != 1:
+            raise HeaderRefused("the configuration changed without a block that could change it")
+        if validators.epoch != self._validators.epoch and header.config_hash == tip.config_hash:
+            raise HeaderRefused("other validators under the same configuration")

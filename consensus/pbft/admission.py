@@ -100,15 +100,19 @@ class Admission:
         state = self._state
         if not state.is_joining:
             return
-        if self.target is None:
+        if len(self._tips) < state.n - 1:
             state.broadcast(self._question())
-            return
+        if self.target is not None:
+            self._ask_for_checkpoint(self.target)
+
+    def _ask_for_checkpoint(self, target: int) -> None:
+        state = self._state
         assert state.own_index is not None
         unsigned = CheckpointRequest(
             state.config.channel_id,
             state.validators.epoch,
             state.own_index,
-            max(self.target, state.chain.height),
+            max(target, state.chain.height),
             _UNSIGNED,
         )
         signature = state.sign_standing(signed_bytes(unsigned, state.config.suite))
@@ -117,8 +121,7 @@ class Admission:
     def on_status(self, message: Status) -> None:
         """Only answers to this life's question count: an old word could put M too low."""
         state = self._state
-        is_open = state.is_joining and self.target is None
-        if not is_open or message.echo != self._nonce or message.sender == state.own_index:
+        if not state.is_joining or message.echo != self._nonce or message.sender == state.own_index:
             return
         if message.tip_height == 0:
             self._at_genesis[message.sender] = None
@@ -129,14 +132,17 @@ class Admission:
         if message.is_voting:
             self._tips.setdefault(message.sender, message.tip_height)
         if len(self._tips) >= state.quorum:
-            # Any q will do, so the lowest: a liar's claim to be far ahead keeps nobody waiting.
+            # Any q will do, so the lowest, however late they answer: one liar's claim to be far ahead keeps
+            # nobody waiting.
             highest = sorted(self._tips.values())[state.quorum - 1]
-            self.target = highest + 2 * state.config.window + state.config.tip_spread
-            self.round()
+            target = highest + 2 * state.config.window + state.config.tip_spread
+            if target != self.target:
+                self.target = target
+                self._ask_for_checkpoint(target)
 
     def greet(self, peer: int) -> None:
         """A link came up: ask at once."""
-        if self._state.is_joining and self.target is None:
+        if self._state.is_joining:
             self._state.send(peer, self._question())
 
     def _question(self) -> bytes:

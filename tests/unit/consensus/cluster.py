@@ -59,10 +59,12 @@ class Cluster:
     """n cores with their disks. `sent` holds (sender, target, message) not delivered yet; a broadcast is
     one entry a target. Execution is immediate unless `is_executing` is off."""
 
-    def __init__(self, n: int = 4, window: int = 1, **settings: int) -> None:
+    def __init__(
+        self, n: int = 4, window: int = 1, genesis_of: int | None = None, **settings: int
+    ) -> None:
         self.n = n
         self.validators = validator_set(n)
-        self.genesis = genesis_header(n)
+        self.genesis = genesis_header(genesis_of or n)
         self.registry = Registry()
         self.config = PbftConfig(
             channel_id=CHANNEL,

@@ -126,7 +126,12 @@ def test_it_follows_a_change_of_validators_only_to_the_set_the_last_header_named
         parent_hash=client.tip_hash,
         timestamp_ms=cluster.genesis.timestamp_ms + 1,
         next_validators_hash=validators_hash(hash_, SUITE, new),
+        tx_count=1,
     )
+    crowded = replace(first, tx_count=2)
+    with pytest.raises(HeaderRefused, match="alone"):
+        client.advance(crowded, sealed(registry, crowded, old))
+    assert client.needs_validators is None
     client.advance(first, sealed(registry, first, old))
     second = replace(
         first,
@@ -135,11 +140,37 @@ def test_it_follows_a_change_of_validators_only_to_the_set_the_last_header_named
         parent_hash=client.tip_hash,
         timestamp_ms=first.timestamp_ms + 1,
         validators_hash=validators_hash(hash_, SUITE, new),
+        config_hash=Hash(hash_(b"five members")),
     )
     cert = sealed(registry, second, new)
+    assert client.needs_validators == validators_hash(hash_, SUITE, new)
+    same = replace(second, config_hash=first.config_hash)
+    with pytest.raises(HeaderRefused, match="same configuration"):
+        client.advance(same, sealed(registry, same, new), new)
     with pytest.raises(HeaderRefused):
         client.advance(second, cert)
     with pytest.raises(HeaderRefused):
         client.advance(second, cert, ValidatorSet(1, validator_set(6).validators))
+    assert client.height == 1
     client.advance(second, cert, new)
-    assert client.height == 2
+    assert client.height == 2 and client.needs_validators is None
+
+
+def test_the_configuration_changes_only_above_a_block_that_can_change_it() -> None:
+    cluster = real_chain()
+    cluster.give(tx(9))
+    cluster.settle()
+    headers = [delivered.block.header for delivered in cluster.blocks[0]]
+    for at, tx_count in ((0, 0), (5, 0), (1, 1)):
+        client = client_of(cluster)
+        for delivered in cluster.blocks[0][:at]:
+            client.advance(delivered.block.header, delivered.cert)
+        assert client.tip.tx_count == tx_count
+        other = replace(headers[at], config_hash=Hash(hash_(b"another")))
+        cert = sealed(cluster.registry, other, cluster.validators)
+        if tx_count == 1:
+            client.advance(other, cert)
+        else:
+            with pytest.raises(HeaderRefused, match="without a block"):
+                client.advance(other, cert)
+            assert client.height == at
