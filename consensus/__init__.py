@@ -40,11 +40,14 @@ The driver's duties, in the order in which breaking them hurts:
 11. Feed `PeerConnected` when a link comes up: an idle chain sends nothing by itself.
 12. Shorten the WAL with `pbft.retain(records, height)` once block `height` is stored **and** executed,
     both durably. Bodies kept by `Keep` may go once their height is delivered.
+13. Say in `TxRef` and `Synced` what is a configuration transaction. At `Reconfigured` the core has ended: make
+    one of the new configuration and start it as after a restart of the process.
 
 What else is here, all pure and small: `encoding` (canonical bytes of structures), `tags` (domain
 separation), `merkle`, `quorum`, `validators`, `header`, `certificate`, `light_client` (the chain from headers
 and certificates alone), and the proofs that clients check. `pbft/` reads best in this order: messages,
-certificates, selection, slot, propose, normal, view_change, gossip, timers, records, restart, replica.
+certificates, selection, slot, propose, normal, view_change, gossip, timers, records, restart,
+reconfiguration, epochs, checkpoints, admission, replica.
 
-The rules R1 to R12 and invariants S1 to S11 that comments name are those of the consensus design.
+The rules R1 to R13 and invariants S1 to S11 that comments name are those of the consensus design.
 """
