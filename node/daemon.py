@@ -1,7 +1,7 @@
 """`run_node`: one city node from its configuration to its end.
 
-Opened in the order in which things can be wrong: configuration, ports, genesis, cryptography, stores, keys,
-contract engine. Each refusal is a CityError before anything listens. Closed in reverse: clients first, then
+Opened in the order in which things can be wrong: configuration, ports, genesis, cryptography, keys, contract
+engine, stores. Each refusal is a CityError before anything listens. Closed in reverse: clients first, then
 peers, then the pipeline, then stores.
 """
 
@@ -30,8 +30,8 @@ from node.engines import Engines, open_engines
 from node.errors import CityError
 from node.genesis import ChannelConfig
 from node.identity.suite import Suite, get_suite
-from node.keyring import Keyring, open_keyring
-from node.opening import Ledger, open_ledger, read_genesis
+from node.keyring import Keyring, check_keyring, open_keyring
+from node.opening import Ledger, open_ledger, peek_configuration, read_genesis
 from node.peers.network import PeerNetwork
 from node.signatures import Signatures
 from node.telemetry import Metrics, configure_logging
@@ -90,15 +90,15 @@ async def open_parts(config: NodeConfig) -> Parts:
     genesis = read_genesis(config.channel_dir)
     structlog.contextvars.bind_contextvars(channel=genesis.config.name)
     suite = _suite(config, genesis.config)
+    keyring = open_keyring(config, peek_configuration(config.channel_dir, genesis), suite)
     clock = _clock(config, genesis.config)
     metrics = Metrics(genesis.config.name)
-    # Which keys must be here, the configuration in force says, and that stands in the state.
-    ledger = await asyncio.to_thread(open_ledger, config.channel_dir, genesis, suite)
+    engines = await open_engines(config, genesis, suite)
     try:
-        keyring = open_keyring(config, ledger.configuration.state, suite)
-        engines = await open_engines(config, genesis, suite)
+        ledger = await asyncio.to_thread(open_ledger, config.channel_dir, genesis, suite)
+        check_keyring(keyring, ledger.configuration.state, config)
     except BaseException:
-        ledger.close()
+        await engines.stop()
         raise
     gate, signatures = PeerGate(), Signatures(suite)
     network = PeerNetwork(

@@ -64,6 +64,14 @@ class VoteKeys:
         self._current = following
         return following
 
+    def has_vote(self, validators: ValidatorSet) -> bool:
+        """Whether a key for this set is here; nothing is taken up. Raises CITY-2005 where there is no key."""
+        following = self._read(NEXT_VOTE_FILE)
+        if self._current is None and following is None:
+            FileSigner(self._folder / VOTE_FILE, self._password, dev=self._dev, suite=self._suite)
+        held = (self._current, following)
+        return any(self._votes(signer, validators) for signer in held)
+
     @staticmethod
     def _votes(signer: FileSigner | None, validators: ValidatorSet) -> bool:
         return signer is not None and validators.index_of(signer.public_key) is not None
@@ -95,11 +103,18 @@ def open_keyring(config: NodeConfig, state: ConfigState, suite: Suite) -> Keyrin
         grant = b"" if entry is not None else _read_grant(config)
     except OSError as error:
         raise CityError("CITY-2005", detail=f"{error.filename}: {error.strerror}") from None
+    keyring = Keyring(Self(config.name, identity, transport, grant), identity, votes)
+    check_keyring(keyring, state, config)
+    return keyring
+
+
+def check_keyring(keyring: Keyring, state: ConfigState, config: NodeConfig) -> None:
+    """Raises CITY-8008 where a key is not the one that `state` has for this node."""
+    entry = state.named(config.name)
     if entry is not None:
-        _check(entry, identity, transport, config)
-        if state.node(config.name) is not None and votes(state.validators) is None:
+        _check(entry, keyring.identity, keyring.transport, config)
+        if state.node(config.name) is not None and not keyring.votes.has_vote(state.validators):
             raise CityError("CITY-8008", use="vote", path=config.keys_dir, name=entry.name)
-    return Keyring(Self(config.name, identity, transport, grant), identity, votes)
 
 
 def _suite(config: NodeConfig) -> Suite:

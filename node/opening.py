@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from consensus.encoding import EncodingError, Hash
+from consensus.encoding import EncodingError, Hash, decode, encode
 from consensus.header import Header, block_hash, tx_id
 from node.configuration import InForce
 from node.errors import CityError
 from node.genesis import Genesis, channel_id, decode_genesis
-from node.governance import load_state
+from node.governance import ConfigState, genesis_state, load_state
+from node.governance.state import Record
 from node.identity.suite import Suite
 from node.journal import Journal
 from node.ledger.blocks import BlockStore
@@ -21,7 +22,7 @@ from node.ordering import genesis_header
 from node.wal import Wal
 from node.wire.body import parse_body
 
-GENESIS_FILE = "genesis.bin"
+GENESIS_FILE, CONFIGURATION_FILE = "genesis.bin", "configuration.bin"
 WAL_BEGUN = "wal-begun"
 WAL_LOST = "the write-ahead log is gone although there was one: earlier votes are unknown"
 TAIL_LOST = "the blocks ended at {tip}, below the {known} its log knows: fetch them, then restart"
@@ -32,6 +33,7 @@ class Ledger:
     """What a channel stands on. `observes_because`: what of its memory is missing, so that this node must
     not vote; empty where nothing is."""
 
+    folder: Path
     genesis: Genesis
     channel_id: Hash
     genesis_header: Header
@@ -73,6 +75,23 @@ def read_genesis(folder: Path) -> Genesis:
         raise CityError("CITY-8006", path=path, reason=str(error)) from None
 
 
+def peek_configuration(folder: Path, genesis: Genesis) -> ConfigState:
+    """What was in force when this node last looked, before any store is opened: for checks that must leave
+    everything as it is. The state decides; a copy that is gone or damaged is genesis's."""
+    try:
+        return ConfigState(decode(Record, (folder / CONFIGURATION_FILE).read_bytes()))
+    except (OSError, EncodingError):
+        return genesis_state(genesis.config)
+
+
+def note_configuration(ledger: Ledger) -> None:
+    """Blocks. Leaves the copy that `peek_configuration` reads."""
+    path = ledger.folder / CONFIGURATION_FILE
+    unfinished = path.with_suffix(".new")
+    unfinished.write_bytes(encode(ledger.configuration.state.record))
+    unfinished.replace(path)
+
+
 def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
     """Blocks. Raises CityError for a foreign or damaged store, and for a damaged log."""
     id_ = channel_id(suite.hash, genesis.config)
@@ -94,6 +113,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         blocks.close()
         raise
     return Ledger(
+        folder,
         genesis,
         id_,
         header,

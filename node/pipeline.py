@@ -47,7 +47,7 @@ from node.intake import Intake, monotonic_ms
 from node.ledger.records import StateRoots
 from node.links import Network
 from node.model import Envelope, StoredBlock
-from node.opening import Ledger, replay
+from node.opening import Ledger, note_configuration, replay
 from node.peers.batch import PeerBatch, PeerId
 from node.reports import Reports
 from node.seat import Cores, Seat
@@ -156,6 +156,8 @@ class Pipeline:
         state, former = self.ledger.configuration.state, self._seat
         # In a thread: a vote key that is taken up now is read from its file.
         seat = await asyncio.to_thread(self._make_seat, state)
+        if state.record is not former.state.record:
+            await asyncio.to_thread(note_configuration, self.ledger)
         former.driver.hand_over(seat.driver)
         self._seat = seat
         self._network.reconfigure(state.config, state.observers)

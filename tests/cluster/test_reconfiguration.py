@@ -20,9 +20,9 @@ from node.config import load_config
 from node.keyring import node_card, prepare_vote_key
 from node.network.observer import choose_city, write_observer
 from tests.cluster.cluster import CALL_SECONDS, Cluster
-from tests.cluster.conftest import ONCE
+from tests.cluster.conftest import BOTH_ENGINES
 
-pytestmark = [pytest.mark.cluster, ONCE]
+pytestmark = [pytest.mark.cluster, BOTH_ENGINES]
 
 CONFIG = "_config"
 FIFTH = "shanghai"

@@ -17,7 +17,7 @@ def test_the_printed_client_is_the_tested_one() -> None:
 
 
 def test_every_city_command_it_names_exists() -> None:
-    nouns = set(re.findall(r"\bcity (?:as \w+ )?([a-z]+)\b", README)) - {"nodes"}
+    nouns = set(re.findall(r"\bcity (?:as [\w-]+ )?([a-z]+)\b", README)) - {"nodes"}
     listed = CliRunner().invoke(app, ["--help"]).output
     assert nouns and not [noun for noun in nouns if not re.search(rf"│ {noun}\s", listed)]
 
