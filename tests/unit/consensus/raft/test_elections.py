@@ -215,3 +215,28 @@ def test_a_node_that_forgets_its_leader_votes_at_once() -> None:
     net[2].node.forget_leader()
     said = net[2].hear(VoteRequest(3, 2, 2, net[2].node._raft.log.last, is_pre=True))
     assert granted(said) == [3]
+
+
+@pytest.mark.parametrize(
+    ("last", "is_granted"),
+    [
+        (EntryId(2, 3), True),
+        (EntryId(2, 9), True),
+        (EntryId(3, 1), True),  # a later term beats a longer log
+        (EntryId(2, 2), False),
+        (EntryId(1, 9), False),
+    ],
+)
+def test_a_vote_goes_to_a_log_that_is_no_worse(last: EntryId, is_granted: bool) -> None:
+    node = Member(1, stored(voters(1, 2, 3), [1, 2]))
+    assert bool(granted(node.hear(VoteRequest(2, 1, 4, last)))) is is_granted
+
+
+def test_half_of_an_even_group_is_no_majority() -> None:
+    node = Member(1, stored(voters(1, 2, 3, 4)), is_pre_vote=False)
+    node.node.campaign()
+    node.settle()
+    node.hear(VoteReply(2, 1, 1, is_granted=True))
+    assert node.role is Role.CANDIDATE
+    node.hear(VoteReply(3, 1, 1, is_granted=True))
+    assert node.role is Role.LEADER

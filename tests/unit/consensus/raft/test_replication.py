@@ -6,7 +6,14 @@ from consensus.api import InvariantBroken
 from consensus.raft import Entry, EntryId, HardState, ProposalDropped, Role, Snapshot, StableLog
 from consensus.raft.config import entry_bytes
 from consensus.raft.log import Log
-from consensus.raft.messages import Append, AppendReply, Heartbeat, HeartbeatReply, InstallSnapshot
+from consensus.raft.messages import (
+    Append,
+    AppendReply,
+    Heartbeat,
+    HeartbeatReply,
+    InstallSnapshot,
+    VoteReply,
+)
 from consensus.raft.progress import ProgressState
 from tests.unit.consensus.raft.net import Member, Net, stored, voters
 
@@ -57,6 +64,19 @@ def test_an_acknowledgement_waits_for_the_write() -> None:
     assert ready.messages == ()
     assert ready.replies == (AppendReply(2, 1, 1, 2),)
     assert ready.is_sync_needed
+
+
+def test_an_entry_of_an_older_term_is_not_committed_by_counting() -> None:
+    # Figure 8 of the paper: it may be on a majority and still be replaced.
+    leader = Member(1, stored(voters(1, 2, 3), [1, 2], HardState(2, 0, 1)))
+    leader.node.campaign()
+    leader.settle()
+    for is_pre in (True, False):
+        leader.hear(VoteReply(2, 1, 3, is_granted=True, is_pre=is_pre))
+    leader.hear(AppendReply(2, 1, 3, 3))
+    assert leader.node.status().committed == 1
+    leader.hear(AppendReply(2, 1, 3, 4))
+    assert leader.node.status().committed == 4
 
 
 def test_a_late_rejection_rolls_nothing_back() -> None:
@@ -226,6 +246,89 @@ def test_unreachable_members_are_probed() -> None:
     assert states[2] is ProgressState.PROBE and states[3] is ProgressState.REPLICATE
 
 
+def test_a_follower_commits_no_further_than_what_it_was_shown_to_match() -> None:
+    # Index 4 here is of a leader long gone; that the other one committed its own 4 says nothing of it.
+    node = Member(2, stored(voters(1, 2, 3), [1, 1, 2]))
+    node.hear(Append(1, 2, 5, EntryId(1, 2), (Entry(1, 3),), commit=4))
+    assert node.node.status().committed == 3
+
+
+def test_only_the_answer_to_the_last_probe_moves_a_probe() -> None:
+    leader = Net(1, 2, 3).lead(1)
+    for _ in range(5):
+        leader.node.propose(b"x")
+    leader.settle()
+    leader.node.report_unreachable(2)
+    before = match_of(leader, 2)
+    late = AppendReply(2, 1, 1, 6, EntryId(1, 1))  # of an append sent before
+    assert leader.hear(late) == []
+    assert match_of(leader, 2) == before == (2, 3)
+    assert leader.hear(AppendReply(2, 1, 1, 1, EntryId(1, 1))) == []
+
+
+# --- asynchronous writes ----------------------------------------------------------------------------
+
+
+def asynchronous(terms: list[int]) -> Member:
+    return Member(2, stored(voters(1, 2, 3), terms), is_asynchronous=True)
+
+
+def test_nothing_is_applied_here_before_it_is_durable_here() -> None:
+    node = asynchronous([])
+    node.node.step(Append(1, 2, 1, EntryId(1, 1), (Entry(1, 2, b"x"),), commit=2))
+    ready = node.node.ready()
+    assert node.node.status().committed == 2
+    assert ready.write is not None and ready.write.receipt is not None and ready.apply is None
+    node.log.save(ready.write)
+    node.node.written(ready.write.receipt)
+    assert node.node.ready().committed == (Entry(1, 2, b"x"),)
+
+
+def test_a_receipt_of_an_older_term_proves_nothing_about_the_same_entry_written_again() -> None:
+    # Entry 2 of term 1 is being written, then 2 of term 2 in its place, then 2 of term 1 again.
+    node = asynchronous([])
+    first, second = Entry(1, 2, b"a"), Entry(2, 2, b"b")
+    writes = []
+    for leader, term, entry in ((1, 1, first), (3, 2, second), (1, 3, first)):
+        node.node.step(Append(leader, 2, term, EntryId(1, 1), (entry,)))
+        write = node.node.ready().write
+        assert write is not None and write.receipt is not None
+        writes.append(write)
+    # The disk does the first write: its picture is right for a moment, with the second one to come.
+    node.log.save(writes[0])
+    node.node.written(writes[0].receipt)  # type: ignore[arg-type]
+    node.log.save(writes[1])
+    assert node.node.entry(2) == first
+    node.node.written(writes[1].receipt)  # type: ignore[arg-type]
+    assert node.node.entry(2) == first
+    node.log.save(writes[2])
+    node.node.written(writes[2].receipt)  # type: ignore[arg-type]
+    assert node.node.entry(2) == first == node.log.entry(2)
+
+
+def test_entries_whose_receipt_was_void_are_known_to_be_durable_with_the_next_write() -> None:
+    node = asynchronous([])
+    node.node.step(Append(1, 2, 1, EntryId(1, 1), (Entry(1, 2),)))
+    first = node.node.ready().write
+    node.node.step(Heartbeat(3, 2, 2, commit=1))
+    second = node.node.ready().write  # of a term alone, without entries
+    assert first is not None and second is not None and not second.entries
+    node.log.save(first)
+    node.node.written(first.receipt)  # type: ignore[arg-type]
+    node.log.save(second)
+    assert second.receipt is not None and second.receipt.last == EntryId(1, 2)
+
+
+def test_a_receipt_for_an_entry_that_was_replaced_in_its_term_frees_nothing() -> None:
+    node = asynchronous([1])
+    log = Log(node.log, entry_bytes)
+    log.append([Entry(3, 2)])
+    log.written_to(EntryId(2, 2))
+    assert log.has_unwritten
+    log.written_to(EntryId(3, 2))
+    assert not log.has_unwritten
+
+
 # --- restart ----------------------------------------------------------------------------------------
 
 
@@ -335,7 +438,10 @@ def test_a_heartbeat_answer_for_a_read_never_asked_confirms_nothing() -> None:
     net.isolate(1)
     leader.node.read_index(b"a")
     net.run()
+    leader.hear(HeartbeatReply(2, 1, 1, read_position=99))
     assert leader.reads == []
+    leader.hear(HeartbeatReply(2, 1, 1, read_position=1))
+    assert [read.context for read in leader.reads] == [b"a"]
 
 
 def test_a_heartbeat_commits_what_it_says() -> None:
