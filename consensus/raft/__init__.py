@@ -3,7 +3,7 @@
 `RaftNode` knows terms, votes, entries and indexes; it knows no blocks, no clock, no disk and no network.
 The ordering core over it (`consensus.raft.ordering`) says what an entry means.
 
-    log = StableLog.of(hard_state, snapshot, entries)       # what the disk says; StableLog() at first
+    log = StableLog.of(hard_state, snapshot, entries)       # what the disk says (first start: 15)
     node = RaftNode(Config(id=1, jitter=HashJitter(seed)), log, applied=snapshot.index)
     node.step(message); node.tick(); node.propose(data)     # feed it
     while node.has_ready():
