@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from consensus.certificate import CommitCert
+from consensus.certificate import CommitCert, Seal
 from consensus.encoding import Hash, Sig
+from consensus.header import block_hash
 from consensus.pbft import view_change
 from consensus.pbft.certificates import PreparedCert, vote_message
 from consensus.pbft.messages import (
+    Checkpoint,
     Commit,
     Message,
     NewView,
@@ -137,3 +139,57 @@ def lost_votes_come_again() -> None:
         cluster.flush()
     places = [(c._started.view, c._started.chain.height > 0) for c in cluster.cores]
     assert places == [(0, True)] * 4, f"L1 lost votes cost a view: {places}"
+
+
+def one_checkpoint_short() -> None:
+    """Node 3 lost its log. Two others sign a checkpoint that it waits for, the third keeps silent: q - 1."""
+    cluster = Cluster(4, checkpoint_interval=1)
+    for number in range(4):
+        cluster.give(tx(number))
+        cluster.settle()
+    cluster.wal[3].clear()
+    cluster.restart(3)
+    for number in range(4, 12):
+        cluster.give(tx(number))
+        for _ in range(4):
+            cluster.pass_time(250)
+            cluster.flush(
+                lambda sender, to, message: not (isinstance(message, Checkpoint) and sender == 2)
+            )
+    assert cluster.heights()[3] > 4, "it follows"
+    assert cluster.cores[3].is_observer_reason, "R13 it votes after a checkpoint of two others"
+
+
+def a_promise_of_yesterday() -> None:
+    """A NewView holds a ViewChange from when the chain was at genesis. Its sender may have forgotten it and
+    voted since: who enters by it votes only above everything that can have been voted for."""
+    cluster = Cluster(4)
+    for number in range(12):
+        cluster.give(tx(number))
+        cluster.settle()
+    core = cluster.cores[0]
+    height = core._started.chain.height
+    blank = Sig(bytes(64))
+    tips = (core._started.chain.tip_cert, core._started.chain.tip_cert, None)
+    changes = [
+        ViewChange(CHANNEL, 0, sender, 1, tip, (), "", blank) for sender, tip in enumerate(tips)
+    ]
+    core._changer._enter(NewView(CHANNEL, 0, 1, 1, tuple(changes), blank))
+    assert core._started.view_votes_above > height, "R13 the stale promise is taken for a fresh one"
+
+
+def in_flight_twice() -> None:
+    """A leader puts the transaction of its open block into the next one as well."""
+    cluster = Cluster(4, window=4)
+    cluster.give(tx(1))
+    cluster.pass_time(50)
+    (first,) = cluster.take(Proposal, sender=0)
+    cluster.receive(1, 0, first)
+    assert cluster.take(Prepare, sender=1)
+    digest, later = block_hash(hash_, first.header), first.header.timestamp_ms + 1
+    header = replace(first.header, height=2, parent_hash=digest, timestamp_ms=later)
+    vote = Seal(CHANNEL, 0, 2, 0, block_hash(hash_, header))
+    signature = cluster.sign(0, vote_message(Tag.PROPOSAL, SUITE, vote))
+    again = replace(first, header=header, parent_cert=None, signature=signature)
+    cluster.receive(1, 0, again)
+    assert not cluster.take(Prepare, sender=1), "S3 a transaction twice in the chain"

@@ -18,7 +18,7 @@ from consensus.raft import (
     Snapshot,
     StableLog,
 )
-from consensus.raft.messages import AppendReply, Heartbeat, VoteReply, VoteRequest
+from consensus.raft.messages import Append, AppendReply, Heartbeat, VoteReply, VoteRequest
 
 
 class Member:
@@ -131,3 +131,29 @@ def a_late_refusal() -> None:
     net.members[1].hear(AppendReply(2, 1, leader.status().term, 2, EntryId(1, 1)))
     now = {member.id: member.match for member in leader.status().members}
     assert now[2] >= matched[2], "S6 a committed suffix is rolled back"
+
+
+def a_shorter_log_asks() -> None:
+    """Who lacks what a majority may hold must not lead."""
+    node = Member(1, 1, 2, 3, terms=[1, 1], state=HardState(term=1))
+    said = node.hear(VoteRequest(2, 1, 2, EntryId(1, 2)))
+    granted = [one for one in said if isinstance(one, VoteReply) and one.is_granted]
+    assert not granted, "S1 a member without the last entry gets a vote"
+
+
+def a_leader_that_is_cut_off() -> None:
+    """Alone of three it commits nothing."""
+    net = Net()
+    leader = net.led_by(1)
+    before = leader.status().committed
+    net.lost = (1,)
+    leader.propose(b"payment")
+    net.run()
+    assert leader.status().committed == before, "S1 a minority commits"
+
+
+def an_append_that_comes_late() -> None:
+    """An old append, shorter than the log, says nothing against what is behind it."""
+    node = Member(2, 1, 2, 3, terms=[1, 1, 1], state=HardState(term=1))
+    node.hear(Append(1, 2, 1, EntryId(1, 1), (Entry(1, 2),), 1))
+    assert node.node.status().last_index == 4, "S6 acknowledged entries are cut"

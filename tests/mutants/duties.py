@@ -12,11 +12,12 @@ from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 from consensus.validators import ValidatorSet
 from tests.mutants.directed import (
+    in_flight_twice,
     latecomer_is_helped,
     lost_votes_come_again,
     one_left_waiting,
 )
-from tests.mutants.focus import lossy, lying, repeating, rough_lying
+from tests.mutants.focus import lossy, lying, rough_lying
 from tests.mutants.mutant import Mutant, around, instead
 
 
@@ -67,7 +68,7 @@ DUTIES = (
     ),
     Mutant(
         "repeats_unchecked", "S3", "a proposal may hold what the chain holds already",
-        instead(NormalCase, "_is_repeating", lambda *args: False), repeating,
+        instead(NormalCase, "_is_repeating", lambda *args: False), directed=in_flight_twice,
     ),
     Mutant(
         "censorship_unnoticed", "R10", "no timer runs for a transaction that the leader leaves out",

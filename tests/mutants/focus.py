@@ -81,7 +81,7 @@ def crashing(seed: int) -> Shape:
 def forgetting(seed: int) -> Shape:
     """One node loses its WAL or comes back from a backup."""
     return replace(
-        draw_shape(seed, n=4), wal_losses=1 + seed % 2, backups=0, wipes=0, rots=0, omission=0.15,
+        draw_shape(seed, n=4), wal_losses=1, backups=0, wipes=0, rots=0, omission=0.15,
         base_timeout_ms=300, liars=(), changes=0, spares=0,
     )  # fmt: skip
 
@@ -93,12 +93,6 @@ def lossy(seed: int) -> Shape:
     )
 
 
-def repeating(seed: int) -> Shape:
-    """A leader that repeats transactions in flight, in a quick network with much to do."""
-    shape = Shape(window=4, txs=20, block_txs_max=1, duration_ms=600, delay_ms=20.0)
-    return replace(shape, liars=((0, "repeater"),), are_liars_lasting=True)
-
-
 def rough_raft(seed: int) -> Shape:
     """Three or five members that crash and lose sight of each other."""
     return replace(
@@ -108,5 +102,10 @@ def rough_raft(seed: int) -> Shape:
     )  # fmt: skip
 
 
-def crashing_raft(seed: int) -> Shape:
-    return replace(rough_raft(seed), crash_mid_step=0.05, sync_failure=0.02, is_grouping=True)
+def changing(seed: int) -> Shape:
+    """Members come, go and change keys while messages are late and nodes crash."""
+    return replace(
+        draw_shape(seed, n=4 + seed % 2), changes=3, spares=1, crashes=2, liars=(), window=4,
+        base_timeout_ms=300, duration_ms=6_000, budget=900, are_liars_lasting=False,
+        heal_everybody=True, **_NO_LOSSES,
+    )  # fmt: skip

@@ -42,7 +42,7 @@ def _without(*names: str) -> Any:
     return make
 
 
-def hasty(self: SimNode, actions: list[Action]) -> list[Action]:
+def _hasty(self: SimNode, actions: list[Action]) -> list[Action]:
     """Messages first, records after: the same step, in the wrong order."""
     later = [a for a in actions if isinstance(a, Persist)]
     for action in actions:
@@ -89,7 +89,7 @@ MEMORY = (
     ),
     Mutant(
         "ack_before_durable", "durability", "messages leave before their records are durable",
-        instead(SimNode, "_persist_together", hasty), crashing,
+        instead(SimNode, "_persist_together", _hasty), crashing,
     ),
     Mutant(
         "block_not_synced", "S6", "a block is acknowledged that a crash takes back (etcd#14143)",

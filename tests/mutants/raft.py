@@ -12,15 +12,16 @@ from consensus.raft.state import Raft
 from tests.mutants.directed_raft import (
     a_candidate_steps_down,
     a_late_refusal,
+    a_leader_that_is_cut_off,
+    a_shorter_log_asks,
+    an_append_that_comes_late,
     an_old_entry_on_a_majority,
     asking_whether_one_could_win,
     the_only_member_writes_slowly,
 )
-from tests.mutants.focus import crashing_raft, rough_raft
-from tests.mutants.memory import hasty
+from tests.mutants.focus import rough_raft
 from tests.mutants.mutant import Mutant, around, instead
 from tests.simulation.disk import Wal
-from tests.simulation.node import SimNode
 
 
 def _vote_cleared(original: Any) -> Any:
@@ -89,7 +90,8 @@ RAFT = (
     ),
     Mutant(
         "raft_any_log_wins", "election", "a vote is given without looking at the candidate's log",
-        instead(EntryId, "is_up_to_date_with", lambda self, other: True), rough_raft, engine="raft",
+        instead(EntryId, "is_up_to_date_with", lambda self, other: True),
+        directed=a_shorter_log_asks, engine="raft",
     ),
     Mutant(
         "raft_old_term_commit", "commit", "an entry of an older term counts on a majority (figure 8)",
@@ -98,7 +100,7 @@ RAFT = (
     ),
     Mutant(
         "raft_half_is_enough", "commit", "an index that half of the members have is committed",
-        instead(Raft, "agreed_index", _half), rough_raft, engine="raft",
+        instead(Raft, "agreed_index", _half), directed=a_leader_that_is_cut_off, engine="raft",
     ),
     Mutant(
         "raft_counts_itself_early", "durability", "the leader counts its entry before it is durable",
@@ -111,14 +113,10 @@ RAFT = (
     ),
     Mutant(
         "raft_append_truncates", "log", "an append that comes late cuts what is behind it",
-        instead(Log, "conflict", _truncating), rough_raft, engine="raft",
+        instead(Log, "conflict", _truncating), directed=an_append_that_comes_late, engine="raft",
     ),
     Mutant(
         "raft_no_fsync", "durability", "term, vote and entries stay in the cache",
         instead(Wal, "sync", lambda self: None), rough_raft, engine="raft",
-    ),
-    Mutant(
-        "raft_ack_before_durable", "durability", "replies leave before the entries are durable",
-        instead(SimNode, "_persist_together", hasty), crashing_raft, engine="raft",
     ),
 )  # fmt: skip

@@ -71,6 +71,9 @@ class SimNode:
         self.id = id_
         self.disk = disk
         self.configs: list[tuple[int, Members]] = [(0, members)]
+        self.electorate = (
+            members  # whose indexes the core speaks in: until it ends, those of its epoch
+        )
         self.core: Core | None = None
         self.life = 0
         self.clock_offset_ms = 0.0
@@ -83,6 +86,7 @@ class SimNode:
         self._timer_at_ms: int | None = None
         self._behind_to = 0
         self._is_executing = False
+        self._polled_at = -1
 
     # --- life and death
 
@@ -123,7 +127,7 @@ class SimNode:
     def _begin(self, records: tuple[bytes, ...]) -> None:
         """A core of the epoch in force: a new life, or the next epoch of the same one."""
         disk, window = self.disk, self.world.shape.window
-        self.core = self.world.new_core(self)
+        self.core, self.electorate = self.world.new_core(self), self.members
         tip = disk.tip
         known = disk.executed_from(min(max(0, tip.height - window), disk.executed_height))
         is_tip_config = self._is_config_above(disk.executed_height)
@@ -146,11 +150,14 @@ class SimNode:
         self.later(POLL_MS, self._poll)
 
     def _poll(self) -> None:
-        """Who does not vote hears of new blocks from nobody: it asks somebody now and then."""
-        if self.members.index_of(self.id) is None:
-            height = len(self.disk.blocks) + 1
-            self.world.send_other(self.id, self.world.any_peer(self.id), "ask_blocks", height)
-            self.later(POLL_MS, self._poll)
+        """Links tell tips beside the core: who does not vote, or stands still, hears of new blocks so. A
+        member that was removed while it was cut off has no other way."""
+        height = len(self.disk.blocks)
+        if self.members.index_of(self.id) is None or height == self._polled_at:
+            peer = self.world.any_peer(self.id)
+            self.world.send_other(self.id, peer, "ask_blocks", height + 1)
+        self._polled_at = height
+        self.later(POLL_MS, self._poll)
 
     def _is_config_above(self, height: int) -> bool:
         """Whether a delivered block that waits for execution changes the configuration."""
@@ -282,7 +289,7 @@ class SimNode:
                 world.send_consensus(self, message, None)
                 self._perhaps_crash()
             case Send(to, message):
-                world.send_consensus(self, message, self.members.nodes[to])
+                world.send_consensus(self, message, self.node_at(to))
             case SetTimer(at_ms):
                 self._set_timer(at_ms)
             case Persist(records):
@@ -299,7 +306,7 @@ class SimNode:
                 self.fetch(self.node_at(from_))
             case Forward(to, tx_ids):
                 refs = tuple(self.pool[i] for i in tx_ids if i in self.pool)
-                world.send_other(self.id, self.members.nodes[to], "bodies", refs)
+                world.send_other(self.id, self.node_at(to), "bodies", refs)
             case Accuse(evidence):
                 world.on_accuse(self.id, evidence)
             case Reconfigured(height):
@@ -310,7 +317,7 @@ class SimNode:
                 raise Violation(f"node {self.id}: an action the driver does not know: {action}")
 
     def node_at(self, index: int) -> int:
-        nodes = self.members.nodes
+        nodes = self.electorate.nodes
         return nodes[index % len(nodes)]
 
     def _perhaps_crash(self) -> None:
@@ -423,7 +430,7 @@ class SimNode:
     # --- what arrives
 
     def receive(self, sender: int, message: Any) -> None:
-        index = self.members.index_of(sender)
+        index = self.electorate.index_of(sender)
         if index is None:
             return  # a stranger to this epoch has no say
         said = self.world.votes_of_liar(self, sender, message)
@@ -452,7 +459,7 @@ class SimNode:
             case "blocks":
                 self._add_blocks(sender, content)
             case "connected":
-                index = self.members.index_of(sender)
+                index = self.electorate.index_of(sender)
                 if index is not None:
                     self.step(PeerConnected(self.now_ms, index))
 

@@ -176,10 +176,10 @@ class World:
     def send_consensus(self, node: SimNode, data: bytes, to: int | None) -> None:
         """What left a node is what the checkers look at, whether it arrives or not."""
         message, sender = self.decode(data), node.id
-        targets = [i for i in node.members.nodes if i != sender] if to is None else [to]
+        targets = [i for i in node.electorate.nodes if i != sender] if to is None else [to]
         liar = self.liars.get(sender)
         if liar is None or not self.are_liars_active:
-            self.checkers.on_sent(sender, message, node.members)
+            self.checkers.on_sent(sender, message, node.electorate)
             for target in targets:
                 self._transmit(sender, target, message)
             return
