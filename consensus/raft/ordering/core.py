@@ -36,9 +36,10 @@ from consensus.raft.ordering.accept import Intake
 from consensus.raft.ordering.config import RaftConfig
 from consensus.raft.ordering.create import Creator
 from consensus.raft.ordering.gossip import Gossip
-from consensus.raft.ordering.messages import Decided, Message
+from consensus.raft.ordering.hearing import Hearing
+from consensus.raft.ordering.messages import Decided, Hello, Message
 from consensus.raft.ordering.replica import Replica
-from consensus.raft.ordering.restart import restore
+from consensus.raft.ordering.restart import first_vote, restore
 from consensus.raft.ordering.seals import SealBook
 from consensus.raft.ordering.state import State
 from consensus.raft.ordering.timers import Timers
@@ -118,7 +119,8 @@ class RaftCore:
         state = self._started
         return CoreStatus(
             view=state.term,
-            is_active=state.leader is not None or not state.can_vote,
+            is_active=not self._hearing.is_open
+            and (state.leader is not None or not state.can_vote),
             leader=-1 if state.leader is None else state.leader,
             tip_height=state.chain.height,
             view_since_ms=state.term_since_ms + state.wall_ms - state.now_ms,
@@ -167,7 +169,12 @@ class RaftCore:
         self._intake = Intake(state, self._replica.into_raft)
         self._creator = Creator(state, self._intake.accepted)
         self._replica.attach(self._intake, self._creator)
-        self._gossip = Gossip(state, self._intake, self._replica)
+        self._hearing = Hearing(
+            state,
+            event.nonce or event.now_ms,
+            lambda floor: first_vote(state, event, self._replica, floor),
+        )
+        self._gossip = Gossip(state, self._intake, self._replica, self._hearing)
         self._timers = Timers(state, self._replica, self._creator, self._gossip)
 
     def _is_for_now(self, event: Received) -> bool:
@@ -218,9 +225,15 @@ class RaftCore:
 
     def _on_message(self, sender: int, message: Message) -> None:
         if isinstance(message, Decided):
+            self._hearing.lose()
             self._gossip.on_decided(message.cert, sender)
             return
         self._gossip.note_tip(sender, message.head.tip_height)
+        if message.head.tip_height > 0:
+            self._hearing.lose()
+        if isinstance(message, Hello):
+            self._hearing.on_hello(message, sender)
+            return
         self._replica.receive(message)
 
     def _add_tx(self, ref: TxRef) -> None:
@@ -258,6 +271,7 @@ class RaftCore:
             raise ProtocolViolation("a certificate of another block")
         if not all(self._verifier.verify(item) for item in self._certificate_items(cert)):
             raise ProtocolViolation("a certificate with a wrong seal")
+        self._hearing.lose()
         self._replica.deliver(event.block, cert, event.is_config)
 
     def _on_executed(self, event: Executed) -> None:

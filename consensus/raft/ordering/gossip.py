@@ -5,6 +5,7 @@ from __future__ import annotations
 from consensus.api import Behind, Forward
 from consensus.certificate import KIND_RAFT, CommitCert, seals_needed
 from consensus.raft.ordering.accept import Intake
+from consensus.raft.ordering.hearing import Hearing
 from consensus.raft.ordering.messages import Decided
 from consensus.raft.ordering.replica import Replica
 from consensus.raft.ordering.state import State
@@ -12,8 +13,9 @@ from consensus.raft.progress import ProgressState
 
 
 class Gossip:
-    def __init__(self, state: State, intake: Intake, replica: Replica) -> None:
+    def __init__(self, state: State, intake: Intake, replica: Replica, hearing: Hearing) -> None:
         self._state, self._intake, self._replica = state, intake, replica
+        self._hearing = hearing
         self._connected: dict[int, None] = {}
         self._behind_told = 0
         self._cert_from: int | None = None
@@ -31,7 +33,12 @@ class Gossip:
         if state.chain.best_cert is not None:
             state.send(peer, Decided(state.chain.best_cert))
         self._connected[peer] = None
-        # The first leader of a channel need not wait for a timeout: everybody is there.
+        self._hearing.ask(peer)
+        self.campaign_first()
+
+    def campaign_first(self) -> None:
+        """The first leader of a channel need not wait for a timeout: everybody is there."""
+        state = self._state
         is_enough = len(self._connected) + 1 >= seals_needed(KIND_RAFT, state.n)
         is_first = state.own_index == 0 and state.term == 0 and state.leader is None
         if state.raft is not None and is_enough and is_first:
@@ -72,6 +79,7 @@ class Gossip:
         is_offering = len(state.requests) > 0 and not state.is_leader
         return (
             self._intake.is_waiting
+            or self._hearing.is_open
             or state.chain.is_behind
             or len(state.flight) > 0
             or is_offering
@@ -82,6 +90,7 @@ class Gossip:
         """Every status interval while something is missing: ask for it again."""
         self.last_round_ms = self._state.now_ms
         self._intake.ask_again()
+        self._hearing.ask()
         self._offer_waiting()
         self._retry_snapshots()
         self._behind_told = 0

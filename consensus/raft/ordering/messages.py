@@ -119,6 +119,16 @@ class InstallSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Hello:
+    """Of a member that has not voted yet, and the answer to it: is_blank, that its sender holds no block."""
+
+    head: Head
+    is_blank: bool
+    nonce: int
+    is_reply: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """A certificate: whoever has the block may deliver it, whoever has not may fetch it."""
 
@@ -128,7 +138,7 @@ class Decided:
 Spoken = (
     VoteRequest | VoteReply | Append | AppendReply | Heartbeat | HeartbeatReply | InstallSnapshot
 )
-Message = Spoken | Decided
+Message = Spoken | Hello | Decided
 
 KINDS: dict[int, type[Message]] = {
     1: VoteRequest,
@@ -139,6 +149,7 @@ KINDS: dict[int, type[Message]] = {
     6: HeartbeatReply,
     7: InstallSnapshot,
     8: Decided,
+    9: Hello,
 }
 _KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 
@@ -233,4 +244,4 @@ def from_wire(message: Spoken, own_id: int, members: Configuration) -> raft.Mess
 
 
 def is_spoken(message: Any) -> bool:
-    return isinstance(message, Spoken)
+    return isinstance(message, Spoken | Hello)

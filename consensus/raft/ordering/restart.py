@@ -7,11 +7,12 @@ from typing import Final
 from consensus.api import Restart
 from consensus.header import block_hash
 from consensus.raft.config import Config, HashJitter
-from consensus.raft.messages import Snapshot
+from consensus.raft.messages import HardState, Snapshot
 from consensus.raft.node import RaftNode
 from consensus.raft.ordering.config import ELECTION_TICKS, HEARTBEAT_TICKS
+from consensus.raft.ordering.hearing import OBSERVER_HEARING, OBSERVER_WAL_LOST
 from consensus.raft.ordering.messages import BlockPointer, decode_block
-from consensus.raft.ordering.records import Born, Recovered, recover
+from consensus.raft.ordering.records import Born, Hard, Recovered, recover
 from consensus.raft.ordering.replica import Replica
 from consensus.raft.ordering.state import State
 from consensus.raft.storage import StableLog
@@ -21,10 +22,6 @@ UNANSWERED_APPENDS_MAX: Final = 16
 UNANSWERED_BYTES_MAX: Final = 4 << 20
 
 OBSERVER_NO_KEY = "not a validator of this channel"
-OBSERVER_WAL_LOST = (
-    "no log says what this vote key has voted for: "
-    "a Raft member that lost its log comes back under a new vote key"
-)
 
 
 def restore(state: State, event: Restart, replica: Replica) -> None:
@@ -36,8 +33,22 @@ def restore(state: State, event: Restart, replica: Replica) -> None:
         state.config_height = event.tip.height
     found = recover(event.records, state.validators.epoch)
     state.observer_reason = _observer_reason(state, event, found)
-    if not state.can_vote:
-        return
+    if state.can_vote:
+        begin(state, event, found, replica)
+
+
+def first_vote(state: State, event: Restart, replica: Replica, floor: int) -> None:
+    """Every other member was heard and none holds a block. This one votes in terms above `floor` only: at
+    and below it, it may have voted before its disk was emptied."""
+    found = Recovered(state.validators.epoch)
+    if floor > 0:
+        state.persist(Hard(state.validators.epoch, floor, state.own_id, 0))
+        found.hard = HardState(floor, state.own_id, 0)
+    begin(state, event, found, replica)
+
+
+def begin(state: State, event: Restart, found: Recovered, replica: Replica) -> None:
+    """From here on this member votes."""
     assert state.own_index is not None
     key = state.validators.key(state.own_index)
     if key not in found.keys:
@@ -53,9 +64,11 @@ def _observer_reason(state: State, event: Restart, found: Recovered) -> str | No
         return OBSERVER_NO_KEY
     if event.observes_because:
         return event.observes_because if found.keys else OBSERVER_WAL_LOST
-    if found.keys or event.tip.height == 0 or event.is_wal_loss_accepted:
+    if found.keys or event.is_wal_loss_accepted:
         return None
-    return OBSERVER_WAL_LOST
+    if event.tip.height > 0:
+        return OBSERVER_WAL_LOST
+    return OBSERVER_HEARING if state.n > 1 else None
 
 
 def _restore_raft(state: State, event: Restart, found: Recovered, replica: Replica) -> None:

@@ -36,6 +36,7 @@ class Timers:
         if state.raft is not None and self._is_ticking:
             for _ in range(min(due, ELECTION_TICKS)):
                 self._replica.tick()
+            self._gossip.campaign_first()
 
     @property
     def _is_ticking(self) -> bool:

@@ -23,6 +23,7 @@ from consensus.api import (
 from consensus.certificate import KIND_RAFT, certificate_items
 from consensus.encoding import Hash, Sig, encode
 from consensus.raft.ordering import retain
+from consensus.raft.ordering.hearing import OBSERVER_WAL_LOST
 from consensus.raft.ordering.messages import (
     Append,
     AppendReply,
@@ -34,7 +35,6 @@ from consensus.raft.ordering.messages import (
     encode_message,
 )
 from consensus.raft.ordering.records import Appended, Compacted, Hard, decode_record, recover
-from consensus.raft.ordering.restart import OBSERVER_WAL_LOST
 from tests.simulation.ghost import SUITE
 from tests.unit.consensus.cluster import CHANNEL
 from tests.unit.consensus.raft_cluster import RaftCluster, tx
@@ -76,6 +76,7 @@ def test_the_first_leader_is_there_without_waiting_for_a_timeout() -> None:
     cluster = RaftCluster(3)
     cluster.connect()
     cluster.flush()
+    cluster.pass_time(cluster.config.tick_ms)
     assert cluster.leaders() == [0]
 
 
@@ -342,6 +343,32 @@ def test_a_member_without_its_log_observes_says_why_and_follows_by_certificates(
     for delivered in cluster.blocks[leader][len(cluster.blocks[wiped]) :]:
         cluster.step(wiped, Synced(cluster.now_ms, delivered.block, delivered.cert))
     assert cluster.hashes(wiped) == cluster.hashes(leader)
+
+
+def test_a_member_whose_disk_was_emptied_before_its_first_block_was_stored_does_not_vote_again() -> (
+    None
+):
+    """It acknowledged a block that only one other holds; with its vote the third could lead without it."""
+    cluster, leader = running(3)
+    forgetful, other = (i for i in range(3) if i != leader)
+    cluster.give(tx(1))
+    cluster.pass_time(60, lambda s, to, m: other not in (s, to) and not isinstance(m, Decided))
+    assert cluster.heights()[leader] == 1
+    cluster.wipe(forgetful)
+    cluster.restart(forgetful)
+    cluster.kill(leader)
+    cluster.connect()
+    cluster.pass_time(20_000)
+    assert cluster.leaders() == [] and cluster.heights()[other] == 0
+    assert "every other member" in cluster.cores[forgetful].status().observes_because
+    cluster.restart(leader)
+    cluster.connect()
+    cluster.pass_time(20_000)
+    assert cluster.cores[forgetful].status().observes_because == OBSERVER_WAL_LOST
+    cluster.give(tx(2))
+    cluster.pass_time(5_000)
+    cluster.check_agreement()
+    assert cluster.ordered(other) == [tx(1).tx_id, tx(2).tx_id]
 
 
 def test_a_lone_validator_votes_again_at_its_operators_word() -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from consensus.raft.ordering.restart import OBSERVER_WAL_LOST
+from consensus.raft.ordering.hearing import OBSERVER_WAL_LOST
 from node.genesis import check
 from node.identity.signers import MemorySigner
 from node.proofs import verify_proof
