@@ -99,6 +99,7 @@ def dict_(source: Any = (), /, **words: Any) -> dict[Any, Any]:
 
 
 def divmod_(a: Any, b: Any) -> Any:
+    charge(gas.METHOD)
     return guards.check_tuple((guards.floordiv(a, b), guards.mod(a, b)))
 
 
@@ -280,7 +281,7 @@ TYPES: dict[Any, type] = {
 
 def isinstance_(value: Any, kind: Any) -> bool:
     if type(kind) is tuple:
-        charge(len(kind))
+        charge(gas.TYPE_TEST * len(kind))
         return any(isinstance_(value, one) for one in kind)
     real = kind if isinstance(kind, type) and kind in USER else TYPES.get(kind)
     if real is None:

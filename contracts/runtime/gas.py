@@ -58,6 +58,13 @@ TABLE = (
     Price("SCAN", 2000, "a page from the node, 160 microseconds; and SCAN_ITEM an item"),
     Price("SCAN_ITEM", 110, "and an eighth of the encoded length"),
     Price("STORED_ELEMENT", 9, "one element of a structure encoded or decoded"),
+    Price(
+        "DICT_CHANGE",
+        11,
+        "adding, removing or testing one key by a method, beside the method itself",
+    ),
+    Price("OBJECT", 24, "one object of a contract class passed on the walk"),
+    Price("TYPE_TEST", 8, "one type of isinstance()"),
     Price("SET_ITEM", 7, "one item hashed and inserted by a built-in"),
     Price("FORMAT", 10, "one field of an f-string, one element of a text of a structure"),
     Price("WIDE_NUMBER", 4, "operands of more than 64 bits"),
@@ -68,7 +75,11 @@ TABLE = (
     Price("VERIFY", 3000, "one signature, 230 microseconds"),
     Price("MERKLE", 40, "and MERKLE_LEVEL a level"),
     Price("MERKLE_LEVEL", 350, "one hash outside the guest"),
-    Price("STRUCTURE", 50, "structure encoding; and 10 a field, and an eighth of the length"),
+    Price(
+        "STRUCTURE",
+        50,
+        "structure encoding; and 10 a field, and the length, half more when it is read",
+    ),
     Price("ENCODE", 10, "value encoding; and an eighth of the length"),
     Price("ARGUMENT", 4, "conversion by a hint; and an eighth of the JSON text"),
     Price("DEPLOY_BYTE", 200, "lint, rewrite, compile: at most 20 microseconds a byte"),
@@ -112,6 +123,9 @@ STATE_WRITE = _PRICES["STATE_WRITE"]
 SCAN = _PRICES["SCAN"]
 SCAN_ITEM = _PRICES["SCAN_ITEM"]
 STORED_ELEMENT = _PRICES["STORED_ELEMENT"]
+DICT_CHANGE = _PRICES["DICT_CHANGE"]
+OBJECT = _PRICES["OBJECT"]
+TYPE_TEST = _PRICES["TYPE_TEST"]
 SET_ITEM = _PRICES["SET_ITEM"]
 FORMAT = _PRICES["FORMAT"]
 WIDE_NUMBER = _PRICES["WIDE_NUMBER"]

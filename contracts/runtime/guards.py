@@ -279,11 +279,11 @@ def walk(value: Any, depth: int = 0) -> int:
     if kind is list or kind is tuple or kind is OrderedSet:
         items = value
     elif kind is dict:
-        charge(len(value))
+        charge(2 * len(value))
         deepest = max([walk(key, depth + 1) for key in value], default=0)
         return 1 + max([walk(item, depth + 1) for item in value.values()], default=deepest)
     elif kind in USER:
-        charge(2)
+        charge(gas.OBJECT)
         fields = getattr(value, "__dict__", None)
         items = list(fields.values()) if fields and hasattr(kind, "_pl_fields") else ()
     else:
@@ -510,7 +510,8 @@ def slice_of(value: Any, start: Any, stop: Any, step: Any) -> Any:
         if bound is not None and not is_number(type(bound)):
             raise TypeError("slice bounds are integers")
     count = len(range(*slice(start, stop, step).indices(len(value))))
-    charge(1 + (count >> (2 if _SLOTS[kind] == 8 else 5)))
+    plain = _SLOTS[kind] == 1 and step in (None, 1)  # copied as one piece
+    charge(1 + (count >> (5 if plain else 2)))
     allocate(32 + count * _SLOTS[kind])
     result = value[start:stop:step]
     return keep(result) if kind is list else result

@@ -102,7 +102,7 @@ def _index(x: Any, item: Any) -> int:
     would run its `__repr__`, so objects are looked for here."""
     if type(item) in _PLAIN:
         return _native_index(x, item)  # type: ignore[no-any-return]
-    charge(len(x))
+    charge(3 * len(x))
     depth = max(walk(x), walk(item))
     guards.COMPARING[0] += depth
     try:
@@ -143,6 +143,7 @@ def _dict_get(x: dict[Any, Any], k: Any, default: Any = None) -> Any:
 
 
 def _dict_setdefault(x: dict[Any, Any], k: Any, default: Any = None) -> Any:
+    charge(gas.DICT_CHANGE)
     key(k, len(x))
     if k not in x:
         guards.dict_insert(x, k, default)
@@ -150,6 +151,7 @@ def _dict_setdefault(x: dict[Any, Any], k: Any, default: Any = None) -> Any:
 
 
 def _dict_pop(x: dict[Any, Any], k: Any, default: Any = _NOTHING) -> Any:
+    charge(gas.DICT_CHANGE)
     key(k, len(x))
     if k in x:
         DELETIONS[0] += 1
@@ -161,7 +163,7 @@ def _dict_pop(x: dict[Any, Any], k: Any, default: Any = _NOTHING) -> Any:
 
 def _dict_update(x: dict[Any, Any], other: Any = (), **words: Any) -> None:
     for k, v in builtins.dict_(other, **words).items():
-        charge(1)
+        charge(gas.DICT_ENTRY + 4)
         guards.dict_insert(x, k, v)
 
 
@@ -187,10 +189,12 @@ def _dict_copy(x: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _set_add(x: OrderedSet, k: Any) -> None:
+    charge(gas.DICT_CHANGE)
     guards.dict_insert(x._items, k, None)
 
 
 def _set_discard(x: OrderedSet, k: Any) -> None:
+    charge(gas.DICT_CHANGE)
     key(k, len(x))
     if k in x._items:
         DELETIONS[0] += 1
@@ -198,6 +202,7 @@ def _set_discard(x: OrderedSet, k: Any) -> None:
 
 
 def _set_remove(x: OrderedSet, k: Any) -> None:
+    charge(gas.DICT_CHANGE)
     if key(k, len(x)) not in x._items:
         raise KeyError(k)
     _set_discard(x, k)

@@ -83,6 +83,9 @@ class Map(Frozen):
         known = self._keys
         if type(key) is str and key in known:
             return known[key]  # type: ignore[no-any-return]
+        if type(key) is tuple:
+            guards.walk(key)
+            charge(10 * gas.TUPLE)
         data = _key(self._prefix, key)
         if type(key) is str:
             if len(known) >= KEYS_KEPT_MAX:
@@ -349,7 +352,7 @@ def struct_encode(fields: Any) -> bytes:
             raise ValueError("fields are a list of (kind, value)")
         guards.walk(field[1])
     data = structures.encode([(kind, value) for kind, value in fields])
-    charge(len(data) >> 3)
+    charge(len(data))
     guards.allocate(len(data))
     return data
 
@@ -358,7 +361,7 @@ def struct_decode(kinds: Any, data: Any) -> list[Any]:
     """Field values of canonical structure bytes; ValueError for anything else."""
     if type(kinds) not in (list, tuple):
         raise ValueError("kinds are a list of text")
-    charge(gas.STRUCTURE + 10 * len(kinds) + (len(_bytes(data)) >> 2))
+    charge(gas.STRUCTURE + 10 * len(kinds) + len(_bytes(data)) + (len(data) >> 1))
     guards.allocate(2 * len(data))
     values = structures.decode(list(kinds), data)
     for value in values:
@@ -370,20 +373,22 @@ def struct_decode(kinds: Any, data: Any) -> list[Any]:
 def int_from_bytes(data: Any, byteorder: Any = "big", *, signed: Any = False) -> int:
     if byteorder not in ("big", "little") or len(_bytes(data)) > 32 + (signed is True):
         raise ValueError("at most 32 bytes, 'big' or 'little'")
+    charge(gas.NUMBER_TEXT)
     return builtins.int_(int.from_bytes(data, byteorder, signed=bool(signed)))
 
 
 def bytes_from_hex(text: Any) -> bytes:
     if type(text) is not str or not text.isascii():
         raise ValueError("not hexadecimal text")
-    charge(1 + (len(text) >> 3))
+    charge(gas.NUMBER_TEXT + (len(text) >> 3))
     guards.allocate(len(text))
-    if not all(c in "0123456789abcdefABCDEF" for c in text):
-        raise ValueError("not hexadecimal text")
     try:
-        return bytes.fromhex(text)
+        data = bytes.fromhex(text)
     except ValueError:
         raise ValueError("not hexadecimal text") from None
+    if 2 * len(data) != len(text):  # it would have skipped spaces
+        raise ValueError("not hexadecimal text")
+    return data
 
 
 SDK: dict[str, Any] = {

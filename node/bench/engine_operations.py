@@ -127,13 +127,98 @@ OPERATIONS = (
     Operation("sm3 short", 'b = b"a"', "sm3(b)"),
     Operation("sm2_verify", "k = b'\\x04' + b'\\x11' * 64\n    s = b'\\x22' * 64",
               "sm2_verify(k, b'm', s)"),
+    Operation("list extend clear", "x = []\n    y = list(range(1000))",
+              "x.extend(y)\n        x.clear()"),
+    Operation("list remove", "x = list(range(2000))", "x.append(-1)\n        x.remove(-1)"),
+    Operation("list sort in place", "x = [(n * 7919) % 1000 for n in range(1000)]", "x.sort()"),
+    Operation("list index of an object", "x = [0] * 1000\n    o = Point(1, 2)\n    x.append(o)",
+              "x.index(o)"),
+    Operation("list of texts, sorted", 'x = ["a" * 500 + str(n) for n in range(200)]', "sorted(x)"),
+    Operation("list of objects, compared", "x = [Point(n, n) for n in range(100)]\n    y = x.copy()",
+              "x == y"),
+    Operation("dict get", 'd = {"a": 1}', 'd.get("b", 2)'),
+    Operation("dict keys", "d = {n: n for n in range(1000)}", "d.keys()"),
+    Operation("dict values", "d = {n: n for n in range(1000)}", "d.values()"),
+    Operation("dict setdefault pop", "d = {}", 'd.setdefault("a", 1)\n        d.pop("a")'),
+    Operation("dict update", "d = {n: n for n in range(1000)}\n    e = d.copy()", "d.update(e)"),
+    Operation("dict clear", "d = {}", "d[1] = 1\n        d.clear()"),
+    Operation("dict compare", "d = {n: n for n in range(1000)}\n    e = d.copy()", "d == e"),
+    Operation("dict of texts", 'd = {"a" * 500 + str(n): n for n in range(500)}',
+              'd["a" * 500 + "7"]'),
+    Operation("set add discard", "s = set()", "s.add(1)\n        s.discard(1)"),
+    Operation("set remove", "s = set()", "s.add(1)\n        s.remove(1)"),
+    Operation("set difference", "s = set(range(300))\n    x = list(range(300))", "s.difference(x)"),
+    Operation("set issuperset", "s = set(range(300))", "s.issuperset(s)"),
+    Operation("set copy", "s = set(range(300))", "s.copy()"),
+    Operation("set clear", "s = set()", "s.add(1)\n        s.clear()"),
+    Operation("text lower", 't = "AB" * 5000', "t.lower()"),
+    Operation("text lower, not ASCII", 't = "深A" * 5000', "t.lower()"),
+    Operation("text is…", 't = "7" * 5000', "t.isdigit()\n        t.isalpha()\n        t.isalnum()"),
+    Operation("text is upper, lower", 't = "7" * 5000', "t.isupper()\n        t.islower()"),
+    Operation("text isidentifier", 't = "a" * 5000', "t.isidentifier()"),
+    Operation("text lstrip rstrip", 't = " " * 5000', "t.lstrip()\n        t.rstrip()"),
+    Operation("text strip of many", 't = "a" * 5000\n    p = "bcdefghijk" * 100 + "a"', "t.strip(p)"),
+    Operation("text pads", 't = "a"', "t.ljust(900)\n        t.rjust(900)\n        t.zfill(900)"),
+    Operation("text partition", _LONG, "t.partition(p)\n        t.rpartition(p)"),
+    Operation("text rfind", _LONG, "t.rfind(p)"),
+    Operation("text rsplit", 't = "a," * 2000', 't.rsplit(",")'),
+    Operation("text split of almost", _LONG, "t.split(p)"),
+    Operation("text splitlines", 't = "\\n" * 4000', "t.splitlines()"),
+    Operation("text ends", 't = "a" * 5000\n    p = "a" * 4999 + "b"',
+              "t.startswith(p)\n        t.endswith(p)"),
+    Operation("text removes", 't = "a" * 5000\n    p = "a" * 2500',
+              "t.removeprefix(p)\n        t.removesuffix(p)"),
+    Operation("text slice backwards", 't = "a" * 5000', "t[::-1]"),
+    Operation("text *", "", '"ab" * 5000'),
+    Operation("text of a Decimal in an f-string", _DECIMAL, 'f"{a:,.30f}"'),
+    Operation("bytes ends", 'b = b"a" * 5000', "b.startswith(b)\n        b.endswith(b)"),
+    Operation("bytes find", 't = b"a" * 20000\n    p = b"a" * 63 + b"b"', "t.find(p)"),
+    Operation("bytes of a list", "x = [7] * 1000", "bytes(x)"),
+    Operation("int bit_length to_bytes", _WIDE, "a.bit_length()\n        a.to_bytes(32)"),
+    Operation("int_from_bytes", 'b = b"\\x11" * 32', "int_from_bytes(b)"),
+    Operation("Decimal normalize", 'a = Decimal("1" + "0" * 59)', "a.normalize()"),
+    Operation("Decimal to_integral_value", _DECIMAL, "a.to_integral_value()"),
+    Operation("Decimal signs", _DECIMAL, "a.is_zero()\n        a.is_signed()\n        a.copy_abs()"),
+    Operation("round", _DECIMAL, "round(a, 2)"),
+    Operation("abs divmod", _WIDE, "abs(a)\n        divmod(a, b)"),
+    Operation("bool len ord chr", 't = "a"', 'bool(t)\n        len(t)\n        ord(t)\n        chr(97)'),
+    Operation("isinstance", "a = 7", "isinstance(a, (str, bytes, list, int))"),
+    Operation("all", "x = [1] * 1000", "all(x)"),
+    Operation("max", _LIST, "max(x)"),
+    Operation("super", "o = Leaf(1, 2)", "o.up()"),
+    Operation("starred call", _LIST, "many(*x)"),
+    Operation("named arguments", "", "many(a=1, b=2, c=3)"),
+    Operation("starred unpacking", _LIST, "a, *b = x"),
+    Operation("closure", "def inner(n):\n        return n + 1", "inner(1)"),
+    Operation("operator of a class", "o = Leaf(1, 2)", "o + o"),
+    Operation("exception of a class", "", "try:\n            raise Refused('x')\n"
+              "        except Refused:\n            pass"),
+    Operation("require", "", 'require(True, "E_X")'),
+    Operation("revert caught", "", 'try:\n            raise Revert("E_X", "m")\n'
+              "        except Revert:\n            pass"),
+    Operation("state variable", "", "v.set(v.get() + 1)"),
+    Operation("state delete", "", 'm.delete("k")'),
+    Operation("state in", "n = 0", "n in m\n        n += 1"),
+    Operation("state large text", 'm["t"] = "a" * 20000', 'm["t"] = m["t"]'),
+    Operation("state key of a tuple", "", 'm[("a", 1, b"x", ("b", 2))] = 1'),
+    Operation("contract call", "", 'call("price", "peek", 1)'),
+    Operation("event of a structure", "x = [[n, n] for n in range(100)]", "Made(x=x)", 400),
+    Operation("merkle_consistency", "h = b'\\x11' * 32",
+              "merkle_consistency(1000, 2000, h, h, [h] * 12)"),
+    Operation("tagged_hash", 'b = b"a" * 1000', 'tagged_hash("citychain/tx-id/v1", "sm", b)'),
+    Operation("struct_decode", 'b = struct_encode([("list:int", list(range(100)))])',
+              'struct_decode(["list:int"], b)'),
+    Operation("struct_encode of a list", "x = list(range(300))", 'struct_encode([("list:int", x)])'),
+    Operation("bytes_from_hex", 't = "0f" * 5000', "bytes_from_hex(t)"),
     Operation("merkle_verify", "h = b'\\x11' * 32", "merkle_verify(h, h, 0, 1024, [h] * 10)"),
 )  # fmt: skip
 
-_HEAD = """from sdk import Decimal, Event, Map, ctx, dataclass, decode, encode, export, merkle_verify, sha256
-from sdk import sm2_verify, sm3, struct_encode
+_HEAD = """from sdk import Decimal, Event, Map, Revert, Var, bytes_from_hex, call, ctx, dataclass, decode
+from sdk import encode, export, int_from_bytes, merkle_consistency, merkle_verify, require, sha256, sm2_verify
+from sdk import sm3, struct_decode, struct_encode, tagged_hash, view
 
 m = Map("m", 0)
+v = Var("v", 0)
 counter = Map("counter", 0)
 Made = Event("Made")
 
@@ -144,8 +229,38 @@ class Point:
     y: int
 
 
+class Root:
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+
+    def up(self):
+        return self.x
+
+    def __add__(self, other):
+        return self.x + other.x
+
+
+class Leaf(Root):
+    def up(self):
+        return super().up()
+
+
+class Refused(ValueError):
+    pass
+
+
 def helper():
     return 1
+
+
+def many(*rest, **words):
+    return 1
+
+
+@view
+def peek(n: int) -> int:
+    return n
 
 
 @export

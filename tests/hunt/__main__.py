@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--record", type=Path, help="file to append the lines to")
     chosen = parser.parse_args()
     engines, seen, diverged = Engines(), Counter[str](), 0
+    digest = ensure_artifact().digest
     began, first = time.monotonic(), chosen.start
 
     def say(line: dict[str, object]) -> None:
@@ -54,7 +55,7 @@ def main() -> int:
                     "divergences": diverged,
                     "seconds": round(time.monotonic() - began, 1),
                     "native": platform.python_version(),
-                    "engine": ensure_artifact().digest,
+                    "engine": digest,
                     "outcomes": dict(seen.most_common(12)),
                 }
             )
