@@ -26,6 +26,7 @@ from node.signatures import Signatures
 from node.wire.body import TxBody, parse_body
 
 _SENDERS_REMEMBERED_MAX = 4096
+HOPELESS = ("E_ROLE", "E_EVIDENCE_INVALID", "E_EVIDENCE_KNOWN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,17 @@ class Admission:
             return CityError(
                 "CITY-3014", valid_until_height=until, height=tip_height, window=window
             )
-        return None
+        return self._config_fault(admitted, tip_height + 1)
+
+    def _config_fault(self, admitted: Admitted, height: int) -> CityError | None:
+        """A config transaction takes a block of its own: what can never be accepted is not given one."""
+        body = admitted.body
+        if body.contract != CONTRACT:
+            return None
+        outcome = self._configuration.decide(height, admitted.tx_id, body)
+        if outcome.code not in HOPELESS:
+            return None
+        return CityError("CITY-3030", reason=outcome.code, detail=outcome.message)
 
     def _signature(self, admitted: Admitted) -> SignatureItem:
         digest = tx_sign_digest(

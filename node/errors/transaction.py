@@ -247,4 +247,16 @@ ENTRIES: tuple[Entry, ...] = (
         "它不在任何区块中，也不在本节点的交易池中。",
         "请核对标识，询问接收它的节点，或重新发送。",
     ),
+    Entry(
+        "CITY-3030",
+        "CONFIG_REFUSED",
+        "denied",
+        "The change of the configuration is refused: {reason}, {detail}.",
+        "Only a member's admins propose and approve changes, and evidence is two signatures of one key. A "
+        "change takes a block of its own, so it is looked at before it is ordered.",
+        "Sign as an admin of your member: city as ADMIN channel … ; who they are: city channel show.",
+        "配置变更被拒绝：{reason}，{detail}。",
+        "只有成员的管理员可提出和批准变更，证据须为同一密钥的两个签名。变更独占一个区块，因此在排序前检查。",
+        "请以本成员管理员身份签名：city as ADMIN channel …；名单见 city channel show。",
+    ),
 )

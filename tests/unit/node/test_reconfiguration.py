@@ -151,6 +151,17 @@ async def test_a_refusal_is_ordered_alone_and_changes_nothing(tmp_path):
         await count(net)
 
 
+async def test_what_can_never_be_accepted_takes_no_block(tmp_path):
+    async with cluster(tmp_path, 1) as net:
+        await count(net)
+        node = net.nodes["n0"]
+        height = node.height
+        nothing = config_envelope(net, "report_evidence", evidence=b"nothing")
+        (outcome,) = await node.channel.submit([nothing])
+        assert outcome.error is not None and outcome.error.code == "CITY-3030"
+        assert node.height == height
+
+
 async def test_config_transactions_and_others_are_ordered_side_by_side(tmp_path):
     async with cluster(tmp_path, 4, window=4) as net:
         await count(net)
