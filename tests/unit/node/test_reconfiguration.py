@@ -49,10 +49,14 @@ async def commit(net: Cluster, at: str, envelope: Envelope) -> Receipt:
     channel = net.nodes[at].channel
     (outcome,) = await channel.submit([envelope])
     assert outcome.error is None, outcome.error
-    async with asyncio.timeout(SECONDS):
-        status = await channel.wait(outcome.tx_id, "committed")
-        assert status.receipt is not None
-        await net.at_height(status.height)
+    try:
+        async with asyncio.timeout(SECONDS):
+            status = await channel.wait(outcome.tx_id, "committed")
+            assert status.receipt is not None
+            await net.at_height(status.height)
+    except TimeoutError:
+        cores = {n: node.channel.pipeline._seat.core.status() for n, node in net.nodes.items()}
+        raise AssertionError(f"it stands still: {cores}") from None
     return status.receipt
 
 
