@@ -19,8 +19,8 @@ at least when it sealed. Its answer is fresh, so M >= T - W, and:
     durable with the record Entered.
 
 At genesis nobody has anything to forget: a validator without a WAL whose tip is 0 votes once q - 1 others
-say that theirs is 0 too. A wipe there counts among the f faults. With one or two validators there are not q
-others: an operator's word admits.
+say that theirs is 0 too, and q - 1 are enough for it later on. A wipe of all counts among the f faults.
+With one or two validators there are not q others: an operator's word admits.
 """
 
 from __future__ import annotations
@@ -131,14 +131,20 @@ class Admission:
             return
         if message.is_voting:
             self._tips.setdefault(message.sender, message.tip_height)
-        if len(self._tips) >= state.quorum:
+        if len(self._tips) >= self._needed:
             # Any q will do, so the lowest, however late they answer: one liar's claim to be far ahead keeps
             # nobody waiting.
-            highest = sorted(self._tips.values())[state.quorum - 1]
+            highest = sorted(self._tips.values())[self._needed - 1]
             target = highest + 2 * state.config.window + state.config.tip_spread
             if target != self.target:
                 self.target = target
                 self._ask_for_checkpoint(target)
+
+    @property
+    def _needed(self) -> int:
+        """Others to be heard. With no ledger either, q - 1: a wipe of everything counts among the f faults, so
+        one liar fewer is among them. A late first start must not need a liar's help."""
+        return self._state.quorum - self._is_first_start
 
     def greet(self, peer: int) -> None:
         """A link came up: ask at once."""
@@ -158,7 +164,7 @@ class Admission:
             if not self.target <= height <= state.chain.height:
                 continue
             equal = self._checkpoints.equal_to(height)
-            if sum(one.sender != state.own_index for one in equal) >= state.quorum:
+            if sum(one.sender != state.own_index for one in equal) >= self._needed:
                 self._admit(height)
                 return
 
