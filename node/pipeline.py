@@ -285,6 +285,8 @@ class Pipeline:
         if not self.is_validator:
             return "observer"
         status = self._core_status()
+        if self.is_reconfiguring or (status is None and self._seat.state.epoch > 0):
+            return "observer (it takes its seat under a new configuration)"
         reason = "" if status is None else status.observes_because
         return f"observer ({reason})" if reason else "validator"
 
