@@ -193,3 +193,14 @@ def in_flight_twice() -> None:
     again = replace(first, header=header, parent_cert=None, signature=signature)
     cluster.receive(1, 0, again)
     assert not cluster.take(Prepare, sender=1), "S3 a transaction twice in the chain"
+
+
+def prepared_survives_a_restart() -> None:
+    """All prepared block 1 and nobody heard a seal. Who restarts still says so in the next view change."""
+    cluster = Cluster(4)
+    cluster.give(tx(1))
+    cluster.pass_time(50)
+    cluster.flush(lambda sender, to, message: not isinstance(message, Commit))
+    assert 1 in cluster.cores[1]._started.prepared
+    cluster.restart(1)
+    assert 1 in cluster.cores[1]._started.prepared, "S2 a prepared block is forgotten"

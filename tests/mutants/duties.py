@@ -44,7 +44,7 @@ def _credulous(original: Any) -> Any:
     def syncing(self: PbftCore, event: Any) -> None:
         state = self._started
         if event.block.header.height == state.chain.height + 1:
-            self._normal.commit(event.block, event.cert)
+            self._normal.commit(event.block, event.cert, event.is_config)
 
     return syncing
 

@@ -8,6 +8,7 @@ from consensus.api import Action, Persist
 from consensus.encoding import Hash
 from consensus.pbft import admission, restart
 from consensus.pbft.records import Recovered
+from tests.mutants.directed import prepared_survives_a_restart
 from tests.mutants.focus import crashing, forgetting, rough
 from tests.mutants.mutant import Mutant, around, instead
 from tests.simulation.disk import Wal
@@ -110,7 +111,8 @@ MEMORY = (
     ),
     Mutant(
         "forgotten_prepared", "R7", "prepared certificates do not survive a restart",
-        around(restart, "recover", _without("prepared", "commits")), rough,
+        around(restart, "recover", _without("prepared", "commits")),
+        directed=prepared_survives_a_restart,
     ),
     Mutant(
         "wal_loss_ignored", "durability", "a node without its WAL votes at once (fabric#3639)",

@@ -240,6 +240,8 @@ class Operations:
         if not world.are_all_voting():
             return
         node, kind = rng.randrange(self._shape.nodes), rng.choice(("add", "remove", "rotate"))
+        if kind == "remove" and world.liars:
+            return  # fewer members tolerate fewer liars
         tx_id = Hash(hash_(b"change %d" % number))
         world.changes[tx_id] = Change(kind, node, tx_id)
         self._offer(world.new_tx(f"change {number}", is_config=True))
