@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from contracts.runtime import builtins, gas, guards, limits
+from contracts.runtime import builtins, containers, gas, kinds, limits
 from contracts.runtime.classes import restore
 from contracts.runtime.language.hints import Hint
 from contracts.runtime.meter import allocate, charge, keep
@@ -196,7 +196,7 @@ def _text(value: Any, where: str) -> str:
 def _int(value: Any, where: str) -> int:
     if type(value) is not int:
         _refuse(where, ("int",))
-    if not guards.LOW < value < guards.LIMIT:
+    if not kinds.LOW < value < kinds.LIMIT:
         raise ArgumentError(f"argument '{where}' exceeds 256 bits")
     return value
 
@@ -254,7 +254,7 @@ def _sequence(hint: Hint, facts: Any) -> Converter:
             _refuse(where, hint)
         charge(len(value))
         items = [make(item, f"{where}[{at}]") for at, item in enumerate(value)]
-        return keep(items) if hint[0] == "list" else guards.check_tuple(tuple(items))
+        return keep(items) if hint[0] == "list" else containers.check_tuple(tuple(items))
 
     return convert
 
@@ -269,7 +269,7 @@ def _fixed(hint: Hint, facts: Any) -> Converter:
         if len(value) != len(makers):
             _refuse(where, hint)
         items = [make(item, where) for item, make in zip(value, makers, strict=True)]
-        return guards.check_tuple(tuple(items))
+        return containers.check_tuple(tuple(items))
 
     return convert
 

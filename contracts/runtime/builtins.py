@@ -6,10 +6,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from contracts.runtime import gas, guards, limits, text
-from contracts.runtime.guards import CONTEXT, USER, key, list_of, walk
-from contracts.runtime.meter import allocate, charge, fatal, keep, new, sequence
+from contracts.runtime import arithmetic, containers, gas, kinds, limits, text, walking
+from contracts.runtime.containers import key, list_of
+from contracts.runtime.kinds import CONTEXT, USER
+from contracts.runtime.meter import COMPARING, allocate, charge, fatal, keep, new, sequence
 from contracts.runtime.ordered_set import OrderedSet
+from contracts.runtime.walking import walk
 
 
 def _elements(value: Any) -> Any:
@@ -24,14 +26,14 @@ def _elements(value: Any) -> Any:
 def _length(value: Any) -> int:
     kind = type(value)
     if kind is range:
-        return guards.range_length(value)
+        return containers.range_length(value)
     if kind in (list, tuple, dict, str, bytes, OrderedSet):
         return len(value)
     raise TypeError("not something to iterate over")
 
 
 def abs_(x: Any) -> Any:
-    if not guards.is_number(type(x)) and type(x) is not Decimal:
+    if not kinds.is_number(type(x)) and type(x) is not Decimal:
         raise TypeError("abs() needs a number")
     return abs(x)
 
@@ -57,20 +59,20 @@ def bytes_(x: Any = b"", encoding: Any = None) -> bytes:
             raise ValueError("text encodings are utf-8 and ascii")
         sequence(4 * len(x))
         return x.encode(encoding or "utf-8")
-    if guards.is_number(kind):
+    if kinds.is_number(kind):
         if x < 0:
             raise ValueError("negative count")
         sequence(x)
         return bytes(x)
     items = _elements(x)
     for item in items:
-        if not guards.is_number(type(item)):
+        if not kinds.is_number(type(item)):
             raise TypeError("bytes() needs small integers")
     return bytes(items)
 
 
 def chr_(x: Any) -> str:
-    if not guards.is_number(type(x)):
+    if not kinds.is_number(type(x)):
         raise TypeError("chr() needs an integer")
     if 0xD800 <= x <= 0xDFFF or not 0 <= x <= 0x10FFFF:
         raise ValueError("no such character")
@@ -95,21 +97,21 @@ def dict_(source: Any = (), /, **words: Any) -> dict[Any, Any]:
                 fatal("sequence-too-large")
     charge(gas.NEW_CONTAINER + gas.DICT_ENTRY * len(words))
     result.update(words)
-    return guards._kept_dict(result)
+    return containers.kept_dict(result)
 
 
 def divmod_(a: Any, b: Any) -> Any:
     charge(gas.METHOD)
-    return guards.check_tuple((guards.floordiv(a, b), guards.mod(a, b)))
+    return containers.check_tuple((arithmetic.floordiv(a, b), arithmetic.mod(a, b)))
 
 
 def enumerate_(x: Any, start: Any = 0) -> list[Any]:
-    if not guards.is_number(type(start)):
+    if not kinds.is_number(type(start)):
         raise TypeError("an index is an integer")
     charge(4 * min(_length(x), 1 << 40))
     items = new([(start + at, item) for at, item in enumerate(list_of(x))])
     for pair in items:
-        guards.check_tuple(pair)
+        containers.check_tuple(pair)
     return items
 
 
@@ -118,7 +120,7 @@ def len_(x: Any) -> int:
     if kind in (list, tuple, dict, str, bytes, OrderedSet):
         return len(x)
     if kind is range:
-        return guards.range_length(x)
+        return containers.range_length(x)
     function = getattr(kind, "__len__", None) if kind in USER else None
     if function is None:
         raise TypeError("no length")
@@ -133,7 +135,7 @@ def list_(x: Any = ()) -> list[Any]:
 
 
 def tuple_(x: Any = ()) -> tuple[Any, ...]:
-    return guards.check_tuple(tuple(list_of(x)))
+    return containers.check_tuple(tuple(list_of(x)))
 
 
 def set_(x: Any = ()) -> OrderedSet:
@@ -149,18 +151,21 @@ def set_(x: Any = ()) -> OrderedSet:
     return keep(OrderedSet(items))
 
 
+_GIVEN = object()
+
+
 def _extreme(function: Callable[..., Any], later_wins: bool) -> Callable[..., Any]:
-    def run(*args: Any, key: Any = None, default: Any = guards) -> Any:
+    def run(*args: Any, key: Any = None, default: Any = _GIVEN) -> Any:
         items = _elements(args[0]) if len(args) == 1 else list(args)
         if not args:
             raise TypeError("at least one argument")
         if len(items) == 0:
-            if default is guards:
+            if default is _GIVEN:
                 raise ValueError("no items")
             return default
         best = items[0]
         measure = best if key is None else key(best)
-        better = guards.greater if later_wins else guards.less
+        better = walking.greater if later_wins else walking.less
         for item in items[1:]:
             charge(2)
             value = item if key is None else key(item)
@@ -180,7 +185,7 @@ def ord_(x: Any) -> int:
 
 def range_(*args: Any) -> range:
     for bound in args:
-        if not guards.is_number(type(bound)):
+        if not kinds.is_number(type(bound)):
             raise TypeError("range() needs integers")
     return range(*args)
 
@@ -194,7 +199,7 @@ def reversed_(x: Any) -> list[Any]:
 
 
 def round_(x: Any, digits: Any = None) -> Any:
-    if guards.is_number(type(x)) and digits is None:
+    if kinds.is_number(type(x)) and digits is None:
         return int(x)
     if type(x) is not Decimal:
         raise TypeError("round() needs a Decimal")
@@ -217,7 +222,7 @@ def sorted_(x: Any, *, key: Any = None, reverse: Any = False) -> list[Any]:
     depth = 0
     for measure in measures:
         depth = max(depth, walk(measure))
-    guards.COMPARING[0] += depth
+    COMPARING[0] += depth
     try:
         if key is None:
             items.sort(reverse=bool(reverse))
@@ -225,14 +230,14 @@ def sorted_(x: Any, *, key: Any = None, reverse: Any = False) -> list[Any]:
             order = sorted(range(count), key=measures.__getitem__, reverse=bool(reverse))
             items = [items[at] for at in order]
     finally:
-        guards.COMPARING[0] -= depth
+        COMPARING[0] -= depth
     return new(items)
 
 
 def sum_(x: Any, start: Any = 0) -> Any:
     total = start
     for item in _elements(x):
-        total = guards.add(total, item)
+        total = arithmetic.add(total, item)
     return total
 
 
@@ -242,7 +247,7 @@ def zip_(*several: Any) -> list[Any]:
     charge(4 * min(*(_length(x) for x in several), 1 << 40))
     items = new(list(zip(*[list_of(x) for x in several], strict=False)))
     for part in items:
-        guards.check_tuple(part)
+        containers.check_tuple(part)
     return items
 
 
@@ -252,7 +257,7 @@ def decimal_(value: Any = "0") -> Decimal:
     if kind is Decimal:
         return value
     charge(gas.NUMBER_TEXT)
-    if guards.is_number(kind):
+    if kinds.is_number(kind):
         return CONTEXT.create_decimal(int(value))
     if kind is not str:
         raise TypeError("Decimal() needs text or an integer")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import builtins as python
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from contracts.runtime import builtins, gas, guards, text
-from contracts.runtime.guards import FROZEN, USER, walk
+from contracts.runtime import builtins, gas, text, walking
+from contracts.runtime.kinds import FROZEN, USER
 from contracts.runtime.language.tables import EXCEPTIONS, FACTORIES
-from contracts.runtime.meter import ARENA, allocate, charge
+from contracts.runtime.meter import ARENA, GAS, VERDICT, Fatal, allocate, charge, fatal, out_of_gas
 from contracts.runtime.ordered_set import OrderedSet
+from contracts.runtime.walking import walk
 
 REAL_EXCEPTIONS: dict[str, type[Exception]] = {n: getattr(python, n) for n in sorted(EXCEPTIONS)}
 _ARGUMENTS = (str, int, bool, Decimal, type(None))
@@ -228,7 +230,7 @@ def _equal(self: Any, other: Any) -> Any:
     if type(other) is not type(self):
         return NotImplemented
     _charge_fields(self)
-    return guards.equal(field_values(self), field_values(other))
+    return walking.equal(field_values(self), field_values(other))
 
 
 def _charge_fields(value: Any) -> None:
@@ -246,10 +248,10 @@ def _represent(self: Any) -> str:
 
 
 _ORDER = {
-    "__lt__": guards.less,
-    "__le__": guards.less_equal,
-    "__gt__": guards.greater,
-    "__ge__": guards.greater_equal,
+    "__lt__": walking.less,
+    "__le__": walking.less_equal,
+    "__gt__": walking.greater,
+    "__ge__": walking.greater_equal,
 }
 
 
@@ -308,3 +310,46 @@ def raised(error: Any) -> BaseException:
 
 def is_container(value: Any) -> bool:
     return type(value) in (list, dict, OrderedSet)
+
+
+# ---- handlers ----------------------------------------------------------------------------------
+
+
+def caught() -> None:
+    """First step of every handler: the verdict stays, and no chain of exceptions grows."""
+    error = sys.exception()
+    if VERDICT[0]:
+        raise Fatal
+    if isinstance(error, RecursionError):
+        fatal("recursion")
+    if isinstance(error, MemoryError):
+        fatal("allocation")
+    if error is not None:
+        error.__context__ = error.__cause__ = error.__traceback__ = None
+
+
+# ---- attributes ----------------------------------------------------------------------------------
+
+
+def get_attribute(owner: Any, name: str) -> Any:
+    """Attributes whose names interpreter types have too, and private ones: contract objects only."""
+    kind = type(owner)
+    if kind in USER or kind is super or (kind is type and owner in USER):
+        return getattr(owner, name)
+    if getattr(kind, "_pl_context", False) and not name.startswith("_"):
+        return getattr(owner, name)
+    raise TypeError("no such attribute here")
+
+
+def set_attribute(value: Any, owner: Any, name: str) -> None:
+    kind = type(owner)
+    if kind not in USER:
+        raise TypeError("attributes are set on instances of contract classes only")
+    if kind in FROZEN:
+        raise TypeError("a frozen dataclass does not change")
+    GAS[0] -= gas.SET_ATTRIBUTE
+    if GAS[0] < 0:
+        out_of_gas()
+    if name not in owner.__dict__:
+        allocate(16)
+    object.__setattr__(owner, name, value)

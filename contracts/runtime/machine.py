@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import decimal
-import sys
 import types
 import warnings
 from collections.abc import Callable
@@ -14,18 +13,17 @@ from contracts.runtime import (
     builtins,
     classes,
     gas,
-    guards,
+    kinds,
     limits,
     meter,
-    methods,
     sdk_impl,
     session,
-    text,
     wire,
 )
+from contracts.runtime.guards import GUARDS
 from contracts.runtime.language.bundle import Compiled
 from contracts.runtime.language.tables import EXCEPTIONS, PREFIX
-from contracts.runtime.meter import Fatal, Verdict, charge, fatal
+from contracts.runtime.meter import Verdict, charge, fatal
 
 LOAD_GAS = 10_000_000
 NONE = b"\x00"
@@ -34,43 +32,9 @@ NONE = b"\x00"
 warnings.simplefilter("ignore")
 
 
-def _caught() -> None:
-    """First step of every handler: the verdict stays, and no chain of exceptions grows."""
-    error = sys.exception()
-    if meter.VERDICT[0]:
-        raise Fatal
-    if isinstance(error, RecursionError):
-        fatal("recursion")
-    if isinstance(error, MemoryError):
-        fatal("allocation")
-    if error is not None:
-        error.__context__ = error.__cause__ = error.__traceback__ = None
-
-
 def _environment() -> dict[str, Any]:
-    guarded = {
-        "G": meter.GAS, "D": meter.DEPTH, "oog": meter.out_of_gas, "deep": meter.too_deep,
-        "tick": meter.tick, "new": meter.new, "function": meter.function_object,
-        "lambda": meter.metered_lambda, "caught": _caught, "raise": classes.raised,
-        "add": guards.add, "iadd": guards.iadd, "sub": guards.sub, "mul": guards.mul,
-        "pow": guards.power, "div": guards.divide, "floordiv": guards.floordiv,
-        "mod": guards.mod, "lshift": guards.lshift, "rshift": guards.rshift,
-        "or": guards.bit_or, "and": guards.bit_and, "xor": guards.bit_xor,
-        "invert": guards.invert, "neg": guards.negate, "eq": guards.equal,
-        "ne": guards.not_equal, "lt": guards.less, "le": guards.less_equal,
-        "gt": guards.greater, "ge": guards.greater_equal, "in": guards.contains,
-        "notin": guards.not_contains, "getitem": guards.getitem, "setitem": guards.setitem,
-        "delitem": guards.delitem, "slice": guards.slice_of, "iter": guards.iterate,
-        "pairs": guards.pairs, "unpack": guards.unpack, "list_of": guards.list_of,
-        "tuple": guards.check_tuple, "dict": guards.new_dict,
-        "dict_of_pairs": guards.dict_of_pairs, "set": builtins.set_,
-        "getattr": guards.get_attribute, "setattr": guards.set_attribute,
-        "method": methods.method, "format": text.formatted, "join": text.join_parts,
-        "dataclass": classes.dataclass, "staticmethod": staticmethod,
-        "classmethod": classmethod, "property": property,
-        "AssertionError": classes.CONSTRUCTORS["AssertionError"],
-    }  # fmt: skip
-    names = {PREFIX + name: value for name, value in guarded.items()}
+    """Every name that compiled code can reach."""
+    names = {PREFIX + guard.name: guard.function for guard in GUARDS}
     names |= {PREFIX + "x_" + name: classes.REAL_EXCEPTIONS[name] for name in EXCEPTIONS}
     names[PREFIX + "x_Revert"] = classes.Revert
     names |= {PREFIX + "sdk_" + name: value for name, value in sdk_impl.SDK.items()}
@@ -96,7 +60,7 @@ class Contract:
             offers = _set_up(code, rules, name)
             rules[module[6:]] = offers
             for value in offers.values():
-                if isinstance(value, type) and value in guards.USER:
+                if isinstance(value, type) and value in kinds.USER:
                     self.classes[value.__name__] = value
         self.functions = {n: f for n, f in offers.items() if isinstance(f, types.FunctionType)}
 
@@ -109,7 +73,7 @@ def _set_up(code: types.CodeType, rules: dict[str, Any], contract: str) -> dict[
     place: dict[str, Any] = {}
     exec(code, names, place)  # code that this guest compiled from linted source
     meter.begin(LOAD_GAS)
-    decimal.setcontext(guards.CONTEXT.copy())
+    decimal.setcontext(kinds.CONTEXT.copy())
     sdk_impl.LOADING[0] = contract
     try:
         found: dict[str, Any] = place[PREFIX + "module"](rules)
@@ -307,7 +271,7 @@ def run_block(request: wire.Request, tx_begin: Callable[[int], None] | None) -> 
     """
     session.begin_block(request)
     # No context object reaches a contract, and flags decide nothing: once a block is enough.
-    decimal.setcontext(guards.CONTEXT.copy())
+    decimal.setcontext(kinds.CONTEXT.copy())
     ACTIVE.clear()
     ACTIVE.update(request.active)
     _ENTRIES.clear()

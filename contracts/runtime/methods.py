@@ -7,10 +7,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from contracts.runtime import builtins, gas, guards, limits, text
-from contracts.runtime.guards import USER, key, list_of, search_cost, walk
+from contracts.runtime import arithmetic, builtins, containers, gas, kinds, limits, text
+from contracts.runtime.containers import key, list_of
+from contracts.runtime.kinds import USER
 from contracts.runtime.language.tables import TYPE_METHODS
 from contracts.runtime.meter import (
+    COMPARING,
     DELETIONS,
     GAS,
     allocate,
@@ -21,6 +23,7 @@ from contracts.runtime.meter import (
     sequence,
 )
 from contracts.runtime.ordered_set import OrderedSet
+from contracts.runtime.walking import search_cost, walk
 
 Method = Callable[..., Any]
 _ROUNDINGS = frozenset(
@@ -39,7 +42,7 @@ _NOTHING = object()
 
 
 def _integer(value: Any) -> int:
-    if not guards.is_number(type(value)):
+    if not kinds.is_number(type(value)):
         raise TypeError("an integer is needed")
     return int(value)
 
@@ -82,17 +85,17 @@ def _list_sort(x: list[Any], *, key: Any = None, reverse: Any = False) -> None:
 
 
 def _list_extend(x: list[Any], other: Any) -> None:
-    guards.iadd(x, other)
+    arithmetic.iadd(x, other)
 
 
 def _search(name: str) -> Method:
     def run(x: Any, item: Any) -> Any:
         depth = max(walk(x), walk(item))
-        guards.COMPARING[0] += depth
+        COMPARING[0] += depth
         try:
             return getattr(x, name)(item)
         finally:
-            guards.COMPARING[0] -= depth
+            COMPARING[0] -= depth
 
     return run
 
@@ -104,13 +107,13 @@ def _index(x: Any, item: Any) -> int:
         return _native_index(x, item)  # type: ignore[no-any-return]
     charge(3 * len(x))
     depth = max(walk(x), walk(item))
-    guards.COMPARING[0] += depth
+    COMPARING[0] += depth
     try:
         for at, one in enumerate(x):
             if one is item or one == item:
                 return at
     finally:
-        guards.COMPARING[0] -= depth
+        COMPARING[0] -= depth
     raise ValueError("not in the sequence")
 
 
@@ -119,7 +122,7 @@ _native_index = _search("index")
 
 
 def _list_copy(x: list[Any]) -> list[Any]:
-    return guards.slice_of(x, None, None, None)
+    return containers.slice_of(x, None, None, None)
 
 
 def _list_reverse(x: list[Any]) -> None:
@@ -146,7 +149,7 @@ def _dict_setdefault(x: dict[Any, Any], k: Any, default: Any = None) -> Any:
     charge(gas.DICT_CHANGE)
     key(k, len(x))
     if k not in x:
-        guards.dict_insert(x, k, default)
+        containers.dict_insert(x, k, default)
     return x[k]
 
 
@@ -164,7 +167,7 @@ def _dict_pop(x: dict[Any, Any], k: Any, default: Any = _NOTHING) -> Any:
 def _dict_update(x: dict[Any, Any], other: Any = (), **words: Any) -> None:
     for k, v in builtins.dict_(other, **words).items():
         charge(gas.DICT_ENTRY + 4)
-        guards.dict_insert(x, k, v)
+        containers.dict_insert(x, k, v)
 
 
 def _dict_view(name: str) -> Method:
@@ -174,7 +177,7 @@ def _dict_view(name: str) -> Method:
         items = list(getattr(x, name)())
         if name == "items":
             for pair in items:
-                guards.check_tuple(pair)
+                containers.check_tuple(pair)
         return keep(items)
 
     return run
@@ -182,7 +185,7 @@ def _dict_view(name: str) -> Method:
 
 def _dict_copy(x: dict[Any, Any]) -> dict[Any, Any]:
     charge(gas.NEW_CONTAINER + (len(x) >> 1) + (DELETIONS[0] >> 4))
-    return guards._kept_dict(dict(x))
+    return containers.kept_dict(dict(x))
 
 
 # ---- set ----
@@ -190,7 +193,7 @@ def _dict_copy(x: dict[Any, Any]) -> dict[Any, Any]:
 
 def _set_add(x: OrderedSet, k: Any) -> None:
     charge(gas.DICT_CHANGE)
-    guards.dict_insert(x._items, k, None)
+    containers.dict_insert(x._items, k, None)
 
 
 def _set_discard(x: OrderedSet, k: Any) -> None:

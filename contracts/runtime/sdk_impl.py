@@ -12,18 +12,20 @@ from consensus.tags import SUITE_IDS, Tag, preimage
 from contracts.runtime import (
     builtins,
     classes,
+    containers,
     gas,
-    guards,
     keys,
+    kinds,
     limits,
     session,
     structures,
+    walking,
     wire,
 )
 from contracts.runtime.classes import Contract, Revert
-from contracts.runtime.guards import check_tuple
+from contracts.runtime.containers import check_tuple
 from contracts.runtime.language.tables import CONTEXT_FIELDS
-from contracts.runtime.meter import charge, fatal, new
+from contracts.runtime.meter import allocate, charge, fatal, new
 from contracts.runtime.session import decode as decode_value
 from contracts.runtime.session import emit, read, write
 from contracts.runtime.values import encode_int
@@ -84,7 +86,7 @@ class Map(Frozen):
         if type(key) is str and key in known:
             return known[key]  # type: ignore[no-any-return]
         if type(key) is tuple:
-            guards.walk(key)
+            walking.walk(key)
             charge(10 * gas.TUPLE)
         data = _key(self._prefix, key)
         if type(key) is str:
@@ -202,8 +204,8 @@ assert _CONTEXT.keys() == CONTEXT_FIELDS
 for _name, _read in _CONTEXT.items():
     setattr(Context, _name, property(_read))
 
-guards.SDK_STATE.append(Map)
-guards.Map, guards.read_map, guards.write_map = Map, Map.__getitem__, Map.__setitem__
+kinds.SDK_STATE.append(Map)
+containers.Map, containers.read_map, containers.write_map = Map, Map.__getitem__, Map.__setitem__
 
 
 def revert(code: Any, message: Any = "") -> Revert:
@@ -350,10 +352,10 @@ def struct_encode(fields: Any) -> bytes:
     for field in fields:
         if type(field) not in (list, tuple) or len(field) != 2:
             raise ValueError("fields are a list of (kind, value)")
-        guards.walk(field[1])
+        walking.walk(field[1])
     data = structures.encode([(kind, value) for kind, value in fields])
     charge(len(data))
-    guards.allocate(len(data))
+    allocate(len(data))
     return data
 
 
@@ -362,7 +364,7 @@ def struct_decode(kinds: Any, data: Any) -> list[Any]:
     if type(kinds) not in (list, tuple):
         raise ValueError("kinds are a list of text")
     charge(gas.STRUCTURE + 10 * len(kinds) + len(_bytes(data)) + (len(data) >> 1))
-    guards.allocate(2 * len(data))
+    allocate(2 * len(data))
     values = structures.decode(list(kinds), data)
     for value in values:
         if type(value) is tuple:
@@ -381,7 +383,7 @@ def bytes_from_hex(text: Any) -> bytes:
     if type(text) is not str or not text.isascii():
         raise ValueError("not hexadecimal text")
     charge(gas.NUMBER_TEXT + (len(text) >> 3))
-    guards.allocate(len(text))
+    allocate(len(text))
     try:
         data = bytes.fromhex(text)
     except ValueError:

@@ -13,8 +13,8 @@ from typing import Any
 
 from contracts.runtime import gas, limits, values, wire
 from contracts.runtime.classes import record_parts, restore
-from contracts.runtime.guards import walk
 from contracts.runtime.meter import GAS, allocate, charge, fatal, keep, out_of_gas
+from contracts.runtime.walking import walk
 
 _ABSENT = object()
 

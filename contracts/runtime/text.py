@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.runtime import gas, limits
-from contracts.runtime.guards import USER, walk
+from contracts.runtime.kinds import USER
 from contracts.runtime.meter import charge, sequence
 from contracts.runtime.ordered_set import OrderedSet
+from contracts.runtime.walking import walk
 
 _ESCAPES = {n: f"\\x{n:02x}" for n in [*range(32), 127]} | {
     9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\",

@@ -206,7 +206,7 @@ def test_the_story_file_plays_to_the_end(stage: World) -> None:
     proof = world.pay("QB", wrong["payee"], locked["payout_fen"], locked["pay_reference"])
     world.refused(wrong["code"], "ops", "financing.disburse", request_id=second, proof=proof)
     end(world, second)
-    assert world.gas_max < 60_000
+    assert world.gas_max < 80_000  # a client sends twice what its simulation used
 
 
 def end(world: World, unpaid: str) -> None:
