@@ -190,9 +190,8 @@ class PbftCore:
         self._admission = Admission(state, self._checkpoints)
         self._epochs = Epochs(state)
         self._gossip = Gossip(state, self._normal, self._proposer, self._changer)
-        self._timers = Timers(
-            state, self._proposer, self._changer, (self._gossip.round, self._admission.round)
-        )
+        rounds = (self._gossip.round, self._admission.round, self._checkpoints.round)
+        self._timers = Timers(state, self._proposer, self._changer, rounds)
 
     def _on_entered(self) -> None:
         """A view was entered: what arrived for it too early counts now."""
@@ -252,6 +251,8 @@ class PbftCore:
                 self._gossip.on_block_supply(message, sender)
             case StatusRequest():
                 self._gossip.on_status_request(message, sender)
+            case CheckpointRequest():
+                self._checkpoints.on_request(message, sender)
             case _:
                 self._on_message(message)
 
@@ -281,8 +282,6 @@ class PbftCore:
                 self._admission.on_status(message)
             case Checkpoint():
                 self._checkpoints.on_checkpoint(message)
-            case CheckpointRequest():
-                self._checkpoints.on_request(message)
 
     def _add_tx(self, ref: TxRef) -> None:
         state = self._started

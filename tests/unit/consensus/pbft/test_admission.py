@@ -142,12 +142,14 @@ def test_checkpoints_of_fewer_than_a_quorum_of_others_or_of_another_state_admit_
     assert core.is_observer_reason is None
 
 
-def test_a_request_becomes_waiting_work_once_and_is_handed_on() -> None:
+def test_a_request_is_handed_on_once_and_becomes_work_when_enough_others_did_so() -> None:
     cluster = Cluster(4)
     cluster.receive(1, 3, request(cluster, 3, 3))
-    assert cluster.take(CheckpointRequest, sender=1) and cluster.cores[1]._started.has_work
+    assert cluster.take(CheckpointRequest, sender=1) and not cluster.cores[1]._started.has_work
+    cluster.receive(1, 2, request(cluster, 3, 3))
+    assert cluster.cores[1]._started.has_work
     cluster.receive(1, 3, request(cluster, 3, 4))
-    assert cluster.cores[1]._started.wanted_height == 3, "not so soon again"
+    assert not cluster.take(CheckpointRequest, sender=1), "not so soon again"
     cluster.flush()
     cluster.receive(0, 3, request(cluster, 3, 3))
     cluster.settle()
