@@ -73,7 +73,7 @@ What the driver owes
     is durable, forgets everything up to there; `log.offer(node.snapshot(data))` after a change (and at a
     start) makes newcomers welcome who were no members yet when the log was cut.
 19. Tell the leader `report_unreachable(id)` when a link breaks, `report_snapshot(id, is_ok=…)` when a
-    follower finished or failed to fetch a snapshot.
+    follower finished or failed to fetch a snapshot, `report_lost(id)` when one says that it holds nothing.
 20. With `is_asynchronous` writes run in the background: hand `Ready.write` and `Ready.apply` to their
     threads in order, when done send or step the replies and call `written(receipt)` / `applied(receipt)`;
     `advance` is not used. `Ready.committed` then holds only what is already durable here. A snapshot may

@@ -177,6 +177,11 @@ def on_unreachable(raft: Raft, member: int) -> None:
         progress.probe()  # what was sent ahead is probably lost
 
 
+def on_lost(raft: Raft, member: int) -> None:
+    """What is committed stays so; the member is sent everything from the start."""
+    raft.progress[member].lost()
+
+
 def on_snapshot_report(raft: Raft, member: int, *, is_ok: bool) -> None:
     progress = raft.progress[member]
     if progress.state is not ProgressState.SNAPSHOT:

@@ -145,6 +145,11 @@ class RaftNode:
         if self._raft.role is Role.LEADER and member in self._raft.progress:
             leader.on_unreachable(self._raft, member)
 
+    def report_lost(self, member: int) -> None:
+        """`member` says in a new life that it holds nothing of what it may have acknowledged."""
+        if self._raft.role is Role.LEADER and member in self._raft.progress:
+            leader.on_lost(self._raft, member)
+
     def report_snapshot(self, member: int, *, is_ok: bool) -> None:
         if self._raft.role is Role.LEADER and member in self._raft.progress:
             leader.on_snapshot_report(self._raft, member, is_ok=is_ok)

@@ -117,9 +117,11 @@ class Progress:
 
     def rejected(self, index: int, hint: int) -> bool:
         """The member does not match at `index` and may at `hint`. False if the answer is stale."""
+        if index <= self.match:
+            # Sending again would in effect roll back what is agreed, and never end where the member has
+            # lost its log: `lost` is for that.
+            return False
         if self.state is ProgressState.REPLICATE:
-            if index <= self.match:
-                return False  # would send again, and in effect roll back, what is agreed
             self.next = self.match + 1
         else:
             if index != self.next - 1:
@@ -128,6 +130,11 @@ class Progress:
             self.is_flow_paused = False
         self.commit_sent = min(self.commit_sent, self.next - 1)
         return True
+
+    def lost(self) -> None:
+        """The member says that it holds nothing (any more): what it acknowledged counts no longer."""
+        self.match = self.snapshot_index = 0
+        self.probe()
 
     def may_learn_commit(self, commit: int) -> bool:
         """Whether an empty append would tell the member something new about the commit index."""

@@ -26,7 +26,8 @@ The contract, in numbered sentences.
 10. The WAL holds births, terms and votes, entries, and where the log begins. A member without one observes: it
     may have acknowledged what it has forgotten, so it comes back under a new vote key. An operator who knows
     better (a key that never voted, a lone validator) says so. At a channel's first start every member hears
-    all others before its first vote, so a start with an emptied disk is not mistaken for it.
+    all others before its first vote, so a start with an emptied disk is not mistaken for it; it votes above
+    their terms and for logs no shorter than theirs, and its leader sends it again what it may have lost.
 11. A configuration block stands alone on an executed tip. With its execution the core ends (`Reconfigured`);
     an epoch is a Raft group of its own, with terms from 1 and an empty log, so nothing of an old one counts.
 12. The clock of a leader is trusted: nobody compares a block's time with an own clock, only with its parent's.

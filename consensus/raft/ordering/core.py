@@ -128,13 +128,13 @@ class RaftCore:
             timeout_ms=self._config.base_timeout_ms,
             last_view_change_reason=state.note,
             epoch=self._validators.epoch,
-            observes_because=state.observer_reason or "",
+            observes_because=self._hearing.observer_reason or "",
         )
 
     @property
     def is_observer_reason(self) -> str | None:
         """Why this core does not vote; None while it does."""
-        return self._started.observer_reason
+        return self._hearing.observer_reason if self._started else None
 
     # --- inside
 
@@ -172,7 +172,7 @@ class RaftCore:
         self._hearing = Hearing(
             state,
             event.nonce or event.now_ms,
-            lambda floor: first_vote(state, event, self._replica, floor),
+            lambda term, last: first_vote(state, event, self._replica, term, last),
         )
         self._gossip = Gossip(state, self._intake, self._replica, self._hearing)
         self._timers = Timers(state, self._replica, self._creator, self._gossip)

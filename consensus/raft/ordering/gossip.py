@@ -79,7 +79,7 @@ class Gossip:
         is_offering = len(state.requests) > 0 and not state.is_leader
         return (
             self._intake.is_waiting
-            or self._hearing.is_open
+            or self._hearing.is_asking
             or state.chain.is_behind
             or len(state.flight) > 0
             or is_offering

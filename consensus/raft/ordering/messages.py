@@ -120,9 +120,11 @@ class InstallSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Of a member that has not voted yet, and the answer to it: is_blank, that its sender holds no block."""
+    """Of a member that has not voted yet, and the answer to it: is_blank, that its sender holds no block;
+    last, where its log ends (in an answer: or where one must end that it would vote for)."""
 
     head: Head
+    last: Place
     is_blank: bool
     nonce: int
     is_reply: bool
@@ -187,11 +189,11 @@ def decode_pointer(data: bytes) -> BlockPointer:
 # --- between the wire and the pure core ------------------------------------------------------------
 
 
-def _place(id_: raft.EntryId) -> Place:
+def place_of(id_: raft.EntryId) -> Place:
     return Place(id_.term, id_.index)
 
 
-def _id(place: Place) -> raft.EntryId:
+def entry_id(place: Place) -> raft.EntryId:
     return raft.EntryId(place.term, place.index)
 
 
@@ -199,14 +201,14 @@ def to_wire(message: raft.Message, head: Head, seals: Sequence[HeldBlock]) -> Sp
     """`seals` go along with an append reply."""
     match message:
         case raft.VoteRequest():
-            return VoteRequest(head, _place(message.last), message.is_pre)
+            return VoteRequest(head, place_of(message.last), message.is_pre)
         case raft.VoteReply():
             return VoteReply(head, message.is_granted, message.is_pre)
         case raft.Append():
             entries = tuple(LogEntry(e.term, e.index, e.data) for e in message.entries)
-            return Append(head, _place(message.prev), entries, message.commit)
+            return Append(head, place_of(message.prev), entries, message.commit)
         case raft.AppendReply():
-            hint = None if message.hint is None else _place(message.hint)
+            hint = None if message.hint is None else place_of(message.hint)
             return AppendReply(head, message.index, hint, tuple(seals))
         case raft.Heartbeat():
             return Heartbeat(head, message.commit)
@@ -214,7 +216,7 @@ def to_wire(message: raft.Message, head: Head, seals: Sequence[HeldBlock]) -> Sp
             return HeartbeatReply(head)
         case raft.InstallSnapshot():
             pointer = decode_pointer(message.snapshot.data)
-            return InstallSnapshot(head, _place(message.snapshot.id), pointer)
+            return InstallSnapshot(head, place_of(message.snapshot.id), pointer)
     raise AssertionError(f"ordering never causes a {type(message).__name__}")
 
 
@@ -224,14 +226,14 @@ def from_wire(message: Spoken, own_id: int, members: Configuration) -> raft.Mess
     ends: tuple[int, int, int] = (head.sender + 1, own_id, head.term)
     match message:
         case VoteRequest():
-            return raft.VoteRequest(*ends, _id(message.last), message.is_pre)
+            return raft.VoteRequest(*ends, entry_id(message.last), message.is_pre)
         case VoteReply():
             return raft.VoteReply(*ends, message.is_granted, message.is_pre)
         case Append():
             entries = tuple(raft.Entry(e.term, e.index, e.data) for e in message.entries)
-            return raft.Append(*ends, _id(message.previous), entries, message.commit)
+            return raft.Append(*ends, entry_id(message.previous), entries, message.commit)
         case AppendReply():
-            hint = None if message.hint is None else _id(message.hint)
+            hint = None if message.hint is None else entry_id(message.hint)
             return raft.AppendReply(*ends, message.index, hint)
         case Heartbeat():
             return raft.Heartbeat(*ends, message.commit)

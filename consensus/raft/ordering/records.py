@@ -12,11 +12,12 @@ from typing import Final
 
 from consensus.api import InvariantBroken
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, decode, encode
-from consensus.raft.messages import Entry, HardState
+from consensus.raft.messages import Entry, EntryId, HardState
 from consensus.raft.ordering.messages import BlockPointer
 
 RECORD_KINDS_FROM: Final = 64
 NO_BLOCK: Final = BlockPointer(0, ZERO_HASH)
+NO_ENTRY: Final = EntryId(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,19 @@ class Compacted:
     pointer: BlockPointer
 
 
-Record = Born | Hard | Appended | Compacted
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A first start among members that had logs: no vote for a log that ends before this one, as the own may
+    have reached as far before the disk was emptied."""
 
-_KINDS: dict[int, type[Record]] = {64: Born, 65: Hard, 66: Appended, 67: Compacted}
+    epoch: int
+    term: int
+    index: int
+
+
+Record = Born | Hard | Appended | Compacted | Floor
+
+_KINDS: dict[int, type[Record]] = {64: Born, 65: Hard, 66: Appended, 67: Compacted, 68: Floor}
 _KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
 
 
@@ -91,6 +102,7 @@ class Recovered:
     hard: HardState = field(default_factory=HardState)
     compacted: Compacted | None = None
     entries: list[Appended] = field(default_factory=list)
+    floor: EntryId = NO_ENTRY
 
     @property
     def log(self) -> tuple[Entry, ...]:
@@ -112,6 +124,8 @@ class Recovered:
                 self._append(record)
             case Compacted():
                 self._compact(record)
+            case Floor():
+                self.floor = EntryId(record.term, record.index)
             case Born():
                 pass
 
@@ -147,9 +161,9 @@ def recover(data: Sequence[bytes], epoch: int) -> Recovered:
 def retain(data: Sequence[bytes], height: int) -> tuple[bytes, ...]:
     """The records a WAL must still hold once block `height` is durable **and** executed durably.
 
-    Of the latest epoch: terms and vote, and the log from behind the last committed entry whose blocks all lie
-    at or below `height`. Of older epochs only under which keys this member was born. Applying it again with
-    the same height changes nothing."""
+    Of the latest epoch: terms, vote and floor, and the log from behind the last committed entry whose blocks
+    all lie at or below `height`. Of older epochs only under which keys this member was born. Applying it again
+    with the same height changes nothing."""
     records = [decode_record(item) for item in data]
     if not records:
         return ()
@@ -167,7 +181,10 @@ def retain(data: Sequence[bytes], height: int) -> tuple[bytes, ...]:
     births = tuple(
         item for item, record in zip(data, records, strict=True) if isinstance(record, Born)
     )
-    rest: list[Record] = [compacted] if compacted else []
+    rest: list[Record] = (
+        [Floor(epoch, found.floor.term, found.floor.index)] if found.floor != NO_ENTRY else []
+    )
+    rest += [compacted] if compacted else []
     rest += kept
     if found.hard != HardState():
         rest.append(Hard(epoch, found.hard.term, found.hard.vote, found.hard.commit))

@@ -74,6 +74,8 @@ class Replica:
         if is_leaders and head.term == state.distrusted_term:
             return
         raw = from_wire(message, state.own_id, state.members)
+        if isinstance(raw, raft.VoteRequest) and not raw.last.is_up_to_date_with(state.log_floor):
+            return  # as if it had not arrived: the log that this member lost may have said no
         if problem := raft.problem(raw):
             raise ProtocolViolation(problem)
         if isinstance(raw, raft.Append):
@@ -143,6 +145,8 @@ class Replica:
 
     def _send(self, message: raft.Message) -> None:
         state = self._state
+        if isinstance(message, raft.VoteRequest) and state.is_short:
+            return
         seals = self._seals_for(message) if isinstance(message, raft.AppendReply) else ()
         head = state.head(_term_of(message))
         state.send(message.to - 1, to_wire(message, head, seals))

@@ -7,12 +7,12 @@ from typing import Final
 from consensus.api import Restart
 from consensus.header import block_hash
 from consensus.raft.config import Config, HashJitter
-from consensus.raft.messages import HardState, Snapshot
+from consensus.raft.messages import EntryId, HardState, Snapshot
 from consensus.raft.node import RaftNode
 from consensus.raft.ordering.config import ELECTION_TICKS, HEARTBEAT_TICKS
 from consensus.raft.ordering.hearing import OBSERVER_HEARING, OBSERVER_WAL_LOST
 from consensus.raft.ordering.messages import BlockPointer, decode_block
-from consensus.raft.ordering.records import Born, Hard, Recovered, recover
+from consensus.raft.ordering.records import Born, Floor, Hard, Recovered, recover
 from consensus.raft.ordering.replica import Replica
 from consensus.raft.ordering.state import State
 from consensus.raft.storage import StableLog
@@ -37,13 +37,19 @@ def restore(state: State, event: Restart, replica: Replica) -> None:
         begin(state, event, found, replica)
 
 
-def first_vote(state: State, event: Restart, replica: Replica, floor: int) -> None:
-    """Every other member was heard and none holds a block. This one votes in terms above `floor` only: at
-    and below it, it may have voted before its disk was emptied."""
-    found = Recovered(state.validators.epoch)
-    if floor > 0:
-        state.persist(Hard(state.validators.epoch, floor, state.own_id, 0))
-        found.hard = HardState(floor, state.own_id, 0)
+def first_vote(
+    state: State, event: Restart, replica: Replica, term_floor: int, log_floor: EntryId
+) -> None:
+    """Every other member was heard and none holds a block. This one votes in terms above `term_floor` only,
+    and for logs that reach `log_floor`: below, it may have promised otherwise before its disk was emptied."""
+    epoch = state.validators.epoch
+    found = Recovered(epoch)
+    if term_floor > 0:
+        state.persist(
+            Floor(epoch, log_floor.term, log_floor.index), Hard(epoch, term_floor, state.own_id, 0)
+        )
+        found.hard = HardState(term_floor, state.own_id, 0)
+        found.floor = log_floor
     begin(state, event, found, replica)
 
 
@@ -89,7 +95,7 @@ def _restore_raft(state: State, event: Restart, found: Recovered, replica: Repli
         is_forwarding=False,
     )
     state.raft = RaftNode(config, state.log, applied=snapshot.index)
-    state.term = found.hard.term
+    state.term, state.log_floor = found.hard.term, found.floor
     state.applied_index = snapshot.index
     for entry in entries:
         block = decode_block(entry.data) if entry.data else None

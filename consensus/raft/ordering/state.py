@@ -20,7 +20,7 @@ from consensus.pbft.blocks import BlockBook, Candidate
 from consensus.pbft.chain import Chain
 from consensus.pbft.requests import Requests
 from consensus.raft.membership import Configuration as Members
-from consensus.raft.messages import Snapshot
+from consensus.raft.messages import EntryId, Snapshot
 from consensus.raft.node import RaftNode
 from consensus.raft.ordering.config import RaftConfig
 from consensus.raft.ordering.flight import Flight
@@ -31,7 +31,7 @@ from consensus.raft.ordering.messages import (
     decode_pointer,
     encode_message,
 )
-from consensus.raft.ordering.records import Record, encode_record
+from consensus.raft.ordering.records import NO_ENTRY, Record, encode_record
 from consensus.raft.ordering.seals import SealBook
 from consensus.raft.state import Role
 from consensus.raft.storage import StableLog
@@ -85,6 +85,7 @@ class State:
         self.first_index = 0  # of a leader: the empty entry that its term began with
         self.distrusted_term = 0  # whose leader this node cannot follow
         self.applied_index = 0  # of the pure core's log
+        self.log_floor = NO_ENTRY  # the own log must reach it before this node campaigns
         self.config_height: int | None = (
             None  # of a delivered configuration block: this core ends with it
         )
@@ -109,6 +110,19 @@ class State:
     @property
     def is_leader(self) -> bool:
         return self.role is Role.LEADER
+
+    @property
+    def last(self) -> EntryId:
+        """Where the own log ends."""
+        if self.raft is None:
+            return NO_ENTRY
+        index = self.raft.status().last_index
+        return EntryId(self.raft.term_at(index) or 0, index)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the own log may have been longer in an earlier life."""
+        return self.log_floor != NO_ENTRY and not self.last.is_up_to_date_with(self.log_floor)
 
     @property
     def settle_height(self) -> int:

@@ -22,6 +22,7 @@ from consensus.api import (
 )
 from consensus.certificate import KIND_RAFT, certificate_items
 from consensus.encoding import Hash, Sig, encode
+from consensus.raft.messages import EntryId
 from consensus.raft.ordering import retain
 from consensus.raft.ordering.hearing import OBSERVER_WAL_LOST
 from consensus.raft.ordering.messages import (
@@ -30,6 +31,7 @@ from consensus.raft.ordering.messages import (
     BlockEntry,
     Decided,
     Head,
+    Hello,
     Message,
     decode_message,
     encode_message,
@@ -369,6 +371,107 @@ def test_a_member_whose_disk_was_emptied_before_its_first_block_was_stored_does_
     cluster.pass_time(5_000)
     cluster.check_agreement()
     assert cluster.ordered(other) == [tx(1).tx_id, tx(2).tx_id]
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("is_leader", [True, False])
+def test_a_member_whose_disk_was_emptied_before_any_block_gets_the_log_again_and_is_counted(
+    n: int, is_leader: bool
+) -> None:
+    """It acknowledged the empty entry of the term, and its leader counts on that."""
+    cluster, leader = running(n)
+    wiped = leader if is_leader else (leader + 1) % n
+    cluster.wipe(wiped)
+    cluster.restart(wiped)
+    heard: list[Message] = []
+
+    def bounded(sender: int, to: int, message: Message) -> bool:
+        heard.append(message)
+        assert len(heard) < 400 * n, "messages without end"
+        return True
+
+    cluster.connect()
+    cluster.pass_time(10_000, bounded)
+    cluster.give(tx(1))
+    cluster.pass_time(1_000, bounded)
+    cluster.check_agreement()
+    assert all(cluster.ordered(index) == [tx(1).tx_id] for index in range(n))
+    cores = [core for core in cluster.cores if core is not None]
+    assert len({core._started.last for core in cores}) == 1 and not cluster.halted(wiped)
+    # It is a member like any other: one more may be gone now.
+    cluster.kill(next(i for i in range(n) if i != wiped) if n > 2 else wiped)
+    cluster.give(tx(2))
+    cluster.pass_time(20_000)
+    assert (tx(2).tx_id in cluster.ordered(wiped)) == (n > 2)
+
+
+def test_a_leader_that_still_counts_on_a_lost_log_asks_no_more_often_than_it_beats() -> None:
+    cluster, leader = running(2)
+    other = 1 - leader
+    cluster.wipe(other)
+    cluster.restart(other, is_wal_loss_accepted=True)  # a wrong word: this key has voted
+    sent: list[Message] = []
+
+    def count(sender: int, to: int, message: Message) -> bool:
+        sent.append(message)
+        assert len(sent) < 1_000, "messages without end"
+        return True
+
+    cluster.give(tx(1))
+    cluster.pass_time(cluster.config.base_timeout_ms * 4, count)
+    cluster.check_agreement()
+
+
+def test_a_member_with_an_emptied_disk_helps_nobody_to_lead_whose_log_is_shorter_than_its_own_was() -> (
+    None
+):
+    cluster, leader = running(3)
+    for index in range(3):  # once more, without the third ever hearing of a leader
+        cluster.wipe(index)
+    cluster.restart(leader)
+    wiped, third = (i for i in range(3) if i != leader)
+    cluster.restart(wiped)
+    cluster.restart(third)
+    cluster.connect()
+    cluster.flush(lambda s, to, m: third not in (s, to) or isinstance(m, Hello))
+    cluster.pass_time(20_000, lambda s, to, m: third not in (s, to) or isinstance(m, Hello))
+    (first,) = cluster.leaders()
+    wiped = next(i for i in range(3) if i not in (first, third))
+    assert cluster.cores[third]._started.last == EntryId(0, 0)
+    cluster.wipe(wiped)
+    cluster.restart(wiped)
+    assert "not heard yet: " in cluster.cores[wiped].status().observes_because
+    cluster.connect()
+    cluster.flush(lambda s, to, m: isinstance(m, Hello))
+    assert cluster.cores[wiped].status().observes_because == ""
+    cluster.kill(first)
+    cluster.pass_time(20_000)
+    cluster.kill(wiped)
+    cluster.restart(wiped)  # nor after another start
+    cluster.pass_time(20_000)
+    assert cluster.leaders() == [] and cluster.cores[wiped]._started.is_short
+    short = retain(cluster.wal[wiped], 0)
+    assert recover(short, 0).floor == recover(cluster.wal[wiped], 0).floor != EntryId(0, 0)
+    cluster.restart(first)
+    cluster.connect()
+    cluster.give(tx(1))
+    cluster.pass_time(20_000)
+    cluster.check_agreement()
+    assert all(cluster.ordered(index) == [tx(1).tx_id] for index in range(3))
+
+
+def test_a_member_that_hears_the_others_first_says_whom_it_awaits() -> None:
+    cluster = RaftCluster(4)
+    names = [each.name for each in cluster.validators.validators]
+    cluster.kill(2)
+    cluster.connect()
+    cluster.flush()
+    reason = cluster.cores[0].status().observes_because
+    assert reason.endswith(f"not heard yet: {names[2]}"), reason
+    cluster.restart(2)
+    cluster.connect()
+    cluster.flush()
+    assert [core.status().observes_because for core in cluster.cores] == [""] * 4
 
 
 def test_a_lone_validator_votes_again_at_its_operators_word() -> None:
