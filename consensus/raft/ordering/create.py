@@ -34,6 +34,8 @@ class Creator:
             return False
         if state.applied_index < state.first_index or state.config_height is not None:
             return False
+        if state.committed.height > state.chain.height:
+            return False  # committed blocks are missing here, and no certificate of theirs was heard yet
         return all(flying.index > state.first_index for flying in state.flight)
 
     def create_at_ms(self) -> int | None:

@@ -56,7 +56,6 @@ class Replica:
     def __init__(self, state: State) -> None:
         self._state = state
         self._applied: deque[_Applied] = deque()
-        self._pointer = NO_BLOCK
         self._unsaved_hard: raft.HardState | None = None
 
     def attach(self, intake: Intake, creator: Creator) -> None:
@@ -172,7 +171,7 @@ class Replica:
             records.append(Compacted(epoch, snapshot.term, snapshot.index, pointer))
             state.flight.cut_from(0)
             self._applied.clear()
-            self._pointer = pointer
+            state.committed = pointer
             state.applied_index = max(state.applied_index, snapshot.index)
         if ready.entries and state.flight.cut_from(ready.entries[0].index):
             self.free_requests()
@@ -232,12 +231,12 @@ class Replica:
                     state.stop_unreadable()
                     return
                 height = found.header.height
-                self._pointer = BlockPointer(height, block_hash(state.hash_, found.header))
-                chain = state.chain
-                if height == chain.height and self._pointer.block_hash != chain.tip_hash:
+                digest = block_hash(state.hash_, found.header)
+                state.committed = BlockPointer(height, digest)
+                if height == state.chain.height and digest != state.chain.tip_hash:
                     raise InvariantBroken(f"block {height} is committed and certified differently")
             state.applied_index = entry.index
-            self._applied.append(_Applied(entry.index, entry.term, self._pointer))
+            self._applied.append(_Applied(entry.index, entry.term, state.committed))
 
     def _compact(self) -> None:
         """Followers that need older entries are sent a pointer: blocks, by their certificates."""

@@ -82,6 +82,7 @@ def _restore_raft(state: State, event: Restart, found: Recovered, replica: Repli
     snapshot = Snapshot(configuration=state.members)
     if start is not None:
         snapshot = state.snapshot(start.index, start.term, start.pointer)
+        state.committed = start.pointer
     state.log = StableLog.of(found.hard, snapshot, entries)
     seed = state.config.channel_id + bytes([state.own_index or 0]) + event.nonce.to_bytes(8, "big")
     config = Config(

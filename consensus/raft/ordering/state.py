@@ -31,7 +31,7 @@ from consensus.raft.ordering.messages import (
     decode_pointer,
     encode_message,
 )
-from consensus.raft.ordering.records import NO_ENTRY, Record, encode_record
+from consensus.raft.ordering.records import NO_BLOCK, NO_ENTRY, Record, encode_record
 from consensus.raft.ordering.seals import SealBook
 from consensus.raft.state import Role
 from consensus.raft.storage import StableLog
@@ -85,6 +85,7 @@ class State:
         self.first_index = 0  # of a leader: the empty entry that its term began with
         self.distrusted_term = 0  # whose leader this node cannot follow
         self.applied_index = 0  # of the pure core's log
+        self.committed = NO_BLOCK  # the last block up to there
         self.log_floor = NO_ENTRY  # the own log must reach it before this node campaigns
         self.config_height: int | None = (
             None  # of a delivered configuration block: this core ends with it

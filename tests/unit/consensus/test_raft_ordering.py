@@ -13,6 +13,7 @@ from consensus.api import (
     Forward,
     Keep,
     Need,
+    PeerConnected,
     Persist,
     ProtocolViolation,
     Received,
@@ -23,7 +24,7 @@ from consensus.api import (
 from consensus.certificate import KIND_RAFT, certificate_items
 from consensus.encoding import Hash, Sig, encode
 from consensus.raft.messages import EntryId
-from consensus.raft.ordering import retain
+from consensus.raft.ordering import replica, retain
 from consensus.raft.ordering.hearing import OBSERVER_WAL_LOST
 from consensus.raft.ordering.messages import (
     Append,
@@ -34,6 +35,7 @@ from consensus.raft.ordering.messages import (
     Hello,
     Message,
     decode_message,
+    decode_pointer,
     encode_message,
 )
 from consensus.raft.ordering.records import Appended, Compacted, Hard, decode_record, recover
@@ -659,3 +661,61 @@ def test_messages_have_one_encoding_and_garbage_is_a_violation() -> None:
             with pytest.raises(ProtocolViolation):
                 decode_message(bad)
     assert encode(BlockEntry(cluster.genesis, ()))
+
+
+def test_a_log_cut_after_many_idle_terms_still_points_to_the_last_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pointer below it would let a newcomer to the log build on an older block."""
+    cluster, _ = running(3)
+    cluster.give(tx(1))
+    cluster.pass_time(2_000)
+    cluster.pass_time(6_000, without(cluster.elect()))
+    height = cluster.heights()[0]
+    for index in range(3):
+        cluster.pass_time(6_000, without(cluster.elect()))
+        cluster.wal[index] = list(retain(cluster.wal[index], height))
+        assert not any(e.block.height for e in recover(cluster.wal[index], 0).entries)
+        cluster.kill(index)
+        cluster.restart(index)
+    monkeypatch.setattr(replica, "KEPT_ENTRIES", 1)
+    leader = cluster.elect()
+    for _ in range(4):
+        cluster.pass_time(6_000, without(leader))
+        leader = cluster.elect()
+    snapshot = cluster.cores[leader]._started.log.snapshot()
+    assert snapshot.index > recover(cluster.wal[leader], 0).compacted.index, "it was cut again"
+    pointer = decode_pointer(snapshot.data)
+    assert (pointer.height, pointer.block_hash) == (height, cluster.hashes(leader)[-1])
+
+
+def test_a_leader_whose_blocks_are_gone_but_not_its_log_builds_nothing_before_it_has_them_again() -> (
+    None
+):
+    cluster, _ = running(3)
+    for number in range(3):
+        cluster.give(tx(number))
+        cluster.pass_time(1_000)
+    height = cluster.heights()[0]
+    for index in range(3):
+        cluster.wal[index] = list(retain(cluster.wal[index], height))
+        cluster.kill(index)
+    poor = 0
+    blocks, roots = cluster.blocks[poor], cluster.roots[poor]
+    cluster.blocks[poor], cluster.roots[poor] = [], roots[:1]
+    for index in range(3):
+        cluster.restart(index)
+    cluster.is_fetching = False
+    cluster.give(tx(9), to=[poor])
+    cluster.step(poor, PeerConnected(cluster.now_ms, 1))
+    cluster.cores[poor]._replica.campaign()
+    quiet = lambda s, to, m: not isinstance(m, Decided)  # noqa: E731
+    cluster.step(poor, Tick(cluster.now_ms))
+    cluster.pass_time(3_000, quiet)
+    assert poor in cluster.leaders()
+    assert not cluster.blocks[poor] and not cluster.cores[poor]._started.flight.last
+    cluster.is_fetching = True
+    cluster.pass_time(10_000)
+    assert cluster.hashes(poor)[:height] == [each.cert.block_hash for each in blocks]
+    cluster.check_agreement()
+    assert tx(9).tx_id in cluster.ordered(1)
