@@ -18,6 +18,7 @@ ACTION_PAYMENT = "payment"
 ACTION_ENTRY = "entry"
 ACTION_COINS = "coins"
 ACTION_OPERATOR = "operator"
+ACTION_AUTHORITY = "authority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,16 @@ class OperatorQuery:
     name: str
     public_key: bytes
     reserve_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityQuery:
+    """Body of action `authority`, signed by the center's root key: who may freeze (`court`, `aml`) and who
+    may also move what is frozen (`court`)."""
+
+    name: str
+    role: str
+    public_key: bytes
 
 
 @dataclass(frozen=True, slots=True)

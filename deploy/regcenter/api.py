@@ -1,7 +1,8 @@
 """The center's HTTP interface (dcep.md section 3.3). Every refusal is JSON with a stable code.
 
 Public: /status /keys /sth /inclusion /consistency. Signed, header `Authorization: SM2 <hex of the canonical
-SignedCenterRequest>`: /payment /entry /coins /operator. POST /tx carries a signed transaction.
+SignedCenterRequest>`: /payment /entry /coins /operator /authority. POST /tx, /lock and /release carry a signed
+transaction, the last two with the terms or with what opens them.
 """
 
 from __future__ import annotations
@@ -12,23 +13,39 @@ from typing import Any
 from aiohttp import web
 
 from consensus.center_request import (
+    ACTION_AUTHORITY,
     ACTION_COINS,
     ACTION_ENTRY,
     ACTION_OPERATOR,
     ACTION_PAYMENT,
+    AuthorityQuery,
     CoinsQuery,
     EntryQuery,
     OperatorQuery,
     PaymentQuery,
 )
 from consensus.encoding import encode
-from consensus.payment import PaymentProof, SignedTreeHead, entry_bytes, parse_field
+from consensus.payment import (
+    Kind,
+    PaymentProof,
+    SignedCoinTransaction,
+    SignedTreeHead,
+    entry_bytes,
+    parse_field,
+)
+from consensus.payment_lock import WitnessedTransaction
 from deploy.regcenter import log, proofs
-from deploy.regcenter.center import Center, Placement, Refresh
+from deploy.regcenter.center import Appointment, Center, Placement, Refresh
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
-from deploy.regcenter.model import Operator, Receipt
-from deploy.regcenter.strict_json import BODY_BYTES_MAX, hexed, read_transaction
+from deploy.regcenter.model import Authority, Operator, Receipt
+from deploy.regcenter.strict_json import (
+    BODY_BYTES_MAX,
+    hexed,
+    read_lock,
+    read_release,
+    read_transaction,
+)
 from deploy.regcenter.writer import Writer
 
 CENTER = web.AppKey("center", Center)
@@ -52,6 +69,9 @@ def make_app(center: Center) -> web.Application:
             web.get("/entry", entry),
             web.get("/coins", coins),
             web.post("/tx", submit),
+            web.post("/lock", lock),
+            web.post("/release", release),
+            web.post("/authority", authority),
             web.post("/operator", operator),
         ]
     )
@@ -134,6 +154,8 @@ async def status(request: web.Request) -> web.Response:
             "reserve_fen": totals.reserve_fen,
             "vault_fen": totals.vault_fen,
             "public_fen": totals.public_fen,
+            "locked_fen": center.ledger.held.locked_fen,
+            "frozen_fen": center.ledger.held.frozen_fen,
             "operators": sorted(bank.name for bank in center.operators.values()),
         }
     )
@@ -265,10 +287,44 @@ async def operator(request: web.Request) -> web.Response:
     return web.json_response({"name": bank.name, "reserve_fen": bank.reserve_fen})
 
 
-async def submit(request: web.Request) -> web.Response:
+async def authority(request: web.Request) -> web.Response:
     _query(request)
-    signed = read_transaction(await request.read())
-    receipt = await request.app[WRITER].submit(signed, Receipt)
+    center = request.app[CENTER]
+    key, wanted, _ = proofs.open_request(
+        center, _authorization(request), ACTION_AUTHORITY, AuthorityQuery
+    )
+    if key != center.root_key:
+        raise CenterError("RC_UNAUTHORISED", "only the center's root key names authorities")
+    named = await request.app[WRITER].submit(Appointment(wanted), Authority)
+    return web.json_response({"name": named.name, "role": named.role})
+
+
+async def submit(request: web.Request) -> web.Response:
+    """POST /tx: any kind that needs no more than its signature."""
+    _query(request)
+    return await _accept(request, read_transaction(await request.read()))
+
+
+async def lock(request: web.Request) -> web.Response:
+    _query(request)
+    found = read_lock(await request.read())
+    if found.signed.tx.kind != Kind.LOCK:
+        raise CenterError("RC_KIND", "here money is locked")
+    return await _accept(request, found)
+
+
+async def release(request: web.Request) -> web.Response:
+    _query(request)
+    found = read_release(await request.read())
+    if found.signed.tx.kind not in (Kind.RELEASE, Kind.REFUND_LOCK):
+        raise CenterError("RC_KIND", "here a lock is opened")
+    return await _accept(request, found)
+
+
+async def _accept(
+    request: web.Request, found: SignedCoinTransaction | WitnessedTransaction
+) -> web.Response:
+    receipt = await request.app[WRITER].submit(found, Receipt)
     return web.json_response(
         {
             "txid": receipt.txid.hex(),

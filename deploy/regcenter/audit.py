@@ -88,5 +88,9 @@ def _check_coins(center: Center) -> int:
             spender = center.record(coin.spent_by)
             if spender is None or coin.coin_id not in spender.signed.tx.inputs:
                 raise _damaged(f"coin {key.hex()} was spent by nobody")
+        if coin.state == CoinState.LOCKED and center.terms(coin.owner) is None:
+            raise _damaged(f"coin {key.hex()} is locked without terms")
+        if (coin.state == CoinState.FROZEN) is (center.store.get(b"z" + key) is None):
+            raise _damaged(f"coin {key.hex()} and its order contradict each other")
         count += 1
     return count

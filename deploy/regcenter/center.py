@@ -8,55 +8,44 @@ stands in a file beside the store, so that an older copy of the store is noticed
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from consensus.center_request import OperatorQuery
+from consensus.center_request import AuthorityQuery, OperatorQuery
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
 from consensus.payment import (
-    CCY,
-    VALUE_FEN_MAX,
     VERSION,
     Coin,
-    CoinPoint,
     CoinState,
     KeyChainEntry,
-    Kind,
     LogEntry,
     LogKey,
-    OwnerKind,
     SignedCoinTransaction,
     SignedTreeHead,
     TreeHead,
-    coin_id,
-    coin_tx_digest,
-    coin_txid,
-    entry_bytes,
     key_id,
     log_id,
     log_key_digest,
     tree_head_digest,
     wallet_address,
 )
+from consensus.payment_lock import LockTerms, Witness, WitnessedTransaction
 from deploy.regcenter import log
 from deploy.regcenter.clock import Clock, real_ms
 from deploy.regcenter.errors import CenterError
-from deploy.regcenter.fields import entries
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.keys import Keys
-from deploy.regcenter.model import KeyChain, Operator, Receipt, Totals, TxRecord
-from deploy.regcenter.rules import Tier, check_coins, check_shape
+from deploy.regcenter.ledger import Ledger
+from deploy.regcenter.model import Authority, Held, KeyChain, Operator, Receipt, Totals, TxRecord
+from deploy.regcenter.rules import Tier
 from deploy.regcenter.store import Overlay, Store
-from node.identity.errors import BadKey
 from node.identity.suite import Suite, get_suite
 
 HEAD_REFRESH_MS = 10_000
 KEY_LIFETIME_MS = 10 * 365 * 86_400_000
-ASSET_FEN_MAX = 1 << 62
-
-TOTALS_KEY, CHAIN_KEY = b"m", b"k"
+TOTALS_KEY, HELD_KEY, CHAIN_KEY = b"m", b"x", b"k"
+NO_WITNESS = Witness()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +61,15 @@ class Refresh:
     """Operation: sign the present tree again, so that its head is fresh."""
 
 
-Operation = SignedCoinTransaction | Placement | Refresh
-Outcome = Receipt | Operator | SignedTreeHead | CenterError
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """Operation: the root key names an authority. Repeating it changes nothing."""
+
+    query: AuthorityQuery
+
+
+Operation = SignedCoinTransaction | WitnessedTransaction | Placement | Appointment | Refresh
+Outcome = Receipt | Operator | Authority | SignedTreeHead | CenterError
 
 
 class Center:
@@ -87,9 +83,7 @@ class Center:
         self.root_key = chain.root_key
         self.log_id = log_id(sm3, self.root_key)
         self.head_key_id = key_id(sm3, chain.entries[-1].key.public_key)
-        self.operators: dict[Hash, Operator] = {}
-        self.totals = Totals(VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-        self._frontier = log.Frontier(0, [])
+        self.ledger = Ledger(self.log_id, self.head_key_id, suite)
         self._failed = False
         self._head_ms = 0
         self.latest: SignedTreeHead
@@ -125,11 +119,16 @@ class Center:
         if self.keys.root.public_key != self.root_key:
             raise CenterError("RC_DAMAGED", "the keys are not those of this store")
         for address, data in self.store.items(b"o"):
-            self.operators[Hash(address)] = decode(Operator, data)
+            self.ledger.operators[Hash(address)] = decode(Operator, data)
         stored = self.store.get(TOTALS_KEY)
         if stored is not None:
-            self.totals = decode(Totals, stored)
-        self._frontier = log.Frontier.load(self.store.get, self.totals.tree_size)
+            self.ledger.totals = decode(Totals, stored)
+        held = self.store.get(HELD_KEY)
+        if held is not None:  # absent in a store from before coins could be held
+            self.ledger.held = decode(Held, held)
+        for address, data in self.store.items(b"v"):
+            self.ledger.authorities[Hash(address)] = decode(Authority, data)
+        self.ledger.frontier = log.Frontier.load(self.store.get, self.totals.tree_size)
         newest = self.store.last(b"h")
         if newest is not None:
             self.latest = decode(SignedTreeHead, newest[1])
@@ -138,7 +137,7 @@ class Center:
         if newest is None:
             self.latest = self._sign_head(0)
             self._commit(Overlay(self.store), self.latest)
-        if self._recount() != self.totals or not self.totals.conserved():
+        if self._recount() != (self.totals, self.ledger.held) or not self.totals.conserved():
             raise CenterError("RC_DAMAGED", "the coins do not add up to the totals")
 
     def _check_rollback(self, has_head: bool) -> None:
@@ -160,21 +159,27 @@ class Center:
             raise CenterError("RC_ROLLED_BACK", f"a head of {size} leaves at {time_ms} is missing")
         if log.root_at(sm3, self.store.get, size) != witness.head.root:
             raise CenterError("RC_DAMAGED", f"the tree of {size} leaves is another one")
-        if self._frontier.root(sm3) != self.latest.head.root:
+        if self.ledger.frontier.root(sm3) != self.latest.head.root:
             raise CenterError("RC_DAMAGED", "the tree is not the one that was signed last")
 
-    def _recount(self) -> Totals:
+    def _recount(self) -> tuple[Totals, Held]:
         """Totals with vault, public and reserve counted from what is stored, not from what was added."""
-        vault = public = 0
+        counted = {Tier.VAULT: 0, Tier.WALLET: 0}
+        held = {CoinState.LOCKED: 0, CoinState.FROZEN: 0}
         for _, data in self.store.items(b"c"):
             coin = decode(Coin, data)
-            if coin.state == CoinState.UNSPENT:
-                if self.tier_of(coin.owner) is Tier.VAULT:
-                    vault += coin.value_fen
-                else:
-                    public += coin.value_fen
+            if coin.state != CoinState.SPENT:
+                counted[self.tier_of(coin.owner)] += coin.value_fen
+            if coin.state in held:
+                held[CoinState(coin.state)] += coin.value_fen
         reserve = sum(operator.reserve_fen for operator in self.operators.values())
-        return replace(self.totals, vault_fen=vault, public_fen=public, reserve_fen=reserve)
+        totals = replace(
+            self.totals,
+            vault_fen=counted[Tier.VAULT],
+            public_fen=counted[Tier.WALLET],
+            reserve_fen=reserve,
+        )
+        return totals, Held(held[CoinState.LOCKED], held[CoinState.FROZEN])
 
     def close(self) -> None:
         self.store.close()
@@ -210,171 +215,30 @@ class Center:
 
     def _apply(self, overlay: Overlay, operation: Operation, now_ms: int) -> Outcome:
         if isinstance(operation, SignedCoinTransaction):
-            return self._accept(overlay, operation, now_ms)
+            return self.ledger.accept(overlay, operation, NO_WITNESS, now_ms)
+        if isinstance(operation, WitnessedTransaction):
+            return self.ledger.accept(overlay, operation.signed, operation.witness, now_ms)
         if isinstance(operation, Placement):
             return self._place(overlay, operation)
+        if isinstance(operation, Appointment):
+            return self.ledger.appoint(overlay, operation.query)
         return self.latest
 
     def _place(self, overlay: Overlay, placement: Placement) -> Operator:
         """Who sends a request again, or has overheard it, gets the answer and places nothing more."""
-        address = wallet_address(sm3, placement.query.public_key)
         seen = b"q" + placement.request
         if overlay.get(seen) is None:
-            self._register(overlay, address, placement.query)
+            self.ledger.register(overlay, placement.query)
             overlay.put(seen, b"")
-        return self.operators[address]
-
-    def _register(self, overlay: Overlay, address: Hash, query: OperatorQuery) -> None:
-        try:
-            self.suite.check_public_key(query.public_key)
-        except BadKey as error:
-            raise CenterError("RC_ENCODING", error.detail) from error
-        known = self.operators.get(address)
-        if known is not None and known.name != query.name:
-            raise CenterError("RC_OPERATOR", f"this key is {known.name}'s")
-        if any(o.name == query.name and a != address for a, o in self.operators.items()):
-            raise CenterError("RC_OPERATOR", f"{query.name} has another key")
-        if query.reserve_fen > VALUE_FEN_MAX or self.totals.funded_fen > ASSET_FEN_MAX:
-            raise CenterError("RC_VALUE", f"{query.reserve_fen} fen")
-        if overlay.get(b"a" + address) is not None:
-            raise CenterError("RC_TIER", "the key is already a wallet of the public")
-        self._set_operator(
-            overlay,
-            address,
-            Operator(
-                query.name,
-                query.public_key,
-                query.reserve_fen + (known.reserve_fen if known else 0),
-            ),
-        )
-        self.totals = replace(
-            self.totals,
-            funded_fen=self.totals.funded_fen + query.reserve_fen,
-            reserve_fen=self.totals.reserve_fen + query.reserve_fen,
-        )
-
-    def _set_operator(self, overlay: Overlay, address: Hash, operator: Operator) -> None:
-        self.operators[address] = operator
-        overlay.put(b"o" + address, encode(operator))
-
-    def _accept(self, overlay: Overlay, signed: SignedCoinTransaction, now_ms: int) -> Receipt:
-        """Checks everything, then writes; nothing is written for a transaction that is refused."""
-        tx = signed.tx
-        try:
-            txid = coin_txid(sm3, tx)
-        except EncodingError as error:
-            raise CenterError("RC_ENCODING", str(error)) from error
-        known = overlay.get(b"t" + txid)
-        if known is not None:
-            return self._receipt(txid, decode(TxRecord, known))  # a repeated request
-        rule = check_shape(tx, now_ms)
-        if not self.suite.verify(
-            signed.public_key, coin_tx_digest(sm3, self.log_id, tx), signed.signature
-        ):
-            raise CenterError("RC_SIGNATURE")
-        payer = wallet_address(sm3, signed.public_key)
-        coins = [self._coin(overlay, wanted) for wanted in tx.inputs]
-        check_coins(tx, rule, payer, coins, self.tier_of)
-        if tx.kind == Kind.ISSUE:
-            self._check_reserve(payer, sum(output.value_fen for output in tx.outputs))
-        spent = [coin for coin in coins if coin is not None]
-        return self._write_payment(overlay, signed, txid, payer, spent, now_ms)
-
-    def _check_reserve(self, bank: Hash, issued: int) -> None:
-        operator = self.operators.get(bank)
-        if operator is None:
-            raise CenterError("RC_OPERATOR")
-        if issued > operator.reserve_fen:
-            raise CenterError("RC_RESERVE", f"{issued} of {operator.reserve_fen} fen")
-
-    def _write_payment(
-        self,
-        overlay: Overlay,
-        signed: SignedCoinTransaction,
-        txid: Hash,
-        payer: Hash,
-        spent: list[Coin],
-        now_ms: int,
-    ) -> Receipt:
-        tx, totals = signed.tx, self.totals
-        record = TxRecord(
-            signed,
-            ZERO_HASH if tx.kind == Kind.ISSUE else payer,
-            now_ms,
-            self._frontier.size,
-            secrets.token_bytes(32),
-        )
-        overlay.put(b"t" + txid, encode(record))
-        for coin in spent:
-            self._put_coin(
-                overlay, replace(coin, state=int(CoinState.SPENT), spent_by=txid), -coin.value_fen
-            )
-        for index, output in enumerate(tx.outputs):
-            point = CoinPoint(txid, index)
-            coin = Coin(
-                version=VERSION,
-                coin_id=coin_id(sm3, point),
-                point=point,
-                value_fen=output.value_fen,
-                ccy=CCY,
-                owner=output.owner,
-                owner_kind=int(OwnerKind.SM2),
-                issuer=self.head_key_id,
-                serial=self._next_serial() if tx.kind == Kind.ISSUE else 0,
-                state=int(CoinState.UNSPENT),
-                spent_by=ZERO_HASH,
-            )
-            self._put_coin(overlay, coin, coin.value_fen)
-        for entry in entries(record, txid):
-            overlay.put(b"e" + self._frontier.size.to_bytes(8, "big"), encode(entry))
-            self._frontier.append(sm3, overlay.put, entry_bytes(entry))
-        created = sum(output.value_fen for output in tx.outputs)
-        voided = sum(coin.value_fen for coin in spent)
-        assert tx.kind in (Kind.ISSUE, Kind.DESTROY) or created == voided
-        if tx.kind == Kind.ISSUE:
-            self._move_reserve(overlay, payer, -created)
-            self.totals = replace(self.totals, issued_fen=totals.issued_fen + created)
-        if tx.kind == Kind.DESTROY:
-            self._move_reserve(overlay, payer, voided)
-            self.totals = replace(self.totals, destroyed_fen=totals.destroyed_fen + voided)
-        self.totals = replace(self.totals, tree_size=self._frontier.size, accepted_ms=now_ms)
-        assert self.totals.conserved(), "money was made or lost"
-        return self._receipt(txid, record)
-
-    def _next_serial(self) -> int:
-        self.totals = replace(self.totals, serial=self.totals.serial + 1)
-        return self.totals.serial
-
-    def _move_reserve(self, overlay: Overlay, bank: Hash, by_fen: int) -> None:
-        operator = self.operators[bank]
-        assert operator.reserve_fen + by_fen >= 0
-        self._set_operator(
-            overlay, bank, replace(operator, reserve_fen=operator.reserve_fen + by_fen)
-        )
-        self.totals = replace(self.totals, reserve_fen=self.totals.reserve_fen + by_fen)
-
-    def _coin(self, overlay: Overlay, wanted: Hash) -> Coin | None:
-        data = overlay.get(b"c" + wanted)
-        return None if data is None else decode(Coin, data)
-
-    def _put_coin(self, overlay: Overlay, coin: Coin, change_fen: int) -> None:
-        overlay.put(b"c" + coin.coin_id, encode(coin))
-        unspent = coin.state == CoinState.UNSPENT
-        value = coin.value_fen.to_bytes(8, "big")
-        overlay.put(b"u" + coin.owner + coin.coin_id, value if unspent else None)
-        if self.tier_of(coin.owner) is Tier.VAULT:
-            self.totals = replace(self.totals, vault_fen=self.totals.vault_fen + change_fen)
-        else:
-            overlay.put(b"a" + coin.owner, b"")  # seen as a wallet: it can become no vault
-            self.totals = replace(self.totals, public_fen=self.totals.public_fen + change_fen)
+        return self.operators[wallet_address(sm3, placement.query.public_key)]
 
     def _sign_head(self, now_ms: int) -> SignedTreeHead:
         head = TreeHead(
             version=VERSION,
             log_id=self.log_id,
-            tree_size=self._frontier.size,
+            tree_size=self.ledger.frontier.size,
             timestamp_ms=max(now_ms, self.clock(), self._head_ms),
-            root=Hash(self._frontier.root(sm3)),
+            root=Hash(self.ledger.frontier.root(sm3)),
             key_id=self.head_key_id,
             ext=b"",
         )
@@ -385,6 +249,7 @@ class Center:
         size, time_ms = signed.head.tree_size, signed.head.timestamp_ms
         overlay.put(b"h" + size.to_bytes(8, "big") + time_ms.to_bytes(8, "big"), encode(signed))
         overlay.put(TOTALS_KEY, encode(self.totals))
+        overlay.put(HELD_KEY, encode(self.ledger.held))
         self.store.write(overlay.writes)
         _replace_file(self.directory / "latest-head", encode(signed))
         self.latest = signed
@@ -392,8 +257,21 @@ class Center:
 
     # ---- reading ---------------------------------------------------------------------------------
 
+    @property
+    def totals(self) -> Totals:
+        return self.ledger.totals
+
+    @property
+    def operators(self) -> Mapping[Hash, Operator]:
+        return self.ledger.operators
+
     def tier_of(self, address: Hash) -> Tier:
-        return Tier.VAULT if address in self.operators else Tier.WALLET
+        return self.ledger.tier_of(address)
+
+    def terms(self, address: Hash) -> LockTerms | None:
+        """The terms of a lock address."""
+        data = self.store.get(b"w" + address)
+        return None if data is None else decode(LockTerms, data)
 
     def record(self, txid: Hash) -> TxRecord | None:
         data = self.store.get(b"t" + txid)
@@ -424,12 +302,6 @@ class Center:
                 break
             found.append((Hash(coin), int.from_bytes(value, "big")))
         return found
-
-    def _receipt(self, txid: Hash, record: TxRecord) -> Receipt:
-        outputs = len(record.signed.tx.outputs)
-        kind = Kind(record.signed.tx.kind)
-        size = self._frontier.size
-        return Receipt(txid, kind, record.accepted_ms, record.first_leaf, outputs, size)
 
 
 def _make_chain(keys: Keys, now_ms: int, suite: Suite) -> KeyChain:

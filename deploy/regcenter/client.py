@@ -20,9 +20,11 @@ from typing import Any, Self
 import aiohttp
 
 from consensus.center_request import (
+    ACTION_AUTHORITY,
     ACTION_COINS,
     ACTION_OPERATOR,
     ACTION_PAYMENT,
+    AuthorityQuery,
     CenterRequest,
     CoinsQuery,
     OperatorQuery,
@@ -45,12 +47,14 @@ from consensus.payment import (
     SignedTreeHead,
     WalletBinding,
     binding_digest,
+    coin_id,
     coin_tx_digest,
     wallet_address,
 )
+from consensus.payment_lock import Approval, LockTerms, Witness, lock_address
 from deploy.regcenter.clock import real_ms
 from deploy.regcenter.hashing import sm3
-from deploy.regcenter.strict_json import transaction_view
+from deploy.regcenter.strict_json import lock_view, release_view, transaction_view
 from node.identity.suite import Signer, get_suite
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
@@ -197,6 +201,13 @@ class CenterClient:
         header = await self._authorize(root, ACTION_OPERATOR, body)
         await self._call("POST", "/operator", headers=header)
 
+    async def appoint(self, root: Signer, name: str, role: str, public_key: bytes) -> None:
+        """Names an authority, `court` or `aml`. `root` signs with the center's root key."""
+        header = await self._authorize(
+            root, ACTION_AUTHORITY, AuthorityQuery(name, role, public_key)
+        )
+        await self._call("POST", "/authority", headers=header)
+
     async def issue(self, bank: Wallet, amount_fen: int) -> Accepted:
         """New money against the bank's reserve, into its vault."""
         return await self._send(Kind.ISSUE, bank, (), [Payment(bank.address, amount_fen)], "issue")
@@ -218,6 +229,56 @@ class CenterClient:
     async def destroy(self, bank: Wallet, coins: Sequence[Hash]) -> Accepted:
         """Voids whole coins of the bank's vault; its reserve is credited."""
         return await self._send(Kind.DESTROY, bank, tuple(coins), [], "destroy")
+
+    async def lock(
+        self, payer: Wallet, terms: LockTerms, reference: bytes = NO_REFERENCE
+    ) -> Accepted:
+        """Puts money under terms; output 0 is the locked coin."""
+        payments = await self._collect(
+            payer, [Payment(lock_address(sm3, terms), terms.amount_fen, reference)]
+        )
+        signed = await self._signed(Kind.LOCK, payer, *payments, "")
+        return await self._accept("/lock", lock_view(signed, terms))
+
+    async def release(
+        self,
+        payee: Wallet,
+        coin: Hash,
+        payments: Sequence[Payment],
+        preimage: bytes = b"",
+        arbiters: Sequence[Wallet] = (),
+    ) -> Accepted:
+        """The payee takes a locked coin; the arbiters sign with it."""
+        return await self._open(Kind.RELEASE, payee, coin, payments, preimage, arbiters)
+
+    async def refund(
+        self, payer: Wallet, coin: Hash, amount_fen: int, agreeing: Sequence[Wallet] = ()
+    ) -> Accepted:
+        """The payer takes a locked coin back, before its expiry with the payee's signature."""
+        back = [Payment(payer.address, amount_fen)]
+        return await self._open(Kind.REFUND_LOCK, payer, coin, back, b"", agreeing)
+
+    async def reverse(
+        self, payee: Wallet, txid: bytes, index: int, to: bytes, fen: int
+    ) -> Accepted:
+        """The payee of an output gives some of it back to its payer."""
+        paid = coin_id(sm3, CoinPoint(Hash(txid), index))
+        return await self._pay(Kind.REVERSE, payee, [Payment(to, fen, paid)], "")
+
+    async def _open(
+        self,
+        kind: Kind,
+        owner: Wallet,
+        coin: Hash,
+        payments: Sequence[Payment],
+        preimage: bytes,
+        agreeing: Sequence[Wallet],
+    ) -> Accepted:
+        signed = await self._signed(kind, owner, (coin,), payments, "")
+        log = Hash(bytes.fromhex((await self.status())["log_id"]))
+        approvals = tuple(approve(wallet, log, signed.tx) for wallet in agreeing)
+        witness = Witness(preimage=preimage, approvals=approvals)
+        return await self._accept("/release", release_view(signed, witness))
 
     async def payment_proof(
         self,
@@ -242,8 +303,10 @@ class CenterClient:
 
     async def submit(self, signed: SignedCoinTransaction) -> Accepted:
         """Sends a transaction as it is. Sending it again gives the same receipt."""
-        body = json.dumps(transaction_view(signed)).encode()
-        found = await self._call("POST", "/tx", body=body)
+        return await self._accept("/tx", transaction_view(signed))
+
+    async def _accept(self, path: str, view: dict[str, Any]) -> Accepted:
+        found = await self._call("POST", path, body=json.dumps(view).encode())
         return Accepted(bytes.fromhex(found.pop("txid")), **found)
 
     # ---- inside ----------------------------------------------------------------------------------
@@ -251,6 +314,13 @@ class CenterClient:
     async def _pay(
         self, kind: Kind, payer: Wallet, payments: Sequence[Payment], purpose: str
     ) -> Accepted:
+        inputs, outputs = await self._collect(payer, payments)
+        return await self._send(kind, payer, inputs, outputs, purpose)
+
+    async def _collect(
+        self, payer: Wallet, payments: Sequence[Payment]
+    ) -> tuple[tuple[Hash, ...], list[Payment]]:
+        """The wallet's largest coins that cover the payments, and the payments with change."""
         wanted = sum(payment.amount_fen for payment in payments)
         inputs, have = [], 0
         for coin, value in sorted(await self.coins(payer), key=lambda c: -c[1]):
@@ -261,7 +331,7 @@ class CenterClient:
         if have < wanted:
             raise CenterRefused("RC_OVERSPEND", "the wallet does not hold that much")
         change = [Payment(payer.address, have - wanted)] if have > wanted else []
-        return await self._send(kind, payer, tuple(inputs), [*payments, *change], purpose)
+        return tuple(inputs), [*payments, *change]
 
     async def _send(
         self,
@@ -271,6 +341,16 @@ class CenterClient:
         payments: Sequence[Payment],
         purpose: str,
     ) -> Accepted:
+        return await self.submit(await self._signed(kind, payer, inputs, payments, purpose))
+
+    async def _signed(
+        self,
+        kind: Kind,
+        payer: Wallet,
+        inputs: tuple[Hash, ...],
+        payments: Sequence[Payment],
+        purpose: str,
+    ) -> SignedCoinTransaction:
         status = await self.status()
         tx = CoinTransaction(
             version=VERSION,
@@ -284,7 +364,7 @@ class CenterClient:
             time_ms=status["now_ms"],
             salt=secrets.token_bytes(16),
         )
-        return await self.submit(sign_transaction(payer, Hash(bytes.fromhex(status["log_id"])), tx))
+        return sign_transaction(payer, Hash(bytes.fromhex(status["log_id"])), tx)
 
     async def _authorize(self, signer: Signer, action: str, body: object) -> dict[str, str]:
         if self._log_id is None:
@@ -330,6 +410,11 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
 def sign_transaction(payer: Wallet, log: Hash, tx: CoinTransaction) -> SignedCoinTransaction:
     signature = Sig(payer.signer.sign(coin_tx_digest(sm3, log, tx)))
     return SignedCoinTransaction(tx, payer.public_key, signature)
+
+
+def approve(wallet: Wallet, log: Hash, tx: CoinTransaction) -> Approval:
+    """An arbiter's, or the payee's, signature beside the owner's."""
+    return Approval(wallet.public_key, Sig(wallet.signer.sign(coin_tx_digest(sm3, log, tx))))
 
 
 def authorization(signer: Signer, request: CenterRequest) -> dict[str, str]:

@@ -18,6 +18,40 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """Who may act on other people's money. role: `court` or `aml`."""
+
+    name: str
+    role: str
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Why a coin is frozen. authority: its address. state: what the coin was before."""
+
+    txid: Hash
+    authority: Hash
+    order: str
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """How much of a payment its payee has given back."""
+
+    value_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What of the money in vaults and wallets cannot be spent now, in fen. A frozen lock counts as frozen."""
+
+    locked_fen: int
+    frozen_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class TxRecord:
     """An accepted transaction. payer: owner of the inputs, zeros for ISSUE. first_leaf: index of output 0."""
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from consensus.center_request import (
     REQUEST_AGE_MAX_MS,
+    AuthorityQuery,
     CoinsQuery,
     EntryQuery,
     OperatorQuery,
@@ -40,7 +41,7 @@ from deploy.regcenter.model import TxRecord
 GRANT_MS = 24 * 3_600_000
 COINS_PAGE = 200
 
-Body = TypeVar("Body", PaymentQuery, EntryQuery, CoinsQuery, OperatorQuery)
+Body = TypeVar("Body", PaymentQuery, EntryQuery, CoinsQuery, OperatorQuery, AuthorityQuery)
 
 
 def open_request(
@@ -69,7 +70,7 @@ def payment_proof(center: Center, public_key: bytes, query: PaymentQuery) -> Pay
     Raises CenterError: RC_NOT_FOUND, RC_UNAUTHORISED, RC_RANGE."""
     record = _record(center, query.point)
     asking = wallet_address(sm3, public_key)
-    if asking not in _parties(record, query.point) and not _is_delegate(
+    if asking not in _parties(center, record, query.point) and not _is_delegate(
         center, asking, record, query
     ):
         raise CenterError("RC_UNAUTHORISED")
@@ -111,7 +112,7 @@ def entry(center: Center, public_key: bytes, query: EntryQuery) -> LogEntry:
     point = CoinPoint(found.txid, found.output_index or 0)
     record = center.record(found.txid)
     assert record is not None, "an entry has its transaction"
-    if wallet_address(sm3, public_key) not in _parties(record, point):
+    if wallet_address(sm3, public_key) not in _parties(center, record, point):
         raise CenterError("RC_UNAUTHORISED")
     return found
 
@@ -128,10 +129,15 @@ def _record(center: Center, point: CoinPoint) -> TxRecord:
     return record
 
 
-def _parties(record: TxRecord, point: CoinPoint) -> tuple[Hash, ...]:
+def _parties(center: Center, record: TxRecord, point: CoinPoint) -> tuple[Hash, ...]:
+    """Who signed, who paid, who was paid; of money under terms, also the payee of the terms."""
     outputs = record.signed.tx.outputs
-    signer = wallet_address(sm3, record.signed.public_key)
-    return (signer, outputs[point.output_index].owner) if outputs else (signer,)
+    parties = [wallet_address(sm3, record.signed.public_key), record.payer]
+    if outputs:
+        owner = outputs[point.output_index].owner
+        terms = center.terms(owner)
+        parties += [owner] if terms is None else [terms.payer, terms.payee]
+    return tuple(parties)
 
 
 def _is_delegate(center: Center, asking: Hash, record: TxRecord, query: PaymentQuery) -> bool:
@@ -144,7 +150,7 @@ def _is_delegate(center: Center, asking: Hash, record: TxRecord, query: PaymentQ
         and given.point == query.point
         and given.delegate == asking
         and given.not_after_ms >= real_ms()
-        and wallet_address(sm3, signed.public_key) in _parties(record, query.point)
+        and wallet_address(sm3, signed.public_key) in _parties(center, record, query.point)
         and center.suite.verify(signed.public_key, delegation_digest(sm3, given), signed.signature)
     )
 

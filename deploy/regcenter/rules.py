@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from consensus.encoding import Hash
+from consensus.encoding import ZERO_HASH, Hash
 from consensus.payment import (
     CCY,
     OUTPUTS_MAX,
@@ -16,6 +16,7 @@ from consensus.payment import (
     CoinState,
     CoinTransaction,
     Kind,
+    OwnerKind,
     regime_at,
 )
 from deploy.regcenter.errors import CenterError
@@ -41,6 +42,27 @@ class KindRule:
     target: Tier
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many inputs and outputs, from and to."""
+
+    inputs: tuple[int, int]
+    outputs: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What an accepted transaction does beside moving coins. payer: who paid, as the log says it.
+
+    inputs: the state its inputs get; None gives a frozen coin the state it had. locked: outputs that stay
+    under terms. reverses: the coin whose payment is taken back."""
+
+    payer: Hash
+    inputs: CoinState | None = CoinState.SPENT
+    locked: frozenset[int] = frozenset()
+    reverses: Hash | None = None
+
+
 KIND_RULES: Mapping[int, KindRule] = {
     Kind.ISSUE: KindRule(Tier.CENTER, Tier.VAULT),
     Kind.EXCHANGE: KindRule(Tier.VAULT, Tier.WALLET),
@@ -50,12 +72,29 @@ KIND_RULES: Mapping[int, KindRule] = {
 }
 
 
-def check_shape(tx: CoinTransaction, now_ms: int) -> KindRule:
+_SOME, _NONE, _ONE = (1, OUTPUTS_MAX), (0, 0), (1, 1)
+SHAPES: Mapping[int, Shape] = {
+    Kind.ISSUE: Shape(_NONE, _SOME),
+    Kind.EXCHANGE: Shape(_SOME, _SOME),
+    Kind.TRANSFER: Shape(_SOME, _SOME),
+    Kind.REDEEM: Shape(_SOME, _SOME),
+    Kind.DESTROY: Shape(_SOME, _NONE),
+    Kind.LOCK: Shape(_SOME, _SOME),
+    Kind.RELEASE: Shape(_ONE, _SOME),
+    Kind.REFUND_LOCK: Shape(_ONE, _ONE),
+    Kind.REVERSE: Shape(_SOME, _SOME),
+    Kind.FREEZE: Shape(_SOME, _NONE),
+    Kind.UNFREEZE: Shape(_SOME, _NONE),
+    Kind.COURT_TRANSFER: Shape(_SOME, _SOME),
+}
+
+
+def check_shape(tx: CoinTransaction, now_ms: int) -> None:
     """Everything that needs no state. Raises CenterError."""
     if tx.version != VERSION:
         raise CenterError("RC_VERSION", str(tx.version))
-    rule = KIND_RULES.get(tx.kind)
-    if rule is None:
+    shape = SHAPES.get(tx.kind)
+    if shape is None:
         raise CenterError("RC_KIND", str(tx.kind))
     if tx.ccy != CCY:
         raise CenterError("RC_CURRENCY", tx.ccy)
@@ -65,48 +104,79 @@ def check_shape(tx: CoinTransaction, now_ms: int) -> KindRule:
         raise CenterError("RC_TIME", "the center's clock stands before the first regime")
     if len(tx.purpose) > PURPOSE_CHARS_MAX or not (tx.purpose.isascii() and _printable(tx.purpose)):
         raise CenterError("RC_PURPOSE")
-    inputs_min = 0 if rule.source is Tier.CENTER else 1
-    inputs_max = 0 if rule.source is Tier.CENTER else OUTPUTS_MAX
-    if not inputs_min <= len(tx.inputs) <= inputs_max:
+    if not shape.inputs[0] <= len(tx.inputs) <= shape.inputs[1]:
         raise CenterError("RC_INPUTS", f"{len(tx.inputs)} inputs")
-    outputs_min = 0 if rule.target is Tier.CENTER else 1
-    outputs_max = 0 if rule.target is Tier.CENTER else OUTPUTS_MAX
-    if not outputs_min <= len(tx.outputs) <= outputs_max:
+    if not shape.outputs[0] <= len(tx.outputs) <= shape.outputs[1]:
         raise CenterError("RC_OUTPUTS", f"{len(tx.outputs)} outputs")
     if len(set(tx.inputs)) != len(tx.inputs):
         raise CenterError("RC_DUPLICATE_INPUT")
     for output in tx.outputs:
         if not 0 < output.value_fen <= VALUE_FEN_MAX:
             raise CenterError("RC_VALUE", f"{output.value_fen} fen")
-    return rule
 
 
-def check_coins(
+def check_payment(
     tx: CoinTransaction,
-    rule: KindRule,
-    payer: Hash,
+    signer: Hash,
     coins: Sequence[Coin | None],
     tier_of: Callable[[Hash], Tier],
-) -> None:
-    """Ownership, spending once, balance and tiers. `coins` are those of the inputs. Raises CenterError."""
+) -> Posting:
+    """The five plain kinds: ownership, spending once, balance and tiers. `coins` are those of the inputs."""
+    rule = KIND_RULES[tx.kind]
+    found = spendable(tx, coins, signer)
+    if rule.source is not Tier.CENTER and tier_of(signer) is not rule.source:
+        raise CenterError("RC_TIER", f"the payer is no {rule.source.value}")
+    if rule.source is not Tier.CENTER and rule.target is not Tier.CENTER:
+        check_balance(tx, found)
+    _check_targets(tx, rule, signer, tier_of)
+    return Posting(ZERO_HASH if tx.kind == Kind.ISSUE else signer)
+
+
+def known(tx: CoinTransaction, coins: Sequence[Coin | None]) -> list[Coin]:
+    """The coins of the inputs, none of them missing. Raises CenterError."""
+    found = []
     for wanted, coin in zip(tx.inputs, coins, strict=True):
         if coin is None:
             raise CenterError("RC_UNKNOWN_COIN", wanted.hex())
-        if coin.owner != payer:
-            raise CenterError("RC_OWNER", wanted.hex())
-        if coin.state == CoinState.SPENT:
-            raise CenterError("RC_DOUBLE_SPEND", wanted.hex())
-        assert coin.state == CoinState.UNSPENT, "no other states are made yet"
-    if rule.source is not Tier.CENTER and tier_of(payer) is not rule.source:
-        raise CenterError("RC_TIER", f"the payer is no {rule.source.value}")
-    if rule.source is not Tier.CENTER and rule.target is not Tier.CENTER:
-        paid_in = sum(coin.value_fen for coin in coins if coin is not None)
-        paid_out = sum(output.value_fen for output in tx.outputs)
-        if paid_out > paid_in:
-            raise CenterError("RC_OVERSPEND", f"{paid_out} of {paid_in} fen")
-        if paid_out < paid_in:
-            raise CenterError("RC_UNBALANCED", f"{paid_out} of {paid_in} fen")
-    _check_targets(tx, rule, payer, tier_of)
+        found.append(coin)
+    return found
+
+
+def spendable(tx: CoinTransaction, coins: Sequence[Coin | None], owner: Hash) -> list[Coin]:
+    """The coins of the inputs: this owner's, free to be spent. Raises CenterError."""
+    found = known(tx, coins)
+    for coin in found:
+        if coin.owner_kind == OwnerKind.CONTRACT and coin.state == CoinState.LOCKED:
+            raise CenterError("RC_LOCKED", coin.coin_id.hex())
+        if coin.owner != owner:
+            raise CenterError("RC_OWNER", coin.coin_id.hex())
+        check_free(coin, CoinState.UNSPENT)
+    return found
+
+
+def check_free(coin: Coin, wanted: CoinState) -> None:
+    """The coin is in the state that the kind needs. Raises CenterError with the code of the state it is in."""
+    if coin.state != wanted:
+        raise CenterError(_STATE_CODES[coin.state], coin.coin_id.hex())
+
+
+_STATE_CODES: Mapping[int, str] = {
+    CoinState.UNSPENT: "RC_NOT_HELD",
+    CoinState.SPENT: "RC_DOUBLE_SPEND",
+    CoinState.LOCKED: "RC_LOCKED",
+    CoinState.FROZEN: "RC_FROZEN",
+    CoinState.VOID: "RC_DOUBLE_SPEND",
+}
+
+
+def check_balance(tx: CoinTransaction, coins: Sequence[Coin]) -> None:
+    """What goes in comes out, to the fen. Raises CenterError."""
+    paid_in = sum(coin.value_fen for coin in coins)
+    paid_out = sum(output.value_fen for output in tx.outputs)
+    if paid_out > paid_in:
+        raise CenterError("RC_OVERSPEND", f"{paid_out} of {paid_in} fen")
+    if paid_out < paid_in:
+        raise CenterError("RC_UNBALANCED", f"{paid_out} of {paid_in} fen")
 
 
 def _check_targets(

@@ -6,11 +6,21 @@ JSON is a view of structures here; what is hashed and signed is rebuilt from it 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
 from typing import Any, NoReturn
 
 from consensus.encoding import EncodingError, encode
 from consensus.payment import CoinOutput, CoinTransaction, Kind, SignedCoinTransaction
+from consensus.payment_lock import (
+    ARBITERS_MAX,
+    Approval,
+    Condition,
+    LockTerms,
+    Witness,
+    WitnessedTransaction,
+)
 from deploy.regcenter.errors import CenterError
 
 BODY_BYTES_MAX = 256 * 1024
@@ -106,11 +116,15 @@ def array(read: Reader, items_max: int) -> Reader:
     return read_all
 
 
-def _kind(value: Any, path: str) -> int:
+def _member(names: type[IntEnum], value: Any, path: str) -> IntEnum:
     name = text(value, path)
-    if name not in Kind.__members__:
-        raise CenterError("RC_JSON", f"{path} is no kind of transaction")
-    return int(Kind[name])
+    if name not in names.__members__:
+        raise CenterError("RC_JSON", f"{path} is no {names.__name__.lower()}")
+    return names[name]
+
+
+def _kind(value: Any, path: str) -> int:
+    return int(_member(Kind, value, path))
 
 
 def _output(value: Any, path: str) -> CoinOutput:
@@ -137,19 +151,75 @@ def _transaction(value: Any, path: str) -> CoinTransaction:
     return CoinTransaction(**fields(value, path, _TX_READERS))
 
 
+_SIGNED_READERS: dict[str, Reader] = {
+    "tx": _transaction,
+    "public_key": hexed(65),
+    "signature": hexed(64),
+}
+_TERMS_READERS: dict[str, Reader] = {
+    "version": whole,
+    "payer": hexed(32),
+    "payee": hexed(32),
+    "amount_fen": whole,
+    "condition": lambda value, path: int(_member(Condition, value, path)),
+    "program_hash": hexed(32),
+    "after_ms": whole,
+    "arbiters": array(hexed(32), _ITEMS_MAX),
+    "threshold": whole,
+    "expires_ms": whole,
+    "salt": hexed(None),
+}
+
+
 def read_transaction(data: bytes) -> SignedCoinTransaction:
     """The signed transaction of a request body. Raises CenterError."""
-    readers: dict[str, Reader] = {
-        "tx": _transaction,
-        "public_key": hexed(65),
-        "signature": hexed(64),
-    }
-    try:
-        signed = SignedCoinTransaction(**fields(parse(data), "body", readers))
+    with _canonical():
+        signed = SignedCoinTransaction(**fields(parse(data), "body", _SIGNED_READERS))
         encode(signed)  # every field has a canonical form, or the request is refused here
+    return signed
+
+
+def read_lock(data: bytes) -> WitnessedTransaction:
+    """Body of POST /lock: a signed transaction with the `terms` of its lock. Raises CenterError."""
+    with _canonical():
+        found = fields(parse(data), "body", {**_SIGNED_READERS, "terms": _terms})
+        witness = Witness(terms=found.pop("terms"))
+        return _witnessed(SignedCoinTransaction(**found), witness)
+
+
+def read_release(data: bytes) -> WitnessedTransaction:
+    """Body of POST /release: a signed transaction with what opens its coin. Raises CenterError."""
+    readers = {
+        **_SIGNED_READERS,
+        "preimage": hexed(None),
+        "approvals": array(_approval, ARBITERS_MAX),
+    }
+    with _canonical():
+        found = fields(parse(data), "body", readers)
+        witness = Witness(preimage=found.pop("preimage"), approvals=found.pop("approvals"))
+        return _witnessed(SignedCoinTransaction(**found), witness)
+
+
+def _witnessed(signed: SignedCoinTransaction, witness: Witness) -> WitnessedTransaction:
+    both = WitnessedTransaction(signed, witness)
+    encode(both)
+    return both
+
+
+def _terms(value: Any, path: str) -> LockTerms:
+    return LockTerms(**fields(value, path, _TERMS_READERS))
+
+
+def _approval(value: Any, path: str) -> Approval:
+    return Approval(**fields(value, path, {"public_key": hexed(65), "signature": hexed(64)}))
+
+
+@contextmanager
+def _canonical() -> Iterator[None]:
+    try:
+        yield
     except EncodingError as error:
         raise CenterError("RC_ENCODING", str(error)) from error
-    return signed
 
 
 def transaction_view(signed: SignedCoinTransaction) -> dict[str, Any]:
@@ -175,4 +245,36 @@ def transaction_view(signed: SignedCoinTransaction) -> dict[str, Any]:
         },
         "public_key": signed.public_key.hex(),
         "signature": signed.signature.hex(),
+    }
+
+
+def lock_view(signed: SignedCoinTransaction, terms: LockTerms) -> dict[str, Any]:
+    """What `read_lock` reads."""
+    return {
+        **transaction_view(signed),
+        "terms": {
+            "version": terms.version,
+            "payer": terms.payer.hex(),
+            "payee": terms.payee.hex(),
+            "amount_fen": terms.amount_fen,
+            "condition": Condition(terms.condition).name,
+            "program_hash": terms.program_hash.hex(),
+            "after_ms": terms.after_ms,
+            "arbiters": [address.hex() for address in terms.arbiters],
+            "threshold": terms.threshold,
+            "expires_ms": terms.expires_ms,
+            "salt": terms.salt.hex(),
+        },
+    }
+
+
+def release_view(signed: SignedCoinTransaction, witness: Witness) -> dict[str, Any]:
+    """What `read_release` reads."""
+    return {
+        **transaction_view(signed),
+        "preimage": witness.preimage.hex(),
+        "approvals": [
+            {"public_key": found.public_key.hex(), "signature": found.signature.hex()}
+            for found in witness.approvals
+        ],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from consensus import merkle
 from consensus.center_request import (
+    ACTION_AUTHORITY,
     ACTION_COINS,
     ACTION_ENTRY,
     ACTION_OPERATOR,
     ACTION_PAYMENT,
+    AuthorityQuery,
     CenterRequest,
     CoinsQuery,
     Delegation,
@@ -34,8 +37,10 @@ from consensus.payment import (
     CoinTransaction,
     Kind,
     PaymentProof,
+    coin_id,
     tree_head_digest,
 )
+from consensus.payment_lock import Condition, LockTerms
 from consensus.payment_proof import TrustedLog, check_proof
 from deploy.regcenter.api import WRITER, make_app
 from deploy.regcenter.client import (
@@ -353,3 +358,47 @@ async def test_a_client_that_finds_nobody_says_so() -> None:
         with pytest.raises(CenterRefused) as refusal:
             await client.status()
     assert refusal.value.code == "RC_UNREACHABLE"
+
+
+async def test_money_is_locked_released_refunded_and_given_back(service: Service) -> None:
+    client, secret = service.client, bytes(range(32))
+    terms = LockTerms(
+        1, service.buyer.address, service.seller.address, 400, int(Condition.HASH),
+        Hash(sm3(secret)), 0, (), 0, real_ms() + 3_600_000, bytes(16),
+    )  # fmt: skip
+    first = await client.lock(service.buyer, terms)
+    second = await client.lock(service.buyer, replace(terms, salt=bytes(15) + b"x"))
+    assert (await client.status())["locked_fen"] == 800
+    coins = [coin_id(sm3, CoinPoint(Hash(found.txid), 0)) for found in (first, second)]
+    payment = [Payment(service.seller.address, 400)]
+    with pytest.raises(CenterRefused) as refusal:
+        await client.release(service.seller, coins[0], payment, bytes(32))
+    assert refusal.value.code == "RC_CONDITION"
+    paid = await client.release(service.seller, coins[0], payment, secret)
+    await client.refund(service.buyer, coins[1], 400, [service.seller])
+    back = await client.reverse(service.seller, paid.txid, 0, service.buyer.address, 150)
+    assert (paid.kind, back.kind) == ("RELEASE", "REVERSE")
+    assert await client.balance(service.buyer) == 750
+    assert await client.balance(service.seller) == 250
+    assert (await client.status())["locked_fen"] == 0
+
+
+async def test_only_the_root_key_names_authorities(service: Service) -> None:
+    court = Wallet.generate()
+    await service.client.appoint(service.center.keys.root, "court", "court", court.public_key)
+    query = AuthorityQuery("another", "court", service.stranger.public_key)
+    header = service.header(service.buyer, ACTION_AUTHORITY, query)
+    await service.refused("RC_UNAUTHORISED", 403, "POST", "/authority", headers=header)
+    order = CoinTransaction(
+        1, int(Kind.FREEZE), "CNY", (service.coin,), (), "2026-1", real_ms(), bytes(16)
+    )
+    await service.client.submit(sign_transaction(court, service.center.log_id, order))
+    assert (await service.client.status())["frozen_fen"] == 1_000
+
+
+async def test_locks_and_releases_go_their_own_ways(service: Service) -> None:
+    body = json.dumps(good_body(service)).encode()
+    for path in ("/lock", "/release"):
+        await service.refused("RC_JSON", 400, "POST", path, data=body)
+    release = {**good_body(service), "preimage": "", "approvals": []}
+    await service.refused("RC_KIND", 422, "POST", "/release", data=json.dumps(release).encode())

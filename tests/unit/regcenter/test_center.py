@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consensus.encoding import ZERO_HASH, Hash, Sig, encode
+from consensus.encoding import ZERO_HASH, Hash, Sig, decode, encode
 from consensus.payment import (
+    Coin,
     CoinOutput,
     CoinPoint,
     CoinTransaction,
@@ -80,7 +81,7 @@ TxMutant = tuple[str, str, Callable[[Bench], SignedCoinTransaction]]
 TX_MUTANTS: list[TxMutant] = [
     ("unknown version", "RC_VERSION", lambda b: b.signed(b.wallet, replace(b.transfer(), version=2))),
     ("a kind of the future", "RC_KIND",
-     lambda b: b.signed(b.wallet, replace(b.transfer(), kind=int(Kind.LOCK)))),
+     lambda b: b.signed(b.wallet, replace(b.transfer(), kind=int(Kind.OFFLINE_SETTLE)))),
     ("no kind at all", "RC_KIND", lambda b: b.signed(b.wallet, replace(b.transfer(), kind=99))),
     ("other currency", "RC_CURRENCY", lambda b: b.signed(b.wallet, replace(b.transfer(), ccy="USD"))),
     ("too old", "RC_TIME",
@@ -397,8 +398,9 @@ def test_another_history_of_the_same_length_is_noticed(tmp_path: Path) -> None:
 
 def test_a_forged_coin_is_noticed_at_the_start(bench: Bench, tmp_path: Path) -> None:
     center = bench.money.center
-    coin = center._coin(center.store, bench.coin)  # type: ignore[arg-type]
-    assert coin is not None
+    stored = center.store.get(b"c" + bench.coin)
+    assert stored is not None
+    coin = decode(Coin, stored)
     center.store.write({b"c" + bench.coin: encode(replace(coin, value_fen=700))})
     center.close()
     with pytest.raises(CenterError) as refusal:

@@ -23,6 +23,7 @@ from consensus.payment import (
     TreeHead,
     WalletBinding,
 )
+from consensus.payment_lock import Condition, LockTerms, lock_address
 
 
 def sm3(data: bytes) -> bytes:
@@ -149,3 +150,17 @@ def test_signatures_have_their_one_width() -> None:
         TreeHead(1, word("log"), 8, 9, word("root"), word("key"), b""), Sig(bytes(64))
     )
     assert encode(signed)[-68:] == (64).to_bytes(4) + bytes(64)
+
+
+def test_a_locked_coin_is_owned_by_the_hash_of_its_terms() -> None:
+    terms = LockTerms(
+        version=1, payer=word("payer"), payee=word("payee"), amount_fen=600,
+        condition=int(Condition.MULTISIG), program_hash=Hash(bytes(32)), after_ms=0,
+        arbiters=(word("arbiter"),), threshold=1, expires_ms=1_800_000_000_000, salt=SALT,
+    )  # fmt: skip
+    body = framed(
+        number(1), word("payer"), word("payee"), number(600), number(3), bytes(32), number(0),
+        listed(word("arbiter")), number(1), number(1_800_000_000_000), SALT,
+    )  # fmt: skip
+    assert encode(terms) == body
+    assert lock_address(sm3, terms) == tagged("address", framed(number(4), body))
