@@ -19,7 +19,8 @@ at least when it sealed. Its answer is fresh, so M >= T - W, and:
     durable with the record Entered.
 
 At genesis nobody has anything to forget: a validator without a WAL whose tip is 0 votes once q - 1 others
-say that theirs is 0 too, and q - 1 are enough for it later on. A wipe of all counts among the f faults.
+say that theirs is 0 too and no certificate proves a block, and q - 1 are enough for it later on. A wipe of
+all counts among the f faults.
 With one or two validators there are not q others: an operator's word admits.
 """
 
@@ -125,8 +126,9 @@ class Admission:
             return
         if message.tip_height == 0:
             self._at_genesis[message.sender] = None
-        is_first_start = self._is_first_start and state.chain.height == 0
-        if is_first_start and len(self._at_genesis) >= state.quorum - 1:
+        # A certificate proves a chain: whoever says that there is none yet lies, or has lost its disk too.
+        is_genesis = self._is_first_start and state.chain.best_cert is None
+        if is_genesis and len(self._at_genesis) >= state.quorum - 1:
             self._admit(0)
             return
         if message.is_voting:

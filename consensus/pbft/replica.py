@@ -29,7 +29,7 @@ from consensus.api import (
     Verifier,
 )
 from consensus.certificate import KIND_PBFT, InvalidCertificate, certificate_items
-from consensus.header import block_hash
+from consensus.header import Header, block_hash
 from consensus.pbft import messages
 from consensus.pbft.admission import Admission
 from consensus.pbft.chain import Chain, Roots
@@ -204,12 +204,26 @@ class PbftCore:
         message = event.message
         if not 0 <= event.sender < len(self._validators):
             raise ProtocolViolation("no such validator")
-        is_own_word = isinstance(message, Proposal | Prepare | Commit | Status)
+        is_own_word = isinstance(message, Proposal | Prepare | Commit | Status | Checkpoint)
         is_foreign = self._rules.is_foreign(message)
         if is_own_word and not is_foreign and message.sender != event.sender:
             raise ProtocolViolation("relayed in another's name")
+        if self._is_oversized(message):
+            raise ProtocolViolation("more transactions than a block holds")
         if not all(self._verifier.verify(item) for item in self._rules.items(message)):
             raise ProtocolViolation(f"{type(message).__name__} with a wrong signature")
+
+    def _is_oversized(self, message: Message) -> bool:
+        """A block's ids are not signed and stay in memory until their bodies come. Another configuration may
+        have another limit; its blocks are not kept."""
+        return (
+            isinstance(message, Proposal | BlockSupply)
+            and self._is_of_configuration(message.header)
+            and len(message.tx_ids) > self._config.block_txs_max
+        )
+
+    def _is_of_configuration(self, header: Header) -> bool:
+        return header.config_hash == self._config.config_hash
 
     def _handle(self, event: Input) -> None:
         state = self._started
@@ -263,7 +277,8 @@ class PbftCore:
         )
         if is_early:
             assert isinstance(message, Proposal | Prepare)
-            self._lookahead.keep(message)
+            if isinstance(message, Prepare) or self._is_of_configuration(message.header):
+                self._lookahead.keep(message)
         match message:
             case Proposal():
                 self._normal.on_proposal(message)

@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from consensus.api import ProtocolViolation
 from consensus.encoding import ZERO_HASH, Sig
+from consensus.pbft.admission import OBSERVER_FIRST_START
 from consensus.pbft.messages import (
+    Checkpoint,
     CheckpointRequest,
+    Prepare,
+    Proposal,
     signed_bytes,
 )
 from tests.simulation.ghost import SUITE
-from tests.unit.consensus.cluster import CHANNEL, Cluster
+from tests.unit.consensus.cluster import CHANNEL, Cluster, tx
 
 UNSIGNED = Sig(ZERO_HASH + ZERO_HASH)
 
@@ -53,3 +58,58 @@ def test_a_request_shown_to_one_node_only_does_not_make_it_leave_the_view() -> N
     cluster.receive(1, 3, request(cluster, 3, 6))
     run(cluster, 20_000)
     assert [core.status().view for core in cluster.cores[:3]] == [0, 0, 0]
+
+
+def test_a_checkpoint_comes_from_its_signer_only() -> None:
+    """Old ones, said again by another, would push out those that a waiting validator counts."""
+    cluster = Cluster(4, checkpoint_interval=1)
+    cluster.give(tx(1))
+    cluster.flush()
+    cluster.pass_time(50)
+    kept: list[Checkpoint] = []
+
+    def note(sender: int, to: int, message: object) -> bool:
+        if isinstance(message, Checkpoint) and sender == 1:
+            kept.append(message)
+        return True
+
+    cluster.flush(note)
+    with pytest.raises(ProtocolViolation):
+        cluster.receive(2, 3, kept[0])
+    cluster.receive(2, 1, kept[0])
+
+
+def test_a_proposal_names_no_more_transactions_than_a_block_holds() -> None:
+    """Its ids are not signed and wait in memory for their bodies, so they are counted at the door."""
+    cluster = Cluster(4, block_txs_max=2)
+    cluster.give(tx(1))
+    cluster.pass_time(50)
+    (proposal,) = cluster.take(Proposal)
+    with pytest.raises(ProtocolViolation):
+        cluster.receive(1, 0, replace(proposal, tx_ids=proposal.tx_ids * 3))
+    cluster.receive(1, 0, proposal)
+    assert cluster.take(Prepare, sender=1)
+
+
+def test_a_first_start_that_sees_a_certificate_is_not_at_genesis() -> None:
+    """Of three, one never started, and of the two that went on one lost its disk: those two must not begin a
+    second chain."""
+    cluster = Cluster(3)
+    cluster.give(tx(1), to=[0, 1])
+    for _ in range(40):
+        cluster.flush(lambda s, to, m: 2 not in (s, to))
+        cluster.pass_time(50)
+    assert cluster.heights()[:2] == [2, 2]
+    cluster.pass_time(1_000)
+    for index in (1, 2):
+        cluster.wal[index].clear()
+        cluster.blocks[index].clear()
+        del cluster.roots[index][1:]
+    cluster.sent.clear()
+    cluster.restart(1)
+    cluster.restart(2)
+    cluster.flush(lambda s, to, m: 0 in (s, to))
+    for _ in range(40):
+        cluster.flush(lambda s, to, m: 0 not in (s, to))
+        cluster.pass_time(50)
+    assert [core.is_observer_reason for core in cluster.cores[1:]] == [OBSERVER_FIRST_START] * 2
