@@ -75,13 +75,13 @@ def make_core(
         "block_txs_max": limits.block_txs_max,
         "block_gas_max": limits.block_gas_max,
         "block_bytes_max": limits.block_bytes_max,
+        "drift_ms": rules.drift_ms,
     }
     seat = (state.validators, own_index, verifier, signer, configuration, base)
     if rules.kind == KIND_RAFT:
         return RaftCore(RaftConfig(**common), *seat)
     only_pbft = {
         "timeout_cap": rules.timeout_cap,
-        "drift_ms": rules.drift_ms,
         "checkpoint_interval": rules.checkpoint_interval,
     }
     return PbftCore(PbftConfig(**common, **only_pbft), *seat)

@@ -30,7 +30,12 @@ The contract, in numbered sentences.
     their terms and for logs no shorter than theirs, and its leader sends it again what it may have lost.
 11. A configuration block stands alone on an executed tip. With its execution the core ends (`Reconfigured`);
     an epoch is a Raft group of its own, with terms from 1 and an empty log, so nothing of an old one counts.
-12. The clock of a leader is trusted: nobody compares a block's time with an own clock, only with its parent's.
+12. A fresh block (of the leader's own term, above its commit index) whose time was further than `drift_ms`
+    from the own clock when it came is not acknowledged: deadlines are money. It is sent again with every
+    heartbeat. Once the leader says that it is committed, or in another term, it is taken: a majority had the
+    other clock, or nobody can order without it. If it is neither for an election timeout, its leader is not
+    heard any more (8). So a leader whose clock is off orders nothing while a majority has another. A time
+    beyond the drift that merely follows its parent's is no fault of who made it.
 
 Read in this order: messages, records, flight, seals, state, accept, create, replica, hearing, gossip, timers,
 restart, core.

@@ -26,6 +26,24 @@ HELD_MESSAGES_MAX: Final = 64
 class Verdict(Enum):
     TAKE = "take"
     WAIT = "wait"
+    REFUSE = "refuse"  # for now: the leader sends it again
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An append, and the own clock when it came."""
+
+    message: raft.Append
+    arrived_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """Whose entry is judged. is_fresh: no more than its leader has said yes to it yet."""
+
+    source: int
+    arrived_ms: int
+    is_fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,10 @@ class Intake:
     def __init__(self, state: State, into_raft: Callable[[raft.Message], None]) -> None:
         self._state = state
         self._into_raft = into_raft
-        self._held: deque[raft.Append] = deque()
+        self._held: deque[_Held] = deque()
+        self._untimely: tuple[Hash, int] | None = (
+            None  # a refused block, and since when (steady time)
+        )
         self._snapshot: raft.InstallSnapshot | None = None
         self._judging_term = 0
         self.accepted: dict[Hash, Accepted] = {}
@@ -65,7 +86,7 @@ class Intake:
 
     def forget_before(self, term: int) -> None:
         """A later term has begun: what the leader of an older one said does not matter any more."""
-        self._held = deque(each for each in self._held if each.term >= term)
+        self._held = deque(each for each in self._held if each.message.term >= term)
         if self._snapshot is not None and self._snapshot.term < term:
             self._snapshot = None
 
@@ -74,12 +95,15 @@ class Intake:
             del self.accepted[digest]
 
     def on_append(self, message: raft.Append) -> None:
-        same = [m for m in self._held if (m.prev, m.entries) == (message.prev, message.entries)]
-        for each in same:
-            self._held.remove(each)
+        asked = (message.prev, message.entries)
+        arrived_ms = self._state.wall_ms
+        for each in list(self._held):
+            if (each.message.prev, each.message.entries) == asked:
+                self._held.remove(each)
+                arrived_ms = each.arrived_ms
         if len(self._held) >= HELD_MESSAGES_MAX:
             self._held.clear()  # the leader sends again from where the logs part
-        self._held.append(message)
+        self._held.append(_Held(message, arrived_ms))
         self.advance()
 
     def on_snapshot(self, message: raft.InstallSnapshot) -> None:
@@ -90,20 +114,22 @@ class Intake:
         """Take what can be taken now. True where something was."""
         is_moved = self._take_snapshot()
         while self._held and not self._state.is_halted:
-            message = self._held[0]
-            count = self._count_takeable(message)
+            held = self._held[0]
+            message = held.message
+            count, verdict = self._count_takeable(held)
             if count < 0:
                 self._held.clear()
                 break
-            if count < len(message.entries):
+            if verdict is Verdict.WAIT:
                 if count > 0:
-                    self._held[0] = self._rest(message, count)
+                    self._held[0] = replace(held, message=self._rest(message, count))
                     self._step(message, count)
                     is_moved = True
                 break
             self._held.popleft()
-            self._step(message, count)
-            is_moved = True
+            if verdict is Verdict.TAKE or count > 0:
+                self._step(message, count)
+                is_moved = True
         return is_moved
 
     def ask_again(self) -> None:
@@ -150,12 +176,13 @@ class Intake:
 
     # --- judging
 
-    def _count_takeable(self, message: raft.Append) -> int:
-        """How many of its entries may enter the log now; -1 where its leader cannot be followed."""
-        state = self._state
+    def _count_takeable(self, held: _Held) -> tuple[int, Verdict]:
+        """How many of its entries may enter the log now, and what becomes of the rest; -1 where its leader
+        cannot be followed."""
+        state, message = self._state, held.message
         assert state.raft is not None
         if message.term < state.term or state.raft.term_at(message.prev.index) != message.prev.term:
-            return len(message.entries)  # refused by the pure core, whatever is in it
+            return len(message.entries), Verdict.TAKE  # refused by the pure core, whatever is in it
         self._judging_term = message.term
         ground: Ground | None = None
         for count, entry in enumerate(message.entries):
@@ -168,12 +195,14 @@ class Intake:
                 if block is None:
                     ground = Ground(None, ground.block_hash)
                     continue
-                verdict, ground = self._judge(block, ground, message.from_ - 1)
-                if verdict is Verdict.WAIT:
-                    return count
+                is_fresh = entry.term == message.term and entry.index > message.commit
+                judging = _Judging(message.from_ - 1, held.arrived_ms, is_fresh)
+                verdict, ground = self._judge(block, ground, judging)
                 if state.distrusted_term == message.term:
-                    return -1
-        return len(message.entries)
+                    return -1, verdict
+                if verdict is not Verdict.TAKE:
+                    return count, verdict
+        return len(message.entries), Verdict.TAKE
 
     def _ground_below(self, index: int) -> Ground:
         state = self._state
@@ -182,7 +211,9 @@ class Intake:
             return Ground(below.block.header, below.block_hash)
         return Ground(state.chain.tip, state.chain.tip_hash)
 
-    def _judge(self, entry: BlockEntry, ground: Ground, source: int) -> tuple[Verdict, Ground]:
+    def _judge(
+        self, entry: BlockEntry, ground: Ground, judging: _Judging
+    ) -> tuple[Verdict, Ground]:
         state, header = self._state, entry.header
         digest = block_hash(state.hash_, header)
         stands = Ground(header, digest)
@@ -199,7 +230,27 @@ class Intake:
         if fault is not None:
             self._distrust(fault)
             return Verdict.TAKE, stands
-        return self._judge_content(entry, digest, source), stands
+        if judging.is_fresh and digest not in self.accepted:
+            assert ground.header is not None
+            if not self._is_timely(header, ground.header, judging.arrived_ms):
+                return self._refuse_time(digest), stands
+        return self._judge_content(entry, digest, judging.source), stands
+
+    def _is_timely(self, header: Header, parent: Header, now_ms: int) -> bool:
+        """A time that only follows its parent's may be late: whoever made the parent had the wrong clock."""
+        drift_ms = self._state.config.drift_ms
+        latest_ms = max(now_ms + drift_ms, parent.timestamp_ms + 1)
+        return now_ms - drift_ms <= header.timestamp_ms <= latest_ms
+
+    def _refuse_time(self, digest: Hash) -> Verdict:
+        """Its leader sends it again. Others may have another clock than this node, so it has an election
+        timeout to say that it is committed."""
+        state = self._state
+        if self._untimely is None or self._untimely[0] != digest:
+            self._untimely = (digest, state.now_ms)
+        if state.now_ms - self._untimely[1] >= state.config.base_timeout_ms:
+            self._distrust("a block's time is too far from the own clock")
+        return Verdict.REFUSE
 
     def _fault(self, entry: BlockEntry, ground: Ground) -> str | None:
         """What anybody can see; blocks of a leader of this channel and epoch are free of it."""

@@ -15,7 +15,8 @@ HEARTBEAT_TICKS: Final = 1
 @dataclass(frozen=True, slots=True)
 class RaftConfig:
     """Times in milliseconds. An election times out after `base_timeout_ms` to twice that; `window` is W,
-    the blocks in flight at once. genesis_hash, config_hash: what headers carry and the core cannot know."""
+    the blocks in flight at once; `drift_ms`, how far a fresh block's time may lie from the own clock.
+    genesis_hash, config_hash: what headers carry and the core cannot know."""
 
     channel_id: Hash
     suite: int
@@ -30,6 +31,7 @@ class RaftConfig:
     block_txs_max: int = 1_000
     block_gas_max: int = 200_000_000
     block_bytes_max: int = 4 * 1024 * 1024
+    drift_ms: int = 10_000
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= WINDOW_MAX:
@@ -40,6 +42,7 @@ class RaftConfig:
             self.block_txs_max,
             self.block_gas_max,
             self.block_bytes_max,
+            self.drift_ms,
         )
         if min(positive) < 1:
             raise ValueError("a limit or interval is out of range")

@@ -63,7 +63,7 @@ class Hearing:
     def _hello(self, nonce: int, *, is_reply: bool) -> Hello:
         state = self._state
         # Who does not vote yet has promised no term, whatever it has heard of.
-        term = state.term if is_reply and state.can_vote else 0
+        term = state.term if state.can_vote else 0
         last = state.last if not is_reply or not state.is_short else state.log_floor
         return Hello(state.head(term), place_of(last), self._is_blank, nonce, is_reply)
 

@@ -7,6 +7,7 @@ last, as if the write had not come through, with everything behind it in the lis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from consensus.api import (
@@ -48,7 +49,11 @@ class PowerCut(Exception):
 
 
 class RaftCluster:
-    def __init__(self, n: int = 3, window: int = 1, **settings: int) -> None:
+    def __init__(
+        self, n: int = 3, window: int = 1, offsets: dict[int, int] | None = None, **settings: int
+    ) -> None:
+        """offsets: by how much a node's clock is ahead, in milliseconds."""
+        self.offsets = offsets or {}
         self.n, self.validators, self.genesis = n, validator_set(n), genesis_header(n)
         self.registry = Registry()
         self.config = RaftConfig(
@@ -118,7 +123,8 @@ class RaftCluster:
         if core is None:
             return
         try:
-            for action in core.step(event):
+            offset_ms = self.offsets.get(index, 0)
+            for action in core.step(replace(event, now_ms=event.now_ms + offset_ms)):
                 self._do(index, action)
         except PowerCut:
             self.kill(index)
@@ -143,7 +149,7 @@ class RaftCluster:
             case Send(to, message):
                 self.sent.append((index, to, decode_message(message)))
             case SetTimer(at_ms):
-                self.timers[index] = at_ms
+                self.timers[index] = None if at_ms is None else at_ms - self.offsets.get(index, 0)
             case Deliver():
                 assert len(self.blocks[index]) + 1 == action.block.header.height
                 self.blocks[index].append(action)

@@ -719,3 +719,74 @@ def test_a_leader_whose_blocks_are_gone_but_not_its_log_builds_nothing_before_it
     assert cluster.hashes(poor)[:height] == [each.cert.block_hash for each in blocks]
     cluster.check_agreement()
     assert tx(9).tx_id in cluster.ordered(1)
+
+
+FAR_MS = 600_000
+
+
+def timely(cluster: RaftCluster, index: int) -> bool:
+    """Whether every block of this node was made with a clock like the others'."""
+    times = [each.block.header.timestamp_ms for each in cluster.blocks[index]]
+    return all(abs(time_ms - cluster.now_ms) < FAR_MS // 2 for time_ms in times)
+
+
+@pytest.mark.parametrize("offset_ms", [FAR_MS, -FAR_MS])
+@pytest.mark.parametrize("window", [1, 4])
+def test_a_leader_whose_clock_is_far_off_orders_nothing_while_a_majority_has_another(
+    offset_ms: int, window: int
+) -> None:
+    cluster = RaftCluster(3, window, offsets={0: offset_ms})
+    cluster.connect()
+    cluster.flush()
+    assert cluster.elect() == 0
+    cluster.pass_time(60_000)  # so that even the time of genesis is long ago
+    cluster.give(tx(1))
+    cluster.pass_time(cluster.config.base_timeout_ms // 2)
+    assert cluster.heights() == [0, 0, 0] and cluster.leaders() == [0]
+    cluster.pass_time(20_000)
+    assert cluster.leaders() != [0]
+    for number in range(2, 6):
+        cluster.give(tx(number))
+        cluster.pass_time(1_000)
+    cluster.pass_time(20_000)
+    cluster.check_agreement()
+    assert len(cluster.ordered(0)) == len(cluster.ordered(1)) == 5, "it follows what is committed"
+    assert timely(cluster, 1)
+
+
+def test_a_follower_whose_clock_is_far_off_takes_what_the_others_committed_and_replaces_nobody() -> (
+    None
+):
+    cluster = RaftCluster(3, offsets={2: FAR_MS})
+    cluster.connect()
+    cluster.flush()
+    leader = cluster.elect()
+    for number in range(5):
+        cluster.give(tx(number))
+        cluster.pass_time(1_000)
+    cluster.pass_time(20_000)
+    assert len(cluster.ordered(2)) == 5 and cluster.leaders() == [leader] == [0]
+    assert [core._started.distrusted_term for core in cluster.cores] == [0, 0, 0]
+
+
+def test_where_nobody_can_order_without_the_member_whose_clock_is_off_work_goes_on() -> None:
+    """Its block waits for another term, and what stands on a time ahead follows that by a millisecond."""
+    cluster = RaftCluster(3, offsets={0: FAR_MS})
+    cluster.kill(2)
+    cluster.restart(2)
+    cluster.connect()
+    cluster.flush()
+    assert cluster.elect() == 0
+    cluster.kill(2)
+    for number in range(3):
+        cluster.give(tx(number))
+        cluster.pass_time(60_000)
+    assert len(cluster.ordered(1)) == 3
+    cluster.restart(2)
+    cluster.connect()
+    cluster.kill(0)
+    cluster.elect()
+    cluster.give(tx(9))
+    cluster.pass_time(20_000)
+    cluster.check_agreement()
+    assert tx(9).tx_id in cluster.ordered(2)
