@@ -29,6 +29,7 @@ from node.disk import DiskWatch
 from node.engines import Engines, open_engines
 from node.errors import CityError
 from node.genesis import ChannelConfig
+from node.governance.state import ConfigState
 from node.identity.suite import Suite, get_suite
 from node.keyring import Keyring, check_keyring, open_keyring
 from node.opening import Ledger, open_ledger, peek_configuration, read_genesis
@@ -60,7 +61,8 @@ async def run_node(
 ) -> None:
     """Runs until SIGTERM or SIGINT. Raises CityError where the node cannot start.
 
-    Two words of the operator: is_wal_loss_accepted, that a lone validator may vote although its log is gone;
+    Two words of the operator: is_wal_loss_accepted, that a validator may vote although its log is gone, where
+    there are not enough others to vouch for it;
     is_vote_key_new, that a Raft member's vote key has never voted. Over PBFT the others admit a new key."""
     configure_logging(config.log.level, config.log.format == "json", node=config.name)
     stopping = asyncio.Event()
@@ -68,9 +70,10 @@ async def run_node(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
-        channel = read_genesis(config.channel_dir).config
+        genesis = read_genesis(config.channel_dir)
+        channel = genesis.config
         if is_wal_loss_accepted:
-            check_is_alone(channel)
+            check_may_accept_loss(peek_configuration(config.channel_dir, genesis))
         is_accepted = is_wal_loss_accepted or (
             is_vote_key_new and channel.consensus.kind == KIND_RAFT
         )
@@ -197,10 +200,13 @@ def _announce(config: NodeConfig, parts: Parts, api_port: int, web_port: int | N
         log.warning("node.no_byzantine_tolerance", validators=status["validators"])
 
 
-def check_is_alone(channel: ChannelConfig) -> None:
-    """Raises CITY-6006: only where nobody else votes may an operator's word stand for the lost log."""
-    if len(channel.validators) > 1:
-        raise CityError("CITY-6006", channel=channel.name, validators=len(channel.validators))
+def check_may_accept_loss(state: ConfigState) -> None:
+    """Raises CITY-6006: an operator's word stands for the lost log only where the validators now in force are
+    too few to vouch for this one. Of two PBFT validators neither decides anything alone; of two Raft members
+    one may have decided by the vote that the other has forgotten."""
+    channel, validators = state.config, len(state.validators)
+    if validators > (1 if channel.consensus.kind == KIND_RAFT else 2):
+        raise CityError("CITY-6006", channel=channel.name, validators=validators)
 
 
 def _with_port(address: str, port: int) -> str:

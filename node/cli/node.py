@@ -22,7 +22,7 @@ def run(
     accept_wal_loss: Annotated[
         bool,
         typer.Option(
-            "--accept-wal-loss", help="a lone validator votes again although its log is gone"
+            "--accept-wal-loss", help="one of at most two validators votes although its log is gone"
         ),
     ] = False,
     new_vote_key: Annotated[
@@ -35,8 +35,9 @@ def run(
 ) -> None:
     """Runs one city node until it is told to stop (Ctrl-C or SIGTERM).
 
-    A validator that lost its write-ahead log only observes; city node status says so. Where it is the only
-    validator, nobody can be contradicted: start it once with --accept-wal-loss. On a raft channel a node that
+    A validator that lost its write-ahead log observes until enough others have vouched for a checkpoint; city
+    node status says so. One or two validators have no such others: start it once with --accept-wal-loss, on a
+    raft channel only where it is alone. There a node that
     joins the validators, or comes back under a new vote key after such a loss, is started with --new-vote-key,
     once: the others cannot tell a key that never voted from one whose votes were forgotten.
 

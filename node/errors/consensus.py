@@ -66,11 +66,11 @@ ENTRIES: tuple[Entry, ...] = (
         "usage",
         "Channel {channel} has {validators} validators: the loss of this node's log cannot be accepted.",
         "Its earlier votes are unknown; voting again could contradict them, and the others would be misled.",
-        "Start without --accept-wal-loss: the node follows the channel as an observer. Only a lone validator "
-        "may accept the loss.",
+        "Start without --accept-wal-loss: the node observes, and votes again when enough others have vouched "
+        "for a checkpoint. Only one or two validators (with Raft one) may accept the loss.",
         "通道 {channel} 有 {validators} 个验证节点：不能接受本节点日志的丢失。",
         "其先前的投票已不可知，再次投票可能自相矛盾并误导其他节点。",
-        "请去掉 --accept-wal-loss 启动，节点将作为观察者跟随通道；只有唯一验证节点可接受日志丢失。",
+        "请去掉 --accept-wal-loss 启动：节点先作为观察者，待足够多的其他节点为检查点作证后恢复投票；只有一个或两个验证节点（Raft 为一个）时才可接受日志丢失。",
     ),
     Entry(
         "CITY-6201",

@@ -10,11 +10,12 @@ import pytest
 
 from consensus.encoding import Hash
 from contracts.runtime import values
-from node.daemon import check_is_alone
+from node.daemon import check_may_accept_loss
 from node.driver import ChannelHalted
 from node.errors import CityError
 from node.executor import Applied
 from node.facade import TxStatus
+from node.governance.state import genesis_state
 from node.ledger.records import StateRoots
 from tests.unit.node.network import Cluster, cluster
 
@@ -215,10 +216,14 @@ async def test_a_lone_validator_votes_again_only_when_its_operator_accepts_the_l
         await net.stop_all()
 
 
-def test_the_loss_of_one_log_among_several_is_not_to_be_accepted(tmp_path):
-    check_is_alone(Cluster(tmp_path, 1).genesis.config)
+def test_a_log_is_given_up_only_where_too_few_others_are_in_force_to_vouch(tmp_path):
+    small, large = (genesis_state(Cluster(tmp_path, n).genesis.config) for n in (2, 4))
+    check_may_accept_loss(small)
     with pytest.raises(CityError, match="CITY-6006"):
-        check_is_alone(Cluster(tmp_path, 4).genesis.config)
+        check_may_accept_loss(large)
+    raft = replace(small.config, consensus=replace(small.config.consensus, kind="raft"))
+    with pytest.raises(CityError, match="CITY-6006"):
+        check_may_accept_loss(genesis_state(raft))
 
 
 @pytest.mark.parametrize("part", ["state_root", "receipts_root"])
