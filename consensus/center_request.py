@@ -19,6 +19,8 @@ ACTION_ENTRY = "entry"
 ACTION_COINS = "coins"
 ACTION_OPERATOR = "operator"
 ACTION_AUTHORITY = "authority"
+ACTION_WALLET = "wallet"
+ACTION_IDENTIFY = "identify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,25 @@ class AuthorityQuery:
     name: str
     role: str
     public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WalletQuery:
+    """Body of action `wallet`, signed by an operator bank: opens a wallet, or repeats it with further
+    addresses or another category. wallet: an id of the bank's choice."""
+
+    wallet: Hash
+    category: int
+    holder: str
+    addresses: tuple[Hash, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyQuery:
+    """Body of action `identify`, signed by two authorities, each in a request of its own."""
+
+    address: Hash
+    order: str
 
 
 @dataclass(frozen=True, slots=True)

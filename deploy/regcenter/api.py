@@ -1,8 +1,8 @@
 """The center's HTTP interface (dcep.md section 3.3). Every refusal is JSON with a stable code.
 
 Public: /status /keys /sth /inclusion /consistency. Signed, header `Authorization: SM2 <hex of the canonical
-SignedCenterRequest>`: /payment /entry /coins /operator /authority. POST /tx, /lock and /release carry a signed
-transaction, the last two with the terms or with what opens them.
+SignedCenterRequest>`: /payment /entry /coins /operator /authority /wallet /identify. POST /tx, /lock and
+/release carry a signed transaction, the last two with the terms or with what opens them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from consensus.center_request import (
     ACTION_AUTHORITY,
     ACTION_COINS,
     ACTION_ENTRY,
+    ACTION_IDENTIFY,
     ACTION_OPERATOR,
     ACTION_PAYMENT,
+    ACTION_WALLET,
     AuthorityQuery,
     CoinsQuery,
     EntryQuery,
+    IdentifyQuery,
     OperatorQuery,
     PaymentQuery,
+    WalletQuery,
 )
 from consensus.encoding import encode
 from consensus.payment import (
@@ -35,10 +39,10 @@ from consensus.payment import (
 )
 from consensus.payment_lock import WitnessedTransaction
 from deploy.regcenter import log, proofs
-from deploy.regcenter.center import Appointment, Center, Placement, Refresh
+from deploy.regcenter.center import Appointment, Center, Identification, Opening, Placement, Refresh
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
-from deploy.regcenter.model import Authority, Operator, Receipt
+from deploy.regcenter.model import Authority, Operator, Receipt, WalletRecord
 from deploy.regcenter.strict_json import (
     BODY_BYTES_MAX,
     hexed,
@@ -49,6 +53,7 @@ from deploy.regcenter.strict_json import (
 from deploy.regcenter.writer import Writer
 
 CENTER = web.AppKey("center", Center)
+SECOND_HEADER = "X-Second-Authorization"
 WRITER = web.AppKey("writer", Writer)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -72,6 +77,8 @@ def make_app(center: Center) -> web.Application:
             web.post("/lock", lock),
             web.post("/release", release),
             web.post("/authority", authority),
+            web.post("/wallet", wallet),
+            web.post("/identify", identify),
             web.post("/operator", operator),
         ]
     )
@@ -122,11 +129,11 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-def _authorization(request: web.Request) -> bytes:
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+def _authorization(request: web.Request, header: str = "Authorization") -> bytes:
+    scheme, _, value = request.headers.get(header, "").partition(" ")
     if scheme != "SM2":
-        raise CenterError("RC_REQUEST", "the header `Authorization: SM2 <hex>` is missing")
-    data: bytes = hexed(None)(value, "Authorization")
+        raise CenterError("RC_REQUEST", f"the header `{header}: SM2 <hex>` is missing")
+    data: bytes = hexed(None)(value, header)
     return data
 
 
@@ -297,6 +304,39 @@ async def authority(request: web.Request) -> web.Response:
         raise CenterError("RC_UNAUTHORISED", "only the center's root key names authorities")
     named = await request.app[WRITER].submit(Appointment(wanted), Authority)
     return web.json_response({"name": named.name, "role": named.role})
+
+
+async def wallet(request: web.Request) -> web.Response:
+    _query(request)
+    key, wanted, _ = proofs.open_request(
+        request.app[CENTER], _authorization(request), ACTION_WALLET, WalletQuery
+    )
+    opened = await request.app[WRITER].submit(Opening(wanted, key), WalletRecord)
+    return web.json_response({"wallet": opened.wallet.hex(), "category": opened.category})
+
+
+async def identify(request: web.Request) -> web.Response:
+    """Two authorities, two headers, one question."""
+    _query(request)
+    center = request.app[CENTER]
+    first, wanted, digest = proofs.open_request(
+        center, _authorization(request), ACTION_IDENTIFY, IdentifyQuery
+    )
+    second, same, _ = proofs.open_request(
+        center, _authorization(request, SECOND_HEADER), ACTION_IDENTIFY, IdentifyQuery
+    )
+    if same != wanted:
+        raise CenterError("RC_REQUEST", "the two authorities ask for different things")
+    asked = Identification(wanted, (first, second), digest)
+    found = await request.app[WRITER].submit(asked, WalletRecord)
+    return web.json_response(
+        {
+            "wallet": found.wallet.hex(),
+            "bank": center.operators[found.bank].name,
+            "category": found.category,
+            "holder": found.holder,
+        }
+    )
 
 
 async def submit(request: web.Request) -> web.Response:

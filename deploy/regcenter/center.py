@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from consensus.center_request import AuthorityQuery, OperatorQuery
+from consensus.center_request import AuthorityQuery, IdentifyQuery, OperatorQuery, WalletQuery
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
 from consensus.payment import (
     VERSION,
@@ -37,7 +37,16 @@ from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.keys import Keys
 from deploy.regcenter.ledger import Ledger
-from deploy.regcenter.model import Authority, Held, KeyChain, Operator, Receipt, Totals, TxRecord
+from deploy.regcenter.model import (
+    Authority,
+    Held,
+    KeyChain,
+    Operator,
+    Receipt,
+    Totals,
+    TxRecord,
+    WalletRecord,
+)
 from deploy.regcenter.rules import Tier
 from deploy.regcenter.store import Overlay, Store
 from node.identity.suite import Suite, get_suite
@@ -68,8 +77,34 @@ class Appointment:
     query: AuthorityQuery
 
 
-Operation = SignedCoinTransaction | WitnessedTransaction | Placement | Appointment | Refresh
-Outcome = Receipt | Operator | Authority | SignedTreeHead | CenterError
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Operation: a bank, by its public key, opens or changes a wallet."""
+
+    query: WalletQuery
+    bank: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Operation: two authorities, by their public keys, ask whose an address is. request: digest of the
+    first one's signed request."""
+
+    query: IdentifyQuery
+    asking: tuple[bytes, bytes]
+    request: Hash
+
+
+Operation = (
+    SignedCoinTransaction
+    | WitnessedTransaction
+    | Placement
+    | Appointment
+    | Opening
+    | Identification
+    | Refresh
+)
+Outcome = Receipt | Operator | Authority | WalletRecord | SignedTreeHead | CenterError
 
 
 class Center:
@@ -139,6 +174,7 @@ class Center:
             self._commit(Overlay(self.store), self.latest)
         if self._recount() != (self.totals, self.ledger.held) or not self.totals.conserved():
             raise CenterError("RC_DAMAGED", "the coins do not add up to the totals")
+        self.ledger.wallets.load(self.store)
 
     def _check_rollback(self, has_head: bool) -> None:
         """The file beside the store holds the last head that was signed: the store must contain it."""
@@ -222,6 +258,11 @@ class Center:
             return self._place(overlay, operation)
         if isinstance(operation, Appointment):
             return self.ledger.appoint(overlay, operation.query)
+        if isinstance(operation, Opening):
+            return self.ledger.open_wallet(overlay, operation.bank, operation.query)
+        if isinstance(operation, Identification):
+            query, asking, request = operation.query, operation.asking, operation.request
+            return self.ledger.identify(overlay, query, asking, request, now_ms)
         return self.latest
 
     def _place(self, overlay: Overlay, placement: Placement) -> Operator:

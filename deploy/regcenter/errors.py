@@ -40,6 +40,8 @@ _REFUSALS: dict[str, tuple[int, str, str]] = {
     "RC_EXPIRED": (422, "the lock has expired: only the payer may take it", "ask the payer"),
     "RC_NOT_EXPIRED": (422, "the lock has not expired yet", "wait, or let the payee sign as well"),
     "RC_REVERSAL": (422, "this payment cannot be taken back so", "read the detail"),
+    "RC_LIMIT": (422, "the wallet's category does not allow it", "pay less, or upgrade the wallet"),
+    "RC_WALLET": (422, "the wallet cannot be opened so", "read the detail"),
     "RC_AUTHORITY": (403, "the signer has no such authority", "let the right authority sign"),
     "RC_ORDER": (422, "the order does not fit", "put the order's number into the purpose"),
     "RC_TIER": (422, "this kind does not move money between these tiers", "use the right kind"),

@@ -5,7 +5,8 @@ Conservation is asserted after each transaction.
 
 Keys of the store: `c` coins, `u` unspent by owner, `t` transactions, `e` entries, `n` nodes, `l` leaves,
 `o` banks, `v` authorities, `w` terms by lock address, `z` freezes by coin, `r` what was given back by coin,
-`a` wallets seen, `q` requests done, `h` heads, `m` totals, `x` what is held, `k` the key chain.
+`a` wallets seen, `q` requests done, `h` heads, `m` totals, `x` what is held, `k` the key chain; the
+others are those of wallets.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from consensus.center_request import AuthorityQuery, OperatorQuery
+from consensus.center_request import AuthorityQuery, IdentifyQuery, OperatorQuery, WalletQuery
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, decode, encode
 from consensus.payment import (
     CCY,
@@ -25,6 +26,7 @@ from consensus.payment import (
     CoinPoint,
     CoinState,
     Kind,
+    LogEntry,
     OwnerKind,
     SignedCoinTransaction,
     coin_id,
@@ -47,9 +49,11 @@ from deploy.regcenter.model import (
     Reversed,
     Totals,
     TxRecord,
+    WalletRecord,
 )
 from deploy.regcenter.rules import Posting, Tier, check_payment, check_shape
 from deploy.regcenter.store import Overlay
+from deploy.regcenter.wallets import WalletBook
 from node.identity.errors import BadKey
 from node.identity.suite import Suite
 
@@ -80,6 +84,7 @@ class Ledger:
         self.totals = Totals(VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         self.held = Held(0, 0)
         self.frontier = log.Frontier(0, [])
+        self.wallets = WalletBook()
 
     def tier_of(self, address: Hash) -> Tier:
         return Tier.VAULT if address in self.operators else Tier.WALLET
@@ -139,6 +144,30 @@ class Ledger:
         self.operators[address] = operator
         overlay.put(b"o" + address, encode(operator))
 
+    def open_wallet(self, overlay: Overlay, public_key: bytes, query: WalletQuery) -> WalletRecord:
+        """A bank opens a wallet. Raises CenterError."""
+        bank = wallet_address(sm3, public_key)
+        if bank not in self.operators:
+            raise CenterError("RC_OPERATOR")
+        if any(a in self.operators or a in self.authorities for a in query.addresses):
+            raise CenterError("RC_TIER", "the address is a bank's or an authority's")
+        return self.wallets.open(overlay, bank, query)
+
+    def identify(
+        self,
+        overlay: Overlay,
+        query: IdentifyQuery,
+        asking: tuple[bytes, bytes],
+        request: Hash,
+        now_ms: int,
+    ) -> WalletRecord:
+        """Tells two authorities whose an address is; the log gets an entry over the request."""
+        authorities = [self.authorities.get(wallet_address(sm3, key)) for key in asking]
+        record = self.wallets.identify(overlay, query, authorities, request, now_ms)
+        self._append(overlay, LogEntry(VERSION, request, None, request))
+        self.totals = replace(self.totals, tree_size=self.frontier.size)
+        return record
+
     # ---- checking --------------------------------------------------------------------------------
 
     def accept(
@@ -164,6 +193,7 @@ class Ledger:
         going = Accepting(signed, witness, txid, signer, coins, now_ms)
         posting = self._check(overlay, going)
         self._check_lock_addresses(overlay, going, posting)
+        self.wallets.check(overlay, tx, posting.payer, now_ms)
         return self._write(overlay, going, posting)
 
     def _check(self, overlay: Overlay, going: Accepting) -> Posting:
@@ -247,12 +277,16 @@ class Ledger:
             before = _read(overlay, key, Reversed) or Reversed(0)
             overlay.put(key, encode(Reversed(before.value_fen + tx.outputs[0].value_fen)))
         for entry in entries(record, txid):
-            overlay.put(b"e" + self.frontier.size.to_bytes(8, "big"), encode(entry))
-            self.frontier.append(sm3, overlay.put, entry_bytes(entry))
+            self._append(overlay, entry)
+        self.wallets.note(overlay, tx, posting.payer, now_ms)
         self._balance_reserve(overlay, going, posting)
         self.totals = replace(self.totals, tree_size=self.frontier.size, accepted_ms=now_ms)
         self._assert_conserved(totals, tx.kind)
         return self.receipt(txid, record)
+
+    def _append(self, overlay: Overlay, entry: LogEntry) -> None:
+        overlay.put(b"e" + self.frontier.size.to_bytes(8, "big"), encode(entry))
+        self.frontier.append(sm3, overlay.put, entry_bytes(entry))
 
     def _balance_reserve(self, overlay: Overlay, going: Accepting, posting: Posting) -> None:
         tx = going.signed.tx
@@ -336,6 +370,7 @@ class Ledger:
         was = CoinState.SPENT if before is None else before.state
         self._hold(was, -value)
         self._hold(after.state, value)
+        self.wallets.move(overlay, after.owner, was, after.state, value)
         change = value * ((after.state != CoinState.SPENT) - (was != CoinState.SPENT))
         if self.tier_of(after.owner) is Tier.VAULT:
             self.totals = replace(self.totals, vault_fen=self.totals.vault_fen + change)

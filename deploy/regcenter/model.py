@@ -37,6 +37,26 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletRecord:
+    """A wallet that a bank opened. bank: its address. holder: as the bank knows them; never in the log."""
+
+    wallet: Hash
+    bank: Hash
+    category: int
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """That the owner of an address was told to authorities, by which order."""
+
+    address: Hash
+    order: str
+    authorities: tuple[str, ...]
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reversed:
     """How much of a payment its payee has given back."""
 

@@ -10,9 +10,11 @@ from consensus.center_request import (
     AuthorityQuery,
     CoinsQuery,
     EntryQuery,
+    IdentifyQuery,
     OperatorQuery,
     PaymentQuery,
     SignedCenterRequest,
+    WalletQuery,
     delegation_digest,
     request_digest,
 )
@@ -41,7 +43,16 @@ from deploy.regcenter.model import TxRecord
 GRANT_MS = 24 * 3_600_000
 COINS_PAGE = 200
 
-Body = TypeVar("Body", PaymentQuery, EntryQuery, CoinsQuery, OperatorQuery, AuthorityQuery)
+Body = TypeVar(
+    "Body",
+    PaymentQuery,
+    EntryQuery,
+    CoinsQuery,
+    OperatorQuery,
+    AuthorityQuery,
+    WalletQuery,
+    IdentifyQuery,
+)
 
 
 def open_request(
@@ -111,7 +122,8 @@ def entry(center: Center, public_key: bytes, query: EntryQuery) -> LogEntry:
     found = center.entry(query.index)
     point = CoinPoint(found.txid, found.output_index or 0)
     record = center.record(found.txid)
-    assert record is not None, "an entry has its transaction"
+    if record is None:  # that authorities asked for an owner: nobody is party to it
+        raise CenterError("RC_UNAUTHORISED")
     if wallet_address(sm3, public_key) not in _parties(center, record, point):
         raise CenterError("RC_UNAUTHORISED")
     return found

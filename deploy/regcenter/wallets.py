@@ -1,0 +1,175 @@
+"""Wallets that banks opened: whose they are, what they hold and have paid today, and who may learn the owner.
+
+A wallet has many addresses, one an obligation if its owner likes; the log shows addresses only. Limits are
+counted over the whole wallet. An address that no bank registered has no limits here. The owner of an address
+is told to two authorities together, and that they asked stands in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from consensus.center_request import IdentifyQuery, WalletQuery
+from consensus.encoding import Hash, decode, encode
+from consensus.payment import Coin, CoinState, CoinTransaction, Kind
+from deploy.regcenter.errors import CenterError
+from deploy.regcenter.limits import Category, day_of, limits_at
+from deploy.regcenter.model import Authority, Identified, WalletRecord
+from deploy.regcenter.store import Overlay, Store
+
+ADDRESSES_MAX = 256
+HOLDER_CHARS_MAX = 200
+ORDER_CHARS_MAX = 64
+LIMITED_PAYMENTS = (Kind.TRANSFER, Kind.LOCK)
+LIMITED_RECEIPTS = (Kind.EXCHANGE, Kind.TRANSFER, Kind.RELEASE)
+_HELD = (CoinState.UNSPENT, CoinState.FROZEN)
+
+
+class WalletBook:
+    """Which address belongs to which wallet is kept in memory; everything else in the store.
+
+    Keys: `b` wallets, `d` wallet by address, `g` balance by wallet, `y` paid by wallet and day, `i` who was
+    told."""
+
+    def __init__(self) -> None:
+        self._wallet_of: dict[Hash, Hash] = {}
+
+    def load(self, store: Store) -> None:
+        """Raises CenterError RC_DAMAGED when a balance is not the sum of its coins."""
+        self._wallet_of = {Hash(a): Hash(wallet) for a, wallet in store.items(b"d")}
+        counted: dict[Hash, int] = {}
+        for _, data in store.items(b"c"):
+            coin = decode(Coin, data)
+            wallet = self._wallet_of.get(coin.owner)
+            if wallet is not None and coin.state in _HELD:
+                counted[wallet] = counted.get(wallet, 0) + coin.value_fen
+        for found, data in store.items(b"g"):
+            if counted.pop(Hash(found), 0) != int.from_bytes(data, "big"):
+                raise CenterError("RC_DAMAGED", f"wallet {found.hex()} does not add up")
+        if counted:
+            raise CenterError("RC_DAMAGED", "a wallet has coins and no balance")
+
+    def open(self, overlay: Overlay, bank: Hash, query: WalletQuery) -> WalletRecord:
+        """A bank opens a wallet, adds addresses to it, or moves it to another category. Raises CenterError."""
+        if query.category not in list(Category):
+            raise CenterError("RC_WALLET", "no such category")
+        if not 0 < len(query.holder) <= HOLDER_CHARS_MAX or len(query.addresses) > ADDRESSES_MAX:
+            raise CenterError("RC_WALLET", "a holder of 1 to 200 characters, at most 256 addresses")
+        key = b"b" + query.wallet
+        stored = overlay.get(key)
+        if stored is not None:
+            known = decode(WalletRecord, stored)
+            if (known.bank, known.holder) != (bank, query.holder):
+                raise CenterError("RC_WALLET", "it has another bank or another holder")
+        fresh = [a for a in query.addresses if self._wallet_of.get(a) != query.wallet]
+        for address in fresh:
+            if address in self._wallet_of or overlay.get(b"a" + address) is not None:
+                raise CenterError("RC_WALLET", f"{address.hex()} was in use before")
+        record = WalletRecord(query.wallet, bank, query.category, query.holder)
+        overlay.put(key, encode(record))
+        for address in fresh:
+            self._wallet_of[address] = query.wallet
+            overlay.put(b"d" + address, query.wallet)
+            overlay.put(b"a" + address, b"")
+        return record
+
+    # ---- limits ----------------------------------------------------------------------------------
+
+    def check(self, overlay: Overlay, tx: CoinTransaction, payer: Hash, now_ms: int) -> None:
+        """What the payer's wallet pays and what others come to hold. Money that comes back (refund, reversal,
+        a court's or a lifted order) is never kept out by a limit. Raises CenterError RC_LIMIT."""
+        if not self._wallet_of:
+            return
+        source = self._wallet_of.get(payer)
+        if source is not None and tx.kind in LIMITED_PAYMENTS:
+            self._check_payment(overlay, source, self._paid(tx, source), now_ms)
+        if tx.kind in LIMITED_RECEIPTS:
+            for wallet, fen in self._received(tx).items():
+                if wallet != source:
+                    self._check_balance(overlay, wallet, fen, now_ms)
+
+    def note(self, overlay: Overlay, tx: CoinTransaction, payer: Hash, now_ms: int) -> None:
+        """Counts an accepted payment of the day."""
+        source = self._wallet_of.get(payer)
+        if source is not None and tx.kind in LIMITED_PAYMENTS:
+            paid = self._paid(tx, source)
+            _add(overlay, _day_key(source, now_ms), paid)
+
+    def move(self, overlay: Overlay, owner: Hash, was: int, now: int, value_fen: int) -> None:
+        """A coin went from one state to another: the wallet of its owner holds more or less."""
+        wallet = self._wallet_of.get(owner)
+        change = (now in _HELD) - (was in _HELD)
+        if wallet is not None and change:
+            _add(overlay, b"g" + wallet, change * value_fen)
+
+    def _paid(self, tx: CoinTransaction, source: Hash) -> int:
+        return sum(o.value_fen for o in tx.outputs if self._wallet_of.get(o.owner) != source)
+
+    def _received(self, tx: CoinTransaction) -> Mapping[Hash, int]:
+        found: dict[Hash, int] = {}
+        for output in tx.outputs:
+            wallet = self._wallet_of.get(output.owner)
+            if wallet is not None:
+                found[wallet] = found.get(wallet, 0) + output.value_fen
+        return found
+
+    def _check_payment(self, overlay: Overlay, wallet: Hash, fen: int, now_ms: int) -> None:
+        limits = limits_at(_record(overlay, wallet).category, now_ms)
+        if limits.payment_fen is not None and fen > limits.payment_fen:
+            raise CenterError("RC_LIMIT", f"{fen} of {limits.payment_fen} fen a payment")
+        today = _amount(overlay, _day_key(wallet, now_ms)) + fen
+        if limits.day_fen is not None and today > limits.day_fen:
+            raise CenterError("RC_LIMIT", f"{today} of {limits.day_fen} fen a day")
+
+    def _check_balance(self, overlay: Overlay, wallet: Hash, fen: int, now_ms: int) -> None:
+        """Does not say what the wallet holds: the payer is not its owner."""
+        limits = limits_at(_record(overlay, wallet).category, now_ms)
+        if (
+            limits.balance_fen is not None
+            and _amount(overlay, b"g" + wallet) + fen > limits.balance_fen
+        ):
+            raise CenterError("RC_LIMIT", "the payee's wallet would hold more than it may")
+
+    # ---- who it is -------------------------------------------------------------------------------
+
+    def identify(
+        self,
+        overlay: Overlay,
+        query: IdentifyQuery,
+        authorities: Iterable[Authority | None],
+        request: Hash,
+        now_ms: int,
+    ) -> WalletRecord:
+        """Whose an address is, told once for each request. Raises CenterError."""
+        asking = list(authorities)
+        if len({a.public_key for a in asking if a is not None}) < 2 or None in asking:
+            raise CenterError("RC_AUTHORITY", "two authorities ask together")
+        if not 0 < len(query.order) <= ORDER_CHARS_MAX:
+            raise CenterError("RC_ORDER", "the order has a number of 1 to 64 characters")
+        if overlay.get(b"i" + request) is not None:
+            raise CenterError("RC_REQUEST", "it was answered before")
+        wallet = self._wallet_of.get(query.address)
+        if wallet is None:
+            raise CenterError("RC_NOT_FOUND", "no bank registered this address")
+        names = tuple(sorted(a.name for a in asking if a is not None))
+        told = Identified(query.address, query.order, names, now_ms)
+        overlay.put(b"i" + request, encode(told))
+        return _record(overlay, wallet)
+
+
+def _record(overlay: Overlay, wallet: Hash) -> WalletRecord:
+    data = overlay.get(b"b" + wallet)
+    assert data is not None, "an address belongs to a wallet"
+    return decode(WalletRecord, data)
+
+
+def _day_key(wallet: Hash, now_ms: int) -> bytes:
+    return b"y" + wallet + day_of(now_ms).to_bytes(8, "big")
+
+
+def _amount(overlay: Overlay, key: bytes) -> int:
+    return int.from_bytes(overlay.get(key) or b"", "big")
+
+
+def _add(overlay: Overlay, key: bytes, by_fen: int) -> None:
+    overlay.put(key, (_amount(overlay, key) + by_fen).to_bytes(8, "big"))
