@@ -9,9 +9,11 @@ is unknown until it is opened again.
 from __future__ import annotations
 
 import bisect
+import itertools
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +28,7 @@ Pair = tuple[bytes, bytes]
 WRITE_BUFFER_BYTES = 16 << 20
 READ_CACHE_BYTES = 32 << 20
 BLOOM_BITS_PER_KEY = 10
+PAGE_PAIRS = 32
 
 
 class StoreInUse(CityError):
@@ -151,15 +154,44 @@ class MemoryStore(_MemoryReader):
 # ---- LevelDB --------------------------------------------------------------------------------------
 
 
+class _Gate:
+    """Lets calls in until it is closed, which waits for those inside: LevelDB takes the process down
+    where a database is closed under a read of another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
+        self._inside = 0
+        self.is_closed = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self.is_closed:
+                raise RuntimeError("it is closed")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self.is_closed and not self._inside:
+                self._left.notify_all()
+
+    def close(self) -> None:
+        with self._left:
+            self.is_closed = True
+            self._left.wait_for(lambda: not self._inside)
+
+
 class _LevelReader:
     """Shared by the database and its snapshots: both have plyvel's `get` and `iterator`."""
 
-    def __init__(self, source: Any, folder: str) -> None:
-        self._source, self.folder = source, folder
+    def __init__(self, source: Any, folder: str, gate: _Gate) -> None:
+        self._source, self.folder, self._gate = source, folder, gate
 
     def get(self, key: bytes) -> bytes | None:
         try:
-            found: bytes | None = self._source.get(key, verify_checksums=True)
+            with self._gate:
+                found: bytes | None = self._source.get(key, verify_checksums=True)
         except plyvel.Error as error:
             raise StoreDamaged(self.folder, error) from error
         except RuntimeError as error:
@@ -167,9 +199,10 @@ class _LevelReader:
         return found
 
     def get_many(self, keys: Iterable[bytes]) -> list[bytes | None]:
-        get = self._source.get
         try:
-            return [get(key, verify_checksums=True) for key in keys]
+            with self._gate:
+                get = self._source.get
+                return [get(key, verify_checksums=True) for key in keys]
         except plyvel.Error as error:
             raise StoreDamaged(self.folder, error) from error
         except RuntimeError as error:
@@ -180,24 +213,36 @@ class _LevelReader:
     ) -> Iterator[Pair]:
         is_inside = after is not None and after >= prefix
         try:
-            with self._source.iterator(
-                start=after if is_inside else prefix,
-                include_start=not is_inside,
-                stop=prefix_end(prefix),
-                verify_checksums=True,
-                fill_cache=limit is not None,
-            ) as pairs:
-                for count, pair in enumerate(pairs):
-                    if limit is not None and count >= limit:
+            with self._gate:
+                pairs = self._source.iterator(
+                    start=after if is_inside else prefix,
+                    include_start=not is_inside,
+                    stop=prefix_end(prefix),
+                    verify_checksums=True,
+                    fill_cache=limit is not None,
+                )
+            try:
+                rest = itertools.islice(pairs, limit)
+                while True:
+                    with self._gate:  # a page at a time: whoever iterates may never come back
+                        page = list(itertools.islice(rest, PAGE_PAIRS))
+                    if not page:
                         return
-                    yield pair
+                    yield from page
+            finally:
+                self._close(pairs)
         except plyvel.Error as error:
             raise StoreDamaged(self.folder, error) from error
         except RuntimeError as error:
             raise StoreNotOpened(self.folder, error) from error
 
     def close(self) -> None:
-        self._source.close()
+        self._close(self._source)
+
+    def _close(self, part: Any) -> None:
+        """An iterator or snapshot; the database closes those it finds open itself."""
+        with suppress(RuntimeError), self._gate:
+            part.close()
 
 
 class LevelStore(_LevelReader):
@@ -220,7 +265,7 @@ class LevelStore(_LevelReader):
         except CityError:
             os.close(self._owner)
             raise
-        super().__init__(db, str(path))
+        super().__init__(db, str(path), _Gate())
         self._failure: Exception | None = None
         self._writing = threading.Lock()
 
@@ -269,8 +314,9 @@ class LevelStore(_LevelReader):
                 raise StoreWriteFailed(self.folder, error) from error
 
     def close(self) -> None:
-        """Idempotent. Waits for a write under way."""
+        """Idempotent. Waits for reads and a write under way."""
         with self._writing:
+            self._gate.close()
             self._source.close()
             if self._owner >= 0:
                 os.close(self._owner)
@@ -278,6 +324,7 @@ class LevelStore(_LevelReader):
 
     def snapshot(self) -> Reader:
         try:
-            return _LevelReader(self._source.snapshot(), self.folder)
+            with self._gate:
+                return _LevelReader(self._source.snapshot(), self.folder, self._gate)
         except RuntimeError as error:
             raise StoreNotOpened(self.folder, error) from error

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,37 @@ def test_what_was_written_is_there_after_reopening(tmp_path):
     store = LevelStore(tmp_path)
     assert store.get(b"k") == b"v"
     store.close()
+
+
+def test_closing_under_the_reads_of_other_threads_ends_them_with_an_error(tmp_path):
+    """LevelDB itself would take the process down, if not every time."""
+    keys = [b"%06d" % i for i in range(200)]
+    for turn in range(20):
+        store = LevelStore(tmp_path / str(turn))
+        store.write([(key, os.urandom(1 << 14)) for key in keys])
+        snapshot, has_read, ended = store.snapshot(), threading.Event(), []
+        steps = [
+            lambda store=store: store.get_many(keys),
+            lambda store=store: list(store.iterate(b"0", limit=50)),
+            lambda snapshot=snapshot: [snapshot.get(key) for key in keys],
+        ]
+
+        def read(step, has_read=has_read, ended=ended):
+            with pytest.raises(StoreNotOpened, match="closed"):
+                while True:
+                    step()
+                    has_read.set()
+            ended.append(step)
+
+        threads = [threading.Thread(target=read, args=(step,)) for step in steps]
+        for thread in threads:
+            thread.start()
+        has_read.wait()
+        store.close()
+        for thread in threads:
+            thread.join()
+        snapshot.close()
+        assert len(ended) == len(steps)
 
 
 def test_a_closed_store_says_that_it_is_closed(tmp_path):
