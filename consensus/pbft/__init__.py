@@ -32,8 +32,8 @@ What it demands of its driver, beyond the duties that `consensus` lists for ever
 18. `Restart.nonce` differs from life to life; answers to an earlier life must not pass for fresh ones.
 19. After `Reconfigured` the core is thrown away. Messages still waiting carry indexes of the old set.
 
-Read next: messages, certificates, selection, slot, propose, normal, view_change, gossip, timers, records,
-restart, then reconfiguration, epochs, checkpoints, admission; replica joins them.
+Read next: messages, certificates, selection, slot, propose, normal, view_change, gossip, pace, timers,
+records, restart, then reconfiguration, epochs, checkpoints, admission; replica joins them.
 """
 
 from consensus.pbft.config import PbftConfig

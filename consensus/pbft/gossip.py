@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.api import Behind, Block, Forward, Need
+from consensus.certificate import CommitCert
 from consensus.encoding import ZERO_HASH, Hash, Sig
 from consensus.header import block_hash
 from consensus.pbft.certificates import senders_bitmap
@@ -16,6 +17,7 @@ from consensus.pbft.messages import (
     BlockRequest,
     BlockSupply,
     Decided,
+    Message,
     Status,
     StatusRequest,
     encode_message,
@@ -40,6 +42,7 @@ class Gossip:
         self._proposer = proposer
         self._changer = changer
         self._behind_told = 0
+        self._source_cert: CommitCert | None = None
         self._cert_from: int | None = None
         self._served: dict[int, tuple[Hash, int]] = {}
         self._asked: dict[int, int] = {}
@@ -70,6 +73,7 @@ class Gossip:
     def greet(self, peer: int) -> None:
         """A link came up. The certificate goes along, because an observer has no status to be told of."""
         state = self._state
+        state.pace.forget(peer)
         if state.chain.best_cert is not None:
             state.send(peer, Decided(state.chain.best_cert))
         if state.can_vote:
@@ -129,15 +133,20 @@ class Gossip:
             state.send(sender, state.new_view)
         state.send(sender, self.status(is_reply=True, echo=message.nonce))
 
-    def note_source(self, sender: int) -> None:
-        self._cert_from = sender
+    def note_source(self, message: Message, sender: int) -> None:
+        """After a message: who shows the best certificate has its block, most likely."""
+        best = self._state.chain.best_cert
+        is_shown = isinstance(message, Decided) and message.cert == best
+        if is_shown or best is not self._source_cert:
+            self._source_cert, self._cert_from = best, sender
 
     def on_status(self, message: Status) -> None:
         state, peer = self._state, message.sender
         best = state.chain.best_cert
         if best is not None and message.tip_height < best.height:
-            state.send(peer, Decided(best))
-        if not state.can_vote:
+            state.show(peer, best)
+        standing = (state.view, state.is_active, state.chain.height)
+        if not (state.can_vote and state.pace.may_answer("status", peer, standing, state.now_ms)):
             return
         self._help_with_view(message)
         if (message.view, message.is_active) == (state.view, state.is_active) and state.is_active:

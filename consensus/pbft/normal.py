@@ -14,7 +14,6 @@ from consensus.pbft.certificates import commit_cert, prepared_cert
 from consensus.pbft.evidence import make_evidence
 from consensus.pbft.messages import (
     Commit,
-    Decided,
     Prepare,
     Proposal,
     encode_message,
@@ -60,7 +59,7 @@ class NormalCase:
         if header.height <= state.chain.height:
             # A leader behind its voters would wait for ever: show it what is committed (R8).
             if is_current and state.chain.tip_cert is not None:
-                state.send(message.sender, Decided(state.chain.tip_cert))
+                state.show(message.sender, state.chain.tip_cert)
             return
         if not state.is_in_reach(header.height) or state.is_ending:
             return
@@ -107,12 +106,19 @@ class NormalCase:
                 self._accuse_proposer(slot, message, digest)
             return
         is_fresh = state.selection.at(slot.height) is None
-        if is_fresh and not self._is_timely(message.header.timestamp_ms):
+        if is_fresh and not self._is_timely(message.header):
             return  # clocks differ or the message is old: no proof of a fault, the timer decides
         slot.proposal, slot.block_hash, slot.candidate = message, digest, candidate
 
-    def _is_timely(self, timestamp_ms: int) -> bool:
-        return abs(timestamp_ms - self._state.wall_ms) <= self._state.config.drift_ms
+    def _is_timely(self, header: Header) -> bool:
+        """Near the own time; or, where the chain's time ran ahead (of a validator that was alone with a wrong
+        clock, say), as little above the tip's as can be until the world has caught up."""
+        state = self._state
+        if abs(header.timestamp_ms - state.wall_ms) <= state.config.drift_ms:
+            return True
+        tip = state.chain.tip
+        least_ms = tip.timestamp_ms + header.height - tip.height
+        return state.wall_ms < header.timestamp_ms == least_ms
 
     def _accuse_proposer(self, slot: Slot, message: Proposal, digest: Hash) -> None:
         assert slot.proposal is not None and slot.block_hash is not None

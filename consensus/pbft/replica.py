@@ -257,7 +257,6 @@ class PbftCore:
         if self._rules.is_foreign(message):
             self._epochs.on_foreign(message, sender)
             return
-        self._gossip.note_source(sender)
         match message:
             case BlockRequest():
                 self._gossip.on_block_request(message, sender)
@@ -269,6 +268,7 @@ class PbftCore:
                 self._checkpoints.on_request(message, sender)
             case _:
                 self._on_message(message)
+        self._gossip.note_source(message, sender)
 
     def _on_message(self, message: Message) -> None:
         state = self._started

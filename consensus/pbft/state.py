@@ -10,7 +10,15 @@ from consensus.pbft.blocks import BlockBook, Candidate
 from consensus.pbft.certificates import PreparedCert, leader_of, vote_message
 from consensus.pbft.chain import Chain
 from consensus.pbft.config import PbftConfig
-from consensus.pbft.messages import Commit, Message, NewView, ViewChange, encode_message
+from consensus.pbft.messages import (
+    Commit,
+    Decided,
+    Message,
+    NewView,
+    ViewChange,
+    encode_message,
+)
+from consensus.pbft.pace import Pace
 from consensus.pbft.records import Record, encode_record
 from consensus.pbft.requests import Requests
 from consensus.pbft.selection import Selection
@@ -41,6 +49,7 @@ class State:
         self.chain = chain
         self.blocks = BlockBook(config, verifier.hash)
         self.requests = Requests(config)
+        self.pace = Pace(config.status_interval_ms // 2)
         self.out: list[Action] = []
         # Steady time for all deadlines: never runs backwards. Wall time is for block timestamps only.
         self.now_ms = 0
@@ -191,6 +200,11 @@ class State:
         if to != self.own_index:
             data = message if isinstance(message, bytes) else encode_message(message)
             self.out.append(Send(to, data))
+
+    def show(self, peer: int, cert: CommitCert) -> None:
+        """To who speaks of a lower tip: what is committed, as often as it pays."""
+        if self.pace.may_answer("decided", peer, (cert.height,), self.now_ms):
+            self.send(peer, Decided(cert))
 
     def add_block(self, block: Block, block_hash: Hash, source: int) -> Candidate:
         """Remember a block by reference; those this node voted for are never pushed out."""

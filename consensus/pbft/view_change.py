@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from consensus.encoding import ZERO_HASH, Sig
 from consensus.pbft.messages import (
-    Decided,
     NewView,
     ViewChange,
     encode_message,
@@ -99,7 +98,7 @@ class ViewChanger:
             state.chain.learn(message.tip_cert)
         tip_height = self._tip_of(message)
         if tip_height < state.chain.height and state.chain.tip_cert is not None:
-            state.send(message.sender, Decided(state.chain.tip_cert))
+            state.show(message.sender, state.chain.tip_cert)
         held = state.view_changes.get(message.sender)
         if message.sender == state.own_index:
             return
