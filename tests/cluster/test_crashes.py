@@ -6,8 +6,12 @@ import shutil
 
 import pytest
 
+from consensus.certificate import CommitCert, bitmap_indexes
+from consensus.encoding import decode
+from node.opening import read_genesis
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import BOTH_ENGINES
+from tests.cluster.test_reconfiguration import status_when
 
 pytestmark = [pytest.mark.cluster, BOTH_ENGINES]
 
@@ -60,21 +64,45 @@ async def test_two_of_four_cannot_order_and_nothing_is_lost_when_they_can(four: 
     assert len(await four.roots(done.block)) == 1
 
 
+async def _sealed_by(cluster: Cluster, slug: str, heights: range) -> list[int]:
+    """Heights among these whose certificate bears this node's seal."""
+    config = read_genesis(cluster.layout.node(slug) / "channels" / "main").config
+    names = [cluster.slug_of(node.name) for node in config.nodes]
+    found = []
+    async with cluster.net(slug) as net:
+        for height in heights:
+            cert = decode(CommitCert, (await net.block(height)).raw_certificate)
+            if names.index(slug) in bitmap_indexes(cert.signers, len(names)):
+                found.append(height)
+    return found
+
+
 async def test_a_wiped_node_catches_up_by_certified_blocks_and_votes_from_no_lost_memory(
     engine: str, four: Cluster
 ) -> None:
     # A disk is replaced: state and log are gone. The node repairs itself and must not vote from memory it
-    # lost. Over PBFT the others' checkpoints may admit it again; over Raft it says what it needs.
+    # lost. Over PBFT it votes again above a checkpoint of the others, at least 2W above the tip that they
+    # had; over Raft never under this key, and it says what it needs.
     done = await four.call("open_account", {"owner": "a", "amount": 11})
-    victim = four.slugs[1]
+    victim, witness = four.slugs[1], four.slugs[2]
     four.kill(victim)
     channel = four.layout.node(victim) / "channels" / "main"
+    window = read_genesis(channel).config.consensus.window
+    tip = (await four.applied(witness, done.block))["height"]
     for part in ("state", "wal"):
         shutil.rmtree(channel / part)
     four.start(victim)
     assert len(await four.roots(done.block)) == 1
-    status = await four.applied(victim, done.block)
-    if engine == "raft":
-        assert "new vote key" in status["role"], status
-    later = await four.call("open_account", {"owner": "b", "amount": 1})
+    for number in range(3 * window):
+        later = await four.call("open_account", {"owner": f"b{number}", "amount": 1}, witness)
     assert len(await four.roots(later.block)) == 1
+    if engine == "raft":
+        role = (await four.applied(victim, later.block))["role"]
+        assert role.startswith("observer") and "new vote key" in role, role
+        silent_to = later.block
+    else:
+        silent_to = tip + 2 * window
+        await status_when(four, victim, role="validator")
+    # What it had said before it was killed may stand in certificates up to W above that tip.
+    assert later.block >= silent_to
+    assert await _sealed_by(four, victim, range(tip + window + 1, silent_to + 1)) == []
