@@ -8,7 +8,15 @@ blocks.
 from __future__ import annotations
 
 from consensus.api import Behind
-from consensus.pbft.messages import Decided, Message, Proposal, Status, ViewChange, epoch_of
+from consensus.pbft.messages import (
+    Decided,
+    Message,
+    Proposal,
+    Status,
+    StatusRequest,
+    ViewChange,
+    epoch_of,
+)
 from consensus.pbft.state import State
 
 HINT_BLOCKS_MAX = 64
@@ -26,7 +34,7 @@ class Epochs:
         epoch = epoch_of(message)
         assert epoch is not None
         if epoch < self._state.validators.epoch:
-            if isinstance(message, Status | ViewChange):
+            if isinstance(message, Status | StatusRequest | ViewChange):
                 self._answer(epoch, sender)
             return
         parent_cert = message.parent_cert if isinstance(message, Proposal) else None

@@ -15,13 +15,14 @@ from consensus.pbft.messages import (
     Decided,
     Prepare,
     Proposal,
+    StatusRequest,
     ViewChange,
     decode_message,
 )
 from consensus.pbft.records import decode_record, recover
 from consensus.validators import ValidatorSet, validators_hash
 from tests.simulation.ghost import SUITE, hash_, validator_set
-from tests.unit.consensus.cluster import EMPTY_ROOT, tx
+from tests.unit.consensus.cluster import CHANNEL, EMPTY_ROOT, tx
 from tests.unit.consensus.epochs import EpochCluster, config_tx
 
 FOUR = validator_set(4)
@@ -235,6 +236,14 @@ def test_a_status_of_an_older_epoch_is_answered_with_the_certificate_that_ended_
     (answer,) = [decode_message(a.message) for a in actions if isinstance(a, Send)]
     assert isinstance(answer, Decided)
     assert (answer.cert.epoch, answer.cert.height) == (0, 1)
+
+
+def test_a_question_from_an_older_epoch_is_answered_too() -> None:
+    """Who lost its log says nothing else; on an idle chain no other word would lead it on."""
+    cluster = renewed()
+    actions = cluster.receive(0, 3, StatusRequest(CHANNEL, 0, 7))
+    (answer,) = [decode_message(a.message) for a in actions if isinstance(a, Send)]
+    assert isinstance(answer, Decided) and answer.cert.height == 1
 
 
 def test_a_view_change_in_a_new_epoch_stands_on_its_base_like_on_genesis() -> None:
