@@ -202,6 +202,15 @@ def coin_tx_digest(hash_: HashFunction, log_id: Hash, tx: CoinTransaction) -> Ha
     return Hash(hash_(preimage(Tag.COIN_TX_SIGN, SUITE_SM, log_id, encode(tx))))
 
 
+def coin_tx_digests(hash_: HashFunction, log_id: Hash, tx: CoinTransaction) -> tuple[Hash, Hash]:
+    """`coin_txid` and `coin_tx_digest` over one encoding of the transaction."""
+    body = encode(tx)
+    return (
+        Hash(hash_(preimage(Tag.COIN_TX, SUITE_SM, body))),
+        Hash(hash_(preimage(Tag.COIN_TX_SIGN, SUITE_SM, log_id, body))),
+    )
+
+
 def coin_id(hash_: HashFunction, point: CoinPoint) -> Hash:
     return Hash(hash_(preimage(Tag.COIN, SUITE_SM, encode(point))))
 

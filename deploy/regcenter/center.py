@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from deploy.regcenter.clock import Clock, real_ms
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.keys import Keys
-from deploy.regcenter.ledger import Ledger
+from deploy.regcenter.ledger import Ledger, Opened
 from deploy.regcenter.model import (
     Authority,
     Held,
@@ -55,6 +56,8 @@ HEAD_REFRESH_MS = 10_000
 KEY_LIFETIME_MS = 10 * 365 * 86_400_000
 TOTALS_KEY, HELD_KEY, CHAIN_KEY = b"m", b"x", b"k"
 NO_WITNESS = Witness()
+THREADS_MAX = 8
+PARALLEL_MIN = 8  # fewer signatures are checked sooner than handed out
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +98,9 @@ class Identification:
     request: Hash
 
 
-Operation = (
-    SignedCoinTransaction
-    | WitnessedTransaction
-    | Placement
-    | Appointment
-    | Opening
-    | Identification
-    | Refresh
-)
+_Stateful = Placement | Appointment | Opening | Identification | Refresh
+Operation = SignedCoinTransaction | WitnessedTransaction | _Stateful
+_Ready = Opened | _Stateful | CenterError
 Outcome = Receipt | Operator | Authority | WalletRecord | SignedTreeHead | CenterError
 
 
@@ -119,6 +116,7 @@ class Center:
         self.log_id = log_id(sm3, self.root_key)
         self.head_key_id = key_id(sm3, chain.entries[-1].key.public_key)
         self.ledger = Ledger(self.log_id, self.head_key_id, suite)
+        self._threads = ThreadPoolExecutor(min(THREADS_MAX, os.cpu_count() or 1), "center-keys")
         self._failed = False
         self._head_ms = 0
         self.latest: SignedTreeHead
@@ -218,6 +216,7 @@ class Center:
         return totals, Held(held[CoinState.LOCKED], held[CoinState.FROZEN])
 
     def close(self) -> None:
+        self._threads.shutdown()
         self.store.close()
 
     # ---- writing ---------------------------------------------------------------------------------
@@ -231,7 +230,7 @@ class Center:
         outcomes: list[Outcome] = []
         changed = False
         self._failed = True  # until the batch is durable: memory may be ahead of the store
-        for operation in operations:
+        for operation in self._open_all(operations):
             try:
                 outcome = self._apply(overlay, operation, now_ms)
             except CenterError as error:
@@ -243,17 +242,30 @@ class Center:
         self._failed = False
         return [self._under_latest(outcome) for outcome in outcomes]
 
+    def _open_all(self, operations: Sequence[Operation]) -> list[_Ready]:
+        """Signatures are checked in threads; nothing else of a batch can be done side by side."""
+        if len(operations) < PARALLEL_MIN:
+            return [self._open(operation) for operation in operations]
+        return list(self._threads.map(self._open, operations))
+
+    def _open(self, operation: Operation) -> _Ready:
+        if isinstance(operation, SignedCoinTransaction):
+            return self.ledger.opened(operation, NO_WITNESS)
+        if isinstance(operation, WitnessedTransaction):
+            return self.ledger.opened(operation.signed, operation.witness)
+        return operation
+
     def _under_latest(self, outcome: Outcome) -> Outcome:
         """A batch is answered under the head that was signed at its end."""
         if isinstance(outcome, Receipt):
             return replace(outcome, tree_size=self.latest.head.tree_size)
         return self.latest if isinstance(outcome, SignedTreeHead) else outcome
 
-    def _apply(self, overlay: Overlay, operation: Operation, now_ms: int) -> Outcome:
-        if isinstance(operation, SignedCoinTransaction):
-            return self.ledger.accept(overlay, operation, NO_WITNESS, now_ms)
-        if isinstance(operation, WitnessedTransaction):
-            return self.ledger.accept(overlay, operation.signed, operation.witness, now_ms)
+    def _apply(self, overlay: Overlay, operation: _Ready, now_ms: int) -> Outcome:
+        if isinstance(operation, CenterError):
+            return operation
+        if isinstance(operation, Opened):
+            return self.ledger.accept(overlay, operation, now_ms)
         if isinstance(operation, Placement):
             return self._place(overlay, operation)
         if isinstance(operation, Appointment):

@@ -30,8 +30,7 @@ from consensus.payment import (
     OwnerKind,
     SignedCoinTransaction,
     coin_id,
-    coin_tx_digest,
-    coin_txid,
+    coin_tx_digests,
     entry_bytes,
     wallet_address,
 )
@@ -63,12 +62,26 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """What can be said of a transaction without any state: made in threads, before the batch is gone through.
+
+    digest: what owners and approvers sign."""
+
+    signed: SignedCoinTransaction
+    witness: Witness
+    txid: Hash
+    digest: Hash
+    is_signed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Accepting:
     """A transaction under way: what its kind's rule needs."""
 
     signed: SignedCoinTransaction
     witness: Witness
     txid: Hash
+    digest: Hash
     signer: Hash
     coins: Sequence[Coin | None]
     now_ms: int
@@ -170,27 +183,29 @@ class Ledger:
 
     # ---- checking --------------------------------------------------------------------------------
 
-    def accept(
-        self, overlay: Overlay, signed: SignedCoinTransaction, witness: Witness, now_ms: int
-    ) -> Receipt:
-        """Checks everything, then writes; nothing is written for a transaction that is refused."""
-        tx = signed.tx
+    def opened(self, signed: SignedCoinTransaction, witness: Witness) -> Opened | CenterError:
+        """Ids and signature of a transaction; touches no state, so that threads may call it."""
         try:
-            txid = coin_txid(sm3, tx)
+            txid, digest = coin_tx_digests(sm3, self.log_id, signed.tx)
             encode(witness)
+            is_signed = self._suite.verify(signed.public_key, digest, signed.signature)
         except EncodingError as error:
-            raise CenterError("RC_ENCODING", str(error)) from error
+            return CenterError("RC_ENCODING", str(error))
+        return Opened(signed, witness, txid, digest, is_signed)
+
+    def accept(self, overlay: Overlay, opened: Opened, now_ms: int) -> Receipt:
+        """Checks everything, then writes; nothing is written for a transaction that is refused."""
+        signed, witness, txid = opened.signed, opened.witness, opened.txid
+        tx = signed.tx
         known = overlay.get(b"t" + txid)
         if known is not None:
             return self.receipt(txid, decode(TxRecord, known))  # a repeated request
         check_shape(tx, now_ms)
-        if not self._suite.verify(
-            signed.public_key, coin_tx_digest(sm3, self.log_id, tx), signed.signature
-        ):
+        if not opened.is_signed:
             raise CenterError("RC_SIGNATURE")
         coins = [_read(overlay, b"c" + wanted, Coin) for wanted in tx.inputs]
         signer = wallet_address(sm3, signed.public_key)
-        going = Accepting(signed, witness, txid, signer, coins, now_ms)
+        going = Accepting(signed, witness, txid, opened.digest, signer, coins, now_ms)
         posting = self._check(overlay, going)
         self._check_lock_addresses(overlay, going, posting)
         self.wallets.check(overlay, tx, posting.payer, now_ms)
@@ -234,9 +249,8 @@ class Ledger:
         approvals = going.witness.approvals
         if len(approvals) > ARBITERS_MAX:
             raise CenterError("RC_SIGNATURE", "more approvals than arbiters may be")
-        digest = coin_tx_digest(sm3, self.log_id, going.signed.tx)
         for approval in approvals:
-            if not self._suite.verify(approval.public_key, digest, approval.signature):
+            if not self._suite.verify(approval.public_key, going.digest, approval.signature):
                 raise CenterError("RC_SIGNATURE", "an approval does not hold")
         return frozenset(wallet_address(sm3, approval.public_key) for approval in approvals)
 
@@ -372,7 +386,7 @@ class Ledger:
         self._hold(after.state, value)
         self.wallets.move(overlay, after.owner, was, after.state, value)
         change = value * ((after.state != CoinState.SPENT) - (was != CoinState.SPENT))
-        if self.tier_of(after.owner) is Tier.VAULT:
+        if after.owner in self.operators:
             self.totals = replace(self.totals, vault_fen=self.totals.vault_fen + change)
         else:
             overlay.put(b"a" + after.owner, b"")  # seen as a wallet: it can become no vault
