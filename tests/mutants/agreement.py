@@ -189,6 +189,7 @@ AGREEMENT = (
     Mutant(
         "vc_no_prepared", "R7", "what was prepared is forgotten by the view change",
         around(view_change, "select", _forgetful), rough,
+        told_in="One node committed alone and crashed, and the others must decide the same block",
     ),
     Mutant(
         "lowest_view", "R7", "the prepared block of the oldest view wins",
@@ -201,6 +202,7 @@ AGREEMENT = (
     Mutant(
         "trust_newview", "R7", "backups take whatever the new leader proposes",
         around(NormalCase, "_chain_fault", _trusting), rough_lying("equivocator"),
+        told_in="A new leader that proposes something else than its view selected is left at once",
     ),
     Mutant(
         "double_prepare", "R1", "a second proposal at the same view and height is accepted too",
@@ -209,6 +211,7 @@ AGREEMENT = (
     Mutant(
         "commit_gap", "R3", "a height is sealed although its parent was not",
         around(NormalCase, "_vote_next", _hasty), wide,
+        told_in="No height is sealed before the one below it",
     ),
     Mutant(
         "late_commit", "R6", "a node that promised silence still seals what it had prepared",

@@ -65,6 +65,7 @@ DUTIES = (
     Mutant(
         "time_unchecked", "R1, S4", "a block may be older than its parent",
         around(NormalCase, "_chain_fault", _timeless), lying("skewed"),
+        told_in="A block that is not later than its parent is left at once",
     ),
     Mutant(
         "repeats_unchecked", "S3", "a proposal may hold what the chain holds already",

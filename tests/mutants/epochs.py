@@ -54,6 +54,7 @@ EPOCHS = (
     Mutant(
         "joins_at_once", "R13", "who forgot its votes joins as soon as it has heard the others",
         instead(Admission, "check", _joining_at_once), forgetting,
+        told_in="A promise that was forgotten is void in others' hands",
     ),
     Mutant(
         "checkpoint_one_short", "R13", "a checkpoint with q - 1 signatures admits",

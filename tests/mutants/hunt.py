@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Directed, Mutant
+from tests.scenarios import runner
+from tests.scenarios.transcript import TranscriptError, parse
 from tests.simulation.world import World
 
 KNOWN = Path(__file__).parent / "known.json"  # the first killing seed of every hunted mutant
+QUICK_SEEDS = 60
 
 
 def known_seed(mutant: Mutant) -> int:
@@ -39,39 +45,49 @@ def run_seed(mutant: Mutant, seed: int) -> str | None:
     return None
 
 
-def run_directed(mutant: Mutant) -> str | None:
-    assert mutant.directed is not None
+def run_told(title: str) -> str | None:
+    """What goes otherwise in the scenario of this title, or None."""
+    (scenario,) = [s for p in runner.all_files() for s in parse(p).scenarios if s.title == title]
     try:
-        mutant.directed()
+        runner.check(scenario)
+    except TranscriptError as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def run_directed(directed: Directed) -> str | None:
+    try:
+        directed()
     except AssertionError as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def hunt(mutant: Mutant, most: int | None = None) -> Kill | None:
-    """The first kill; None where the mutant survives."""
+def _try(mutant: Mutant, run: Callable[[], str | None], seeds: int) -> Kill | None:
+    """A run that fails without the mistake too proves nothing."""
     started = time.monotonic()
     with mutant.plant():
-        if mutant.directed is not None:
-            sign = run_directed(mutant)
-            return Kill(mutant, 0, sign, time.monotonic() - started) if sign else None
-        for seed in range(most or mutant.most):
-            sign = run_seed(mutant, seed)
-            if sign is not None:
-                return Kill(mutant, seed + 1, sign, time.monotonic() - started)
+        sign = run()
+    if sign is None or run() is not None:
+        return None
+    return Kill(mutant, seeds, sign, time.monotonic() - started)
+
+
+def hunt(mutant: Mutant, seeds: Iterable[int] | None = None) -> Kill | None:
+    """The first kill by one of `seeds`, or by the directed schedule; None where the mutant survives."""
+    if mutant.directed is not None:
+        return _try(mutant, partial(run_directed, mutant.directed), 0)
+    for seed in range(mutant.most) if seeds is None else seeds:
+        kill = _try(mutant, partial(run_seed, mutant, seed), seed + 1)
+        if kill is not None:
+            return kill
     return None
 
 
-def is_known_kill(mutant: Mutant) -> bool:
-    """Whether the recorded seed, or the directed schedule, still kills it: the quick form."""
-    with mutant.plant():
-        if mutant.directed is not None:
-            return run_directed(mutant) is not None
-        return run_seed(mutant, known_seed(mutant)) is not None
-
-
-def is_clean(mutant: Mutant) -> bool:
-    """Whether the same run without the mistake passes: a kill means something."""
-    if mutant.directed is not None:
-        return run_directed(mutant) is None
-    return run_seed(mutant, known_seed(mutant)) is None
+def hunt_quickly(mutant: Mutant) -> Kill | None:
+    """The scenario that tells of it, or the recorded seed; where the core has changed and that kills no
+    more, a few others."""
+    if mutant.told_in:
+        return _try(mutant, partial(run_told, mutant.told_in), 0)
+    known = () if mutant.directed is not None else (known_seed(mutant),)
+    return hunt(mutant, itertools.chain(known, range(QUICK_SEEDS)))

@@ -19,6 +19,7 @@ Directed = Callable[[], None]
 class Mutant:
     """`hunt` draws the shape of each seed, `most` bounds the seeds.
     `directed` is a schedule instead: it raises AssertionError when the mistake shows, and passes without it.
+    `told_in` is the title of a scenario that goes otherwise with the mistake, for one that seeds find rarely.
     `reason` says where the mistake was made before, or what it leads to."""
 
     name: str
@@ -28,6 +29,7 @@ class Mutant:
     hunt: Focus | None = None
     most: int = 3_000
     directed: Directed | None = None
+    told_in: str = ""
     engine: str = "pbft"
 
 
