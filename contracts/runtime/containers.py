@@ -10,7 +10,7 @@ from contracts.runtime.kinds import SDK_STATE, SLOTS, USER, is_number, user_oper
 from contracts.runtime.meter import DELETIONS, allocate, charge, fatal, keep
 from contracts.runtime.ordered_set import OrderedSet
 
-# Map, its reading and its writing, filled by sdk_impl.py: the hot path of subscripts.
+# Map, its reading and its writing, filled by state.py: the hot path of subscripts.
 Map: Any = None
 read_map: Any = None
 write_map: Any = None
@@ -96,6 +96,8 @@ def getitem(container: Any, index: Any) -> Any:
         return container[index]
     if kind is dict:
         return container[key(index, len(container))]
+    if kind in SDK_STATE:
+        return container[index]
     return user_operator(container, index, "__getitem__", "[]")
 
 
@@ -109,6 +111,8 @@ def setitem(value: Any, container: Any, index: Any) -> None:
         container[index] = value
     elif kind is dict:
         dict_insert(container, index, value)
+    elif kind in SDK_STATE:
+        container[index] = value
     elif kind in USER and getattr(kind, "__setitem__", None) is not None:
         kind.__setitem__(container, index, value)  # type: ignore[attr-defined]
     else:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from contracts.runtime import limits
 
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 
 
 class Price(NamedTuple):
@@ -57,6 +57,7 @@ TABLE = (
     Price("STATE_WRITE", 100, "key, encoding; and an eighth of the encoded length"),
     Price("SCAN", 2000, "a page from the node, 160 microseconds; and SCAN_ITEM an item"),
     Price("SCAN_ITEM", 110, "and an eighth of the encoded length"),
+    Price("INDEX", 350, "one key of a secondary index made and compared; and its length"),
     Price("STORED_ELEMENT", 9, "one element of a structure encoded or decoded"),
     Price(
         "DICT_CHANGE",
@@ -122,6 +123,7 @@ STATE_READ = _PRICES["STATE_READ"]
 STATE_WRITE = _PRICES["STATE_WRITE"]
 SCAN = _PRICES["SCAN"]
 SCAN_ITEM = _PRICES["SCAN_ITEM"]
+INDEX = _PRICES["INDEX"]
 STORED_ELEMENT = _PRICES["STORED_ELEMENT"]
 DICT_CHANGE = _PRICES["DICT_CHANGE"]
 OBJECT = _PRICES["OBJECT"]

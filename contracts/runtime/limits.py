@@ -35,6 +35,8 @@ MESSAGE_CHARS_MAX = 256
 CODE_CHARS_MAX = 64  # of a receipt: the author's E_ word, or the head of an exception's class name
 NAME_CHARS_MAX = 64  # of a state object or an event
 SCAN_LIMIT_MAX = 1000
+INDEXES_MAX = 8  # a map
+INDEX_FIELDS_MAX = 4
 
 # sources
 SOURCE_BYTES_MAX = 64 << 10

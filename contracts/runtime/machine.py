@@ -18,6 +18,7 @@ from contracts.runtime import (
     meter,
     sdk_impl,
     session,
+    state,
     wire,
 )
 from contracts.runtime.guards import GUARDS
@@ -74,11 +75,11 @@ def _set_up(code: types.CodeType, rules: dict[str, Any], contract: str) -> dict[
     exec(code, names, place)  # code that this guest compiled from linted source
     meter.begin(LOAD_GAS)
     decimal.setcontext(kinds.CONTEXT.copy())
-    sdk_impl.LOADING[0] = contract
+    state.LOADING[0] = contract
     try:
         found: dict[str, Any] = place[PREFIX + "module"](rules)
     finally:
-        sdk_impl.LOADING[0] = ""
+        state.LOADING[0] = ""
     return found
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from consensus import merkle
 from consensus.tags import SUITE_IDS, Tag, preimage
 from contracts.runtime import (
     builtins,
     classes,
-    containers,
     gas,
-    keys,
-    kinds,
     limits,
     session,
     structures,
@@ -24,147 +21,14 @@ from contracts.runtime import (
 )
 from contracts.runtime.classes import Contract, Revert
 from contracts.runtime.containers import check_tuple
+from contracts.runtime.indexes import declared_map
 from contracts.runtime.language.tables import CONTEXT_FIELDS
-from contracts.runtime.meter import allocate, charge, fatal, new
-from contracts.runtime.session import decode as decode_value
-from contracts.runtime.session import emit, read, write
-from contracts.runtime.values import encode_int
+from contracts.runtime.meter import allocate, charge, new
+from contracts.runtime.session import emit
+from contracts.runtime.state import LOADING, Frozen, Var, checked_name
 
 DEFAULT_ID = b"1234567812345678"
 CODE = re.compile(r"E_[A-Z0-9_]{1,60}\Z")
-_GIVEN = object()
-KEYS_KEPT_MAX = 256  # a map; few, because their hashes can be made to collide
-from_bytes = int.from_bytes
-LOADING: list[str] = [""]  # name of the contract whose module is being set up
-
-
-class Frozen:
-    """SDK objects never change after they are made, and show no inner attribute."""
-
-    __slots__ = ()
-    _pl_sdk = True
-    __hash__ = object.__hash__
-
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError("SDK objects do not change")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("SDK objects do not change")
-
-
-def _text(value: Any, what: str) -> str:
-    if type(value) is not str or not 0 < len(value) <= limits.NAME_CHARS_MAX:
-        raise TypeError(f"{what} is a text of at most 64 characters")
-    return value
-
-
-def _key(prefix: bytes, key: Any) -> bytes:
-    if type(key) is str and len(key) < 200 and key.isascii() and "\0" not in key:
-        return prefix + b"\x0a" + key.encode() + b"\x00"  # what keys.item says, without the walk
-    try:
-        data = prefix + keys.item(key)
-    except keys.StateKeyError:
-        raise TypeError("a state key is text, int, bytes, bool or a tuple of these") from None
-    if len(data) > limits.KEY_BYTES_MAX:
-        fatal("key-too-long")
-    return data
-
-
-class Map(Frozen):
-    """`Map(name, default)`: one entry of state a key."""
-
-    __slots__ = ("_default", "_keys", "_prefix")
-
-    def __init__(self, name: Any, default: Any = None) -> None:
-        prefix = keys.object_prefix(LOADING[0], _text(name, "a state object's name"))
-        object.__setattr__(self, "_prefix", prefix)
-        object.__setattr__(self, "_default", default)
-        object.__setattr__(self, "_keys", {})  # bytes of the last text keys: only speed
-
-    def _key(self, key: Any) -> bytes:
-        known = self._keys
-        if type(key) is str and key in known:
-            return known[key]  # type: ignore[no-any-return]
-        if type(key) is tuple:
-            walking.walk(key)
-            charge(10 * gas.TUPLE)
-        data = _key(self._prefix, key)
-        if type(key) is str:
-            if len(known) >= KEYS_KEPT_MAX:
-                known.clear()
-            known[key] = data
-        return data
-
-    def __getitem__(self, key: Any) -> Any:
-        known = self._keys
-        data = read(known[key] if type(key) is str and key in known else self._key(key))
-        if data is None:
-            return self._default
-        return from_bytes(data[2:]) if data[0] == 3 and data[2] < 128 else decode_value(data)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        known = self._keys
-        name = known[key] if type(key) is str and key in known else self._key(key)
-        write(name, encode_int(value) if type(value) is int else session.encode(value))
-
-    def __contains__(self, key: Any) -> bool:
-        return session.read(self._key(key)) is not None
-
-    def get(self, key: Any, default: Any = _GIVEN) -> Any:
-        data = session.read(self._key(key))
-        if data is None:
-            return self._default if default is _GIVEN else default
-        return session.decode(data)
-
-    def delete(self, key: Any) -> None:
-        session.write(self._key(key), None)
-
-    def scan(self, prefix: Any = None, after: Any = None, limit: Any = 100) -> list[Any]:
-        """Entries in key order as a list of (key, value); at most 1,000.
-
-        prefix: text that keys begin with, a tuple of first items, or None. after: the last key seen.
-        """
-        if type(limit) is not int or not 0 < limit <= limits.SCAN_LIMIT_MAX:
-            raise ValueError("a scan's limit is 1 to 1000")
-        head = self._prefix
-        try:
-            if type(prefix) is str:
-                start = head + keys.text_item(prefix)[:-1]
-            elif type(prefix) is tuple:
-                start = head + keys.item(prefix)[:-1]
-            elif prefix is None:
-                start = head
-            else:
-                raise TypeError("a scan's prefix is text, a tuple or None")
-        except keys.StateKeyError:
-            raise TypeError("a scan's prefix is text, a tuple or None") from None
-        position = None if after is None else _key(head, after)
-        out = []
-        for key, data in session.scan(start, position, limit):
-            item = keys.read_item(key, len(head))[0]
-            out.append(check_tuple((item, session.decode(data))))
-        return new(out)  # type: ignore[no-any-return]
-
-
-class Var(Frozen):
-    """`Var(name, default)`: one value of state."""
-
-    __slots__ = ("_default", "_key")
-
-    def __init__(self, name: Any, default: Any = None) -> None:
-        key = keys.state_key(LOADING[0], _text(name, "a state object's name"))
-        object.__setattr__(self, "_key", key)
-        object.__setattr__(self, "_default", default)
-
-    def get(self) -> Any:
-        data = session.read(self._key)
-        return self._default if data is None else session.decode(data)
-
-    def set(self, value: Any) -> None:
-        session.write(self._key, session.encode(value))
-
-    def delete(self) -> None:
-        session.write(self._key, None)
 
 
 class Event(Frozen):
@@ -173,7 +37,7 @@ class Event(Frozen):
     __slots__ = ("_label",)
 
     def __init__(self, name: Any) -> None:
-        label = wire.event_label(LOADING[0], _text(name, "an event's name"))
+        label = wire.event_label(LOADING[0], checked_name(name, "an event's name"))
         object.__setattr__(self, "_label", label)
 
     def __call__(self, **fields: Any) -> None:
@@ -203,9 +67,6 @@ _CONTEXT: dict[str, Callable[[Any], Any]] = {
 assert _CONTEXT.keys() == CONTEXT_FIELDS
 for _name, _read in _CONTEXT.items():
     setattr(Context, _name, property(_read))
-
-kinds.SDK_STATE.append(Map)
-containers.Map, containers.read_map, containers.write_map = Map, Map.__getitem__, Map.__setitem__
 
 
 def revert(code: Any, message: Any = "") -> Revert:
@@ -394,7 +255,7 @@ def bytes_from_hex(text: Any) -> bytes:
 
 
 SDK: dict[str, Any] = {
-    "Contract": Contract, "Map": Map, "Var": Var, "Event": Event, "ctx": Context(),
+    "Contract": Contract, "Map": declared_map, "Var": Var, "Event": Event, "ctx": Context(),
     "require": require, "Revert": revert, "call": call, "Decimal": builtins.decimal_,
     "field": classes.field, "encode": encode, "decode": decode, "sha256": sha256, "sm3": sm3,
     "sm2_verify": sm2_verify, "merkle_verify": merkle_verify,

@@ -71,10 +71,21 @@ class Contract:
 
 
 class Map(Generic[K, V]):
-    """State by key. Keys: text, int, bytes, bool, or a tuple of these."""
+    """State by key. Keys: text, int, bytes, bool, or a tuple of these.
 
-    def __init__(self, name: str, default: V | None = None) -> None:
-        self.name, self.default = name, default
+    indexes: fields of the entries, dataclasses or dicts, by which `by` finds them, one name or a tuple of
+    at most four each, at most eight indexes. They are written with the entry and vanish with it; an entry
+    with a field that is None stands in no index of it. Entries that an older version of the contract wrote
+    without the index stand there once they are written again: `migrate` does.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        default: V | None = None,
+        indexes: tuple[str | tuple[str, ...], ...] = (),
+    ) -> None:
+        self.name, self.default, self.indexes = name, default, indexes
 
     def __getitem__(self, key: K) -> V:
         """The value, a fresh copy; the map's default when there is none."""
@@ -103,6 +114,21 @@ class Map(Generic[K, V]):
         """Entries in key order, at most `limit` (1 to 1,000), after the key `after`.
 
         prefix: text that keys begin with, or a tuple of their first items.
+        """
+        _outside()
+
+    def by(
+        self, index: str | tuple[str, ...], *values: Any, after: Any = None, limit: int = 100
+    ) -> list[tuple[K, V]]:
+        """Entries in the order of an index, then of their keys, at most `limit` (1 to 1,000).
+
+        values: of the index's first fields, as many as are fixed. after: the last row's values of the
+        other fields and its key, as a tuple; its key alone when every field is fixed.
+        ValueError: the map declares no such index.
+
+            pieces.by("holder", ctx.member, after=last_id, limit=50)
+            bills.by(("bank", "due"), "ICBC")          # its bills by day
+            bills.by("due", after=("2026-01-31", last_id))
         """
         _outside()
 

@@ -116,6 +116,14 @@ OPERATIONS = (
     Operation("state write", "", 'm["k"] = 1'),
     Operation("state structure", "m[0] = [[n, n] for n in range(100)]", "m[0] = m[0]"),
     Operation("state record", "m[0] = Point(1, 2)", "m[0] = m[0]"),
+    Operation("indexed write", "p = Point(1, 2)\n    n = 0", "p.x = n = n + 1; places[n % 500] = p"),
+    Operation("indexed write of tuples", 'p = Point(("a", ("b", "c")), (("d", 1), ("e", 2)))',
+              'nested["k", ("l", ("m",))] = p'),
+    Operation("indexed write of text", 't = "\\0" * 100\n    p = Point(t, t)', "nested[t] = p"),
+    Operation("indexed delete", "p = Point(1, 2)", "places[7] = p; places.delete(7)"),
+    Operation("index page", "for n in range(50):\n        places[n] = Point(n, n)", 'places.by("x", limit=50)'),
+    Operation("index page after", "for n in range(50):\n        places[n] = Point(1, n)",
+              'places.by(("y", "x"), after=(20, 1, 20), limit=1)'),
     Operation("state scan", "for n in range(50):\n        m[n] = n", "m.scan(limit=50)"),
     Operation("ctx", "", "ctx.sender"),
     Operation("event", "", "Made(a=1, b=2)", 1000),
@@ -220,6 +228,8 @@ from sdk import sm3, struct_decode, struct_encode, tagged_hash, view
 m = Map("m", 0)
 v = Var("v", 0)
 counter = Map("counter", 0)
+places = Map("place", None, indexes=("x", ("y", "x")))
+nested = Map("nested", None, indexes=("x", "y", ("x", "y"), ("y", "x")))
 Made = Event("Made")
 
 
