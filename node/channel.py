@@ -87,6 +87,11 @@ class Channel:
             self.pipeline.waiters.fail_all(self._stopped)
             self.pipeline.moved.notify()
 
+    async def leave(self) -> None:
+        """Before an orderly stop, while peers are still linked: nobody should wait for this node."""
+        if self._stopped is None and len(self.config.validators) > 1:
+            await self.pipeline.leave()
+
     def close(self) -> None:
         """Closes log and stores, once `run` has ended."""
         self._ledger.close()

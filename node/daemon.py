@@ -165,6 +165,7 @@ async def _serve(parts: Parts, stopping: asyncio.Event, is_wal_loss_accepted: bo
         stack.push_async_callback(_cancel, warming)
         await stopping.wait()
         log.info("node.stopping")
+        await parts.channel.leave()
     config.endpoints_file.unlink(missing_ok=True)
 
 

@@ -8,6 +8,7 @@ can be served after every node lost power at once. The core is stepped by this t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from consensus.api import (
     Have,
     Input,
     Keep,
+    Leaving,
     Need,
     PeerConnected,
     Persist,
@@ -113,10 +115,11 @@ class Driver:
     ) -> None:
         self._core, self._log, self._effects = core, log, effects
         self._pool, self._clock, self._in_thread = pool, clock, in_thread
-        self._own: deque[Executed | Have | PeerConnected] = deque()
+        self._own: deque[Executed | Have | PeerConnected | Leaving] = deque()
         self._ordering: Turns[int, Received] = Turns(ORDERING_LANE_MAX)
         self._sync: deque[Synced] = deque()
         self._wake = asyncio.Event()
+        self._turned = asyncio.Event()
         self._timer_ms: int | None = None
         self.is_started = False  # the core has had its Restart
         self._has_ended = False
@@ -141,7 +144,7 @@ class Driver:
         self._wake.set()
         return True
 
-    def own(self, event: Executed | Have | PeerConnected) -> None:
+    def own(self, event: Executed | Have | PeerConnected | Leaving) -> None:
         """What this node itself found: at most one for each executed block, needed body and new link."""
         self._own.append(event)
         self._wake.set()
@@ -152,6 +155,15 @@ class Driver:
     def end(self) -> None:
         """`run` returns after this turn: another core takes over."""
         self._has_ended = True
+
+    async def leave(self, own_index: int) -> None:
+        """The core is told that this node is about to stop. Until another leads, or for an election timeout."""
+        self.own(Leaving(0))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._core.status().timeout_ms / 1000):
+                while self._core.status().leader in (own_index, -1) and not self._has_ended:
+                    self._turned.clear()
+                    await self._turned.wait()
 
     def hand_over(self, successor: Driver) -> None:
         """Fetched blocks that the core did not take are not fetched again."""
@@ -174,6 +186,7 @@ class Driver:
                 actions += self._step(event)
             self.counts.turns += 1
             await self._perform(actions)
+            self._turned.set()
 
     async def _wait(self) -> None:
         if self._wake.is_set():
@@ -213,7 +226,7 @@ class Driver:
             self._wake.set()
         return events
 
-    def _is_stale(self, event: Executed | Have | PeerConnected) -> bool:
+    def _is_stale(self, event: Executed | Have | PeerConnected | Leaving) -> bool:
         """A body that was found, and has been delivered in a block since."""
         if not isinstance(event, Have) or not event.valid:
             return False

@@ -215,6 +215,11 @@ class RaftNode:
         log = self._raft.log
         return log.entry(index) if log.first_index <= index <= log.last_index else None
 
+    @property
+    def is_handing_over(self) -> bool:
+        """Whether leadership is on its way to another: nothing is accepted meanwhile."""
+        return self._raft.transfer_target != NOBODY
+
     def term_at(self, index: int) -> int | None:
         return self._raft.log.term(index)
 

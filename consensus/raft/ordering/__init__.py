@@ -36,6 +36,11 @@ The contract, in numbered sentences.
     other clock, or nobody can order without it. If it is neither for an election timeout, its leader is not
     heard any more (8). So a leader whose clock is off orders nothing while a majority has another. A time
     beyond the drift that merely follows its parent's is no fault of who made it.
+13. A leader that is told to leave (`Leaving`) hands over to the member with most of the log. A leader that a
+    configuration block removes need not: its group ends with that block, and the first member of the next one
+    campaigns as soon as a majority is connected.
+14. Reads are no part of ordering: a node answers from what it has executed, at `min_height` or above. That is
+    never older than what the caller has seen, and not linearizable; the pure core's ReadIndex is not used.
 
 Read in this order: messages, records, flight, seals, state, accept, create, replica, hearing, gossip, timers,
 restart, core.

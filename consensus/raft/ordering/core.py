@@ -13,6 +13,7 @@ from consensus.api import (
     Have,
     Input,
     InvariantBroken,
+    Leaving,
     PeerConnected,
     ProtocolViolation,
     Received,
@@ -222,6 +223,8 @@ class RaftCore:
                 self._on_executed(event)
             case PeerConnected():
                 self._gossip.greet(event.index)
+            case Leaving():
+                self._replica.hand_over()
 
     def _on_message(self, sender: int, message: Message) -> None:
         if isinstance(message, Decided):

@@ -32,6 +32,8 @@ class Creator:
         state = self._state
         if not state.is_leader or state.is_halted or state.chain.is_behind:
             return False
+        if state.raft is None or state.raft.is_handing_over:
+            return False
         if state.applied_index < state.first_index or state.config_height is not None:
             return False
         if state.committed.height > state.chain.height:

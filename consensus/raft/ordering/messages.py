@@ -75,6 +75,7 @@ class VoteRequest:
     head: Head
     last: Place
     is_pre: bool
+    is_transfer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,13 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """From a leader that is about to stop: campaign at once."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """A certificate: whoever has the block may deliver it, whoever has not may fetch it."""
 
@@ -138,7 +146,14 @@ class Decided:
 
 
 Spoken = (
-    VoteRequest | VoteReply | Append | AppendReply | Heartbeat | HeartbeatReply | InstallSnapshot
+    VoteRequest
+    | VoteReply
+    | Append
+    | AppendReply
+    | Heartbeat
+    | HeartbeatReply
+    | InstallSnapshot
+    | TimeoutNow
 )
 Message = Spoken | Hello | Decided
 
@@ -152,6 +167,7 @@ KINDS: dict[int, type[Message]] = {
     7: InstallSnapshot,
     8: Decided,
     9: Hello,
+    10: TimeoutNow,
 }
 _KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 
@@ -201,7 +217,8 @@ def to_wire(message: raft.Message, head: Head, seals: Sequence[HeldBlock]) -> Sp
     """`seals` go along with an append reply."""
     match message:
         case raft.VoteRequest():
-            return VoteRequest(head, place_of(message.last), message.is_pre)
+            last = place_of(message.last)
+            return VoteRequest(head, last, message.is_pre, message.is_transfer)
         case raft.VoteReply():
             return VoteReply(head, message.is_granted, message.is_pre)
         case raft.Append():
@@ -217,6 +234,8 @@ def to_wire(message: raft.Message, head: Head, seals: Sequence[HeldBlock]) -> Sp
         case raft.InstallSnapshot():
             pointer = decode_pointer(message.snapshot.data)
             return InstallSnapshot(head, place_of(message.snapshot.id), pointer)
+        case raft.TimeoutNow():
+            return TimeoutNow(head)
     raise AssertionError(f"ordering never causes a {type(message).__name__}")
 
 
@@ -226,7 +245,8 @@ def from_wire(message: Spoken, own_id: int, members: Configuration) -> raft.Mess
     ends: tuple[int, int, int] = (head.sender + 1, own_id, head.term)
     match message:
         case VoteRequest():
-            return raft.VoteRequest(*ends, entry_id(message.last), message.is_pre)
+            wanted = message.is_pre, message.is_transfer
+            return raft.VoteRequest(*ends, entry_id(message.last), *wanted)
         case VoteReply():
             return raft.VoteReply(*ends, message.is_granted, message.is_pre)
         case Append():
@@ -240,9 +260,11 @@ def from_wire(message: Spoken, own_id: int, members: Configuration) -> raft.Mess
         case HeartbeatReply():
             return raft.HeartbeatReply(*ends)
         case InstallSnapshot():
-            last, data = message.last, encode(message.pointer)
-            snapshot = raft.Snapshot(last.index, last.term, members, data)
+            end, data = message.last, encode(message.pointer)
+            snapshot = raft.Snapshot(end.index, end.term, members, data)
             return raft.InstallSnapshot(*ends, snapshot)
+        case TimeoutNow():
+            return raft.TimeoutNow(*ends)
 
 
 def is_spoken(message: Any) -> bool:

@@ -105,6 +105,17 @@ class Replica:
         self._state.raft.campaign()
         self.drain()
 
+    def hand_over(self) -> None:
+        """To whoever was heard of late and has most of the log. Where that fails, this node leads on."""
+        state = self._state
+        if state.raft is None or not state.is_leader:
+            return
+        members = state.raft.status().members
+        heirs = [m for m in members if m.id != state.own_id and m.is_recently_active]
+        if heirs:
+            state.raft.transfer_leader(max(heirs, key=lambda member: member.match).id)
+            self.drain()
+
     # --- what the pure core asks for
 
     def drain(self) -> None:

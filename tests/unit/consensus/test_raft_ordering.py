@@ -12,6 +12,7 @@ from consensus.api import (
     Deliver,
     Forward,
     Keep,
+    Leaving,
     Need,
     PeerConnected,
     Persist,
@@ -34,6 +35,7 @@ from consensus.raft.ordering.messages import (
     Head,
     Hello,
     Message,
+    TimeoutNow,
     decode_message,
     decode_pointer,
     encode_message,
@@ -790,3 +792,39 @@ def test_where_nobody_can_order_without_the_member_whose_clock_is_off_work_goes_
     cluster.pass_time(20_000)
     cluster.check_agreement()
     assert tx(9).tx_id in cluster.ordered(2)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_leader_that_leaves_hands_over_at_once_and_no_work_is_lost(n: int) -> None:
+    cluster, leader = running(n)
+    cluster.give(tx(1))
+    cluster.pass_time(60)
+    term, began_ms = cluster.cores[leader].status().view, cluster.now_ms
+    cluster.give(tx(2))
+    cluster.step(leader, Leaving(cluster.now_ms))
+    cluster.give(tx(3), to=[leader])
+    assert cluster.timers[leader] > cluster.now_ms, "it builds nothing meanwhile, and does not spin"
+    cluster.flush()
+    (new,) = cluster.leaders()
+    assert new != leader and cluster.now_ms == began_ms
+    assert cluster.cores[new].status().view == term + 1
+    cluster.step(leader, Leaving(cluster.now_ms))  # again, where it leads no more
+    cluster.pass_time(5_000)
+    cluster.check_agreement()
+    assert sorted(cluster.ordered(new)) == sorted(tx(number).tx_id for number in (1, 2, 3))
+    assert cluster.leaders() == [new]
+
+
+def test_a_leader_that_nobody_takes_over_from_leads_on() -> None:
+    cluster, leader = running(3)
+    cluster.step(leader, Leaving(cluster.now_ms))
+    cluster.flush(lambda s, to, m: not isinstance(m, TimeoutNow))
+    assert cluster.leaders() == [leader]
+    cluster.give(tx(1))
+    cluster.pass_time(cluster.config.base_timeout_ms + 1_000)
+    assert cluster.leaders() == [leader] and cluster.ordered(leader) == [tx(1).tx_id]
+    alone, _ = running(1)
+    alone.step(0, Leaving(alone.now_ms))
+    alone.give(tx(1))
+    alone.pass_time(1_000)
+    assert alone.ordered(0) == [tx(1).tx_id]

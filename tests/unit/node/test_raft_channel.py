@@ -65,6 +65,24 @@ async def test_the_leader_is_lost_and_the_others_go_on_and_it_comes_back(tmp_pat
         await net.same_state()
 
 
+async def test_a_leader_that_stops_in_good_order_hands_over_first(tmp_path):
+    async with cluster(tmp_path, 3, kind="raft") as net:
+        await count(net)
+        leader = net.nodes["n0"].channel.status()["leader"]
+        view = net.nodes[leader].channel.status()["view"]
+        others = [name for name in net.nodes if name != leader]
+        await net.nodes[others[0]].channel.leave()  # leads nothing
+        assert net.nodes[leader].channel.status()["leader"] == leader
+        await net.nodes[leader].channel.leave()
+        status = net.nodes[leader].channel.status()
+        assert status["leader"] in others and status["view"] == view + 1
+        await net.stop(leader)
+        await count(net, others[0])
+        await net.start(leader)
+        await count(net, leader)
+        await net.same_state()
+
+
 async def test_an_observer_follows_by_certificates(tmp_path):
     async with cluster(tmp_path, 3, kind="raft") as net:
         await net.start("watcher")
