@@ -117,6 +117,9 @@ class Restart:
     configuration block and not executed yet (`is_tip_config`). Then the core is of the configuration below
     it, and does nothing but wait for Executed(tip) to answer Reconfigured.
 
+    is_key_new: no record was ever written with this vote key, as far as this node's disk can tell: it has
+    nothing to forget. False where the driver cannot tell.
+
     nonce: another number in every life. A validator that must hear the others before it votes tells fresh
     answers from old ones by it; 0 takes now_ms for it."""
 
@@ -129,6 +132,7 @@ class Restart:
     is_wal_loss_accepted: bool = False  # an operator's word, where there are one or two validators
     is_tip_config: bool = False
     nonce: int = 0
+    is_key_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,26 +208,7 @@ class PeerConnected:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """This node is about to stop in good order. A core that leads may hand leadership over, so that nobody
-    waits for a timeout; it need not, and goes on as before where nobody takes it."""
-
-    now_ms: int
-
-
-Input = (
-    Restart
-    | Tick
-    | Received
-    | TxWaiting
-    | TxDropped
-    | Have
-    | Synced
-    | Executed
-    | PeerConnected
-    | Leaving
-)
+Input = Restart | Tick | Received | TxWaiting | TxDropped | Have | Synced | Executed | PeerConnected
 
 # --- actions ----------------------------------------------------------------------------------------
 

@@ -31,7 +31,6 @@ from consensus.api import (
     Restart,
     Signer,
 )
-from consensus.certificate import KIND_RAFT
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root, tx_id
 from node.admission import Admission, Admitted
@@ -48,7 +47,7 @@ from node.intake import Intake, monotonic_ms
 from node.ledger.records import StateRoots
 from node.links import Network
 from node.model import Envelope, StoredBlock
-from node.opening import Ledger, note_configuration, replay
+from node.opening import WAL_BEGUN, Ledger, note_configuration, replay
 from node.peers.batch import PeerBatch, PeerId
 from node.reports import Reports
 from node.seat import Cores, Seat
@@ -145,13 +144,6 @@ class Pipeline:
             for _ in range(BODY_WORKERS):
                 tasks.create_task(self.intake.check_bodies(), name="bodies")
 
-    async def leave(self) -> None:
-        """Before an orderly stop: a Raft leader hands over. Others wait for nothing."""
-        status, own_index = self._core_status(), self._seat.own_index
-        is_raft = self._seat.state.config.consensus.kind == KIND_RAFT
-        if own_index is not None and is_raft and status is not None and status.leader == own_index:
-            await self.driver.leave(own_index)
-
     async def _order(self, is_wal_loss_accepted: bool) -> None:
         """One seat after the other: a config block that is executed ends one."""
         self._network.reconfigure(self._seat.state.config, self._seat.state.observers)
@@ -224,6 +216,7 @@ class Pipeline:
             is_wal_loss_accepted,
             is_tip_config=self._is_tip_open,
             nonce=1 + secrets.randbits(62),
+            is_key_new=not ledger.blocks.is_marked(WAL_BEGUN),
         )
 
     def _observes_because(self) -> str:

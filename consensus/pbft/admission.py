@@ -1,9 +1,8 @@
 """How a validator that cannot know what it signed comes to vote (rule R13).
 
-It lost its WAL, or the end of its ledger, or is new in this epoch, which nobody can tell from the first
-case. It observes, hears where q others stand now, takes M, the highest tip among them, and waits for a
-checkpoint at c = M + 2W + S or above that q others signed and that it has reached itself, S being
-`tip_spread`. Then it votes, above that checkpoint only.
+It lost its WAL, or the end of its ledger. It observes, hears where q others stand now, takes M, the highest
+tip among them, and waits for a checkpoint at c = M + 2W + S or above that q others signed and that it has
+reached itself, S being `tip_spread`. Then it votes, above that checkpoint only.
 
 Why this cannot fork. Let T be the highest tip that this validator X, or a ViewChange it held, had in a life
 it has forgotten. T was sealed by q validators, so by an honest one among the q heard, whose tip was T - W
@@ -18,10 +17,20 @@ at least when it sealed. Its answer is fresh, so M >= T - W, and:
     and in w it votes only above its tip + W >= h. So Z prepared nothing at h: a contradiction. The floor is
     durable with the record Entered.
 
-At genesis nobody has anything to forget: a validator without a WAL whose tip is 0 votes once q - 1 others
-say that theirs is 0 too and no certificate proves a block, and q - 1 are enough for it later on. A wipe of
-all counts among the f faults.
-With one or two validators there are not q others: an operator's word admits.
+A first start is another matter: a key that has signed nothing has nothing to forget, and could vote at
+once. It is that of a new disk, of a ledger beside which there never was a record (a newcomer that observed
+before), or of a log that is whole and knows other keys only (a key is never used again). What looks the same
+is the loss of all: log, mark and ledger. Who lost all counts among the f faults, like a liar, until the chain
+has passed M + 2W + S: whatever it says till then, PBFT survives it. From the most careful way to the last:
+
+a.  Where the epoch begins: q - 1 others say that they stand at its base, and no certificate proves a block.
+b.  As above, with q - 1 for q: itself a fault, so one liar fewer is among them.
+c.  Both need blocks that others make. Where f more have lost their logs, and are silent, there are none
+    without it. So where the chain has stood still for `checkpoint_wait_ms` twice, and q - 1 others, of whom
+    f + 1 vote, say since that they stand no higher, it votes above that height. Not with f = 0: there the
+    loss of a disk is beyond what the channel survives.
+
+With one or two validators there are not q others for a lost log: an operator's word admits.
 """
 
 from __future__ import annotations
@@ -61,7 +70,8 @@ def why_observe(state: State, event: Restart, found: Recovered) -> str | None:
         return None
     if event.is_wal_loss_accepted and state.n <= 2:
         return None
-    if event.tip.height > 0:
+    is_first_start = event.tip.height == 0 or event.is_key_new or found.born_key is not None
+    if not is_first_start:
         return OBSERVER_WAL_LOST
     return OBSERVER_FIRST_START if state.quorum > 1 else None
 
@@ -74,7 +84,11 @@ class Admission:
         self._checkpoints = checkpoints
         self._nonce = 0
         self._tips: dict[int, int] = {}
-        self._at_genesis: dict[int, None] = {}
+        self._at_base: dict[int, None] = {}
+        self._standing: dict[
+            int, bool
+        ] = {}  # who stands no higher than this node: whether it votes
+        self._still = (0, 0)  # the own height, and since when
         self._is_first_start = False
         self.target: int | None = None
 
@@ -82,6 +96,7 @@ class Admission:
         """Decide at the start of a life whether this node votes, joins later, or never."""
         state = self._state
         self._nonce = event.nonce or event.now_ms
+        self._still = state.chain.height, state.now_ms
         state.observer_reason = why_observe(state, event, found)
         if state.observer_reason is not None:
             state.is_joining = state.can_sign
@@ -101,10 +116,28 @@ class Admission:
         state = self._state
         if not state.is_joining:
             return
-        if len(self._tips) < state.n - 1:
+        if self._still[0] != state.chain.height:
+            self._still = state.chain.height, state.now_ms
+            self._standing.clear()
+        if self._is_stuck():
+            self._admit(state.chain.height)
+            return
+        if len(self._tips) < state.n - 1 or self._is_first_start:
             state.broadcast(self._question())
         if self.target is not None:
             self._ask_for_checkpoint(self.target)
+
+    def _is_stuck(self) -> bool:
+        """Whether the chain stands still for want of this first start (way c)."""
+        state = self._state
+        return (
+            self._is_first_start
+            and state.validators.weak_quorum > 1
+            and not state.chain.is_behind
+            and state.now_ms - self._still[1] >= 2 * state.config.checkpoint_wait_ms
+            and len(self._standing) >= state.quorum - 1
+            and sum(self._standing.values()) >= state.validators.weak_quorum
+        )
 
     def _ask_for_checkpoint(self, target: int) -> None:
         state = self._state
@@ -124,12 +157,17 @@ class Admission:
         state = self._state
         if not state.is_joining or message.echo != self._nonce or message.sender == state.own_index:
             return
-        if message.tip_height == 0:
-            self._at_genesis[message.sender] = None
+        base, best = state.base.height, state.chain.best_cert
+        if message.tip_height <= base:
+            self._at_base[message.sender] = None
+        if message.tip_height <= state.chain.height:
+            self._standing[message.sender] = message.is_voting
+        else:
+            self._standing.pop(message.sender, None)
         # A certificate proves a chain: whoever says that there is none yet lies, or has lost its disk too.
-        is_genesis = self._is_first_start and state.chain.best_cert is None
-        if is_genesis and len(self._at_genesis) >= state.quorum - 1:
-            self._admit(0)
+        is_at_base = self._is_first_start and (best is None or best.height <= base)
+        if is_at_base and len(self._at_base) >= state.quorum - 1:
+            self._admit(base)
             return
         if message.is_voting:
             self._tips.setdefault(message.sender, message.tip_height)
@@ -144,8 +182,7 @@ class Admission:
 
     @property
     def _needed(self) -> int:
-        """Others to be heard. With no ledger either, q - 1: a wipe of everything counts among the f faults, so
-        one liar fewer is among them. A late first start must not need a liar's help."""
+        """Others to be heard. For a first start q - 1, as a late one must not need a liar's help."""
         return self._state.quorum - self._is_first_start
 
     def greet(self, peer: int) -> None:

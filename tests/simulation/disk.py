@@ -89,16 +89,17 @@ class Disk:
     blocks: list[tuple[Block, CommitCert]] = field(default_factory=list)
     roots: list[tuple[Hash, Hash]] = field(default_factory=list)
     full_until: float = -1.0
-    was_wal_lost: bool = False
+    began_at: int | None = None  # the height at which the first record was written: the mark of it
     is_restored: bool = False
 
     def lose_wal(self) -> None:
         self.wal = Wal(self.wal.is_lying)
-        self.was_wal_lost = True
 
     def restore_backup(self, height: int) -> None:
-        """Yesterday's backup: fewer blocks, and never the WAL."""
+        """Yesterday's backup: fewer blocks, never the WAL, and no mark that there was one if it is older."""
         del self.blocks[height:], self.roots[height:]
+        if self.began_at is not None and height <= self.began_at:
+            self.began_at = None
         kept = {tx_id for block, _ in self.blocks for tx_id in block.tx_ids}
         self.bodies = {i: ref for i, ref in self.bodies.items() if i in kept}
         self.is_restored = True
@@ -118,6 +119,7 @@ class Disk:
     def become(self, image: Disk) -> None:
         self.wal, self.bodies = image.wal, image.bodies
         self.blocks, self.roots, self.is_restored = image.blocks, image.roots, True
+        self.began_at = image.began_at
 
     def records(self) -> tuple[bytes, ...]:
         """What the next life knows. A damaged WAL is one that the operator takes away: lost."""

@@ -43,6 +43,7 @@ from consensus.api import (
 from consensus.certificate import CommitCert
 from consensus.encoding import Hash
 from consensus.header import leaves_root
+from node.opening import WAL_LOST
 from tests.simulation.checkers import Violation
 from tests.simulation.disk import Disk
 from tests.simulation.ghost import hash_, vote_key
@@ -80,6 +81,7 @@ class SimNode:
         self.clock_rate = 1.0
         self.pool: dict[Hash, TxRef] = {}
         self.committed: dict[Hash, int] = {}
+        self.has_begun = False  # whether it wrote a record in any life: it may have voted
         self.is_paused = False
         self._burst: list[Callable[[], None]] = []
         self._timer = 0
@@ -139,7 +141,9 @@ class SimNode:
             known,
             is_wal_loss_accepted=len(self.members.voters) <= 2,  # an operator's word
             is_tip_config=is_tip_config,
+            observes_because=WAL_LOST if self._is_log_lost(records) else "",
             nonce=self.world.new_nonce(),
+            is_key_new=disk.began_at is None,
         )
         self.step(restart)
         waiting = tuple(ref for i, ref in self.pool.items() if i not in self.committed)
@@ -148,6 +152,11 @@ class SimNode:
         self._execute_later()
         self.world.has_progress = True
         self.later(POLL_MS, self._poll)
+
+    def _is_log_lost(self, records: tuple[bytes, ...]) -> bool:
+        """As `node/opening.py` tells it: there were records once. An operator's word goes before."""
+        is_accepted = len(self.members.voters) <= 2
+        return self.disk.began_at is not None and not records and not is_accepted
 
     def _poll(self) -> None:
         """Links tell tips beside the core: who does not vote, or stands still, hears of new blocks so. A
@@ -280,6 +289,9 @@ class SimNode:
             world.trace(f"{self.id} a sync failed")
             raise Crashed
         disk.wal.sync()
+        if disk.began_at is None:
+            disk.began_at = len(disk.blocks)
+        self.has_begun = True
         self._perhaps_crash()
 
     def _do(self, action: Action) -> None:

@@ -326,11 +326,12 @@ class World:
         )
 
     def note_loss(self, node: SimNode) -> None:
-        """A node without a block cannot know that it has voted before: it may vote twice, and is one of
-        the f from now on."""
-        self._lost[node.id] = None
-        if not node.disk.blocks:
-            self.untrusted[node.id] = None
+        """After it. A node whose mark is gone with its log cannot know that it has voted before: it may vote
+        twice, and is one of the f from now on. One that had never voted has lost nothing."""
+        if node.has_begun:
+            self._lost[node.id] = None
+            if node.disk.began_at is None:
+                self.untrusted[node.id] = None
 
     def new_tx(self, name: str, is_config: bool = False) -> TxRef:
         digest = Hash(hash_(name.encode()))
@@ -373,12 +374,14 @@ class World:
         self.trace(f"done at {self.nodes[live[0]].disk.tip.height}")
 
     def _is_beyond_tolerance(self) -> bool:
-        """Whether fewer than a quorum vote because others cannot know what they signed: members that lost
-        their log, and such as came to their first start when the chain had left genesis without them."""
+        """Whether more than f of the members lie or have lost what they signed and do not vote again yet: the
+        channel may stand still then, and by the rules it does. A shape is drawn within f, but people may
+        remove a member beside a liar. A late first start is no excuse."""
         newest = max(self.nodes, key=lambda node: node.members.epoch).members
-        cores = [self.nodes[i].core for i in newest.nodes]
-        voting = sum(core is not None and not core.status().observes_because for core in cores)
-        return bool(self._lost) and voting < self.engine.quorum(len(newest.voters))
+        silent = [i for i in self._lost if not self.nodes[i].is_voting]
+        faulty = dict.fromkeys([*silent, *self.untrusted])
+        n = len(newest.voters)
+        return sum(i in faulty for i in newest.nodes) > n - self.engine.quorum(n)
 
     def _heal(self) -> None:
         self.trace("heal")
