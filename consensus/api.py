@@ -208,7 +208,26 @@ class PeerConnected:
     index: int
 
 
-Input = Restart | Tick | Received | TxWaiting | TxDropped | Have | Synced | Executed | PeerConnected
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """This node is about to stop in good order. A core that leads may hand leadership over, so that nobody
+    waits for a timeout; it need not, and goes on as before where nobody takes it."""
+
+    now_ms: int
+
+
+Input = (
+    Restart
+    | Tick
+    | Received
+    | TxWaiting
+    | TxDropped
+    | Have
+    | Synced
+    | Executed
+    | PeerConnected
+    | Leaving
+)
 
 # --- actions ----------------------------------------------------------------------------------------
 

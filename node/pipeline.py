@@ -31,6 +31,7 @@ from consensus.api import (
     Restart,
     Signer,
 )
+from consensus.certificate import KIND_RAFT
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root, tx_id
 from node.admission import Admission, Admitted
@@ -143,6 +144,13 @@ class Pipeline:
             tasks.create_task(self._keep_house(), name="house")
             for _ in range(BODY_WORKERS):
                 tasks.create_task(self.intake.check_bodies(), name="bodies")
+
+    async def leave(self) -> None:
+        """Before an orderly stop: a Raft leader hands over. Others wait for nothing."""
+        status, own_index = self._core_status(), self._seat.own_index
+        is_raft = self._seat.state.config.consensus.kind == KIND_RAFT
+        if own_index is not None and is_raft and status is not None and status.leader == own_index:
+            await self.driver.leave(own_index)
 
     async def _order(self, is_wal_loss_accepted: bool) -> None:
         """One seat after the other: a config block that is executed ends one."""
