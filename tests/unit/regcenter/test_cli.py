@@ -58,3 +58,11 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
         result = RUN.invoke(app, ["run", "--dir", str(tmp_path), "--listen", listen])
         assert result.exit_code == 2
         assert "--listen" in result.stderr
+
+
+def test_the_bench_accepts_every_payment_and_says_how_fast() -> None:
+    found = RUN.invoke(app, ["bench", "--payments", "20", "--batch", "16"])
+    assert found.exit_code == 0, found.output
+    figures = json.loads(found.output)
+    assert (figures["payments"], figures["batch"]) == (20, 16)
+    assert figures["per_second"] > 0 < figures["per_core"]
