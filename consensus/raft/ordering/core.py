@@ -243,6 +243,8 @@ class RaftCore:
         state = self._started
         if not state.chain.is_recent(ref.tx_id):
             state.requests.add(ref, state.now_ms, ref.tx_id in state.flight.holders)
+        if ref.is_config and ref.tx_id in state.flight.holders:
+            state.flight.note_config(ref.tx_id)
         state.blocks.have(ref)
 
     def _on_have(self, event: Have) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consensus.api import Block
 from consensus.encoding import Hash
@@ -55,6 +55,13 @@ class Flight:
         assert last is None or (last.height + 1 == flying.height and last.index < flying.index)
         self._blocks.append(flying)
         self.holders.update(dict.fromkeys(flying.block.tx_ids, flying.height))
+
+    def note_config(self, tx_id: Hash) -> None:
+        """The body of a block that a restart brought back is here, and is a configuration transaction."""
+        self._blocks = [
+            replace(each, is_config=True) if tx_id in each.block.tx_ids else each
+            for each in self._blocks
+        ]
 
     def cut_from(self, index: int) -> bool:
         """The log was replaced from `index` on. True where blocks stood there."""

@@ -21,6 +21,8 @@ from consensus.api import (
     Send,
     Synced,
     Tick,
+    TxDropped,
+    TxWaiting,
 )
 from consensus.certificate import KIND_RAFT, certificate_items
 from consensus.encoding import Hash, Sig, encode
@@ -828,3 +830,20 @@ def test_a_leader_that_nobody_takes_over_from_leads_on() -> None:
     alone.give(tx(1))
     alone.pass_time(1_000)
     assert alone.ordered(0) == [tx(1).tx_id]
+
+
+def test_a_block_from_the_log_is_known_to_change_the_configuration_after_the_pool_gave_it_up() -> (
+    None
+):
+    """Its header need not tell, and whoever took it for another block would build on it."""
+    cluster, leader = running(3)
+    follower = (leader + 1) % 3
+    cluster.give(tx(1))
+    cluster.pass_time(60, lambda s, to, m: not isinstance(m, AppendReply))
+    cluster.kept[follower] = {}
+    cluster.restart(follower)
+    flight = cluster.cores[follower]._started.flight
+    assert flight.last.block.tx_ids == (tx(1).tx_id,) and not flight.last.is_config
+    cluster.step(follower, TxWaiting(cluster.now_ms, (replace(tx(1), is_config=True),)))
+    cluster.step(follower, TxDropped(cluster.now_ms, (tx(1).tx_id,)))
+    assert flight.last.is_config
