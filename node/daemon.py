@@ -74,10 +74,12 @@ async def run_node(
         channel = genesis.config
         if is_wal_loss_accepted:
             check_may_accept_loss(peek_configuration(config.channel_dir, genesis))
-        is_accepted = is_wal_loss_accepted or (
-            is_vote_key_new and channel.consensus.kind == KIND_RAFT
-        )
         parts = await open_parts(config)
+        # A log that holds records speaks for itself: the word must not outdo a tail that it misses.
+        is_word_for_key = is_vote_key_new and not parts.ledger.journal.core_records
+        is_accepted = is_wal_loss_accepted or (
+            is_word_for_key and channel.consensus.kind == KIND_RAFT
+        )
         try:
             await _serve(parts, stopping, is_accepted)
         finally:
