@@ -68,11 +68,10 @@ _children: dict[
 ] = {}  # so that a child we started is reaped, not a zombie
 
 
-def start_node(layout: Layout, slug: str) -> Process:
-    config = str(layout.node_config(slug))
-    return start(
-        layout, slug, [sys.executable, "-m", "node.cli.main", "node", "run", "--config", config]
-    )
+def start_node(layout: Layout, slug: str, *words: str) -> Process:
+    """`words`: further options of `city node run`."""
+    command = ["node", "run", "--config", str(layout.node_config(slug)), *words]
+    return start(layout, slug, [sys.executable, "-m", "node.cli.main", *command])
 
 
 def find(layout: Layout, slug: str) -> Process | None:

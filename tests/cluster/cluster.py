@@ -42,8 +42,8 @@ class Cluster:
     def stop(self) -> None:
         network_stop(self.layout.root)
 
-    def start(self, slug: str) -> None:
-        processes.start_node(self.layout, slug)
+    def start(self, slug: str, *words: str) -> None:
+        processes.start_node(self.layout, slug, *words)
         processes.wait_ready(self.layout, [slug], timeout_s=READY_SECONDS)
 
     def kill(self, slug: str) -> None:
