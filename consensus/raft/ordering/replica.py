@@ -124,10 +124,10 @@ class Replica:
         while state.raft.has_ready() and not state.is_halted:
             ready = state.raft.ready()
             self._note_change(ready)
-            for message in ready.messages:
-                self._send(message)
+            # All after the write, even what need not wait: the driver makes a turn's records durable at
+            # once, and so a term that was spoken of is never forgotten.
             self._write(ready)
-            for message in ready.replies:
+            for message in (*ready.messages, *ready.replies):
                 self._send(message)
             self._apply(ready.committed)
             state.raft.advance()
