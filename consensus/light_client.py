@@ -9,21 +9,53 @@ the next set by its hash, so handing over to it needs the set itself, nothing el
 gives that set along with the first header of its epoch (`needs_validators` says when). The block that
 changes the set, or anything else in the configuration, holds one transaction, and the configuration's hash
 moves only above such a block. W and the kind of certificate stay as they are for a channel's life.
+
+`sealed_items` is the one place that says what a certificate proves of a header: light clients, proofs, catch-up
+and the cores ask it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.api import Verifier
+from consensus.api import SignatureItem, Verifier
 from consensus.certificate import CommitCert, certificate_items
 from consensus.encoding import Hash
 from consensus.header import HEADER_VERSION, Header, block_hash
+from consensus.merkle import HashFunction
 from consensus.validators import ValidatorSet, validators_hash
 
 
 class HeaderRefused(ValueError):
     """A header or certificate that does not continue the chain; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Electorate:
+    """Who may seal a channel's headers in one epoch, and by which kind of certificate."""
+
+    channel_id: Hash
+    suite_id: int
+    kind: str
+    validators: ValidatorSet
+
+
+def sealed_items(
+    hash_: HashFunction, header: Header, cert: CommitCert, electorate: Electorate
+) -> list[SignatureItem]:
+    """The signatures which, if they hold, show that the electorate sealed exactly this header.
+
+    Raises HeaderRefused or InvalidCertificate where no signature could show that."""
+    if (header.channel_id, header.suite) != (electorate.channel_id, electorate.suite_id):
+        raise HeaderRefused("another channel or suite")
+    if (cert.height, cert.block_hash) != (header.height, block_hash(hash_, header)):
+        raise HeaderRefused("the certificate is of another block")
+    validators = electorate.validators
+    if header.validators_hash != validators_hash(hash_, electorate.suite_id, validators):
+        raise HeaderRefused("it names other validators")
+    return certificate_items(
+        cert, electorate.kind, electorate.suite_id, electorate.channel_id, validators
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +116,13 @@ class LightClient:
         """Accept the next header. next_validators: the set it belongs to where the last one changed it."""
         validators = self._set_for(header, next_validators)
         self._check_header(header, validators)
-        digest = block_hash(self._verifier.hash, header)
-        if (cert.height, cert.block_hash) != (header.height, digest):
-            raise HeaderRefused("the certificate is of another block")
-        items = certificate_items(cert, self._kind, header.suite, header.channel_id, validators)
+        tip = self._tip
+        electorate = Electorate(tip.channel_id, tip.suite, self._kind, validators)
+        items = sealed_items(self._verifier.hash, header, cert, electorate)
         if not all(self._verifier.verify(item) for item in items):
             raise HeaderRefused("the certificate has a wrong seal")
         self._validators = validators
-        self._tip, self._tip_hash = header, digest
+        self._tip, self._tip_hash = header, cert.block_hash
         self._next_validators_hash = header.next_validators_hash
         shown_height = max(0, header.height - self._window)
         return ShownRoots(shown_height, header.state_root, header.receipts_root)
@@ -110,16 +141,12 @@ class LightClient:
 
     def _check_header(self, header: Header, validators: ValidatorSet) -> None:
         tip = self._tip
-        if (header.version, header.suite) != (HEADER_VERSION, tip.suite):
-            raise HeaderRefused("another version or suite")
-        if header.channel_id != tip.channel_id:
-            raise HeaderRefused("another channel")
+        if header.version != HEADER_VERSION:
+            raise HeaderRefused("another version")
         if header.height != tip.height + 1 or header.parent_hash != self._tip_hash:
             raise HeaderRefused("it does not follow the last header")
         if header.timestamp_ms <= tip.timestamp_ms:
             raise HeaderRefused("its time is not after its parent's")
-        if header.validators_hash != self._hash_of(validators):
-            raise HeaderRefused("it names other validators")
         is_set_kept = header.next_validators_hash == header.validators_hash
         if not is_set_kept and header.tx_count != 1:
             raise HeaderRefused("a change of validators is alone in its block")

@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from consensus import merkle
 from consensus.api import SignatureItem, Verifier
-from consensus.certificate import CommitCert, InvalidCertificate, certificate_items
+from consensus.certificate import CommitCert, InvalidCertificate
 from consensus.encoding import EncodingError, Hash, Sig, decode
-from consensus.header import Header, block_hash, receipt_leaf, tx_id, tx_leaf, tx_sign_digest
+from consensus.header import Header, receipt_leaf, tx_id, tx_leaf, tx_sign_digest
+from consensus.light_client import Electorate, HeaderRefused, sealed_items
 from consensus.state_proof import StateProof, verify_state_proof
 from consensus.tags import Tag, preimage
 from consensus.validators import ValidatorSet, validators_hash
@@ -217,8 +218,6 @@ def check_config(verifier: Verifier, suite_id: int, config: bytes, channel_id: H
 def check_certified(verifier: Verifier, trust: Trust, certified: CertifiedHeader) -> None:
     """Raises ProofError unless a quorum of the trusted validators sealed exactly this header."""
     header, cert = certified.header, certified.certificate
-    if header.channel_id != trust.channel_id or header.suite != trust.suite_id:
-        raise ProofError(f"header {header.height} belongs to another channel")
     epoch = trust.epoch(header.epoch)
     if epoch is None:
         raise ProofError(
@@ -226,18 +225,15 @@ def check_certified(verifier: Verifier, trust: Trust, certified: CertifiedHeader
         )
     if not epoch.above < header.height or (epoch.last is not None and header.height > epoch.last):
         raise ProofError(f"header {header.height} lies outside its epoch")
-    if header.validators_hash != validators_hash(verifier.hash, trust.suite_id, epoch.validators):
-        raise ProofError(f"header {header.height} names other validators")
     if header.epoch == trust.validators.epoch and header.config_hash != trust.config_hash:
         raise ProofError(f"header {header.height} is of another configuration")
-    if (cert.height, cert.block_hash) != (header.height, block_hash(verifier.hash, header)):
-        raise ProofError(f"the certificate does not seal header {header.height}")
+    electorate = Electorate(
+        trust.channel_id, trust.suite_id, trust.certificate_kind, epoch.validators
+    )
     try:
-        items = certificate_items(
-            cert, trust.certificate_kind, trust.suite_id, trust.channel_id, epoch.validators
-        )
-    except InvalidCertificate as error:
-        raise ProofError(f"certificate of height {header.height}: {error}") from error
+        items = sealed_items(verifier.hash, header, cert, electorate)
+    except (HeaderRefused, InvalidCertificate) as error:
+        raise ProofError(f"header {header.height}: {error}") from error
     if not all(verifier.verify(item) for item in items):
         raise ProofError(f"a seal of height {header.height} does not verify")
 

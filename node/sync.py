@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from consensus.api import Block, SignatureItem, Synced
-from consensus.certificate import InvalidCertificate, certificate_items
+from consensus.certificate import CommitCert, InvalidCertificate
 from consensus.encoding import Hash, Sig
-from consensus.header import Header, block_hash, identity_digest, leaves_root, tx_id, tx_leaf
+from consensus.header import Header, identity_digest, leaves_root, tx_id, tx_leaf
+from consensus.light_client import Electorate, HeaderRefused, sealed_items
 from node.configuration import InForce
 from node.errors import CityError
 from node.governance import CONTRACT
@@ -86,35 +87,34 @@ class BlockChecker:
         """The blocks up to the first config block, which has to take effect before the next can be judged.
 
         Raises CityError CITY-6004 at the first block that does not hold."""
-        checked: list[CheckedBlock] = await self._in_thread(self._check_all, blocks, first, peer)
-        items = [item for block in checked for item in self._seals(block, peer)]
+        checked, items = await self._in_thread(self._check_all, blocks, first, peer)
         if not all(await self._verify(items)):
             raise CityError("CITY-6004", height=first, peer=peer, reason="a seal does not verify")
-        return checked
+        return list(checked)
 
     def _check_all(
         self, blocks: Sequence[StoredBlock], first: int, peer: str
-    ) -> list[CheckedBlock]:
-        checked = []
+    ) -> tuple[list[CheckedBlock], list[SignatureItem]]:
+        checked: list[CheckedBlock] = []
+        items: list[SignatureItem] = []
         for height, stored in enumerate(blocks, first):
             reason, tx_ids = self._fault(stored, height)
             if reason or stored.certificate is None:
                 raise CityError("CITY-6004", height=height, peer=peer, reason=reason)
+            items += self._seals(stored.header, stored.certificate, peer)
             is_config = holds_config(stored)
             event = Synced(0, Block(stored.header, tx_ids), stored.certificate, is_config)
             checked.append(CheckedBlock(stored, tx_ids, event))
             if is_config:
                 break
-        return checked
+        return checked, items
 
     def _fault(self, stored: StoredBlock, height: int) -> tuple[str, tuple[Hash, ...]]:
         header, hash_, suite_id = stored.header, self._suite.hash, self._suite.id
-        if header.height != height or header.channel_id != self._channel_id:
+        if header.height != height:
             return "it is not the block that was asked for", ()
         if stored.certificate is None:
             return "it has no certificate", ()
-        if stored.certificate.block_hash != block_hash(hash_, header):
-            return "the certificate is for another block", ()
         tx_ids = tuple(tx_id(hash_, suite_id, e.body) for e in stored.envelopes)
         leaves = [
             tx_leaf(hash_, suite_id, id_, Sig(e.signature))
@@ -133,19 +133,19 @@ class BlockChecker:
                 return "a transaction carries another key than its sender's", ()
         return "", tx_ids
 
-    def _seals(self, checked: CheckedBlock, peer: str) -> list[SignatureItem]:
-        configuration = self._configuration
+    def _seals(self, header: Header, cert: CommitCert, peer: str) -> list[SignatureItem]:
+        in_force = self._configuration
+        electorate = Electorate(
+            self._channel_id,
+            self._suite.id,
+            in_force.config.consensus.kind,
+            in_force.validators,
+        )
         try:
-            return certificate_items(
-                checked.event.cert,
-                configuration.config.consensus.kind,
-                self._suite.id,
-                self._channel_id,
-                configuration.validators,
-            )
-        except InvalidCertificate as error:
-            height = checked.stored.header.height
-            raise CityError("CITY-6004", height=height, peer=peer, reason=str(error)) from None
+            return sealed_items(self._suite.hash, header, cert, electorate)
+        except (HeaderRefused, InvalidCertificate) as error:
+            height, reason = header.height, str(error)
+            raise CityError("CITY-6004", height=height, peer=peer, reason=reason) from None
 
 
 def holds_config(stored: StoredBlock) -> bool:

@@ -28,8 +28,9 @@ from consensus.api import (
     TxWaiting,
     Verifier,
 )
-from consensus.certificate import KIND_PBFT, InvalidCertificate, certificate_items
-from consensus.header import Header, block_hash
+from consensus.certificate import KIND_PBFT, InvalidCertificate
+from consensus.header import Header
+from consensus.light_client import Electorate, HeaderRefused, sealed_items
 from consensus.pbft import messages
 from consensus.pbft.admission import Admission
 from consensus.pbft.chain import Chain, Roots
@@ -318,14 +319,11 @@ class PbftCore:
         header, cert = event.block.header, event.cert
         if header.height != state.chain.height + 1 or state.is_ending:
             return
-        digest = block_hash(state.hash_, header)
-        if (cert.height, cert.block_hash) != (header.height, digest):
-            raise ProtocolViolation("a certificate of another block")
+        config = self._config
+        electorate = Electorate(config.channel_id, config.suite, KIND_PBFT, self._validators)
         try:
-            items = certificate_items(
-                cert, KIND_PBFT, self._config.suite, self._config.channel_id, self._validators
-            )
-        except InvalidCertificate as error:
+            items = sealed_items(state.hash_, header, cert, electorate)
+        except (HeaderRefused, InvalidCertificate) as error:
             raise ProtocolViolation(str(error)) from error
         if not all(self._verifier.verify(item) for item in items):
             raise ProtocolViolation("a certificate with a wrong seal")

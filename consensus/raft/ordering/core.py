@@ -30,7 +30,7 @@ from consensus.api import (
     Verifier,
 )
 from consensus.certificate import KIND_RAFT, InvalidCertificate, certificate_items
-from consensus.header import block_hash
+from consensus.light_client import Electorate, HeaderRefused, sealed_items
 from consensus.pbft.chain import Chain, Roots
 from consensus.raft.ordering import messages
 from consensus.raft.ordering.accept import Intake
@@ -271,10 +271,13 @@ class RaftCore:
         header, cert = event.block.header, event.cert
         if header.height != state.chain.height + 1 or state.config_height is not None:
             return
-        digest = block_hash(state.hash_, header)
-        if (cert.height, cert.block_hash) != (header.height, digest):
-            raise ProtocolViolation("a certificate of another block")
-        if not all(self._verifier.verify(item) for item in self._certificate_items(cert)):
+        config = self._config
+        electorate = Electorate(config.channel_id, config.suite, KIND_RAFT, self._validators)
+        try:
+            items = sealed_items(state.hash_, header, cert, electorate)
+        except (HeaderRefused, InvalidCertificate) as error:
+            raise ProtocolViolation(str(error)) from error
+        if not all(self._verifier.verify(item) for item in items):
             raise ProtocolViolation("a certificate with a wrong seal")
         self._hearing.lose()
         self._replica.deliver(event.block, cert, event.is_config)

@@ -19,8 +19,8 @@ from tests.unit.node.test_reconfiguration import (
     commit,
     configure,
     count,
-    epochs,
-    roles,
+    have_epoch,
+    have_roles,
 )
 
 
@@ -87,7 +87,7 @@ async def test_an_observer_follows_by_certificates(tmp_path):
     async with cluster(tmp_path, 3, kind="raft") as net:
         await net.start("watcher")
         await count(net, "watcher")
-        assert roles(net) == ["validator"] * 3 + ["observer"]
+        await have_roles(net, *["validator"] * 3, "observer")
         await ready(net)
         await net.same_state()
 
@@ -116,7 +116,7 @@ async def test_validators_leave_join_and_change_their_keys(tmp_path):
         assert receipt.outcome == "ok", receipt
         receipt = await configure(net, "n0", "remove_validator", name="n3")
         assert receipt.outcome == "ok", receipt
-        assert roles(net) == ["validator"] * 3 + ["observer"]
+        await have_roles(net, *["validator"] * 3, "observer")
         # Its operator's word that the key never voted: no log could say so.
         await net.start("watcher", votes=Votes(joining), is_wal_loss_accepted=True)
         receipt = await configure(
@@ -131,7 +131,7 @@ async def test_validators_leave_join_and_change_their_keys(tmp_path):
             transport_cert=b"certificate",
         )
         assert receipt.outcome == "ok", receipt
-        assert epochs(net) == {3}
+        await have_epoch(net, 3)
         await net.stop("n1")  # three of four are a majority only with the new one
         await count(net)
         assert net.nodes["watcher"].channel.status()["role"] == "validator"

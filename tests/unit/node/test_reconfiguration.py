@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 from consensus.api import Accuse, Signer
@@ -64,8 +65,31 @@ async def count(net: Cluster, at: str = "n0") -> None:
     assert (await commit(net, at, net.envelope())).outcome == "ok"
 
 
-def roles(net: Cluster) -> list[str]:
-    return [net.nodes[name].channel.status()["role"].split()[0] for name in sorted(net.nodes)]
+async def have_roles(net: Cluster, *expected: str) -> None:
+    """Until the nodes, by name, have these roles: a block takes effect on each in its own time."""
+
+    def roles() -> tuple[str, ...]:
+        return tuple(_status(net, name)["role"].split()[0] for name in sorted(net.nodes))
+
+    await _until(net, roles, expected)
+
+
+async def have_epoch(net: Cluster, expected: int) -> None:
+    await _until(net, lambda: {_status(net, name)["epoch"] for name in net.nodes}, {expected})
+
+
+def _status(net: Cluster, name: str) -> dict[str, Any]:
+    return net.nodes[name].channel.status()
+
+
+async def _until(net: Cluster, shown: Callable[[], object], expected: object) -> None:
+    pipeline = next(iter(net.nodes.values())).channel.pipeline
+    try:
+        async with asyncio.timeout(SECONDS):
+            while shown() != expected:
+                await pipeline.progress(0.1)
+    except TimeoutError:
+        raise AssertionError(f"{shown()} instead of {expected}") from None
 
 
 async def voting(net: Cluster, name: str) -> None:
@@ -76,18 +100,14 @@ async def voting(net: Cluster, name: str) -> None:
             await channel.pipeline.progress(0.1)  # being admitted moves no block
 
 
-def epochs(net: Cluster) -> set[int]:
-    return {node.channel.status()["epoch"] for node in net.nodes.values()}
-
-
 async def test_a_removed_validator_observes_and_the_others_go_on(tmp_path):
     async with cluster(tmp_path, 4) as net:
         await count(net)
         receipt = await configure(net, "n1", "remove_validator", name="n3")
         assert (receipt.outcome, values.decode(receipt.result)["in_force"]) == ("ok", True)
         await count(net)
-        assert epochs(net) == {1}
-        assert roles(net) == ["validator"] * 3 + ["observer"]
+        await have_epoch(net, 1)
+        await have_roles(net, *["validator"] * 3, "observer")
         await net.same_state()
 
 
@@ -114,7 +134,7 @@ async def test_a_key_is_replaced_and_the_validator_votes_with_the_new_one(tmp_pa
         await voting(net, "n2")
         await net.stop("n3")  # now every one of the others is needed
         await count(net)
-        assert epochs(net) == {1}
+        await have_epoch(net, 1)
     finally:
         await net.stop_all()
 
@@ -151,7 +171,7 @@ async def test_a_refusal_is_ordered_alone_and_changes_nothing(tmp_path):
         receipt = await configure(net, "n0", "remove_validator", name="nobody")
         assert (receipt.outcome, receipt.code) == ("revert", "E_UNKNOWN_NODE")
         assert await net.same_state() == before
-        assert epochs(net) == {0}
+        await have_epoch(net, 0)
         await count(net)
 
 
@@ -195,7 +215,7 @@ async def test_a_node_that_slept_through_two_epochs_catches_up(tmp_path):
         height = net.nodes["n0"].height
         async with asyncio.timeout(SECONDS):
             await net.at_height(height)
-        assert epochs(net) == {2}
+        await have_epoch(net, 2)
         await net.same_state()
         await count(net)
 
@@ -209,8 +229,8 @@ async def test_all_start_again_in_a_later_epoch(tmp_path):
         await net.stop_all()
         await net.start_all()
         await count(net)
-        assert epochs(net) == {1}
-        assert roles(net)[3] == "observer"
+        await have_epoch(net, 1)
+        await have_roles(net, *["validator"] * 3, "observer")
         await net.same_state()
     finally:
         await net.stop_all()
