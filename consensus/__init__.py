@@ -45,9 +45,8 @@ The driver's duties, in the order in which breaking them hurts:
 
 What else is here, all pure and small: `encoding` (canonical bytes of structures), `tags` (domain
 separation), `merkle`, `quorum`, `validators`, `header`, `certificate`, `light_client` (the chain from headers
-and certificates alone), and the proofs that clients check. `pbft/` reads best in this order: messages,
-certificates, selection, slot, propose, normal, view_change, gossip, timers, records, restart,
-reconfiguration, epochs, checkpoints, admission, replica.
+and certificates alone), and the proofs that clients check. `ordering/` is what both engines stand on: their
+rules, the chain's end, what waits, blocks on their way. `pbft/` and `raft/` say in which order they read best.
 
 The rules R1 to R13 and invariants S1 to S11 that comments name are those of the consensus design.
 """

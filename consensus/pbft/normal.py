@@ -9,7 +9,7 @@ from consensus.api import Accuse, Block, Deliver, Keep, Need
 from consensus.certificate import CommitCert
 from consensus.encoding import Hash, Sig, encode
 from consensus.header import HEADER_VERSION, Header, block_hash
-from consensus.pbft.blocks import Candidate
+from consensus.ordering.blocks import Candidate
 from consensus.pbft.certificates import commit_cert, prepared_cert
 from consensus.pbft.evidence import make_evidence
 from consensus.pbft.messages import (

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from consensus.api import Block, Keep
 from consensus.encoding import Hash
 from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
+from consensus.ordering.rules import PATIENCE
 from consensus.pbft.messages import BlockRequest, Proposal, encode_message
 from consensus.pbft.reconfiguration import Reconfiguration
 from consensus.pbft.records import Proposed
 from consensus.pbft.state import State
 from consensus.tags import Tag
-
-PATIENCE = 16
 
 
 class Proposer:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from consensus.api import ConfigEffect, Configuration, InvariantBroken
 from consensus.encoding import Hash
 from consensus.header import Header
-from consensus.pbft.blocks import Candidate
+from consensus.ordering.blocks import Candidate
 from consensus.pbft.state import State
 from consensus.validators import validators_hash
 

@@ -31,9 +31,9 @@ from consensus.api import (
 from consensus.certificate import KIND_PBFT, InvalidCertificate
 from consensus.header import Header
 from consensus.light_client import Electorate, HeaderRefused, sealed_items
+from consensus.ordering.chain import Chain, Roots
 from consensus.pbft import messages
 from consensus.pbft.admission import Admission
-from consensus.pbft.chain import Chain, Roots
 from consensus.pbft.checkpoints import Checkpoints
 from consensus.pbft.config import PbftConfig
 from consensus.pbft.epochs import Epochs

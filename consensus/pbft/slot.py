@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from consensus.encoding import Hash, Sig
-from consensus.pbft.blocks import Candidate
+from consensus.ordering.blocks import Candidate
 from consensus.pbft.certificates import PreparedCert
 from consensus.pbft.messages import Proposal
 

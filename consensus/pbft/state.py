@@ -6,9 +6,10 @@ from consensus.api import Action, Block, Broadcast, EpochBase, Persist, Send, Si
 from consensus.certificate import CommitCert, Seal
 from consensus.encoding import Hash, Sig
 from consensus.header import identity_digest, leaves_root
-from consensus.pbft.blocks import BlockBook, Candidate
+from consensus.ordering.blocks import BlockBook, Candidate
+from consensus.ordering.chain import Chain
+from consensus.ordering.requests import Requests
 from consensus.pbft.certificates import PreparedCert, leader_of, vote_message
-from consensus.pbft.chain import Chain
 from consensus.pbft.config import PbftConfig
 from consensus.pbft.messages import (
     Commit,
@@ -20,7 +21,6 @@ from consensus.pbft.messages import (
 )
 from consensus.pbft.pace import Pace
 from consensus.pbft.records import Record, encode_record
-from consensus.pbft.requests import Requests
 from consensus.pbft.selection import Selection
 from consensus.pbft.slot import Slot
 from consensus.tags import Tag

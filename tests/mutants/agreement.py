@@ -9,9 +9,9 @@ from typing import Any
 from unittest.mock import patch
 
 from consensus import certificate
+from consensus.ordering.chain import Chain, Roots
 from consensus.pbft import view_change
 from consensus.pbft.certificates import commit_cert
-from consensus.pbft.chain import Chain, Roots
 from consensus.pbft.messages import Commit, Proposal
 from consensus.pbft.normal import NormalCase
 from consensus.pbft.selection import Selection, select

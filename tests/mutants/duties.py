@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from consensus.ordering.requests import Requests
 from consensus.pbft.gossip import Gossip
 from consensus.pbft.normal import NormalCase
 from consensus.pbft.replica import PbftCore
-from consensus.pbft.requests import Requests
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 from consensus.validators import ValidatorSet

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from consensus.ordering.chain import Chain
 from consensus.pbft.admission import Admission
-from consensus.pbft.chain import Chain
 from consensus.pbft.checkpoints import Checkpoints
 from consensus.pbft.messages import SignatureRules
 from consensus.pbft.state import State

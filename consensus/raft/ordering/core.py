@@ -31,7 +31,7 @@ from consensus.api import (
 )
 from consensus.certificate import KIND_RAFT, InvalidCertificate, certificate_items
 from consensus.light_client import Electorate, HeaderRefused, sealed_items
-from consensus.pbft.chain import Chain, Roots
+from consensus.ordering.chain import Chain, Roots
 from consensus.raft.ordering import messages
 from consensus.raft.ordering.accept import Intake
 from consensus.raft.ordering.config import RaftConfig

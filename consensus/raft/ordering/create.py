@@ -10,7 +10,7 @@ from __future__ import annotations
 from consensus.api import Block, TxRef
 from consensus.encoding import Hash, encode
 from consensus.header import HEADER_VERSION, Header, block_hash, leaves_root
-from consensus.pbft.propose import PATIENCE
+from consensus.ordering.rules import PATIENCE
 from consensus.raft.ordering.accept import Accepted
 from consensus.raft.ordering.messages import BlockEntry
 from consensus.raft.ordering.state import State
@@ -79,7 +79,7 @@ class Creator:
         at_ms = self.create_at_ms()
         if at_ms is None or at_ms > state.now_ms:
             return False
-        refs = _alone(state.requests.choose())
+        refs = state.requests.choose()
         next_hash, evidence_root = state.validators_hash, state.empty_root
         parent, parent_hash = state.flight.stand_on(state.chain.tip, state.chain.tip_hash)
         if refs and refs[0].is_config:
@@ -123,11 +123,3 @@ class Creator:
         self._accepted[digest] = Accepted(header.height, leaves, is_config)
         state.last_proposed_ms = state.now_ms
         return True
-
-
-def _alone(refs: list[TxRef]) -> list[TxRef]:
-    """A configuration transaction takes a block of its own, when its turn comes."""
-    for place, ref in enumerate(refs):
-        if ref.is_config:
-            return refs[:1] if place == 0 else refs[:place]
-    return refs

@@ -16,9 +16,9 @@ from consensus.api import (
 )
 from consensus.encoding import ZERO_HASH, Hash, encode
 from consensus.header import identity_digest, leaves_root
-from consensus.pbft.blocks import BlockBook, Candidate
-from consensus.pbft.chain import Chain
-from consensus.pbft.requests import Requests
+from consensus.ordering.blocks import BlockBook, Candidate
+from consensus.ordering.chain import Chain
+from consensus.ordering.requests import Requests
 from consensus.raft.membership import Configuration as Members
 from consensus.raft.messages import EntryId, Snapshot
 from consensus.raft.node import RaftNode

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from consensus.api import TxRef
 from consensus.encoding import Hash
-from consensus.ordering_rules import OrderingRules
+from consensus.ordering.rules import OrderingRules
 
 FORWARD_TXS_MAX = 1_000
 OFFERED_TXS_MAX = 100

@@ -12,7 +12,7 @@ from consensus.api import Block, TxRef
 from consensus.encoding import Hash
 from consensus.header import leaves_root
 from consensus.merkle import HashFunction
-from consensus.ordering_rules import OrderingRules
+from consensus.ordering.rules import OrderingRules
 
 HEADERS_PER_SOURCE_MAX = 2
 

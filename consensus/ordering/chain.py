@@ -9,7 +9,7 @@ from consensus.certificate import CommitCert
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
 from consensus.merkle import HashFunction
-from consensus.ordering_rules import OrderingRules
+from consensus.ordering.rules import OrderingRules
 
 REMEMBERED_HEIGHTS = 64  # for checkpoints that are asked for late
 
