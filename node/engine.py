@@ -177,6 +177,10 @@ class EngineWorker:
         """Findings of the linter, by the engine itself."""
         return await self._off_loop(self._retried, self._findings, "check", bundle)
 
+    async def schema(self, bundle: Bundle) -> bytes:
+        """What a bundle offers, value-encoded (language/schema.py). Raises ContractRefused."""
+        return await self._off_loop(self._retried, self._schema, bundle)
+
     async def forget(self, name: str, version: int) -> None:
         await self._off_loop(self._forget, name, version)
 
@@ -262,6 +266,19 @@ class EngineWorker:
             raise EngineStopped(f"the engine failed twice: {incident}") from incident
 
     def _findings(self, operation: str, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        return self._ask(operation, bundle)[0]
+
+    def _schema(self, bundle: Bundle) -> bytes:
+        findings, answer = self._ask("schema", bundle)
+        if findings:
+            raise ContractRefused(findings)
+        schema = answer.get("schema")
+        if type(schema) is not bytes:
+            raise _Incident("the worker sent no schema")
+        return schema
+
+    def _ask(self, operation: str, bundle: Bundle) -> tuple[tuple[Diagnostic, ...], dict[str, Any]]:
+        """Findings and the whole answer of the worker about a bundle."""
         process = self._live()
         process.send({
             "op": operation, "name": bundle.name, "version": bundle.version,
@@ -269,7 +286,7 @@ class EngineWorker:
         })  # fmt: skip
         answer = process.receive(time.monotonic() + LOAD_SECONDS_MAX)
         try:
-            return wire.read_findings(answer["findings"])
+            return wire.read_findings(answer["findings"]), answer
         except (KeyError, wire.WireError) as error:
             raise _Incident(f"no findings: {answer.get('fault', error)}") from error
 

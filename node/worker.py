@@ -4,9 +4,10 @@ It is started with an empty environment and three descriptors, reads the compile
 and only then locks itself. It holds no secret and knows one channel's contracts. Messages on descriptors
 0 and 1 are frames: 4 bytes of length, big-endian, at most 64 MiB, then one encoded value.
 
-    node -> worker  {"op": "load" | "check", …bundle}   {"op": "forget", …}   {"op": "block", …}
-    worker -> node  {"ready": …}, {"findings": […]}, {"result": …}, {"fault": text}, and while a block runs
-                    `G` and a key, answered by `+` and its value or by nothing, or `S` and a scan (wire.py)
+    node -> worker  {"op": "load" | "check" | "schema", …bundle}   {"op": "forget", …}   {"op": "block", …}
+    worker -> node  {"ready": …}, {"findings": […]}, {"schema": …}, {"result": …}, {"fault": text}, and
+                    while a block runs `G` and a key, answered by `+` and its value or by nothing, or `S` and
+                    a scan (wire.py)
 """
 
 from __future__ import annotations
@@ -136,8 +137,10 @@ class Worker:
         bundle = Bundle(message["name"], message["version"], message["main"], message["rules"])
         if operation == "check":
             return {"findings": wire.findings(self._engine.check(bundle))}
-        assert operation == "load", operation
         try:
+            if operation == "schema":
+                return {"findings": [], "schema": self._engine.schema(bundle)}
+            assert operation == "load", operation
             self._engine.load(bundle)
         except ContractRefused as refused:
             return {"findings": wire.findings(refused.diagnostics)}

@@ -14,7 +14,7 @@ import wit_world
 
 from contracts.runtime import gas, keys, limits, machine, session, values, wire
 from contracts.runtime.api import BlockRequest, ContractRefused, Transaction
-from contracts.runtime.language.bundle import Compiled, compile_bundle
+from contracts.runtime.language.bundle import Compiled, bundle_schema, compile_bundle
 from contracts.runtime.loading import check_set_up
 
 RECURSION_LIMIT = 4000
@@ -65,12 +65,24 @@ def compile_request(request: bytes) -> bytes:
         compiled = compile_bundle(main, rules)
         check_set_up(name, version, compiled)
     except ContractRefused as refused:
-        findings = [
-            (d.line, d.column, d.module, d.code, d.message, d.message_zh)
-            for d in refused.diagnostics
-        ]
-        return values.encode({"findings": findings})
+        return _refused(refused)
     return values.encode({"code": compiled.dump()})
+
+
+def schema_request(request: bytes) -> bytes:
+    """What a bundle offers, value-encoded, or the findings that refuse it."""
+    _, _, main, rules = values.decode(request)
+    try:
+        return values.encode({"schema": values.encode(bundle_schema(main, rules))})
+    except ContractRefused as refused:
+        return _refused(refused)
+
+
+def _refused(refused: ContractRefused) -> bytes:
+    findings = [
+        (d.line, d.column, d.module, d.code, d.message, d.message_zh) for d in refused.diagnostics
+    ]
+    return values.encode({"findings": findings})
 
 
 ABOUT = values.encode(
@@ -84,6 +96,9 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc,name-defined]
 
     def compile(self, bundle: str) -> str:
         return _to_text(compile_request(_to_bytes(bundle)))
+
+    def schema(self, bundle: str) -> str:
+        return _to_text(schema_request(_to_bytes(bundle)))
 
     def block(self, request: str, control: str) -> str:
         message = wire.decode_request(_to_bytes(request), _to_bytes(control))

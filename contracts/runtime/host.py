@@ -63,7 +63,7 @@ def _to_bytes(text: str) -> bytes:
 class _Instance:
     """One live guest and its store."""
 
-    __slots__ = ("about", "block", "compile", "prepare", "store")
+    __slots__ = ("about", "block", "compile", "prepare", "schema", "store")
 
     def __init__(self, engine: Engine, linker: Linker, component: Component) -> None:
         self.store = Store(engine)
@@ -74,6 +74,7 @@ class _Instance:
         self.compile = instance.get_func(self.store, "compile")
         self.prepare = instance.get_func(self.store, "prepare")
         self.about = instance.get_func(self.store, "about")
+        self.schema = instance.get_func(self.store, "schema")
 
 
 class WasmEngine:
@@ -208,11 +209,27 @@ class WasmEngine:
     # ---- bundles ----
     def compile(self, bundle: Bundle) -> tuple[bytes, tuple[Diagnostic, ...]]:
         """Code of a bundle for `code-get`, or findings. Outside blocks, under its own fuel."""
+        return self._read("compile", bundle, "code")
+
+    def schema(self, bundle: Bundle) -> bytes:
+        """What a bundle offers, value-encoded: see language/schema.py. Raises ContractRefused."""
+        schema, findings = self._read("schema", bundle, "schema")
+        if findings:
+            raise ContractRefused(findings)
+        return schema
+
+    def _read(
+        self, export: str, bundle: Bundle, answer: str
+    ) -> tuple[bytes, tuple[Diagnostic, ...]]:
+        """What an export of the guest makes of a bundle's source, or findings."""
         instance = self._bare()
+        function = getattr(instance, export)
+        if function is None:
+            raise ArtifactError(f"this artifact is of an older release: it derives no {export}")
         instance.store.set_fuel(COMPILE_FUEL)
         request = (bundle.name, bundle.version, bundle.main, dict(bundle.rules))
         try:
-            answer = instance.compile(instance.store, _to_text(values.encode(request)))
+            found = function(instance.store, _to_text(values.encode(request)))
         except values.ValueEncodingError:
             return b"", diagnostics("main", [(1, 1, "CT002", "")])
         except Exception as error:
@@ -220,9 +237,9 @@ class WasmEngine:
             if not isinstance(error, Trap | WasmtimeError):
                 raise
             return b"", diagnostics("main", [(1, 1, "CT007", "")])
-        message = values.decode(_to_bytes(answer))
-        if "code" in message:
-            return message["code"], ()
+        message = values.decode(_to_bytes(found))
+        if answer in message:
+            return message[answer], ()
         return b"", tuple(Diagnostic(*finding) for finding in message["findings"])
 
     def load(self, bundle: Bundle, every_function: bool = False) -> None:

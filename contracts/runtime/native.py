@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from contracts.runtime import machine, session, wire
+from contracts.runtime import machine, session, values, wire
 from contracts.runtime.api import (
     BlockRequest,
     Bundle,
@@ -19,7 +19,12 @@ from contracts.runtime.api import (
     StateReader,
     TxResult,
 )
-from contracts.runtime.language.bundle import Compiled, check_bundle, compile_bundle
+from contracts.runtime.language.bundle import (
+    Compiled,
+    bundle_schema,
+    check_bundle,
+    compile_bundle,
+)
 from contracts.runtime.loading import check_set_up
 
 T = TypeVar("T")
@@ -48,6 +53,10 @@ class NativeEngine:
 
     def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
         return _on_deep_stack(lambda: check_bundle(bundle.main, bundle.rules))
+
+    def schema(self, bundle: Bundle) -> bytes:
+        """What a bundle offers, value-encoded. Raises ContractRefused."""
+        return _on_deep_stack(lambda: values.encode(bundle_schema(bundle.main, bundle.rules)))
 
     def block(self, block: BlockRequest) -> list[TxResult]:
         """Execute a block on a fresh set of contracts."""

@@ -17,6 +17,7 @@ from contracts.runtime.api import ContractRefused, Diagnostic
 from contracts.runtime.language import linter
 from contracts.runtime.language.compiler import compile_module
 from contracts.runtime.language.hints import Hint, hint_of
+from contracts.runtime.language.schema import Schema, schema_of
 from contracts.runtime.limits import SOURCE_BYTES_MAX
 
 _MODULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
@@ -174,6 +175,14 @@ def _class_hints(trees: Mapping[str, ast.Module]) -> dict[str, dict[str, Hint | 
 def check_bundle(main: str, rules: Mapping[str, str]) -> tuple[Diagnostic, ...]:
     """Every finding of the linter; empty when the bundle may be deployed."""
     return _checked(main, rules)[1]
+
+
+def bundle_schema(main: str, rules: Mapping[str, str]) -> Schema:
+    """What an admitted bundle offers. Raises ContractRefused with every finding."""
+    bundle, found, _ = _checked(main, rules)
+    if found:
+        raise ContractRefused(found)
+    return schema_of(bundle.trees)
 
 
 def _checked(

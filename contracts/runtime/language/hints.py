@@ -53,3 +53,31 @@ def _parametrised(name: str, inner: ast.expr, classes: set[str]) -> Hint | None:
         hints = [hint_of(item, classes) for item in items]
         return None if None in hints else ("fixed", *hints)
     return None
+
+
+_NAMES: dict[str, str] = {"any": "object", "none": "None"}
+
+
+def hint_text(hint: Hint) -> str:
+    """The hint as it is written in a contract: `list[str]`, `tuple[int, ...]`, `str | None`."""
+    kind, inner = hint[0], hint[1:]
+    if kind == "class":
+        return str(inner[0])
+    if kind == "union":
+        return " | ".join(map(hint_text, inner))
+    if kind == "dict":
+        return f"dict[str, {hint_text(inner[0])}]"
+    if kind in ("list", "tuple", "fixed"):
+        words = ", ".join(map(hint_text, inner))
+        return (
+            f"list[{words}]" if kind == "list" else f"tuple[{words}{', ...' * (kind == 'tuple')}]"
+        )
+    return _NAMES.get(kind, kind)
+
+
+def hint_of_text(text: str, classes: set[str]) -> Hint | None:
+    """The hint of its text; None for text that is none."""
+    try:
+        return hint_of(ast.parse(text, mode="eval").body, classes)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
