@@ -10,7 +10,7 @@ import pytest
 from tests.unit.suite.world import World, open_world
 
 
-def _fresh(world: World) -> World:
+def fresh(world: World) -> World:
     """The same world again: state and time are copied, the engine keeps no state between blocks."""
     again = copy.copy(world)
     again.state = type(world.state)(world.state)
@@ -27,12 +27,12 @@ def opened() -> World:
 @pytest.fixture
 def world(opened: World) -> World:
     """Parties active, invoices lodged, limit set; no registration center."""
-    return _fresh(opened)
+    return fresh(opened)
 
 
 @pytest.fixture
 def paying_world(opened: World, tmp_path: Path) -> World:
     """The same with a registration center and a wallet a member."""
-    again = _fresh(opened)
+    again = fresh(opened)
     again.open_center(tmp_path / "center")
     return again

@@ -32,6 +32,7 @@ USERS = {
     "px-reader": ("PX", ()),
     "hb": ("HB", ("maker",)),
     "lg": ("LG", ("maker",)),
+    "lg-checker": ("LG", ("checker",)),
     "hl": ("HL", ("maker",)),
     "xy": ("XY", ("maker",)),
     "qb-ops": ("QB", ("maker", "financier", "kyc")),

@@ -1,0 +1,87 @@
+"""Every state table of the suite: for documentation, for tests that walk them, for whoever wants the whole.
+
+    python -m contracts.tables > docs/instruments.md
+
+TABLES      (contract, record, title, rows) in the order of the documentation
+markdown()  the tables with a diagram each
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from contracts.rules.financing_machine import FINANCING
+from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
+from contracts.rules.receivable_machine import CREDENTIAL, PIECE
+
+Row = tuple[str, str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """rows: (from, call, who, guard, to, event); `from` may name several states, "-" is none yet."""
+
+    contract: str
+    record: str
+    title: str
+    rows: tuple[Row, ...]
+
+    @property
+    def states(self) -> list[str]:
+        """In the order in which the rows reach them."""
+        named = [name for row in self.rows for name in (*row[0].split("|"), row[4])]
+        return [name for name in dict.fromkeys(named) if name not in ("-", "=", "")]
+
+    @property
+    def calls(self) -> list[str]:
+        return list(dict.fromkeys(row[1] for row in self.rows))
+
+    def allows(self, state: str, call: str) -> bool:
+        return any(row[1] == call and state in row[0].split("|") for row in self.rows)
+
+
+TABLES = (
+    Table("receivable", "credential", "Receivable e-credential", CREDENTIAL),
+    Table("receivable", "piece", "Piece of a credential", PIECE),
+    Table("financing", "financing", "Financing", FINANCING),
+    Table("guarantee", "guarantee", "Demand guarantee", GUARANTEE),
+    Table("guarantee", "demand", "Demand under a guarantee", DEMAND),
+)
+
+
+def diagram(table: Table) -> str:
+    """The moves as a Mermaid state diagram; calls that keep the state stand in the table only."""
+    lines = ["```mermaid", "stateDiagram-v2"]
+    moves = [
+        ("[*]" if state == "-" else state, row[4], row[1])
+        for row in table.rows
+        if row[4] not in ("=", "")
+        for state in row[0].split("|")
+        if state != row[4]
+    ]
+    for (start, end), group in groupby(sorted(moves), key=lambda move: move[:2]):
+        lines.append(f"    {start} --> {end}: {', '.join(move[2] for move in group)}")
+    return "\n".join([*lines, "```"])
+
+
+def section(table: Table) -> str:
+    head = ["| From | Call | Who | Guard | To | Event |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| " + " | ".join([row[0].replace("|", ", "), f"`{row[1]}`", *row[2:]]) + " |"
+        for row in table.rows
+    ]
+    return "\n".join([f"## {table.title}", "", diagram(table), "", *head, *rows])
+
+
+def markdown() -> str:
+    intro = (
+        "# Instruments and their states\n\n"
+        "Written by `python -m contracts.tables` from the tables that the contracts themselves obey.\n"
+        "`=` keeps the state; `-` is a record that does not exist yet."
+    )
+    return "\n\n".join([intro, *(section(table) for table in TABLES)]) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

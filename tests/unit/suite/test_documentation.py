@@ -1,0 +1,36 @@
+"""The tables are what the contracts obey and what the documentation shows."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from contracts.bundles import load_bundle
+from contracts.tables import TABLES, Table, markdown
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_documentation_is_what_the_tables_say() -> None:
+    written = (ROOT / "docs" / "instruments.md").read_text(encoding="utf-8")
+    assert written == markdown(), "run python -m contracts.tables > docs/instruments.md"
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda t: t.record)
+def test_every_call_and_event_of_a_table_is_in_its_contract(table: Table) -> None:
+    bundle = load_bundle(table.contract)
+    trees = [ast.parse(source) for source in (bundle.main, *bundle.rules.values())]
+    events = {
+        node.value.args[0].value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and getattr(node.value.func, "id", "") == "Event"
+        and isinstance(node.value.args[0], ast.Constant)
+    }
+    exports = {n.name for n in trees[0].body if isinstance(n, ast.FunctionDef)}
+    assert {row[5] for row in table.rows} <= events
+    assert set(table.calls) <= exports
