@@ -161,8 +161,8 @@ async def status(request: web.Request) -> web.Response:
             "reserve_fen": totals.reserve_fen,
             "vault_fen": totals.vault_fen,
             "public_fen": totals.public_fen,
-            "locked_fen": center.ledger.held.locked_fen,
-            "frozen_fen": center.ledger.held.frozen_fen,
+            "locked_fen": center.ledger.books.held.locked_fen,
+            "frozen_fen": center.ledger.books.held.frozen_fen,
             "operators": sorted(bank.name for bank in center.operators.values()),
         }
     )

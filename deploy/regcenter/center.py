@@ -17,8 +17,6 @@ from consensus.center_request import AuthorityQuery, IdentifyQuery, OperatorQuer
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
 from consensus.payment import (
     VERSION,
-    Coin,
-    CoinState,
     KeyChainEntry,
     LogEntry,
     LogKey,
@@ -40,7 +38,6 @@ from deploy.regcenter.keys import Keys
 from deploy.regcenter.ledger import Ledger, Opened
 from deploy.regcenter.model import (
     Authority,
-    Held,
     KeyChain,
     Operator,
     Receipt,
@@ -54,7 +51,7 @@ from node.identity.suite import Suite, get_suite
 
 HEAD_REFRESH_MS = 10_000
 KEY_LIFETIME_MS = 10 * 365 * 86_400_000
-TOTALS_KEY, HELD_KEY, CHAIN_KEY = b"m", b"x", b"k"
+CHAIN_KEY = b"k"
 NO_WITNESS = Witness()
 THREADS_MAX = 8
 PARALLEL_MIN = 8  # fewer signatures are checked sooner than handed out
@@ -151,17 +148,8 @@ class Center:
     def _load(self) -> None:
         if self.keys.root.public_key != self.root_key:
             raise CenterError("RC_DAMAGED", "the keys are not those of this store")
-        for address, data in self.store.items(b"o"):
-            self.ledger.operators[Hash(address)] = decode(Operator, data)
-        stored = self.store.get(TOTALS_KEY)
-        if stored is not None:
-            self.ledger.totals = decode(Totals, stored)
-        held = self.store.get(HELD_KEY)
-        if held is not None:  # absent in a store from before coins could be held
-            self.ledger.held = decode(Held, held)
-        for address, data in self.store.items(b"v"):
-            self.ledger.authorities[Hash(address)] = decode(Authority, data)
-        self.ledger.frontier = log.Frontier.load(self.store.get, self.totals.tree_size)
+        self.ledger.registry.load(self.store)
+        self.ledger.books.load(self.store)
         newest = self.store.last(b"h")
         if newest is not None:
             self.latest = decode(SignedTreeHead, newest[1])
@@ -170,9 +158,9 @@ class Center:
         if newest is None:
             self.latest = self._sign_head(0)
             self._commit(Overlay(self.store), self.latest)
-        if self._recount() != (self.totals, self.ledger.held) or not self.totals.conserved():
+        if not self.ledger.books.recount(self.store):
             raise CenterError("RC_DAMAGED", "the coins do not add up to the totals")
-        self.ledger.wallets.load(self.store)
+        self.ledger.books.wallets.load(self.store)
 
     def _check_rollback(self, has_head: bool) -> None:
         """The file beside the store holds the last head that was signed: the store must contain it."""
@@ -193,27 +181,8 @@ class Center:
             raise CenterError("RC_ROLLED_BACK", f"a head of {size} leaves at {time_ms} is missing")
         if log.root_at(sm3, self.store.get, size) != witness.head.root:
             raise CenterError("RC_DAMAGED", f"the tree of {size} leaves is another one")
-        if self.ledger.frontier.root(sm3) != self.latest.head.root:
+        if self.ledger.books.frontier.root(sm3) != self.latest.head.root:
             raise CenterError("RC_DAMAGED", "the tree is not the one that was signed last")
-
-    def _recount(self) -> tuple[Totals, Held]:
-        """Totals with vault, public and reserve counted from what is stored, not from what was added."""
-        counted = {Tier.VAULT: 0, Tier.WALLET: 0}
-        held = {CoinState.LOCKED: 0, CoinState.FROZEN: 0}
-        for _, data in self.store.items(b"c"):
-            coin = decode(Coin, data)
-            if coin.state != CoinState.SPENT:
-                counted[self.tier_of(coin.owner)] += coin.value_fen
-            if coin.state in held:
-                held[CoinState(coin.state)] += coin.value_fen
-        reserve = sum(operator.reserve_fen for operator in self.operators.values())
-        totals = replace(
-            self.totals,
-            vault_fen=counted[Tier.VAULT],
-            public_fen=counted[Tier.WALLET],
-            reserve_fen=reserve,
-        )
-        return totals, Held(held[CoinState.LOCKED], held[CoinState.FROZEN])
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -289,9 +258,9 @@ class Center:
         head = TreeHead(
             version=VERSION,
             log_id=self.log_id,
-            tree_size=self.ledger.frontier.size,
+            tree_size=self.ledger.books.frontier.size,
             timestamp_ms=max(now_ms, self.clock(), self._head_ms),
-            root=Hash(self.ledger.frontier.root(sm3)),
+            root=Hash(self.ledger.books.frontier.root(sm3)),
             key_id=self.head_key_id,
             ext=b"",
         )
@@ -301,8 +270,7 @@ class Center:
         """Store first, then the file: the file is never ahead of an honest store."""
         size, time_ms = signed.head.tree_size, signed.head.timestamp_ms
         overlay.put(b"h" + size.to_bytes(8, "big") + time_ms.to_bytes(8, "big"), encode(signed))
-        overlay.put(TOTALS_KEY, encode(self.totals))
-        overlay.put(HELD_KEY, encode(self.ledger.held))
+        self.ledger.books.save(overlay)
         self.store.write(overlay.writes)
         _replace_file(self.directory / "latest-head", encode(signed))
         self.latest = signed
@@ -312,14 +280,14 @@ class Center:
 
     @property
     def totals(self) -> Totals:
-        return self.ledger.totals
+        return self.ledger.books.totals
 
     @property
     def operators(self) -> Mapping[Hash, Operator]:
-        return self.ledger.operators
+        return self.ledger.registry.operators
 
     def tier_of(self, address: Hash) -> Tier:
-        return self.ledger.tier_of(address)
+        return self.ledger.registry.tier_of(address)
 
     def terms(self, address: Hash) -> LockTerms | None:
         """The terms of a lock address."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from consensus import merkle
 from consensus.encoding import Hash
 from consensus.payment import (
     FIELDS,
@@ -14,25 +15,19 @@ from consensus.payment import (
     SaltSource,
     field_bytes,
     field_salt,
-    fields_root,
     regime_at,
 )
 from consensus.tags import SUITE_SM, Tag, preimage
-from deploy.regcenter.hashing import sm3
+from deploy.regcenter.hashing import fresh, sm3
 from deploy.regcenter.model import TxRecord
-
-
-def framed(body: bytes) -> bytes:
-    """A field of a structure: its length in 4 bytes, then the field (consensus/encoding.py)."""
-    return len(body).to_bytes(4, "big") + body
-
+from deploy.regcenter.packed import framed
 
 _SALT_HEAD = preimage(Tag.PAYMENT_SALT, SUITE_SM)
-_FIELD_HEADS = {
-    name: preimage(Tag.PAYMENT_FIELD, SUITE_SM, framed(name.encode())) for name in FIELDS
-}
-_NAMES = {name: framed(name.encode()) for name in FIELDS}
+_FIELD_HEAD = preimage(Tag.PAYMENT_FIELD, SUITE_SM)
+_NAMES = tuple(framed(name.encode()) for name in FIELDS)
+_HEADS = tuple(_FIELD_HEAD + name for name in _NAMES)
 _SALT_FRAME = SALT_BYTES_MIN.to_bytes(4, "big")
+_KIND_NAMES = {int(kind): kind.name for kind in Kind}
 
 
 def _values(record: TxRecord, index: int) -> dict[str, int | str | bytes]:
@@ -43,7 +38,7 @@ def _values(record: TxRecord, index: int) -> dict[str, int | str | bytes]:
     return {
         "amount_fen": output.value_fen,
         "ccy": tx.ccy,
-        "kind": Kind(tx.kind).name,
+        "kind": _KIND_NAMES[tx.kind],
         "payee": output.owner,
         "payer": record.payer,
         "purpose": tx.purpose,
@@ -63,15 +58,32 @@ def disclosures(record: TxRecord, index: int) -> tuple[Disclosure, ...]:
     )
 
 
+def _body(value: int | str | bytes) -> bytes:
+    """`field_bytes` of a value that the center made itself."""
+    if isinstance(value, bytes):
+        return value
+    return value.to_bytes(8, "big") if isinstance(value, int) else value.encode("ascii")
+
+
 def commitments(record: TxRecord, index: int) -> list[Hash]:
     """`field_commitment` of each disclosure, its bytes joined here instead of encoded: this is most of the
     work of accepting a payment. A test holds the two to each other."""
-    source = _SALT_HEAD + framed(record.salt_seed) + framed(index.to_bytes(8, "big"))
+    source = fresh()
+    source.update(_SALT_HEAD + framed(record.salt_seed) + framed(index.to_bytes(8, "big")))
     found = []
-    for name, value in _values(record, index).items():
-        body = field_bytes(name, value)
-        salt = sm3(source + _NAMES[name])[:SALT_BYTES_MIN]
-        found.append(Hash(sm3(_FIELD_HEADS[name] + framed(body) + _SALT_FRAME + salt)))
+    for name, head, value in zip(_NAMES, _HEADS, _values(record, index).values(), strict=True):
+        salt = source.copy()
+        salt.update(name)
+        body = _body(value)
+        commitment = fresh()
+        commitment.update(
+            head
+            + len(body).to_bytes(4, "big")
+            + body
+            + _SALT_FRAME
+            + salt.digest()[:SALT_BYTES_MIN]
+        )
+        found.append(Hash(commitment.digest()))
     return found
 
 
@@ -81,6 +93,6 @@ def entries(record: TxRecord, txid: Hash) -> list[LogEntry]:
         return [LogEntry(VERSION, txid, None, txid)]
     found = []
     for index in range(len(record.signed.tx.outputs)):
-        root = fields_root(sm3, commitments(record, index))
-        found.append(LogEntry(VERSION, txid, index, root))
+        leaves = [sm3(b"\x00" + each) for each in sorted(commitments(record, index))]
+        found.append(LogEntry(VERSION, txid, index, Hash(merkle.root(sm3, leaves))))
     return found

@@ -63,9 +63,10 @@ class Reversed:
     value_fen: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
-    """What of the money in vaults and wallets cannot be spent now, in fen. A frozen lock counts as frozen."""
+    """What of the money in vaults and wallets cannot be spent now, in fen. A frozen lock counts as frozen.
+    Counted up in place."""
 
     locked_fen: int
     frozen_fen: int
@@ -82,9 +83,9 @@ class TxRecord:
     salt_seed: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Totals:
-    """Money by where it is, in fen. funded: all reserve ever placed.
+    """Money by where it is, in fen. funded: all reserve ever placed. Counted up in place.
 
     Conservation: funded = reserve + vault + public, and what circulates was issued and not destroyed.
     """

@@ -26,7 +26,13 @@ class Store:
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = plyvel.DB(str(path), create_if_missing=True, paranoid_checks=True)
+            self._db = plyvel.DB(
+                str(path),
+                create_if_missing=True,
+                paranoid_checks=True,
+                bloom_filter_bits=10,  # most of what a payment looks up is not there
+                write_buffer_size=16 * 1024 * 1024,
+            )
         except plyvel.Error as error:
             held = "lock" in str(error).lower()
             raise CenterError("RC_IN_USE" if held else "RC_DAMAGED", f"{path}: {error}") from error

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 
 from consensus.center_request import IdentifyQuery, WalletQuery
 from consensus.encoding import Hash, decode, encode
-from consensus.payment import Coin, CoinState, CoinTransaction, Kind
+from consensus.payment import CoinState, CoinTransaction, Kind
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.limits import Category, day_of, limits_at
 from deploy.regcenter.model import Authority, Identified, WalletRecord
+from deploy.regcenter.packed import unpack_coin
 from deploy.regcenter.store import Overlay, Store
 
 ADDRESSES_MAX = 256
@@ -39,7 +40,7 @@ class WalletBook:
         self._wallet_of = {Hash(a): Hash(wallet) for a, wallet in store.items(b"d")}
         counted: dict[Hash, int] = {}
         for _, data in store.items(b"c"):
-            coin = decode(Coin, data)
+            coin = unpack_coin(data)
             wallet = self._wallet_of.get(coin.owner)
             if wallet is not None and coin.state in _HELD:
                 counted[wallet] = counted.get(wallet, 0) + coin.value_fen

@@ -150,10 +150,10 @@ OPENERS: dict[Condition, Callable[[Court, Hash], WitnessedTransaction]] = {
 @pytest.mark.parametrize("condition", OPENERS)
 def test_a_met_condition_pays_the_payee_once(court: Court, condition: Condition) -> None:
     locked = court.lock(condition)
-    assert court.money.center.ledger.held.locked_fen == 600
+    assert court.money.center.ledger.books.held.locked_fen == 600
     court.now_ms += HOUR
     paid = court.money.process(OPENERS[condition](court, locked))
-    assert court.money.center.ledger.held.locked_fen == 0
+    assert court.money.center.ledger.books.held.locked_fen == 0
     assert court.money.center.unspent(court.other.address, ZERO_HASH, 10)[0][1] == 600
     refused(court, "RC_DOUBLE_SPEND", OPENERS[condition](court, locked))
     court.now_ms += HOUR
@@ -194,7 +194,7 @@ def test_milestones_leave_the_rest_under_the_same_terms(court: Court) -> None:
     first = court.money.process(court.open(Kind.RELEASE, court.other, tx, b"", *court.arbiters))
     rest = coin_id(sm3, CoinPoint(first.txid, 1))
     assert court.state(rest) == CoinState.LOCKED
-    assert court.money.center.ledger.held.locked_fen == 400
+    assert court.money.center.ledger.books.held.locked_fen == 400
     court.now_ms += 2 * HOUR
     tx = court.tx(Kind.REFUND_LOCK, [rest], (court.wallet.address, 400))
     court.money.process(court.open(Kind.REFUND_LOCK, court.wallet, tx))
@@ -342,7 +342,7 @@ def test_a_payment_is_given_back_in_parts_and_never_twice(court: Court) -> None:
 
 def test_a_frozen_coin_moves_nowhere_until_the_same_authority_lets_go(court: Court) -> None:
     court.money.process(court.order(Kind.FREEZE, court.aml, court.coin))
-    assert court.money.center.ledger.held.frozen_fen == 600
+    assert court.money.center.ledger.books.held.frozen_fen == 600
     assert court.money.center.unspent(court.wallet.address, ZERO_HASH, 10) == []
     refused(court, "RC_FROZEN", court.signed(court.wallet, court.transfer()))
     refused(court, "RC_FROZEN", court.lock_with(court.terms()))
@@ -359,7 +359,7 @@ def test_a_frozen_coin_moves_nowhere_until_the_same_authority_lets_go(court: Cou
 def test_a_frozen_lock_is_a_lock_again_afterwards(court: Court) -> None:
     locked = court.lock()
     court.money.process(court.order(Kind.FREEZE, court.court, locked))
-    held = court.money.center.ledger.held
+    held = court.money.center.ledger.books.held
     assert (held.locked_fen, held.frozen_fen) == (0, 600)
     refused(court, "RC_FROZEN", court.release(locked, SECRET))
     audit(court.money.center)
@@ -398,7 +398,7 @@ def test_a_court_moves_what_it_froze_and_nothing_else(court: Court) -> None:
     court.money.process(
         court.order(Kind.COURT_TRANSFER, court.court, court.coin, "2026-1", *outputs)
     )
-    assert court.money.center.ledger.held.frozen_fen == 0
+    assert court.money.center.ledger.books.held.frozen_fen == 0
     audit(court.money.center)
 
 
@@ -501,7 +501,7 @@ def test_no_history_of_locks_and_orders_makes_or_loses_a_fen(
             states[CoinState(coin.state)] += coin.value_fen
             if coin.state != CoinState.SPENT:
                 counted[center.tier_of(coin.owner)] += coin.value_fen
-        totals, held = center.totals, center.ledger.held
+        totals, held = center.totals, center.ledger.books.held
         assert totals.conserved()
         assert (counted[Tier.VAULT], counted[Tier.WALLET]) == (totals.vault_fen, totals.public_fen)
         assert (states[CoinState.LOCKED], states[CoinState.FROZEN]) == (
@@ -511,6 +511,6 @@ def test_no_history_of_locks_and_orders_makes_or_loses_a_fen(
     audit(center)
     center.close()
     reopened = Center.open(directory, lambda: court.now_ms)
-    assert (reopened.totals, reopened.ledger.held) == (center.totals, center.ledger.held)
+    assert (reopened.totals, reopened.ledger.books.held) == (center.totals, center.ledger.books.held)
     reopened.close()
     shutil.rmtree(directory)

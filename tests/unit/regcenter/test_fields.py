@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.encoding import Hash, Sig
+from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
 from consensus.payment import (
+    Coin,
     CoinOutput,
+    CoinPoint,
+    CoinState,
     CoinTransaction,
     Kind,
+    LogEntry,
     SignedCoinTransaction,
+    coin_id,
     coin_tx_digest,
     coin_tx_digests,
     coin_txid,
+    entry_bytes,
     field_commitment,
+    wallet_address,
 )
+from deploy.regcenter import packed
 from deploy.regcenter.fields import commitments, disclosures
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import TxRecord
@@ -63,3 +72,56 @@ def test_one_bad_signature_in_a_large_batch_is_the_only_refusal(tmp_path: Path) 
     assert codes == [None] * 5 + ["RC_SIGNATURE"] + [None] * 6
     assert bench.money.center.totals.conserved()
     bench.money.center.close()
+
+
+@given(
+    owner=HASHES,
+    other=HASHES,
+    value=st.integers(1, (1 << 53) - 1),
+    index=st.integers(0, 255),
+    state=st.sampled_from(CoinState),
+    public_key=st.binary(min_size=65, max_size=65),
+    purpose=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=64),
+)
+def test_packed_bytes_are_the_encoded_ones(
+    owner: Hash,
+    other: Hash,
+    value: int,
+    index: int,
+    state: CoinState,
+    public_key: bytes,
+    purpose: str,
+) -> None:
+    point = CoinPoint(other, index)
+    coin = Coin(1, owner, point, value, "CNY", other, 4, owner, value, int(state), other)
+    assert packed.pack_coin(coin) == encode(coin)
+    assert packed.unpack_coin(encode(coin)) == coin
+    assert packed.coin_id_of(other, index) == coin_id(sm3, point)
+    assert packed.address_of(public_key) == wallet_address(sm3, public_key)
+    entry = LogEntry(1, other, index, owner)
+    assert packed.pack_entry(entry) == encode(entry)
+    assert packed.ENTRY_HEAD + encode(entry) == entry_bytes(entry)
+    outputs = (CoinOutput(value, owner, other),) * 2
+    tx = CoinTransaction(1, 3, "CNY", (owner, other), outputs, purpose, NOW, bytes(16))
+    signed = SignedCoinTransaction(tx, public_key, Sig(bytes(64)))
+    record = TxRecord(signed, owner, NOW, index, other)
+    assert packed.pack_record(record, encode(tx)) == encode(record)
+    assert packed.tx_digests(owner, encode(tx)) == coin_tx_digests(sm3, owner, tx)
+
+
+@pytest.mark.parametrize("at", [3, 47, 96, 120, 122])
+def test_a_coin_with_a_wrong_length_prefix_is_refused(at: int) -> None:
+    coin = Coin(
+        1, ZERO_HASH, CoinPoint(ZERO_HASH, 0), 1, "CNY", ZERO_HASH, 1, ZERO_HASH, 0, 1, ZERO_HASH
+    )
+    data = bytearray(encode(coin))
+    data[at] ^= 1
+    try:
+        expected = decode(Coin, bytes(data))
+    except EncodingError:
+        with pytest.raises(EncodingError):
+            packed.unpack_coin(bytes(data))
+    else:
+        assert packed.unpack_coin(bytes(data)) == expected or expected.ccy != "CNY"
+    with pytest.raises(EncodingError):
+        packed.unpack_coin(bytes(data) + b"x")

@@ -1,0 +1,108 @@
+"""Who is who at the center: operator banks and authorities. Named by the root key, each by one key for good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from consensus.center_request import AuthorityQuery, OperatorQuery
+from consensus.encoding import Hash, decode, encode
+from consensus.payment import VALUE_FEN_MAX
+from deploy.regcenter import orders
+from deploy.regcenter.errors import CenterError
+from deploy.regcenter.model import Authority, Operator
+from deploy.regcenter.packed import address_of
+from deploy.regcenter.rules import Tier
+from deploy.regcenter.store import Overlay, Store
+from node.identity.errors import BadKey
+from node.identity.suite import Suite
+
+NAME_CHARS_MAX = 64
+
+
+class Registry:
+    """Kept in memory and under `o` banks, `v` authorities; `a` marks every address that was ever used."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+        self.operators: dict[Hash, Operator] = {}
+        self.authorities: dict[Hash, Authority] = {}
+
+    def load(self, store: Store) -> None:
+        for address, data in store.items(b"o"):
+            self.operators[Hash(address)] = decode(Operator, data)
+        for address, data in store.items(b"v"):
+            self.authorities[Hash(address)] = decode(Authority, data)
+
+    def tier_of(self, address: Hash) -> Tier:
+        return Tier.VAULT if address in self.operators else Tier.WALLET
+
+    def reserve_fen(self) -> int:
+        return sum(operator.reserve_fen for operator in self.operators.values())
+
+    def register(self, overlay: Overlay, query: OperatorQuery) -> Operator:
+        """A bank becomes an operator, or adds to its reserve. Raises CenterError."""
+        address = self.new_address(overlay, query.public_key)
+        known = self.operators.get(address)
+        if known is not None and known.name != query.name:
+            raise CenterError("RC_OPERATOR", f"this key is {known.name}'s")
+        if any(o.name == query.name and a != address for a, o in self.operators.items()):
+            raise CenterError("RC_OPERATOR", f"{query.name} has another key")
+        if query.reserve_fen > VALUE_FEN_MAX:
+            raise CenterError("RC_VALUE", f"{query.reserve_fen} fen")
+        if address in self.authorities:
+            raise CenterError("RC_TIER", "the key is an authority's")
+        reserve = query.reserve_fen + (known.reserve_fen if known else 0)
+        return self._set_operator(overlay, address, Operator(query.name, query.public_key, reserve))
+
+    def appoint(self, overlay: Overlay, query: AuthorityQuery) -> Authority:
+        """A court or an AML authority; its word is never changed afterwards. Raises CenterError."""
+        address = self.new_address(overlay, query.public_key)
+        found = Authority(query.name, query.role, query.public_key)
+        if query.role not in orders.ROLES:
+            raise CenterError("RC_AUTHORITY", f"roles are {' and '.join(orders.ROLES)}")
+        check_name(query.name)
+        if address in self.operators:
+            raise CenterError("RC_TIER", "the key is a bank's")
+        if self.authorities.get(address, found) != found:
+            raise CenterError("RC_AUTHORITY", "the key has another name or role")
+        if any(v.name == query.name and a != address for a, v in self.authorities.items()):
+            raise CenterError("RC_AUTHORITY", f"{query.name} has another key")
+        self.authorities[address] = found
+        overlay.put(b"v" + address, encode(found))
+        return found
+
+    def new_address(self, overlay: Overlay, public_key: bytes) -> Hash:
+        """The address of a key that no wallet of the public uses. Raises CenterError."""
+        try:
+            self._suite.check_public_key(public_key)
+        except BadKey as error:
+            raise CenterError("RC_ENCODING", error.detail) from error
+        address = address_of(public_key)
+        if overlay.get(b"a" + address) is not None:
+            raise CenterError("RC_TIER", "the key is already a wallet of the public")
+        return address
+
+    def check_reserve(self, bank: Hash, issued: int) -> None:
+        """Raises CenterError: RC_OPERATOR, RC_RESERVE."""
+        operator = self.operators.get(bank)
+        if operator is None:
+            raise CenterError("RC_OPERATOR")
+        if issued > operator.reserve_fen:
+            raise CenterError("RC_RESERVE", f"{issued} of {operator.reserve_fen} fen")
+
+    def move_reserve(self, overlay: Overlay, bank: Hash, by_fen: int) -> None:
+        operator = self.operators[bank]
+        assert operator.reserve_fen + by_fen >= 0
+        self._set_operator(
+            overlay, bank, replace(operator, reserve_fen=operator.reserve_fen + by_fen)
+        )
+
+    def _set_operator(self, overlay: Overlay, address: Hash, operator: Operator) -> Operator:
+        self.operators[address] = operator
+        overlay.put(b"o" + address, encode(operator))
+        return operator
+
+
+def check_name(name: str) -> None:
+    if not 0 < len(name) <= NAME_CHARS_MAX:
+        raise CenterError("RC_ENCODING", "a name has 1 to 64 characters")
