@@ -32,6 +32,8 @@ class Tag(StrEnum):
     CONFIG = "citychain/config/v1"
     VALIDATORS = "citychain/validators/v1"
     BUNDLE = "citychain/bundle/v1"
+    DEPLOYMENT = "citychain/deployment/v1"
+    TRANSCRIPT = "citychain/transcript/v1"
     # blocks and state
     HEADER = "citychain/header/v1"
     RECEIPT_LEAF = "citychain/receipt-leaf/v1"
@@ -66,6 +68,13 @@ class Tag(StrEnum):
     CENTER_REQUEST = "citychain/center-request/v1"
     DELEGATION = "citychain/delegation/v1"
     WALLET_BINDING = "citychain/wallet-binding/v1"
+    COIN_STATEMENT = "citychain/coin-statement/v1"
+    DEVICE = "citychain/device/v1"
+    VOUCHER = "citychain/voucher/v1"
+    PAYMENT_QR = "citychain/payment-qr/v1"
+    SOLVENCY = "citychain/solvency/v1"
+    SOLVENCY_LEAF = "citychain/solvency-leaf/v1"
+    SOLVENCY_NODE = "citychain/solvency-node/v1"
     # evidence
     EVIDENCE_BUNDLE = "citychain/evidence-bundle/v1"
 
