@@ -171,8 +171,8 @@ class Channel:
                 status = await asyncio.to_thread(self._status_of, tx_id)
                 if status is not None and (level == "ordered" or status.level == "committed"):
                     return status
-                if self._stopped is not None:
-                    raise self._stopped
+            if self._stopped is not None:
+                raise self._stopped
             return await future
         finally:
             self.pipeline.waiters.forget(tx_id, level, future)
@@ -186,6 +186,9 @@ class Channel:
         return TxStatus(id_, level, place.height, receipt)
 
     def _receipt(self, height: int, index: int) -> Receipt | None:
+        # What is written and not in force yet is not told: see `Ledger.applied_height`.
+        if height > self._ledger.applied_height:
+            return None
         found = self._ledger.state.receipt(height, index)
         return None if found is None else decode_receipt(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from consensus.encoding import Hash
-from consensus.header import identity_digest
+from consensus.header import Header, identity_digest
 from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, Transaction
 from node.arguments import BadArguments, check_arguments
@@ -15,6 +15,7 @@ from node.facade import QueryResult
 from node.genesis import Identity
 from node.governance import CONTRACT
 from node.governance.views import view
+from node.ledger.state import StateView
 from node.opening import Ledger
 
 QUERIES_MAX = 64
@@ -70,10 +71,8 @@ class Queries:
     async def _run(self, engine: BlockEngine, call: Transaction) -> QueryResult:
         view = self._ledger.state.view()
         try:
-            # The view was taken at this height: nothing is awaited in between.
-            height = self._ledger.applied_height
-            header = await asyncio.to_thread(self._ledger.blocks.header, height)
-            assert header is not None
+            # The view's own height: a block may be written, in its thread, at any moment.
+            height, header = await asyncio.to_thread(self._described, view)
             request = BlockRequest(
                 channel_id=self._ledger.channel_id.hex(),
                 height=height,
@@ -93,6 +92,13 @@ class Queries:
             result.gas_used,
             tuple(result.events),
         )
+
+    def _described(self, state: StateView) -> tuple[int, Header]:
+        height = state.height
+        assert height is not None, "genesis has been applied"
+        header = self._ledger.blocks.header(height)
+        assert header is not None
+        return height, header
 
     def _call(
         self,

@@ -290,6 +290,8 @@ class Executor:
         for entry in planned:
             if entry.outcome is not None:
                 self._ledger.configuration.adopt(entry.outcome.state)
+        # Only now, and not when the thread had written it: whoever sees the height sees the configuration.
+        self._ledger.applied_height = height
         return Applied(
             height,
             roots,

@@ -44,6 +44,9 @@ class Ledger:
     configuration: InForce
     observes_because: str
     known_height: int  # blocks that were durable once, by the log's word
+    applied_height: (
+        int  # of the last block whose results are durable and whose configuration is in force
+    )
     configuration_height: int = 0  # up to which `replay` has read the config blocks
 
     @property
@@ -51,12 +54,6 @@ class Ledger:
         tip = self.blocks.tip
         assert tip is not None, "opening a ledger puts genesis"
         return tip
-
-    @property
-    def applied_height(self) -> int:
-        applied = self.state.applied_height
-        assert applied is not None, "opening a ledger applies genesis"
-        return applied
 
     def close(self) -> None:
         self.journal.close()
@@ -112,6 +109,8 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         state.close()
         blocks.close()
         raise
+    applied = state.applied_height
+    assert applied is not None, "genesis has been applied"
     return Ledger(
         folder,
         genesis,
@@ -124,6 +123,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         configuration,
         observes_because,
         journal.tip_height,
+        applied,
     )
 
 

@@ -67,6 +67,12 @@ class StateView:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
+    @property
+    def height(self) -> int | None:
+        """Of the last block whose results are in the view; None before genesis."""
+        found = self._reader.get(_APPLIED_KEY)
+        return None if found is None else int.from_bytes(found, "big")
+
     def state_get(self, keys: list[bytes]) -> list[bytes | None]:
         return self._reader.get_many([b"s" + key for key in keys])
 

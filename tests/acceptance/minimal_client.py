@@ -53,7 +53,7 @@ def main(
     pinned = grpc.ssl_channel_credentials(Path(certificate).read_bytes())
     with grpc.secure_channel(address, pinned) as channel:
         node = LedgerStub(channel)
-        info = node.ChannelInfo(api.ChannelInfoRequest(), timeout=10)
+        info = node.ChannelInfo(api.ChannelInfoRequest(), timeout=60)
         body = ledger.TxBody(
             suite=1, channel_id=info.channel_id, sender=h("citychain/identity/v1", public_key),
             contract=contract, version=1, method=method, args=args, nonce=secrets.token_bytes(16),
@@ -62,7 +62,7 @@ def main(
         tx_id = h("citychain/tx-id/v1", body)
         signature = sign(key, h("citychain/tx-sign/v1", info.channel_id, body))
         envelope = ledger.Envelope(body=body, public_key=public_key, signature=signature)
-        node.Submit(api.SubmitRequest(envelope=envelope), timeout=10)
+        node.Submit(api.SubmitRequest(envelope=envelope), timeout=60)
 
         # Reads: a statement for this node, signed, good for ten minutes.
         until = (int(time.time() * 1000) + 600_000).to_bytes(8, "big")
@@ -71,9 +71,9 @@ def main(
         signed = statement + sign(key, tagged("citychain/read-statement/v1", statement))
         reader = (("citychain-read-bin", signed),)
         wait = api.WaitRequest(tx_id=tx_id, level=api.COMMITTED)
-        done = node.WaitTransaction(wait, timeout=10, metadata=reader)
+        done = node.WaitTransaction(wait, timeout=60, metadata=reader)
         wanted = api.GetTransactionRequest(tx_id=tx_id)
-        proof = node.TransactionProof(wanted, timeout=30, metadata=reader).proof
+        proof = node.TransactionProof(wanted, timeout=60, metadata=reader).proof
         shown = {"tx_id": tx_id.hex(), "block": done.height, "outcome": done.receipt.outcome}
         print(json.dumps({**shown, "result": done.receipt.result_json, "proof_bytes": len(proof)}))
 

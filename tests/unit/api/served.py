@@ -56,7 +56,7 @@ class Served:
             "channel_id": self.chain.channel_id,
             "node_identity": Hash(node),
             "reader_key": signer.public_key,
-            "not_after_ms": int(time.time() * 1000) + 60_000,
+            "not_after_ms": int(time.time() * 1000) + 300_000,
         }
         return ((METADATA_KEY, sign_read(SUITE, signer, ReadStatement(**{**fields, **changes}))),)
 

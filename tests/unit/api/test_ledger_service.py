@@ -23,11 +23,18 @@ from node.wire.status import from_rpc_error
 from tests.unit.api.chain import SUITE
 from tests.unit.api.served import Served, served
 
+SECONDS = 60  # for what takes milliseconds
+
 
 @pytest_asyncio.fixture
 async def net() -> AsyncIterator[Served]:
     async with served() as each:
         yield each
+
+
+def give_up_soon(patch: pytest.MonkeyPatch) -> None:
+    """The node answers 0.3 s after a call came, long before its caller's own clock ends the call."""
+    patch.setattr("node.api.calls._ANSWER_S", SECONDS - 0.3)
 
 
 async def refused(call: Any) -> CityError:
@@ -40,7 +47,7 @@ async def refused(call: Any) -> CityError:
     return error
 
 
-async def submit(net: Served, envelope: Any, timeout: float | None = 5) -> Any:
+async def submit(net: Served, envelope: Any, timeout: float | None = SECONDS) -> Any:
     request = stubs.SubmitRequest(channel="main", envelope=envelope_to_pb(envelope))
     return await net.stub.Submit(request, timeout=timeout)
 
@@ -50,13 +57,13 @@ async def test_a_transaction_is_submitted_awaited_and_proven(net: Served) -> Non
     id_ = tx_id(SUITE.hash, SUITE.id, envelope.body)
     assert (await submit(net, envelope)).tx_id == id_
     wait = stubs.WaitRequest(tx_id=id_, level=stubs.COMMITTED)
-    status = await net.stub.WaitTransaction(wait, timeout=5, metadata=net.read())
+    status = await net.stub.WaitTransaction(wait, timeout=SECONDS, metadata=net.read())
     assert (status.height, status.level, status.receipt.outcome) == (1, stubs.COMMITTED, "ok")
     assert status.receipt.result_json == '{"amount":5}'
     get = stubs.GetTransactionRequest(tx_id=id_)
-    view = await net.stub.GetTransaction(get, timeout=5, metadata=net.read())
+    view = await net.stub.GetTransaction(get, timeout=SECONDS, metadata=net.read())
     assert view.envelope.body == envelope.body and (view.height, view.index) == (1, 0)
-    proof = await net.stub.TransactionProof(get, timeout=5, metadata=net.read())
+    proof = await net.stub.TransactionProof(get, timeout=SECONDS, metadata=net.read())
     assert proof.proof == b"proof of " + id_
 
 
@@ -67,7 +74,7 @@ async def test_a_batch_is_answered_one_by_one_in_order(net: Served) -> None:
     wrong = envelope_to_pb(forged)
     wrong.signature = bytes(64)
     request = stubs.SubmitBatchRequest(envelopes=[wrong, envelope_to_pb(good), bad])
-    reply = await net.stub.SubmitBatch(request, timeout=5)
+    reply = await net.stub.SubmitBatch(request, timeout=SECONDS)
     codes = [result.code.split(" ")[0] for result in reply.results]
     assert codes == ["CITY-3006", "", "CITY-1014"]
     assert [result.tx_id for result in reply.results] == [
@@ -89,14 +96,14 @@ async def test_a_stream_of_batches_is_answered_batch_by_batch(net: Served) -> No
 
 
 async def test_an_empty_or_oversize_batch_is_refused(net: Served) -> None:
-    error = await refused(net.stub.SubmitBatch(stubs.SubmitBatchRequest(), timeout=5))
+    error = await refused(net.stub.SubmitBatch(stubs.SubmitBatchRequest(), timeout=SECONDS))
     assert error.code == "CITY-1006" and error.variables["count"] == "0"
 
 
 async def test_a_message_over_the_limit_is_refused_and_nothing_happens(net: Served) -> None:
     envelope = stubs.Envelope(body=bytes(MESSAGE_BYTES_MAX))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await net.stub.Submit(stubs.SubmitRequest(envelope=envelope), timeout=5)
+        await net.stub.Submit(stubs.SubmitRequest(envelope=envelope), timeout=SECONDS)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert net.chain.submitted == 0
 
@@ -110,7 +117,7 @@ async def test_an_error_carries_reason_variables_both_languages_and_the_next_ste
     net: Served,
 ) -> None:
     request = stubs.SubmitRequest(channel="harbour", envelope=envelope_to_pb(net.envelope()))
-    error = await refused(net.stub.Submit(request, timeout=5))
+    error = await refused(net.stub.Submit(request, timeout=SECONDS))
     assert error.code == "CITY-1004" and error.name == "CHANNEL_UNKNOWN"
     assert error.variables == {"channel": "harbour", "known": "main"}
     assert "harbour" in error.message and "harbour" in error.localized("zh")[0]
@@ -118,43 +125,50 @@ async def test_an_error_carries_reason_variables_both_languages_and_the_next_ste
 
 async def test_a_defect_shows_a_trace_and_nothing_of_the_machine(net: Served) -> None:
     request = stubs.QueryRequest(contract="broken", method="m")
-    error = await refused(net.stub.Query(request, timeout=5, metadata=net.read()))
+    error = await refused(net.stub.Query(request, timeout=SECONDS, metadata=net.read()))
     assert error.code == "CITY-1011" and len(error.variables["trace"]) == 16
     assert "secret" not in str(error)
 
 
-async def test_waiting_past_the_deadline_says_that_the_fate_is_unknown(net: Served) -> None:
+async def test_waiting_past_the_deadline_says_that_the_fate_is_unknown(
+    net: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     envelope = net.envelope(method="lost")
     id_ = (await submit(net, envelope)).tx_id
     wait = stubs.WaitRequest(tx_id=id_)
-    error = await refused(net.stub.WaitTransaction(wait, timeout=0.3, metadata=net.read()))
+    give_up_soon(monkeypatch)
+    error = await refused(net.stub.WaitTransaction(wait, timeout=SECONDS, metadata=net.read()))
     assert error.code == "CITY-1009" and error.variables["tx_id"] == id_.hex()
 
 
 async def test_a_query_runs_as_the_reader(net: Served) -> None:
     request = stubs.QueryRequest(contract="receivable", method="get", args='{"id":"R1"}')
     supplier = net.read(net.chain.users["supplier"])
-    reply = await net.stub.Query(request, timeout=5, metadata=supplier)
+    reply = await net.stub.Query(request, timeout=SECONDS, metadata=supplier)
     assert reply.result_json == '{"args":{"id":"R1"},"sender":"supplier"}'
     assert reply.events_json == '[{"contract":"receivable","name":"Called","fields":{"n":1}}]'
 
 
-async def test_a_query_waits_for_its_height_until_the_deadline(net: Served) -> None:
+async def test_a_query_waits_for_its_height_until_the_deadline(
+    net: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = stubs.QueryRequest(contract="receivable", method="get", min_height=1)
-    error = await refused(net.stub.Query(request, timeout=0.3, metadata=net.read()))
+    with monkeypatch.context() as patch:
+        give_up_soon(patch)
+        error = await refused(net.stub.Query(request, timeout=SECONDS, metadata=net.read()))
     assert error.code == "CITY-1009"
-    call = net.stub.Query(request, timeout=5, metadata=net.read())
+    call = net.stub.Query(request, timeout=SECONDS, metadata=net.read())
     await submit(net, net.envelope())
     assert (await call).height == 1
 
 
 async def test_state_is_read_and_proven(net: Served) -> None:
     present = stubs.GetStateRequest(key=b"present")
-    reply = await net.stub.GetState(present, timeout=5, metadata=net.read())
+    reply = await net.stub.GetState(present, timeout=SECONDS, metadata=net.read())
     assert reply.present and reply.value_json == '{"n":7}'
     absent = stubs.GetStateRequest(key=b"absent")
-    assert not (await net.stub.GetState(absent, timeout=5, metadata=net.read())).present
-    proof = await net.stub.StateProof(present, timeout=5, metadata=net.read())
+    assert not (await net.stub.GetState(absent, timeout=SECONDS, metadata=net.read())).present
+    proof = await net.stub.StateProof(present, timeout=SECONDS, metadata=net.read())
     assert proof.proof == b"proof of present"
 
 
@@ -169,7 +183,7 @@ async def test_blocks_are_streamed_from_the_past_into_the_present(net: Served) -
 
 async def test_an_unknown_block_names_the_tip(net: Served) -> None:
     request = stubs.GetBlockRequest(height=9)
-    error = await refused(net.stub.GetBlock(request, timeout=5, metadata=net.read()))
+    error = await refused(net.stub.GetBlock(request, timeout=SECONDS, metadata=net.read()))
     assert (error.code, error.variables["tip"]) == ("CITY-1008", "0")
 
 
@@ -220,18 +234,18 @@ def soon(seconds: float) -> int:
 async def test_a_read_statement_about_anything_else_is_refused(
     net: Served, changes: dict[str, Any], why: str
 ) -> None:
-    call = net.stub.GetBlock(stubs.GetBlockRequest(), timeout=5, metadata=net.read(**changes))
+    call = net.stub.GetBlock(stubs.GetBlockRequest(), timeout=SECONDS, metadata=net.read(**changes))
     assert (await refused(call)).code == "CITY-2211", why
 
 
 async def test_reads_need_a_statement_of_an_identity_of_the_channel(net: Served) -> None:
     request = stubs.GetBlockRequest()
-    assert (await refused(net.stub.GetBlock(request, timeout=5))).code == "CITY-2210"
+    assert (await refused(net.stub.GetBlock(request, timeout=SECONDS))).code == "CITY-2210"
     for junk in (b"", bytes(64), bytes(600), net.read()[0][1][:-1], net.read()[0][1] + b"x"):
-        call = net.stub.GetBlock(request, timeout=5, metadata=((METADATA_KEY, junk),))
+        call = net.stub.GetBlock(request, timeout=SECONDS, metadata=((METADATA_KEY, junk),))
         assert (await refused(call)).code == "CITY-2211"
     stranger = net.read(MemorySigner(SUITE.generate_key()))
-    call = net.stub.GetBlock(request, timeout=5, metadata=stranger)
+    call = net.stub.GetBlock(request, timeout=SECONDS, metadata=stranger)
     assert (await refused(call)).code == "CITY-2212"
 
 
@@ -241,18 +255,18 @@ async def test_a_removed_identity_reads_nothing_more_even_with_a_remembered_stat
     import dataclasses
 
     statement = net.read()
-    await net.stub.GetBlock(stubs.GetBlockRequest(), timeout=5, metadata=statement)
+    await net.stub.GetBlock(stubs.GetBlockRequest(), timeout=SECONDS, metadata=statement)
     net.chain.config = dataclasses.replace(net.chain.config, identities=())
-    call = net.stub.GetBlock(stubs.GetBlockRequest(), timeout=5, metadata=statement)
+    call = net.stub.GetBlock(stubs.GetBlockRequest(), timeout=SECONDS, metadata=statement)
     assert (await refused(call)).code == "CITY-2212"
 
 
 async def test_health_is_serving_only_when_the_node_is_caught_up(net: Served) -> None:
     stub = health_pb2_grpc.HealthStub(net.channel)
     request = health_pb2.HealthCheckRequest(service=stubs.LEDGER_SERVICE)
-    assert (await stub.Check(request, timeout=5)).status == 1
+    assert (await stub.Check(request, timeout=SECONDS)).status == 1
     net.chain.ready = False
-    assert (await stub.Check(request, timeout=5)).status == 2
+    assert (await stub.Check(request, timeout=SECONDS)).status == 2
 
 
 async def test_reflection_lists_the_services(net: Served) -> None:
@@ -264,9 +278,9 @@ async def test_reflection_lists_the_services(net: Served) -> None:
 
 
 async def test_channel_info_and_status_are_open(net: Served) -> None:
-    info = await net.stub.ChannelInfo(stubs.ChannelInfoRequest(), timeout=5)
+    info = await net.stub.ChannelInfo(stubs.ChannelInfoRequest(), timeout=SECONDS)
     assert (info.channel, info.channel_id, info.node) == ("main", net.chain.channel_id, "Shenzhen")
-    status = await net.stub.NodeStatus(stubs.NodeStatusRequest(), timeout=5)
+    status = await net.stub.NodeStatus(stubs.NodeStatusRequest(), timeout=SECONDS)
     assert status.height == 0 and status.state_root == b"\x11" * 32
 
 
@@ -275,7 +289,7 @@ async def test_any_bytes_as_a_request_are_answered_with_a_status(net: Served) ->
         call = net.channel.unary_unary(f"/{stubs.LEDGER_SERVICE}/{method}")
         for data in (b"\xff\xff", b"\x0a\x7f", bytes(100)):
             with pytest.raises(grpc.aio.AioRpcError):
-                await call(data, timeout=5)
+                await call(data, timeout=SECONDS)
     assert (await submit(net, net.envelope())).tx_id
 
 

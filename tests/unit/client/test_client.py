@@ -25,6 +25,8 @@ from node.client_calls import uuid7
 from node.wire.body import parse_body
 from tests.unit.client.network import Network, network
 
+SECONDS = 60  # for what takes milliseconds
+
 
 @pytest_asyncio.fixture
 async def one(tmp_path: Path) -> AsyncIterator[Network]:
@@ -33,7 +35,7 @@ async def one(tmp_path: Path) -> AsyncIterator[Network]:
 
 
 async def test_five_lines_commit_a_transaction(one: Network) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         done = await net.contract("receivable").issue(amount=Decimal("120000.00"), to="LG")
         assert isinstance(done, Committed)
         assert (done.block, done.level, len(done.tx_id)) == (1, "committed", 64)
@@ -45,12 +47,12 @@ async def test_five_lines_commit_a_transaction(one: Network) -> None:
 
 async def test_the_synchronous_network_does_the_same(one: Network) -> None:
     def use() -> None:
-        with connect(one.context, user="buyer") as net:
+        with connect(one.context, user="buyer", timeout=SECONDS) as net:
             done = net.contract("receivable").issue(amount=5)
             assert done.value == {"amount": 5}
             tx = net.contract("receivable").issue.submit({"amount": 6}, request_id="invoice-6")
             assert tx.wait("ordered").block == 2
-            assert tx.wait(timeout=5).value == {"amount": 6}
+            assert tx.wait(timeout=SECONDS).value == {"amount": 6}
             assert net.query("receivable", "get", {"id": "R1"}).value["sender"] == "buyer"
             assert net.node_status()["height"] == 2
             blocks = net.blocks(from_height=1)
@@ -68,7 +70,7 @@ async def test_the_synchronous_network_does_the_same(one: Network) -> None:
 
 
 async def test_bodies_are_built_as_decisions_ask(one: Network) -> None:
-    async with connect.aio(one.context, user="supplier") as net:
+    async with connect.aio(one.context, user="supplier", timeout=SECONDS) as net:
         signed = await net.build("receivable", "issue", {"n": 1}, request_id="r-1")
         body = parse_body(signed.envelope.body)
         assert body.gas_limit == 100_000, "twice the 500 that the simulation used, but a floor"
@@ -84,7 +86,7 @@ async def test_bodies_are_built_as_decisions_ask(one: Network) -> None:
 
 
 async def test_a_refusal_by_the_contract_names_reason_and_keeps_the_receipt(one: Network) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         with pytest.raises(ContractError) as caught:
             await net.call("receivable", "fail")
         error = caught.value
@@ -96,9 +98,10 @@ async def test_a_refusal_by_the_contract_names_reason_and_keeps_the_receipt(one:
 
 
 async def test_a_timeout_carries_the_transactions_id_and_waiting_can_go_on(one: Network) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
+        tx = await net.submit("receivable", "lost", timeout=SECONDS)
         with pytest.raises(Timeout) as caught:
-            await net.call("receivable", "lost", timeout=0.5)
+            await tx.wait(timeout=0.3)
         assert re.fullmatch("[0-9a-f]{64}", caught.value.tx_id)
         with pytest.raises(Timeout) as again:
             await net.wait(caught.value.tx_id, timeout=0.2)
@@ -106,7 +109,7 @@ async def test_a_timeout_carries_the_transactions_id_and_waiting_can_go_on(one: 
 
 
 async def test_pre_signed_batches_are_admitted_one_by_one(one: Network) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         signed = [await net.build("receivable", "issue", {"n": n}, gas_limit=9) for n in range(3)]
         answers = await net.batch(signed)
         assert [(a.tx_id, a.code) for a in answers] == [(s.tx_id, "") for s in signed]
@@ -119,21 +122,27 @@ async def test_pre_signed_batches_are_admitted_one_by_one(one: Network) -> None:
 
 
 async def test_an_away_node_is_passed_over_and_all_away_is_named(tmp_path: Path) -> None:
-    async with network(tmp_path, nodes=2) as two, connect.aio(two.context, user="buyer") as net:
+    async with (
+        network(tmp_path, nodes=2) as two,
+        connect.aio(two.context, user="buyer", timeout=SECONDS) as net,
+    ):
         await two.servers[0].stop()
         assert (await net.call("receivable", "issue", {"n": 1})).block == 1
         with pytest.raises(Unavailable) as only:
-            await net.node_status("node0", timeout=2)
+            await net.node_status("node0", timeout=SECONDS)
         assert only.value.code == "CITY-1010"
         await two.servers[1].stop()
         with pytest.raises(Unavailable) as caught:
-            await net.query("receivable", "get", timeout=2)
+            await net.query("receivable", "get", timeout=SECONDS)
         assert caught.value.code == "CITY-1010"
         assert all(str(server.port) in caught.value.message for server in two.servers)
 
 
 async def test_a_wait_goes_on_at_the_next_node_with_the_same_bytes(tmp_path: Path) -> None:
-    async with network(tmp_path, nodes=2) as two, connect.aio(two.context, user="buyer") as net:
+    async with (
+        network(tmp_path, nodes=2) as two,
+        connect.aio(two.context, user="buyer", timeout=SECONDS) as net,
+    ):
         tx = await net.submit("receivable", "late")
         waiting = asyncio.create_task(tx.wait())
         await asyncio.sleep(0)
@@ -143,7 +152,10 @@ async def test_a_wait_goes_on_at_the_next_node_with_the_same_bytes(tmp_path: Pat
 
 
 async def test_events_resume_at_the_next_node_without_loss_or_repetition(tmp_path: Path) -> None:
-    async with network(tmp_path, nodes=2) as two, connect.aio(two.context, user="buyer") as net:
+    async with (
+        network(tmp_path, nodes=2) as two,
+        connect.aio(two.context, user="buyer", timeout=SECONDS) as net,
+    ):
         for n in range(2):
             await net.call("receivable", "issue", {"n": n})
         events = net.events("receivable", "Called")
@@ -157,7 +169,7 @@ async def test_events_resume_at_the_next_node_without_loss_or_repetition(tmp_pat
 
 
 async def test_events_resume_behind_the_id_that_the_caller_kept(one: Network) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         for n in range(3):
             await net.call("receivable", "issue", {"n": n})
         events = net.events(after_id="2/0/0")
@@ -167,7 +179,7 @@ async def test_events_resume_behind_the_id_that_the_caller_kept(one: Network) ->
 
 
 async def test_reads_see_what_this_client_wrote(one: Network) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         await net.call("receivable", "issue", {"n": 1})
         answer = await net.query("receivable", "get", {"id": "R1"})
         assert answer.height >= 1 and answer.events == (("receivable", "Called", {"n": 1}),)
@@ -176,7 +188,7 @@ async def test_reads_see_what_this_client_wrote(one: Network) -> None:
 
 
 async def test_proofs_blocks_and_transactions_are_fetched(one: Network) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         done = await net.call("receivable", "issue", {"n": 1})
         assert await net.proof(done.tx_id) == b"proof of " + bytes.fromhex(done.tx_id)
         assert await net.state_proof(b"k") == b"proof of k"
@@ -191,7 +203,7 @@ async def test_proofs_blocks_and_transactions_are_fetched(one: Network) -> None:
 async def test_an_argument_without_one_text_is_refused_before_sending(
     one: Network, value: object
 ) -> None:
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         with pytest.raises(InvalidRequest) as caught:
             await net.call("receivable", "issue", {"amount": value})
         assert caught.value.variables["field"].startswith("args.amount")
@@ -253,7 +265,7 @@ async def test_a_damaged_contexts_file_is_refused_with_a_code(tmp_path: Path) ->
 async def test_a_node_of_another_channel_is_refused(one: Network, tmp_path: Path) -> None:
     file = tmp_path / ".city" / "contexts.toml"
     file.write_text(file.read_text().replace(one.chain.channel_id.hex(), "00" * 32))
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         with pytest.raises(InvalidRequest) as caught:
             await net.call("receivable", "issue")
         assert caught.value.code == "CITY-1004"
@@ -267,9 +279,9 @@ async def test_a_node_with_another_certificate_is_not_spoken_to(
 
     certificate = MemoryChannel().transport.certificate_pem
     (tmp_path / ".city" / "node.crt").write_bytes(certificate)
-    async with connect.aio(one.context, user="buyer") as net:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         with pytest.raises(Unavailable):
-            await net.call("receivable", "issue", timeout=3)
+            await net.call("receivable", "issue", timeout=SECONDS)
 
 
 async def test_an_address_and_a_key_do_without_a_contexts_file(

@@ -18,6 +18,8 @@ from node.proofs import verify_proof
 from tests.unit.client.test_minimal_client import ROOT, SCRIPT
 from tests.unit.client.whole import Whole, whole_network
 
+SECONDS = 120  # for what takes one or two on a quiet machine
+
 
 @pytest_asyncio.fixture
 async def net4(tmp_path: Path) -> AsyncIterator[Whole]:
@@ -28,7 +30,7 @@ async def net4(tmp_path: Path) -> AsyncIterator[Whole]:
 async def test_a_committed_transaction_is_read_at_every_city_and_all_states_agree(
     net4: Whole,
 ) -> None:
-    async with connect.aio(net4.context, user="buyer") as net:
+    async with connect.aio(net4.context, user="buyer", timeout=SECONDS) as net:
         done = await net.contract("counter").add(name="a", by=5)
         assert done.value == 5 and done.events[0].fields == {"name": "a", "total": 5}
         for name in net4.cities:
@@ -39,7 +41,7 @@ async def test_a_committed_transaction_is_read_at_every_city_and_all_states_agre
 
 
 async def test_a_batch_to_one_city_is_committed_by_all(net4: Whole) -> None:
-    async with connect.aio(net4.context, user="supplier") as net:
+    async with connect.aio(net4.context, user="supplier", timeout=SECONDS) as net:
         arguments = {"name": "b", "by": 1}
         signed = [
             await net.build("counter", "add", arguments, gas_limit=200_000) for _ in range(100)
@@ -49,7 +51,7 @@ async def test_a_batch_to_one_city_is_committed_by_all(net4: Whole) -> None:
         outcomes = await asyncio.gather(*(net.wait(s) for s in signed))
         assert sorted(o.value for o in outcomes) == list(range(1, 101))
         with pytest.raises(AlreadyExists) as caught:
-            await net._transport.call("Submit", _again(net, signed[0]), 5, signed=False)
+            await net._transport.call("Submit", _again(net, signed[0]), SECONDS, signed=False)
         assert caught.value.code == "CITY-3017"
         await net.send(signed[0])  # the SDK takes it for what it is: done already
     await net4.same_state()
@@ -63,7 +65,7 @@ def _again(net, signed):
 
 
 async def test_what_the_contract_refuses_changes_nothing_anywhere(net4: Whole) -> None:
-    async with connect.aio(net4.context, user="buyer") as net:
+    async with connect.aio(net4.context, user="buyer", timeout=SECONDS) as net:
         await net.call("counter", "add", {"name": "a", "by": 1})
         before = await net4.same_state()
         with pytest.raises(ContractError) as caught:
@@ -76,7 +78,7 @@ async def test_what_the_contract_refuses_changes_nothing_anywhere(net4: Whole) -
 
 
 async def test_a_request_id_sent_twice_happens_once(net4: Whole) -> None:
-    async with connect.aio(net4.context, user="buyer") as net:
+    async with connect.aio(net4.context, user="buyer", timeout=SECONDS) as net:
         first = await net.call("counter", "add", {"name": "a", "by": 3}, request_id="invoice-7")
         second = await net.call("counter", "add", {"name": "a", "by": 3}, request_id="invoice-7")
         assert second.duplicate_of == first.tx_id and second.value == first.value == 3
@@ -84,7 +86,7 @@ async def test_a_request_id_sent_twice_happens_once(net4: Whole) -> None:
 
 
 async def test_a_proof_from_the_api_verifies_offline(net4: Whole) -> None:
-    async with connect.aio(net4.context, user="buyer") as net:
+    async with connect.aio(net4.context, user="buyer", timeout=SECONDS) as net:
         done = await net.call("counter", "add", {"name": "a", "by": 1})
         proof = await net.proof(done.tx_id)
     shown = verify_proof(proof, net4.world.channel_id)
@@ -94,14 +96,14 @@ async def test_a_proof_from_the_api_verifies_offline(net4: Whole) -> None:
 
 
 async def test_events_go_on_when_the_city_that_sent_them_dies(net4: Whole) -> None:
-    async with connect.aio(net4.context, user="buyer") as net:
+    async with connect.aio(net4.context, user="buyer", timeout=SECONDS) as net:
         await net.call("counter", "add", {"name": "a", "by": 1})
         events = net.events("counter", "Counted")
         totals = [(await anext(events)).fields["total"]]
         first = next(iter(net4.cities))  # the context's first node serves the stream
         following = asyncio.create_task(anext(events))
         await net4.cities.pop(first).stop()
-        await net.call("counter", "add", {"name": "a", "by": 1}, timeout=30)
+        await net.call("counter", "add", {"name": "a", "by": 1}, timeout=SECONDS)
         totals.append((await following).fields["total"])
         assert totals == [1, 2]
         await events.aclose()

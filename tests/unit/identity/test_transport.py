@@ -159,7 +159,7 @@ def test_grpc_connects_with_each_others_certificate_pinned(authority, issued):
             issued.certificate_pem, client.key_pem, client.certificate_pem
         )
         with grpc.secure_channel(f"127.0.0.1:{port}", pinned) as channel:
-            assert channel.unary_unary("/t/Echo")(b"hello", timeout=20) == b"hello"
+            assert channel.unary_unary("/t/Echo")(b"hello", timeout=60) == b"hello"
         assert fingerprint(seen[0]) == client.fingerprint
         other = issue_transport_certificate(authority, "shenzhen", ["127.0.0.1"])
         wrong = grpc.ssl_channel_credentials(
@@ -167,7 +167,7 @@ def test_grpc_connects_with_each_others_certificate_pinned(authority, issued):
         )
         with grpc.secure_channel(f"127.0.0.1:{port}", wrong) as channel:
             with pytest.raises(grpc.RpcError) as caught:
-                channel.unary_unary("/t/Echo")(b"hello", timeout=20)
+                channel.unary_unary("/t/Echo")(b"hello", timeout=60)
             assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     finally:
         server.stop(None)

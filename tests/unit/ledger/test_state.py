@@ -208,6 +208,7 @@ def test_a_view_keeps_showing_the_block_it_was_taken_at():
         assert view.state_scan(b"p/", None, 10) == [(b"p/1", b"a"), (b"p/2", b"b")]
         assert view.state_scan(b"p/", b"p/1", 10) == [(b"p/2", b"b")]
         assert view.state_scan(b"", None, 1) == [(b"p/1", b"a")]
+        assert (view.height, state.height) == (0, 1), "what it shows says of which block it is"
     assert state.scan(b"p/") == [(b"p/2", b"b"), (b"p/3", b"d")]
     assert state.get_many([b"p/1", b"q"]) == [None, b"c"]
 

@@ -48,6 +48,10 @@ from node.wire.body import TxBody, build_body
 
 SUITE = get_suite("sm")
 QUEUE_MAX = 1_000
+SECONDS = 120  # for what takes one or two on a quiet machine
+PATIENT_MS = (
+    20_000  # an election timeout that no busy machine makes pass: who leads goes on leading
+)
 
 COUNTER = """
 from sdk import Event, Map, export, require, view

@@ -28,7 +28,7 @@ from node.driver import ORDERING_LANE_MAX, ChannelHalted, Driver
 from node.errors import CityError
 from node.signatures import CoreVerifier, Signatures
 from node.txpool import TxPool
-from tests.unit.node.network import SUITE, cluster
+from tests.unit.node.network import SECONDS, SUITE, cluster
 from tests.unit.node.test_txpool import tx
 
 
@@ -187,6 +187,19 @@ async def test_a_channel_that_stopped_says_why_and_goes_on_reading(tmp_path):
         assert (await node.channel.block(1)) is not None
         with pytest.raises(CityError, match="CITY-6001"):
             await node.channel.submit([net.envelope()])
+
+
+async def test_who_asks_a_stopped_channel_for_a_transaction_of_its_pool_is_told_at_once(tmp_path):
+    async with cluster(tmp_path, 1) as net:
+        node, envelope = net.nodes["n0"], net.envelope()
+        node.channel._ledger.journal.close()  # as when the disk takes nothing more
+        await node.channel.submit([envelope])
+        async with asyncio.timeout(SECONDS):
+            while node.channel.stopped is None:
+                await node.channel.pipeline.progress(0.1)
+            assert net.id(envelope) in node.channel.pipeline.pool
+            with pytest.raises(CityError, match="CITY-6001"):
+                await node.channel.wait(net.id(envelope), "committed")
 
 
 async def test_signatures_are_checked_in_order_and_remembered_for_the_core():

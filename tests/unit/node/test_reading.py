@@ -11,7 +11,7 @@ from contracts.runtime import values
 from contracts.runtime.keys import state_key
 from node.errors import CityError
 from node.proofs import verify_proof
-from tests.unit.node.network import Cluster, cluster
+from tests.unit.node.network import PATIENT_MS, Cluster, cluster
 
 
 async def commit(net: Cluster, count: int = 1, **changes: object) -> list[bytes]:
@@ -109,7 +109,7 @@ async def test_a_query_waits_for_the_height_it_asks_for(tmp_path):
 
 
 async def test_the_status_is_plain_json_and_names_the_leader(tmp_path):
-    async with cluster(tmp_path, 4) as net:
+    async with cluster(tmp_path, 4, base_timeout_ms=PATIENT_MS) as net:
         await commit(net)
         await net.at_height(2)  # the block that settles it
         status = json.loads(json.dumps(net.nodes["n1"].channel.status()))

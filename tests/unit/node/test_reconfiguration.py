@@ -19,9 +19,7 @@ from node.identity.signers import MemorySigner
 from node.model import Envelope, Receipt
 from node.proofs import verify_proof
 from tests.unit.node.evidence import evidence_of
-from tests.unit.node.network import SUITE, Cluster, cluster
-
-SECONDS = 30
+from tests.unit.node.network import PATIENT_MS, SECONDS, SUITE, Cluster, cluster
 
 
 class Votes:
@@ -112,13 +110,35 @@ async def test_a_removed_validator_observes_and_the_others_go_on(tmp_path):
 
 
 async def test_the_leader_is_removed(tmp_path):
-    async with cluster(tmp_path, 4) as net:
+    async with cluster(tmp_path, 4, base_timeout_ms=PATIENT_MS) as net:
         await count(net)
-        leader = net.nodes["n0"].channel.status()["leader"]
-        await configure(net, "n1", "remove_validator", name=leader)
+        assert net.nodes["n1"].channel.status()["leader"] == "n0"
+        await configure(net, "n1", "remove_validator", name="n0")
         await count(net, "n1")
-        assert net.nodes[leader].channel.status()["role"] == "observer"
+        await have_epoch(net, 1)
+        await have_roles(net, "observer", *["validator"] * 3)
         await net.same_state()
+
+
+async def test_whoever_sees_a_height_sees_the_configuration_that_its_block_brought(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        ledger, executor = (
+            net.nodes["n1"].channel._ledger,
+            net.nodes["n1"].channel.pipeline.executor,
+        )
+        in_thread, seen = executor._in_thread, []
+
+        async def watched(*work: Any) -> Any:
+            done = await in_thread(*work)
+            seen.append((ledger.applied_height, ledger.configuration.state.epoch))
+            return done
+
+        executor._in_thread = watched
+        await configure(net, "n0", "remove_validator", name="n3")
+        await count(net)
+        changed_at = ledger.configuration.state.record.base_height
+        assert {height for height, _ in seen} >= {changed_at - 1, changed_at}
+        assert all(epoch == (height >= changed_at) for height, epoch in seen), (seen, changed_at)
 
 
 async def test_a_key_is_replaced_and_the_validator_votes_with_the_new_one(tmp_path):
@@ -156,8 +176,8 @@ async def test_an_observer_becomes_the_fifth_validator(tmp_path):
             transport_cert=b"certificate",
         )
         assert receipt.outcome == "ok", receipt
-        status = net.nodes["watcher"].channel.status()
-        assert (status["validators"], status["epoch"]) == (5, 1)
+        await have_epoch(net, 1)
+        assert net.nodes["watcher"].channel.status()["validators"] == 5
         await voting(net, "watcher")
         await net.stop("n3")  # four of five are a quorum only with the new one
         await count(net)
@@ -250,7 +270,7 @@ async def test_a_node_that_executes_nothing_follows_the_validators(tmp_path):
             height = net.nodes["n0"].height
             while follower.height < height:
                 await follower.channel.pipeline.moved.wait()
-        assert follower.channel.status()["epoch"] == 1
+            await have_epoch(net, 1)
 
 
 async def count_at(net: Cluster, names: list[str]) -> None:

@@ -203,7 +203,7 @@ async def test_a_stale_proof_is_not_sent_to_the_channel(world: World) -> None:
 
 async def test_nobody_at_the_address_is_said_plainly(world: World) -> None:
     world.url = "http://127.0.0.1:1"
-    async with world.relay(world.qb, timeout_s=5) as relay:
+    async with world.relay(world.qb, timeout_s=60) as relay:
         with pytest.raises(CityError) as refusal:
             await relay.payment_proof(world.txid, 0)
     assert refusal.value.code == "CITY-7001"

@@ -41,7 +41,7 @@ async def start(directory: Path, *options: str) -> asyncio.subprocess.Process:
     )
     assert process.stdout is not None
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        line = await asyncio.wait_for(process.stdout.readline(), 120)
         endpoint = json.loads((directory / "endpoint.json").read_text())
         assert endpoint["url"] in line.decode()
     except BaseException:
@@ -58,7 +58,7 @@ async def running_center(directory: Path, *options: str) -> AsyncIterator[str]:
     try:
         yield json.loads((directory / "endpoint.json").read_text())["url"]
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert await asyncio.wait_for(process.wait(), 120) == 0
         assert not (directory / "endpoint.json").exists()
     finally:
         if process.returncode is None:
@@ -71,7 +71,7 @@ async def test_a_center_process_makes_a_payment_whose_proof_pure_python_accepts(
 ) -> None:
     bank, buyer, seller = Wallet.generate(), Wallet.generate(), Wallet.generate()
     directory = tmp_path / "center"
-    async with running_center(directory) as url, CenterClient(url) as center:
+    async with running_center(directory) as url, CenterClient(url, 60) as center:
         root = Wallet.from_scalar(bytes.fromhex((directory / "keys/root.key").read_text()))
         await center.register_operator(root.signer, "QB", bank.public_key, 2_000_000_000)
         await center.issue(bank, 2_000_000_000)
@@ -93,7 +93,7 @@ async def test_a_center_process_makes_a_payment_whose_proof_pure_python_accepts(
     assert payment.amount_fen == 1_200_000_000
     assert payment.purpose == "goods"
 
-    async with running_center(directory) as url, CenterClient(url) as center:
+    async with running_center(directory) as url, CenterClient(url, 60) as center:
         assert await center.balance(seller) == 1_200_000_000
         again = await center.payment_proof(
             buyer, paid.txid, 0, anchor_size=payment.proof.head.head.tree_size
@@ -110,7 +110,7 @@ async def test_a_killed_center_has_lost_nothing_that_it_acknowledged(tmp_path: P
     acknowledged: list[bytes] = []
     process = await start(directory)
     url = json.loads((directory / "endpoint.json").read_text())["url"]
-    async with CenterClient(url) as center:
+    async with CenterClient(url, 60) as center:
         root = Wallet.from_scalar(bytes.fromhex((directory / "keys/root.key").read_text()))
         await center.register_operator(root.signer, "QB", bank.public_key, 1_000_000)
         await center.issue(bank, 40 * 100)
@@ -127,7 +127,7 @@ async def test_a_killed_center_has_lost_nothing_that_it_acknowledged(tmp_path: P
     await process.wait()
     assert len(acknowledged) >= 10
     assert all(o is None or isinstance(o, CenterRefused) for o in outcomes)
-    async with running_center(directory) as url, CenterClient(url) as center:
+    async with running_center(directory) as url, CenterClient(url, 60) as center:
         for txid in acknowledged:
             assert await center.payment_proof(seller, txid, 0)
         balance = await center.balance(seller)
@@ -145,7 +145,7 @@ async def test_the_clock_offset_file_moves_the_centers_time(tmp_path: Path) -> N
     offset.write_text("86400000")
     async with (
         running_center(tmp_path / "center", "--clock-offset-file", str(offset)) as url,
-        CenterClient(url) as center,
+        CenterClient(url, 60) as center,
     ):
         day_ahead = (await center.status())["now_ms"]
         offset.write_text("0")
