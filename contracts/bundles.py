@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contracts.runtime.api import Bundle
 
-SUITE = ("party", "invoice_registry", "dcep", "receivable", "financing", "guarantee")
+SUITE = ("party", "invoice_registry", "dcep", "receivable", "financing", "forfaiting", "guarantee")
 _HERE = Path(__file__).parent
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from contracts.rules.financing_machine import FINANCING
+from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 
@@ -45,6 +46,8 @@ TABLES = (
     Table("receivable", "credential", "Receivable e-credential", CREDENTIAL),
     Table("receivable", "piece", "Piece of a credential", PIECE),
     Table("financing", "financing", "Financing", FINANCING),
+    Table("forfaiting", "deal", "Forfaiting deal", DEAL),
+    Table("forfaiting", "sale", "Sale in the secondary market", SALE),
     Table("guarantee", "guarantee", "Demand guarantee", GUARANTEE),
     Table("guarantee", "demand", "Demand under a guarantee", DEMAND),
 )

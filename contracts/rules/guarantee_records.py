@@ -2,6 +2,7 @@
 
 from rules.calendar import date_text, day_at
 from rules.instrument import load
+from rules.settlement import Due
 from sdk import Event, Map, ctx, dataclass, require
 
 
@@ -36,8 +37,7 @@ class Demand:
     answer_until_ms: int
     suspended_until_ms: int = 0
     discrepancies: tuple = ()
-    reference: bytes = b""
-    prepared_ms: int = 0
+    due: Due | None = None
     state: str = ""
     version: int = 1
 
@@ -113,7 +113,7 @@ def describe_demand(found) -> dict:
         "extend_to": found.extend_to,
         "answer_until": date_text(day_at(found.answer_until_ms - 1)),
         "discrepancies": list(found.discrepancies),
-        "reference": found.reference,
+        "reference": found.due.reference if found.due else b"",
         "version": found.version,
     }
 

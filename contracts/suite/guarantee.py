@@ -9,7 +9,6 @@ refusal notice a demand; an amendment counts as a whole or not at all.
 """
 
 from rules.calendar import (
-    CLOCK_DRIFT_MS,
     add_business_days,
     day_at,
     day_end_ms,
@@ -62,6 +61,7 @@ from rules.guarantee_records import (
 from rules.instrument import enter, load, require_step
 from rules.machine import moves_from
 from rules.money import PAYMENT_MAX, is_amount
+from rules.settlement import fix, prove
 from sdk import call, ctx, export, require, view
 
 
@@ -315,34 +315,18 @@ def withdraw(id: str, expected_version: int = 0) -> str:
 def prepare_payment(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     """Fix what the payment must look like, before anybody pays. Codes: E_PREPARED, E_SALT, E_WALLET."""
     found = enter(DEMAND, demands, id, "prepare_payment", expected_version)
-    require(found.reference == b"", "E_PREPARED", "the reference is fixed already")
-    payee = found.parties["beneficiary"]
-    found.reference = call(
-        "dcep", "payment_reference", "guarantee", id, 1, found.amount_fen, "CNY", payee, salt
-    )
-    found.prepared_ms = ctx.time
+    require(found.due is None, "E_PREPARED", "the reference is fixed already")
+    parts = found.parties
+    found.due = fix(id, 1, parts["guarantor"], parts["beneficiary"], found.amount_fen, salt)
     keep_demand(found, PaymentPrepared)
-    return found.reference
+    return found.due.reference
 
 
 @export
 def record_payment(id: str, proof: bytes) -> str:
     """Anyone brings the proof that the guarantor paid the beneficiary. Codes: E_UNPREPARED, E_PROOF_…"""
     found = enter(DEMAND, demands, id, "record_payment")
-    require(found.reference != b"", "E_UNPREPARED", "the payment's reference is not fixed yet")
-    call(
-        "dcep",
-        "verify_payment",
-        proof,
-        {
-            "ref_commit": found.reference,
-            "payee_member": found.parties["beneficiary"],
-            "amount_fen": found.amount_fen,
-            "ccy": "CNY",
-            "not_before_ms": found.prepared_ms - CLOCK_DRIFT_MS,
-            "payer_members": [found.parties["guarantor"]],
-        },
-    )
+    prove(found.due, proof)
     settle(found, True)
     return keep_demand(found, Paid)
 

@@ -292,7 +292,10 @@ class Histories(RuleBasedStateMachine):
         if result.outcome == "ok":
             self.world.ok(who, f"guarantee.{move}", **args)
 
-    @rule(amount=st.sampled_from([0, 1, 10_000_000, 30_000_000, AMOUNT, AMOUNT + 1]), extend=st.booleans())
+    @rule(
+        amount=st.sampled_from([0, 1, 10_000_000, 30_000_000, AMOUNT, AMOUNT + 1]),
+        extend=st.booleans(),
+    )
     def demand(self, amount: int, extend: bool) -> None:
         until = "2027-12-31" if extend else ""
         self.call("lg", "demand", id=GT, amount_fen=amount, statement=BREACH, extend_to=until)

@@ -49,6 +49,9 @@ class Walk:
                                **self.calls[move][1])  # fmt: skip
             if who == chosen or row[2] == "anyone":
                 assert result.code != "E_NOT_PARTY", (state, move, who)
+            elif row[2].startswith("any:"):
+                has_role = row[2].removeprefix("any:") in USERS[who][1]
+                assert (result.code == "E_NOT_PARTY") is not has_role, (state, move, who)
             elif USERS[who][0] != USERS[chosen][0]:
                 assert result.code == "E_NOT_PARTY", (state, move, who, result.code)
 

@@ -39,7 +39,10 @@ USERS = {
     "qb-checker": ("QB", ("checker", "kyc")),
     "nb-ops": ("NB", ("maker", "financier", "kyc")),
     "nb-checker": ("NB", ("checker", "kyc")),
+    "fb": ("FB", ("maker", "financier")),
+    "fb-checker": ("FB", ("checker",)),
     "pbc": ("PBC-SZ", ("regulator",)),
+    "arbiter": ("CIETAC", ("arbiter",)),
     "nobody": ("ZZ", ("maker", "checker", "financier")),
 }
 PARTIES = {  # id → kind, country, city, USCC, LEI
@@ -50,6 +53,7 @@ PARTIES = {  # id → kind, country, city, USCC, LEI
     "XY": ("enterprise", "CN", "HZ", "91441300MA5DEMT3DH", ""),
     "QB": ("bank", "CN", "SZ", "9144030019DEMBANKD", "3003DEM0QIANHAIBKA73"),
     "NB": ("bank", "CN", "GZ", "9144030019DEMBNK2R", ""),
+    "FB": ("bank", "HK", "HK", "", "3003DEM0FORFAITBNK80"),
 }
 INVOICES = {  # name → seller, buyer, amount
     "export": ("px-maker", "HB", 1_200_000_000),
@@ -57,7 +61,7 @@ INVOICES = {  # name → seller, buyer, amount
     "plastics": ("hl", "LG", 200_000_000),
     "resin": ("xy", "HL", 50_000_000),
 }
-OWNERS = ("px-maker", "lg", "hl", "xy", "qb-ops", "nb-ops")
+OWNERS = ("px-maker", "lg", "hl", "xy", "qb-ops", "nb-ops", "fb")
 EC = "EC-2026-SZ-000001"
 
 
