@@ -15,13 +15,15 @@ import structlog
 from consensus.certificate import seals_needed
 from consensus.encoding import Hash
 from consensus.header import block_hash, tx_id
+from contracts.runtime.api import Bundle
 from node.admission import Admission, Admitted
+from node.catalogue import Catalogue
 from node.clock import Clock
 from node.contract_queries import Queries
 from node.driver import ChannelHalted
 from node.errors import CityError
 from node.executor import BlockEngine
-from node.facade import EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
+from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
 from node.genesis import ChannelConfig, Identity
 from node.model import Envelope, Receipt, StoredBlock, decode_receipt
 from node.opening import Ledger
@@ -48,6 +50,7 @@ class Channel:
         ledger: Ledger,
         admission: Admission,
         query_engine: BlockEngine | None,
+        catalogue: Catalogue,
         clock: Clock,
         metrics: Metrics,
         describe: Callable[[], dict[str, Any]],
@@ -61,6 +64,7 @@ class Channel:
         self._ledger, self._admission, self._clock = ledger, admission, clock
         self._describe, self._room = describe, room
         self._proofs = ProofBuilder(ledger)
+        self._catalogue = catalogue
         self._queries = Queries(ledger, query_engine, pipeline.planner)
         self._stopped: CityError | None = None
 
@@ -220,6 +224,18 @@ class Channel:
         self._require_execution("answer queries")
         await self._applied_to(min_height)
         return await self._queries.query(contract, version, method, args_json, sender, gas_limit)
+
+    def contracts(self) -> list[Deployed]:
+        return self._catalogue.contracts()
+
+    def contract(self, name: str, version: int) -> Deployed:
+        return self._catalogue.find(name, version)
+
+    async def contract_bundle(self, name: str, version: int) -> Bundle:
+        return await asyncio.to_thread(self._catalogue.bundle, name, version)
+
+    async def contract_schema(self, name: str, version: int) -> bytes:
+        return await self._catalogue.schema(name, version)
 
     async def state(self, key: bytes, min_height: int = 0) -> tuple[int, bytes | None]:
         self._require_execution("read the state")

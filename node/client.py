@@ -25,7 +25,17 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequenc
 from pathlib import Path
 from typing import Any, TypeVar
 
-from node.client_calls import Admission, Answer, Block, Committed, Event, Signed
+from contracts.runtime.api import Bundle
+from contracts.schema import Schema
+from node.client_calls import (
+    Admission,
+    Answer,
+    Block,
+    Committed,
+    ContractVersion,
+    Event,
+    Signed,
+)
 from node.client_context import Context, NodeAddress, UserKey, find_context
 from node.client_errors import (
     AlreadyExists,
@@ -53,6 +63,7 @@ __all__ = [
     "Committed",
     "Context",
     "ContractError",
+    "ContractVersion",
     "Denied",
     "Event",
     "InvalidRequest",
@@ -207,6 +218,19 @@ class Net:
 
     def simulate(self, contract: str, method: str, args: Any = None, **options: Any) -> Answer:
         return self._run(self._net.simulate(contract, method, args, **options))
+
+    def contracts(self, timeout: float | None = None) -> list[ContractVersion]:
+        return self._run(self._net.contracts(timeout))
+
+    def schema(
+        self, contract: str, version: int = 0, timeout: float | None = None
+    ) -> tuple[ContractVersion, Schema]:
+        return self._run(self._net.schema(contract, version, timeout))
+
+    def source(
+        self, contract: str, version: int = 0, timeout: float | None = None
+    ) -> tuple[ContractVersion, Bundle]:
+        return self._run(self._net.source(contract, version, timeout))
 
     def transaction(self, tx_id: str, timeout: float | None = None) -> Any:
         return self._run(self._net.transaction(tx_id, timeout))

@@ -96,6 +96,24 @@ class Block:
     raw_certificate: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ContractVersion:
+    """One version of a contract. digest: of its bundle, hex. facts: what else the channel holds of it."""
+
+    name: str
+    version: int
+    digest: str
+    status: str
+    facts: Mapping[str, Any]
+
+
+def version_of(message: Any) -> ContractVersion:
+    facts = json.loads(message.facts_json or "{}")
+    return ContractVersion(
+        message.name, message.version, message.digest.hex(), message.status, facts
+    )
+
+
 def args_text(args: Mapping[str, Any] | str | None) -> str:
     """Arguments by name as strict JSON: Decimal and dates as text, bytes as base64, never a float.
 

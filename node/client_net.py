@@ -11,11 +11,15 @@ from typing import Any
 
 from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_id, tx_sign_digest
+from contracts.runtime.api import Bundle
+from contracts.schema import NotASchema, Schema
+from node.catalogue import bundle_digest
 from node.client_calls import (
     Admission,
     Answer,
     Block,
     Committed,
+    ContractVersion,
     Event,
     Signed,
     answer_of,
@@ -26,6 +30,7 @@ from node.client_calls import (
     events_of,
     uuid7,
     value_of,
+    version_of,
 )
 from node.client_context import Context
 from node.client_errors import CityError, InvalidRequest, Timeout, Unavailable
@@ -301,6 +306,43 @@ class AsyncNet:
         reply = await self._transport.call("Query", request, timeout or self.timeout)
         self._seen(reply.height)
         return answer_of(reply)
+
+    async def contracts(self, timeout: float | None = None) -> list[ContractVersion]:
+        """Every version of every contract, by name and version."""
+        request = stubs.ListContractsRequest(channel=self.context.channel)
+        reply = await self._transport.call("ListContracts", request, timeout or self.timeout)
+        return [version_of(message) for message in reply.contracts]
+
+    async def schema(
+        self, contract: str, version: int = 0, timeout: float | None = None
+    ) -> tuple[ContractVersion, Schema]:
+        """What a version offers; 0: the active one. Raises CITY-3008, CITY-4060."""
+        reply = await self._contract("GetSchema", contract, version, timeout)
+        try:
+            return version_of(reply.contract), Schema.decode(reply.schema)
+        except NotASchema as error:
+            raise CityError("CITY-1016", remote="schema", message=str(error)) from error
+
+    async def source(
+        self, contract: str, version: int = 0, timeout: float | None = None
+    ) -> tuple[ContractVersion, Bundle]:
+        """The bundle of a version, checked against its digest. Raises CITY-3008, CITY-4060, CITY-4010."""
+        reply = await self._contract("GetSource", contract, version, timeout)
+        found = version_of(reply.contract)
+        if bundle_digest(self.suite, reply.bundle).hex() != found.digest:
+            raise InvalidRequest("CITY-4010", contract=found.name, digest=found.digest)
+        try:
+            return found, Bundle.decode(found.name, found.version, reply.bundle)
+        except ValueError as error:
+            raise CityError("CITY-1016", remote="bundle", message=str(error)) from error
+
+    async def _contract(
+        self, method: str, contract: str, version: int, timeout: float | None
+    ) -> Any:
+        request = stubs.GetContractRequest(
+            channel=self.context.channel, name=contract, version=version
+        )
+        return await self._transport.call(method, request, timeout or self.timeout)
 
     async def transaction(self, tx_id: str, timeout: float | None = None) -> Any:
         """The `TransactionView` message. Raises CITY-1007."""

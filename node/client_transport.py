@@ -35,6 +35,14 @@ _OPTIONS = (
 )
 
 
+class _Stub(stubs.LedgerStub, stubs.ContractsStub):  # type: ignore[misc]
+    """The methods of both services of a node."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        stubs.LedgerStub.__init__(self, channel)
+        stubs.ContractsStub.__init__(self, channel)
+
+
 @dataclass
 class _Node:
     """One node: its channel, and what it said of itself once."""
@@ -75,7 +83,7 @@ class Transport:
             grpc.ssl_channel_credentials(pem),
             options=(*_OPTIONS, ("grpc.ssl_target_name_override", name)),
         )
-        return _Node(address, channel, stubs.LedgerStub(channel))
+        return _Node(address, channel, _Stub(channel))
 
     async def close(self) -> None:
         for node in self._nodes:

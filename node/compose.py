@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from consensus.api import Signer
 from consensus.validators import ValidatorSet
 from node.admission import Admission
+from node.catalogue import Catalogue, GenesisBundles, SchemaEngine
 from node.channel import Channel
 from node.clock import Clock
 from node.errors import CityError
@@ -20,6 +21,10 @@ from node.seat import Cores, Votes
 from node.signatures import Signatures
 from node.telemetry import Metrics
 from node.txpool import PoolLimits, TxPool
+
+
+class QueryEngine(BlockEngine, SchemaEngine, Protocol):
+    """What answers queries also reads contracts."""
 
 
 class PeerGate:
@@ -49,7 +54,7 @@ def build_channel(
     gate: PeerGate,
     clock: Clock,
     engine: BlockEngine | None,
-    query_engine: BlockEngine | None,
+    query_engine: QueryEngine | None,
     signatures: Signatures,
     metrics: Metrics,
     pool_limits: PoolLimits | None = None,
@@ -89,6 +94,9 @@ def build_channel(
         ledger=ledger,
         admission=admission,
         query_engine=query_engine,
+        catalogue=Catalogue(
+            GenesisBundles(ledger.genesis, lambda: pipeline.planner.active), query_engine
+        ),
         clock=clock,
         metrics=metrics,
         describe=describe,

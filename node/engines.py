@@ -9,8 +9,6 @@ from typing import Any
 
 import structlog
 
-from consensus.encoding import Hash
-from consensus.tags import Tag, preimage
 from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, StateReader, TxResult
 from contracts.runtime.artifact import (
     ENGINE_VERSION,
@@ -22,6 +20,7 @@ from contracts.runtime.artifact import (
     ensure_artifact,
     open_artifact,
 )
+from node.catalogue import bundle_digest
 from node.config import NodeConfig
 from node.engine import EngineRefused, EngineWorker
 from node.errors import CityError
@@ -44,6 +43,10 @@ class LazyEngine:
     async def execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         await self.prepare()
         return await self._worker.block(request, state)
+
+    async def schema(self, bundle: Bundle) -> bytes:
+        await self.prepare()
+        return await self._worker.schema(bundle)
 
     async def prepare(self) -> None:
         """Starts the worker and loads the contracts, once. Raises CityError."""
@@ -163,7 +166,7 @@ def _age(path: Path) -> float:
 def _bundle(genesis: Genesis, suite: Suite, index: int) -> Bundle:
     source = genesis.bundles[index]
     expected = {(c.name, c.version): c.bundle_digest for c in genesis.config.contracts}
-    digest = Hash(suite.hash(preimage(Tag.BUNDLE, suite.id, source.bundle)))
+    digest = bundle_digest(suite, source.bundle)
     if expected.get((source.name, source.version)) != digest:
         raise CityError(
             "CITY-8006", path="genesis.bin", reason=f"bundle {source.name} has another digest"

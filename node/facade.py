@@ -6,13 +6,14 @@ never reach into the pipeline behind it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from consensus.encoding import Hash
 
 if TYPE_CHECKING:
+    from contracts.runtime.api import Bundle
     from node.errors import CityError
     from node.genesis import ChannelConfig, Genesis, Identity
     from node.identity.suite import Suite
@@ -74,6 +75,20 @@ class EventsPage:
     events: list[StoredEvent] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Deployed:
+    """One version of a contract. status: `active`, `archived`, or another word of its life.
+
+    digest: of its bundle, under the channel's suite. facts: what else the channel holds of it (law,
+    approvals, …), JSON-ready."""
+
+    name: str
+    version: int
+    digest: Hash
+    status: str
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
 class ChannelFacade(Protocol):
     """Every async method raises CityError; the caller cancels at its own deadline."""
 
@@ -101,6 +116,14 @@ class ChannelFacade(Protocol):
         min_height: int = 0,
         gas_limit: int = 0,
     ) -> QueryResult: ...
+
+    def contracts(self) -> list[Deployed]: ...
+
+    def contract(self, name: str, version: int) -> Deployed: ...
+
+    async def contract_bundle(self, name: str, version: int) -> Bundle: ...
+
+    async def contract_schema(self, name: str, version: int) -> bytes: ...
 
     async def state(self, key: bytes, min_height: int = 0) -> tuple[int, bytes | None]: ...
 

@@ -18,6 +18,7 @@ from consensus.payment import PaymentReference, payment_reference
 from consensus.tags import SUITE_NAMES, Tag, preimage
 from consensus.validators import Validator, ValidatorSet, validators_hash
 from contracts.runtime import values
+from contracts.runtime.language.bundle import bundle_schema
 from node.documents.fingerprint import fingerprint
 from node.identity.suite import get_suite
 
@@ -127,6 +128,40 @@ def value_samples() -> list[dict[str, Any]]:
     return [{"python": text, "bytes": values.encode(eval(text, names)).hex()} for text in texts]
 
 
+SCHEMA_SOURCE = '''"""Balances that move."""
+
+from sdk import Decimal, Event, Map, dataclass, export, require, view
+
+balances = Map("balance", 0)
+Moved = Event("Moved")
+
+
+@dataclass
+class Move:
+    to: str
+    amount: int = 1
+
+
+@export
+def move(parts: list[Move], note: str | None = None) -> Decimal:
+    """Moves each part."""
+    require(parts, "E_EMPTY", "there are no parts")
+    Moved(count=len(parts), note=note)
+    return Decimal(len(parts))
+
+
+@view
+def balance_of(who: str) -> int:
+    return balances[who]
+'''
+
+
+def schemas() -> list[dict[str, Any]]:
+    """A contract's source, what it offers, and the bytes of that."""
+    schema = bundle_schema(SCHEMA_SOURCE, {})
+    return [{"main": SCHEMA_SOURCE, "schema": schema, "bytes": values.encode(schema).hex()}]
+
+
 def tags() -> list[dict[str, Any]]:
     return [{"tag": tag.value, "preimage": preimage(tag, 1, b"\xff").hex()} for tag in Tag]
 
@@ -202,6 +237,7 @@ def files() -> dict[str, Any]:
         "merkle.json": trees(),
         "values.json": value_samples(),
         "money.json": money(),
+        "schemas.json": schemas(),
     }
 
 

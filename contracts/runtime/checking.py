@@ -11,7 +11,7 @@ import ast
 from pathlib import Path
 from typing import NamedTuple
 
-from contracts.runtime.api import Bundle, Diagnostic
+from contracts.runtime.api import Bundle, ContractRefused, Diagnostic
 from contracts.runtime.artifact import ensure_artifact
 from contracts.runtime.host import WasmEngine
 from contracts.runtime.language.linter import diagnostics
@@ -62,6 +62,19 @@ def check_file(path: Path | str) -> Checked:
     engine = WasmEngine(ensure_artifact(), TestNatives(), MemoryState())
     findings = engine.check(Bundle("check", 1, main, rules))
     return Checked(findings, sources, {"main": file, **files})
+
+
+def schema_of_file(path: Path | str) -> bytes | None:
+    """What a contract file offers, value-encoded (language/schema.py), by the real engine; None where it is
+    refused: `check_file` says why."""
+    file = Path(path)
+    try:
+        main = file.read_bytes().decode("utf-8")
+        rules, _ = _rules_beside(file, main)
+        engine = WasmEngine(ensure_artifact(), TestNatives(), MemoryState())
+        return engine.schema(Bundle("check", 1, main, rules))
+    except (UnicodeDecodeError, ContractRefused):
+        return None
 
 
 def assert_admitted(path: Path | str) -> None:

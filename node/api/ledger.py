@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,8 @@ import grpc
 from consensus.encoding import Hash, encode
 from consensus.header import block_hash, identity_digest, tx_id
 from contracts.runtime import values
+from node.api.access import Access
 from node.api.calls import require_deadline, streaming, unary, within_deadline
-from node.api.readers import Readers
 from node.errors import CityError
 from node.facade import ChannelFacade, Level
 from node.genesis import Identity
@@ -47,13 +47,9 @@ _LEVEL_NUMBERS = {"ordered": stubs.ORDERED, "committed": stubs.COMMITTED}
 class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
     """Every method checks what arrived, asks the channel, and puts the answer on the wire."""
 
-    def __init__(
-        self, channels: Mapping[str, ChannelFacade], node_name: str, identity_key: bytes
-    ) -> None:
-        """channels: by name, the node's first channel first. identity_key: the node's own."""
-        assert channels
-        self._channels = channels
-        self._readers = {name: Readers(c, identity_key) for name, c in channels.items()}
+    def __init__(self, access: Access, node_name: str, identity_key: bytes) -> None:
+        """identity_key: the node's own."""
+        self._access = access
         self._streams: Counter[tuple[str, str]] = Counter()
         self._node_name = node_name
         self._identity_key = identity_key
@@ -63,7 +59,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
     @unary
     async def Submit(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         require_deadline(context)
-        channel = self._channel(request.channel)
+        channel = self._access.channel(request.channel)
         envelope = envelope_from_pb(request.envelope)
         (outcome,) = await within_deadline(context, channel.submit([envelope]))
         if outcome.error is not None:
@@ -85,7 +81,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
             yield await self._submit(request)
 
     async def _submit(self, request: Any) -> Any:
-        channel = self._channel(request.channel)
+        channel = self._access.channel(request.channel)
         count = len(request.envelopes)
         if not 1 <= count <= BATCH_ENVELOPES_MAX:
             raise CityError("CITY-1006", limit=BATCH_ENVELOPES_MAX, count=count)
@@ -112,7 +108,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def WaitTransaction(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, _ = await self._read(request.channel, context)
+        channel, _ = await self._access.read(request.channel, context)
         id_ = hash_from_bytes(request.tx_id, "tx_id")
         level = _LEVELS.get(request.level)
         if level is None:
@@ -129,7 +125,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def GetTransaction(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, _ = await self._read(request.channel, context)
+        channel, _ = await self._access.read(request.channel, context)
         id_ = hash_from_bytes(request.tx_id, "tx_id")
         view = await within_deadline(context, channel.transaction(id_))
         if view is None:
@@ -144,7 +140,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def TransactionProof(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, _ = await self._read(request.channel, context)
+        channel, _ = await self._access.read(request.channel, context)
         id_ = hash_from_bytes(request.tx_id, "tx_id")
         proof = await within_deadline(context, channel.transaction_proof(id_), id_.hex())
         return stubs.ProofReply(proof=proof)
@@ -153,7 +149,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def Query(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, reader = await self._read(request.channel, context)
+        channel, reader = await self._access.read(request.channel, context)
         for field in ("contract", "method"):
             if not 1 <= len(getattr(request, field)) <= 64:
                 raise CityError("CITY-1002", field=field, rule="a name of 1 to 64 characters")
@@ -190,7 +186,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def GetState(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, _ = await self._read(request.channel, context)
+        channel, _ = await self._access.read(request.channel, context)
         height, value = await within_deadline(
             context, channel.state(request.key, request.min_height)
         )
@@ -202,7 +198,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def StateProof(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, _ = await self._read(request.channel, context)
+        channel, _ = await self._access.read(request.channel, context)
         return stubs.ProofReply(
             proof=await within_deadline(context, channel.state_proof(request.key))
         )
@@ -211,7 +207,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def GetBlock(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, _ = await self._read(request.channel, context)
+        channel, _ = await self._access.read(request.channel, context)
         block = await within_deadline(context, channel.block(request.height))
         if block is None:
             tip = channel.status().get("height", "unknown")
@@ -220,14 +216,14 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @streaming
     async def Blocks(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-        channel, reader = await self._read(request.channel, context)
+        channel, reader = await self._access.read(request.channel, context)
         with self._stream(channel, reader):
             async for block in channel.blocks(request.from_height):
                 yield _block_view(channel, block)
 
     @streaming
     async def Events(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-        channel, reader = await self._read(request.channel, context)
+        channel, reader = await self._access.read(request.channel, context)
         if request.after_id and _EVENT_ID.fullmatch(request.after_id) is None:
             raise CityError("CITY-1002", field="after_id", rule="an event id: height/index/index")
         with self._stream(channel, reader):
@@ -242,7 +238,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def NodeStatus(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        status = self._channel(request.channel).status()
+        status = self._access.channel(request.channel).status()
         return stubs.NodeStatusReply(
             status_json=json_text(status),
             height=status.get("height", 0),
@@ -252,7 +248,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def ChannelInfo(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel = self._channel(request.channel)
+        channel = self._access.channel(request.channel)
         suite = channel.suite
         return stubs.ChannelInfoReply(
             channel=channel.name,
@@ -265,19 +261,6 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
         )
 
     # ---- helpers ----------------------------------------------------------------------------------
-
-    def _channel(self, name: str) -> ChannelFacade:
-        channel = self._channels.get(name) if name else next(iter(self._channels.values()))
-        if channel is None:
-            raise CityError("CITY-1004", channel=name[:64], known=", ".join(self._channels))
-        return channel
-
-    async def _read(
-        self, name: str, context: grpc.aio.ServicerContext
-    ) -> tuple[ChannelFacade, Identity]:
-        """The channel, and the identity whose read statement the call carries."""
-        channel = self._channel(name)
-        return channel, await self._readers[channel.name].reader(context)
 
     @contextmanager
     def _stream(self, channel: ChannelFacade, reader: Identity):  # type: ignore[no-untyped-def]

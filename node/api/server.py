@@ -1,4 +1,4 @@
-"""The port for clients: the Ledger service, health and reflection, over TLS with the node's certificate."""
+"""The port for clients: Ledger, Contracts, health and reflection, over TLS with the node's certificate."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from node.api.access import Access
+from node.api.contracts import ContractsService
 from node.api.ledger import LedgerService
 from node.errors import CityError
 from node.facade import ChannelFacade
@@ -61,7 +63,9 @@ class ApiServer:
 
         listen: host:port, port 0 takes a free one. A channel's `status()["ready"]` says whether it serves."""
         self._channels = channels
-        self._service = LedgerService(channels, node_name, identity_key)
+        access = Access(channels, identity_key)
+        self._ledger = LedgerService(access, node_name, identity_key)
+        self._contracts = ContractsService(access)
         self._transport = transport
         self._listen = listen
         self._server: grpc.aio.Server | None = None
@@ -73,10 +77,17 @@ class ApiServer:
     async def start(self) -> None:
         """Raises CITY-8005 when the address cannot be listened on."""
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
-        stubs.add_LedgerServicer_to_server(self._service, server)
+        stubs.add_LedgerServicer_to_server(self._ledger, server)
+        stubs.add_ContractsServicer_to_server(self._contracts, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(
-            (stubs.LEDGER_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+            (
+                stubs.LEDGER_SERVICE,
+                stubs.CONTRACTS_SERVICE,
+                health.SERVICE_NAME,
+                reflection.SERVICE_NAME,
+            ),
+            server,
         )
         credentials = grpc.ssl_server_credentials(
             [(self._transport.key_pem, self._transport.certificate_pem)]

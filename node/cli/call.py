@@ -8,14 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli.completion import complete_argument, complete_contract, complete_method
 from node.cli.output import Output, OutputOption, fail, guarded, show
 from node.cli.session import open_network
 
-ContractArgument = Annotated[str, typer.Argument(help="the contract's name")]
-MethodArgument = Annotated[str, typer.Argument(help="the method")]
+ContractArgument = Annotated[
+    str, typer.Argument(help="the contract's name", autocompletion=complete_contract)
+]
+MethodArgument = Annotated[str, typer.Argument(help="the method", autocompletion=complete_method)]
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(help="name=text, name:=JSON, name=@file (the file's bytes)"),
+    typer.Argument(
+        help="name=text, name:=JSON, name=@file (the file's bytes); text becomes what the method takes",
+        autocompletion=complete_argument,
+    ),
 ]
 
 
@@ -52,6 +58,41 @@ def _no_float(text: str) -> Any:
     raise ValueError(f"{text} has a fraction; count in fen, or write a decimal as text")
 
 
+def checked_arguments(
+    net: Any, contract: str, method: str, words: list[str] | None
+) -> dict[str, Any]:
+    """Arguments by name as the method takes them, checked by the contract's schema before anything is signed.
+
+    Raises CITY-3008 with the contracts there are, CITY-4061 for a method that it lacks, CITY-4062 for arguments
+    that do not fit. A reserved name (`_config`) has no schema: its arguments go as they are."""
+    from contracts.schema import DoesNotFit, did_you_mean
+    from node.client_calls import args_text
+
+    found = parse_arguments(words)
+    if contract.startswith("_"):
+        return found
+    _, schema = net.schema(contract)
+    known = schema.method(method)
+    if known is None:
+        names = [one.name for one in schema.methods]
+        meant = did_you_mean(method, names)
+        raise fail(
+            "CITY-4061", contract=contract, method=method, meant=meant, known=", ".join(names)
+        )
+    typed = schema.typed(known, found)
+    try:
+        schema.check(known, json.loads(args_text(typed)))
+    except DoesNotFit as error:
+        raise fail(
+            "CITY-4062",
+            contract=contract,
+            method=method,
+            reason=str(error),
+            signature=known.declaration,
+        ) from error
+    return typed
+
+
 @guarded
 def call(
     contract: ContractArgument,
@@ -77,7 +118,9 @@ def call(
         options: dict[str, Any] = {"request_id": request_id} if request_id else {}
         if gas:
             options["gas_limit"] = gas
-        done = net.call(contract, method, parse_arguments(arguments), **options)
+        done = net.call(
+            contract, method, checked_arguments(net, contract, method, arguments), **options
+        )
         show(committed_view(done), output)
 
 
@@ -96,7 +139,8 @@ def query(
     Example:  city query receivable tree ec_id=EC-2026-SZ-000001 -o json
     """
     with open_network() as net:
-        answer = net.query(contract, method, parse_arguments(arguments), min_height=min_height)
+        args = checked_arguments(net, contract, method, arguments)
+        answer = net.query(contract, method, args, min_height=min_height)
         show(answer.value, output)
 
 
@@ -113,7 +157,7 @@ def simulate(
 
 def _simulate(contract: str, method: str, arguments: list[str] | None, output: Output) -> None:
     with open_network() as net:
-        found = net.simulate(contract, method, parse_arguments(arguments))
+        found = net.simulate(contract, method, checked_arguments(net, contract, method, arguments))
         show(
             {
                 "height": found.height,

@@ -1,16 +1,23 @@
-"""`city contract`: check a contract's source, and run a file of cases in the real engine."""
+"""`city contract`: what a channel's contracts are and offer; check a source, run cases in the real engine."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli.output import Output, OutputOption, guarded, show, stdout, wants_chinese
+from node.cli.completion import complete_contract
+from node.cli.output import Output, OutputOption, fail, guarded, show, stdout, wants_chinese
 
-app = typer.Typer(help="Check contracts and run cases in the engine.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from contracts.runtime.api import Bundle
+
+app = typer.Typer(
+    help="The channel's contracts; check contracts and run cases in the engine.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -52,29 +59,91 @@ def cases(
     raise typer.Exit(main(file, as_json))
 
 
-@app.command("show")
+NameArgument = Annotated[
+    str, typer.Argument(help="the contract's name", autocompletion=complete_contract)
+]
+VersionOption = Annotated[int, typer.Option("--version", help="a version; 0: the active one")]
+
+
+@app.command("list")
 @guarded
-def show_contract(
-    name: Annotated[str, typer.Argument(help="the contract's name; empty: list all")] = "",
-    source: Annotated[bool, typer.Option("--source", help="print the main module")] = False,
-    output: OutputOption = Output.table,
-) -> None:
-    """The channel's contracts; for one of them its calls with their arguments, or its source.
-
-    The source shown is this installation's, and only if its digest is the one that genesis names.
-
-    Examples:  city contract show    city contract show receivable    city contract show dcep --source
-    """
-    from node.cli.contracts import contract_rows, method_rows, verified_bundle
+def list_contracts(output: OutputOption = Output.table) -> None:
+    """Every version of every contract of the channel."""
+    from node.cli.contracts import version_row
     from node.cli.session import open_network
 
     with open_network() as net:
-        info = net.info()
-    if not name:
-        show(contract_rows(info.genesis), output)
+        show([version_row(found) for found in net.contracts()], output)
+
+
+@app.command("show")
+@guarded
+def show_contract(
+    name: NameArgument,
+    version: VersionOption = 0,
+    source: Annotated[
+        bool, typer.Option("--source", help="print the source, checked against its digest")
+    ] = False,
+    module: Annotated[
+        str, typer.Option("--module", help="with --source: a rule module instead of the main one")
+    ] = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """A contract: what the channel holds of it, and what it offers; or its source.
+
+    Examples:  city contract show receivable    city contract show dcep --source --module money
+    """
+    from node.cli.contracts import facts_rows, schema_json, schema_text
+    from node.cli.session import open_network
+
+    with open_network() as net:
+        if source:
+            print(_module(net.source(name, version)[1], module), end="")
+            return
+        found, schema = net.schema(name, version)
+    if output is Output.json:
+        show({**facts_rows(found), "schema": schema_json(schema)}, output)
         return
-    bundle = verified_bundle(info.genesis, name)
-    if source:
-        print(bundle.main, end="")
-    else:
-        show(method_rows(bundle.main), output)
+    show(facts_rows(found), output)
+    stdout.print("\n" + schema_text(schema), markup=False)
+
+
+def _module(bundle: Bundle, module: str) -> str:
+    if not module:
+        return bundle.main
+    if module not in bundle.rules:
+        known = ", ".join(bundle.rules) or "none"
+        raise fail("CITY-1092", name="--module", reason=f"the bundle's rule modules are: {known}")
+    return bundle.rules[module]
+
+
+@app.command("schema")
+@guarded
+def derive_schema(
+    path: Annotated[Path, typer.Argument(help="a contract's main module, or a folder of them")],
+    output: OutputOption = Output.table,
+) -> None:
+    """What contracts offer, derived from their source here: no network is needed.
+
+    Example:  city contract schema contracts/suite/receivable.py
+    """
+    from contracts.runtime.checking import check_file, schema_of_file
+    from contracts.schema import Schema
+    from node.cli.contracts import schema_json, schema_text
+
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    found: dict[str, Schema] = {}
+    for file in files:
+        if file.name == "__init__.py":
+            continue
+        data = schema_of_file(file)
+        if data is None:
+            for finding in (checked := check_file(file)).findings:
+                stdout.print(checked.show(finding, chinese=wants_chinese()), markup=False)
+            raise typer.Exit(4)
+        found[file.stem] = Schema.decode(data)
+    if output is Output.json:
+        show({name: schema_json(schema) for name, schema in found.items()}, output)
+        return
+    for name, schema in found.items():
+        stdout.print(f"── {name} ──\n{schema_text(schema)}\n", markup=False)

@@ -1,52 +1,82 @@
-"""What a channel's genesis says about its contracts, and what their source says about their calls."""
+"""What a channel's contracts are and offer, as rows and objects to print."""
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
-from consensus.encoding import decode
-from contracts.bundles import SUITE, load_bundle
-from contracts.runtime.api import Bundle
-from node.errors import CityError
-from node.genesis import ChannelConfig
-from node.identity.suite import get_suite
-from node.network.create import bundle_digest
+from contracts.schema import Schema
+from node.client_calls import ContractVersion
 
 
-def contract_rows(genesis: bytes) -> list[dict[str, Any]]:
-    config = decode(ChannelConfig, genesis)
-    return [
-        {"name": c.name, "version": c.version, "digest": c.bundle_digest.hex()}
-        for c in config.contracts
-    ]
+def version_row(found: ContractVersion) -> dict[str, Any]:
+    """One line of a list; what else the channel knows stands in `city contract show`."""
+    return {
+        "name": found.name,
+        "version": found.version,
+        "status": found.status,
+        "digest": found.digest,
+    }
 
 
-def verified_bundle(genesis: bytes, name: str) -> Bundle:
-    """This installation's bundle of a contract, if it is the channel's. Raises CITY-3008, CITY-4010."""
-    config = decode(ChannelConfig, genesis)
-    entry = next((c for c in config.contracts if c.name == name), None)
-    if entry is None:
-        known = ", ".join(sorted({c.name for c in config.contracts}))
-        raise CityError("CITY-3008", contract=name, known=known)
-    bundle = load_bundle(name, entry.version) if name in (*SUITE, "transfer") else None
-    if bundle is None or bundle_digest(get_suite(config.suite), bundle) != entry.bundle_digest:
-        raise CityError("CITY-4010", contract=name, digest=entry.bundle_digest.hex())
-    return bundle
+def schema_json(schema: Schema) -> dict[str, Any]:
+    """For programs: everything, by name."""
+    return {
+        "doc": schema.doc,
+        "methods": [
+            {
+                "name": method.name,
+                "kind": method.kind,
+                "parameters": [_field_json(one) for one in method.parameters],
+                "returns": method.returns,
+                "doc": method.doc,
+            }
+            for method in schema.methods
+        ],
+        "classes": [
+            {"name": one.name, "fields": [_field_json(f) for f in one.fields], "doc": one.doc}
+            for one in schema.classes
+        ],
+        "events": {name: list(fields) for name, fields in schema.events.items()},
+        "errors": dict(schema.errors),
+    }
 
 
-def method_rows(source: str) -> list[dict[str, Any]]:
-    """The exported calls of a contract's source: name, whether it writes, arguments, first line of its text."""
-    rows = []
-    for node in ast.parse(source).body:
-        marks = {d.id for d in getattr(node, "decorator_list", []) if isinstance(d, ast.Name)}
-        if isinstance(node, ast.FunctionDef) and marks & {"export", "view"}:
-            rows.append(
-                {
-                    "call": node.name,
-                    "kind": "view" if "view" in marks else "transaction",
-                    "arguments": ast.unparse(node.args),
-                    "about": (ast.get_docstring(node) or "").partition("\n")[0],
-                }
-            )
-    return rows
+def _field_json(field: Any) -> dict[str, Any]:
+    found = {"name": field.name, "hint": field.hint, "required": field.is_required}
+    return {**found, "default": field.default} if field.has_default else found
+
+
+def schema_text(schema: Schema) -> str:
+    """For people: calls with their types and first lines, then records, events and codes."""
+    parts = [schema.doc.partition("\n\n")[0]] if schema.doc else []
+    for title, kind in (("Transactions", "export"), ("Views", "view")):
+        lines = [
+            f"  {method.declaration}{_about(method.doc)}"
+            for method in schema.methods
+            if method.kind == kind
+        ]
+        parts += ["\n".join([title, *lines])] if lines else []
+    if schema.classes:
+        lines = []
+        for record in schema.classes:
+            inner = ", ".join(field.declaration for field in record.fields)
+            lines.append(f"  {record.name}({inner}){_about(record.doc)}")
+        parts.append("\n".join(["Records", *lines]))
+    if schema.events:
+        lines = [f"  {name}({', '.join(fields)})" for name, fields in schema.events.items()]
+        parts.append("\n".join(["Events", *lines]))
+    if schema.errors:
+        width = max(map(len, schema.errors))
+        lines = [f"  {code:{width}}  {text}".rstrip() for code, text in schema.errors.items()]
+        parts.append("\n".join(["Errors", *lines]))
+    return "\n\n".join(parts)
+
+
+def _about(doc: str) -> str:
+    first = doc.partition("\n")[0]
+    return f"\n      {first}" if first else ""
+
+
+def facts_rows(found: ContractVersion) -> dict[str, Any]:
+    """What the channel holds of a version: its own columns, then whatever its life adds."""
+    return {**version_row(found), **found.facts}

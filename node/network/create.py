@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consensus.encoding import Hash, encode
-from consensus.tags import SUITE_IDS, Tag, preimage
+from consensus.tags import SUITE_IDS
 from contracts.bundles import load_bundle, load_suite
 from contracts.runtime.api import Bundle
 from contracts.runtime.artifact import Artifact, ensure_artifact
+from node.catalogue import bundle_digest
 from node.errors import CityError
 from node.genesis import (
     GENESIS_VERSION,
@@ -166,11 +167,6 @@ def certificate_der(identity: TransportIdentity) -> bytes:
     return load_certificate(identity.certificate_pem).public_bytes(Encoding.DER)
 
 
-def bundle_digest(suite: Suite, bundle: Bundle) -> Hash:
-    """The ledger's name of a deployment: H(bundle tag | canonical bytes)."""
-    return Hash(suite.hash(preimage(Tag.BUNDLE, suite.id, bundle.encode())))
-
-
 def _config(
     plan: Plan,
     created_ms: int,
@@ -218,7 +214,9 @@ def _config(
             )
             for n in nodes
         ),
-        contracts=tuple(ContractEntry(b.name, b.version, bundle_digest(suite, b)) for b in bundles),
+        contracts=tuple(
+            ContractEntry(b.name, b.version, bundle_digest(suite, b.encode())) for b in bundles
+        ),
     )
 
 

@@ -254,3 +254,57 @@ class ChannelInfoReply(_message.Message):
     node: str
     node_identity: bytes
     def __init__(self, channel: _Optional[str] = ..., channel_id: _Optional[bytes] = ..., genesis: _Optional[bytes] = ..., height: _Optional[int] = ..., suite: _Optional[int] = ..., node: _Optional[str] = ..., node_identity: _Optional[bytes] = ...) -> None: ...
+
+class ListContractsRequest(_message.Message):
+    __slots__ = ("channel",)
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    def __init__(self, channel: _Optional[str] = ...) -> None: ...
+
+class ListContractsReply(_message.Message):
+    __slots__ = ("contracts",)
+    CONTRACTS_FIELD_NUMBER: _ClassVar[int]
+    contracts: _containers.RepeatedCompositeFieldContainer[ContractVersion]
+    def __init__(self, contracts: _Optional[_Iterable[_Union[ContractVersion, _Mapping]]] = ...) -> None: ...
+
+class ContractVersion(_message.Message):
+    __slots__ = ("name", "version", "digest", "status", "facts_json")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    FACTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    digest: bytes
+    status: str
+    facts_json: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., digest: _Optional[bytes] = ..., status: _Optional[str] = ..., facts_json: _Optional[str] = ...) -> None: ...
+
+class GetContractRequest(_message.Message):
+    __slots__ = ("channel", "name", "version")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    name: str
+    version: int
+    def __init__(self, channel: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class SchemaReply(_message.Message):
+    __slots__ = ("contract", "schema", "schema_json")
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_JSON_FIELD_NUMBER: _ClassVar[int]
+    contract: ContractVersion
+    schema: bytes
+    schema_json: str
+    def __init__(self, contract: _Optional[_Union[ContractVersion, _Mapping]] = ..., schema: _Optional[bytes] = ..., schema_json: _Optional[str] = ...) -> None: ...
+
+class SourceReply(_message.Message):
+    __slots__ = ("contract", "bundle")
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    contract: ContractVersion
+    bundle: bytes
+    def __init__(self, contract: _Optional[_Union[ContractVersion, _Mapping]] = ..., bundle: _Optional[bytes] = ...) -> None: ...

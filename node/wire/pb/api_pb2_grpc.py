@@ -657,3 +657,166 @@ class Ledger:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class ContractsStub:
+    """The channel's contracts: what they are, what they offer, their source.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListContracts = channel.unary_unary(
+                '/citychain.v1.Contracts/ListContracts',
+                request_serializer=citychain_dot_v1_dot_api__pb2.ListContractsRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.ListContractsReply.FromString,
+                _registered_method=True)
+        self.GetSchema = channel.unary_unary(
+                '/citychain.v1.Contracts/GetSchema',
+                request_serializer=citychain_dot_v1_dot_api__pb2.GetContractRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.SchemaReply.FromString,
+                _registered_method=True)
+        self.GetSource = channel.unary_unary(
+                '/citychain.v1.Contracts/GetSource',
+                request_serializer=citychain_dot_v1_dot_api__pb2.GetContractRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.SourceReply.FromString,
+                _registered_method=True)
+
+
+class ContractsServicer:
+    """The channel's contracts: what they are, what they offer, their source.
+    """
+
+    def ListContracts(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSchema(self, request, context):
+        """What a version offers: methods with their types, dataclasses, events, error codes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSource(self, request, context):
+        """The bundle that is deployed; its digest is the contract's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ContractsServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListContracts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListContracts,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.ListContractsRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.ListContractsReply.SerializeToString,
+            ),
+            'GetSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSchema,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.GetContractRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.SchemaReply.SerializeToString,
+            ),
+            'GetSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSource,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.GetContractRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.SourceReply.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'citychain.v1.Contracts', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('citychain.v1.Contracts', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Contracts:
+    """The channel's contracts: what they are, what they offer, their source.
+    """
+
+    @staticmethod
+    def ListContracts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Contracts/ListContracts',
+            citychain_dot_v1_dot_api__pb2.ListContractsRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.ListContractsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Contracts/GetSchema',
+            citychain_dot_v1_dot_api__pb2.GetContractRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.SchemaReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Contracts/GetSource',
+            citychain_dot_v1_dot_api__pb2.GetContractRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.SourceReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

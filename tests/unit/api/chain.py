@@ -14,9 +14,12 @@ from typing import Any
 from consensus.encoding import ZERO_HASH, Hash
 from consensus.header import Header, tx_id, tx_sign_digest
 from contracts.runtime import values
-from contracts.runtime.api import EventRecord
+from contracts.runtime.api import Bundle, EventRecord
+from contracts.runtime.native import NativeEngine
+from contracts.runtime.testing import MemoryState, TestNatives
+from node.catalogue import Catalogue, bundle_digest
 from node.errors import CityError
-from node.facade import EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
+from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
 from node.genesis import (
     ChannelConfig,
     ConsensusParams,
@@ -37,6 +40,53 @@ from node.wire.body import parse_body
 SUITE = get_suite("sm")
 
 
+class Versions:
+    """A contract with an archived version, one that is active and one that is only proposed."""
+
+    def __init__(self) -> None:
+        words = {1: "archived", 2: "active", 3: "proposed"}
+        sources = {at: f'"""Version {at}."""\n{COUNTER}' for at in words}
+        self.bundles = {at: Bundle("counter", at, text) for at, text in sources.items()}
+        self.words = words
+
+    def deployed(self) -> list[Deployed]:
+        return [
+            Deployed("counter", at, bundle_digest(SUITE, bundle.encode()), self.words[at],
+                     {"notes": f"the {at}. version"})
+            for at, bundle in self.bundles.items()
+        ]  # fmt: skip
+
+    def bundle(self, name: str, version: int) -> Bundle | None:
+        return self.bundles.get(version) if name == "counter" else None
+
+
+class NativeSchemas:
+    def __init__(self) -> None:
+        self.derived = 0
+
+    async def schema(self, bundle: Bundle) -> bytes:
+        self.derived += 1
+        return NativeEngine(TestNatives(), MemoryState()).schema(bundle)
+
+
+COUNTER = """
+from sdk import Map, export, require, view
+
+counts = Map("counts", 0)
+
+@export
+def add(name: str, by: int = 1) -> int:
+    require(by > 0, "E_NOT_POSITIVE", "only upwards")
+    counts[name] = counts[name] + by
+    return counts[name]
+
+@view
+def read(name: str) -> int:
+    return counts[name]
+"""
+VERSIONS = Versions()
+
+
 class MemoryChannel:
     """One channel on one node, `Shenzhen`, with the users buyer and supplier."""
 
@@ -52,6 +102,7 @@ class MemoryChannel:
         self.config = self._config()
         self.genesis = Genesis(self.config, ())
         self.channel_id = channel_id(SUITE.hash, self.config)
+        self.catalogue = Catalogue(VERSIONS, NativeSchemas())
         self.ready = True
         self.verifies = True
         self.stored: list[StoredBlock] = [StoredBlock(self._header(0, 0), (), None)]
@@ -174,6 +225,18 @@ class MemoryChannel:
             return QueryResult(self.tip, "revert", "E_FAILED", "as asked", values.encode(None), 500)
         events = (EventRecord(contract, "Called", values.encode({"n": 1})),)
         return QueryResult(self.tip, "ok", "", "", values.encode(value), 500, events)
+
+    def contracts(self) -> list[Deployed]:
+        return self.catalogue.contracts()
+
+    def contract(self, name: str, version: int) -> Deployed:
+        return self.catalogue.find(name, version)
+
+    async def contract_bundle(self, name: str, version: int) -> Bundle:
+        return self.catalogue.bundle(name, version)
+
+    async def contract_schema(self, name: str, version: int) -> bytes:
+        return await self.catalogue.schema(name, version)
 
     async def _reach(self, height: int) -> None:
         async with self._news:

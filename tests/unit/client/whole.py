@@ -13,9 +13,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from consensus.encoding import Hash
 from contracts.runtime.api import Bundle
 from node.api.server import ApiServer
+from node.catalogue import bundle_digest
 from node.channel import Channel
 from node.clock import RealClock
 from node.compose import PeerGate, build_channel, one_key
@@ -67,14 +67,14 @@ class Whole:
 
 def _genesis(world: World) -> tuple[Genesis, dict[str, object]]:
     keys = {user: SUITE.generate_key() for user in USERS}
+    bundle = Bundle("counter", 1, COUNTER)
     world.config = dataclasses.replace(
         world.config,
         consensus=ConsensusParams(base_timeout_ms=1_000, block_wait_ms=10, status_interval_ms=200),
         identities=tuple(Identity(u, "PX", k.public_key, ("trader",)) for u, k in keys.items()),
-        contracts=(ContractEntry("counter", 1, Hash(bytes(32))),),
+        contracts=(ContractEntry("counter", 1, bundle_digest(SUITE, bundle.encode())),),
     )
     world.channel_id = channel_id(SUITE.hash, world.config)
-    bundle = Bundle("counter", 1, COUNTER)
     return Genesis(world.config, (BundleSource("counter", 1, bundle.encode()),)), keys
 
 

@@ -18,6 +18,7 @@ from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_id, tx_sign_digest
 from contracts.runtime.api import BlockRequest, Bundle, StateReader, TxResult
 from contracts.runtime.native import NativeEngine
+from contracts.runtime.testing import MemoryState
 from node.channel import Channel
 from node.clock import RealClock
 from node.compose import PeerGate, build_channel, one_key
@@ -111,6 +112,9 @@ class Engine:
             raise EngineStopped("the engine failed twice")
         self.blocks_executed += 1
         return await asyncio.to_thread(self._execute, request, state)
+
+    async def schema(self, bundle: Bundle) -> bytes:
+        return await asyncio.to_thread(NativeEngine(SuiteNatives(), MemoryState()).schema, bundle)
 
     def _execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         with self._one_at_a_time:
