@@ -7,10 +7,8 @@ its own keys; the folders here show what it needs (`city network bundle` writes 
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +46,7 @@ from node.identity.transport import (
 )
 from node.network.layout import Layout
 from node.network.plan import City, Plan
+from node.network.ports import free_ports
 
 OPERATOR_PREFIX = "node-"
 
@@ -73,15 +72,6 @@ def operator_id(city: City) -> str:
 def admin_name(city: City) -> str:
     """The operator's admin, who proposes and approves changes of the channel."""
     return f"admin-{city.slug}"
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports nobody listens on now. Held open together while they are drawn, so no two are equal."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((host, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def create_network(

@@ -24,9 +24,10 @@ from node.identity.transport import (
     save_transport,
 )
 from node.network.bundle import read_genesis
-from node.network.create import context_node, free_ports, node_toml
+from node.network.create import context_node, node_toml
 from node.network.layout import Layout
 from node.network.plan import City, load_plan
+from node.network.ports import free_ports
 from node.peers.statement import ROLE_OBSERVER, NodeGrant, issue_grant
 
 GRANT_DAYS = 365

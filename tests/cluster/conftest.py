@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,13 @@ from node.network.observer import choose_city, write_observer
 from tests.cluster.cluster import Cluster
 
 FIFTH = "Shanghai"
+
+# Clusters of two test processes never draw the same ports, also while their nodes are down. What a test starts
+# (scripts, commands) draws from the same range.
+PORTS_EACH, WORKERS = 1_500, 8
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+_first = 20_000 + _worker * PORTS_EACH
+os.environ["CITY_PORTS"] = f"{_first}-{_first + PORTS_EACH - 1}"
 ENGINES = ("pbft", "raft")
 
 # What is about ordering, crashes, catching up or what clients see runs over both engines. ONCE stands where the

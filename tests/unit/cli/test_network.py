@@ -1,5 +1,6 @@
 """Networks on disk: what a plan becomes, and what is refused."""
 
+import socket
 import stat
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from node.network.control import network_status
 from node.network.create import create_network
 from node.network.layout import Layout
 from node.network.plan import load_plan
+from node.network.ports import free_ports
 
 
 def test_a_folder_holds_what_its_nodes_and_users_need(tmp_path: Path) -> None:
@@ -35,6 +37,27 @@ def test_a_network_is_never_written_over(tmp_path: Path) -> None:
     with pytest.raises(CityError, match="CITY-8023"):
         create_network(load_plan().with_nodes(1), tmp_path / "net")
     assert (tmp_path / "net" / "genesis.bin").read_bytes() == before
+
+
+def test_ports_are_free_and_of_the_range_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("CITY_PORTS", f"{port}-{port}")
+        with pytest.raises(CityError, match="CITY-8005"):
+            free_ports(1)
+    monkeypatch.delenv("CITY_PORTS")
+    several = free_ports(40)
+    assert len(set(several)) == 40 and all(20_000 <= port < 32_768 for port in several)
+
+
+@pytest.mark.parametrize("text", ["x", "1", "9-8", "0-5", "1-65536", "1-2-3", "１-２"])
+def test_a_range_of_ports_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("CITY_PORTS", text)
+    with pytest.raises(CityError, match="CITY-8004"):
+        free_ports(1)
 
 
 @pytest.mark.parametrize(
