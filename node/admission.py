@@ -11,12 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from consensus.api import SignatureItem, TxRef
 from consensus.encoding import Hash, Sig
 from consensus.header import identity_digest, tx_id, tx_leaf, tx_sign_digest
+from node import lifecycle
 from node.arguments import BadArguments, check_arguments
 from node.configuration import InForce
+from node.contracts_in_force import ContractsInForce, is_reserved
 from node.errors import CityError
 from node.genesis import ChannelConfig, Identity
 from node.governance import CONTRACT, VERSION, parse_call
@@ -26,6 +30,19 @@ from node.signatures import Signatures
 from node.wire.body import TxBody, parse_body
 
 _SENDERS_REMEMBERED_MAX = 4096
+
+
+class Own(NamedTuple):
+    """A contract name under which the channel itself decides: version, and the reading of its calls."""
+
+    version: int
+    parse: Callable[[str, str], object]
+
+
+OWN = {
+    CONTRACT: Own(VERSION, parse_call),
+    lifecycle.CONTRACT: Own(lifecycle.VERSION, lifecycle.parse_call),
+}
 HOPELESS = ("E_ROLE", "E_EVIDENCE_INVALID", "E_EVIDENCE_KNOWN")
 
 
@@ -54,14 +71,15 @@ class Admission:
         suite: Suite,
         signatures: Signatures,
         are_ordered: Callable[[Sequence[Hash]], list[bool]],
+        contracts: ContractsInForce | None = None,
     ) -> None:
         """are_ordered: which transactions already stand in a block of this node's ledger. It reads the
-        disk, so it is asked for many at a time and in a thread."""
+        disk, so it is asked for many at a time and in a thread. contracts: what runs now; none on a node
+        that executes nothing and so does not know."""
         self._configuration, self._channel_id = configuration, channel_id
         self._suite, self._signatures = suite, signatures
         self._are_ordered = are_ordered
-        contracts = configuration.config.contracts
-        self._active = {c.name: configuration.config.active_version(c.name) for c in contracts}
+        self._contracts = contracts
         self._digests: dict[bytes, Hash] = {}
 
     @property
@@ -135,25 +153,19 @@ class Admission:
 
     def _check_call(self, body: TxBody) -> None:
         limits = self._config.limits
-        is_config = body.contract == CONTRACT
-        active = VERSION if is_config else self._active.get(body.contract)
-        if active is None:
-            known = ", ".join(sorted(self._active)) or "none"
-            raise CityError("CITY-3008", contract=body.contract, known=known)
-        if body.version != active:
+        own = OWN.get(body.contract)
+        if own is not None and body.version != own.version:
             raise CityError(
-                "CITY-3009", contract=body.contract, version=body.version, active=active
+                "CITY-3009", contract=body.contract, version=body.version, active=own.version
             )
-        if body.method.startswith("_"):
+        if body.method.startswith("_") or is_reserved(body.method):
             raise CityError("CITY-3010", method=body.method)
         size = len(body.args.encode())
         if size > limits.args_bytes_max:
             raise CityError("CITY-3012", size=size, limit=limits.args_bytes_max)
         try:
-            if is_config:
-                parse_call(body.method, body.args)
-            else:
-                check_arguments(body.args)
+            parse = check_arguments if own is None else partial(own.parse, body.method)
+            parse(body.args)
         except BadArguments as error:
             raise CityError("CITY-3011", reason=str(error)) from None
         if body.gas_limit > min(limits.tx_gas_max, limits.block_gas_max):
@@ -186,7 +198,11 @@ class Admission:
             return CityError(
                 "CITY-3014", valid_until_height=until, height=tip_height, window=window
             )
-        return self._config_fault(admitted, tip_height + 1)
+        if admitted.body.contract in OWN:
+            return self._config_fault(admitted, tip_height + 1)
+        if self._contracts is None:
+            return None
+        return self._contracts.refusal(admitted.body.contract, admitted.body.version)
 
     def _config_fault(self, admitted: Admitted, height: int) -> CityError | None:
         """A config transaction takes a block of its own: what can never be accepted is not given one."""

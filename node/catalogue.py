@@ -1,13 +1,12 @@
 """The contracts of a channel for whoever asks: which versions there are, their source, what they offer.
 
-Where versions come from is behind `Bundles`: genesis names the first ones, and whatever adds others answers
-the same questions.
+Where versions come from is behind `Bundles` (node/contracts_in_force.py): genesis names the first ones, the
+lifecycle adds others.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from consensus.encoding import Hash
@@ -15,11 +14,10 @@ from consensus.tags import Tag, preimage
 from contracts.runtime.api import Bundle, ContractRefused
 from node.errors import CityError
 from node.facade import Deployed
-from node.genesis import Genesis
 from node.identity.suite import Suite
 
 SCHEMAS_KEPT = 256
-ACTIVE, ARCHIVED = "active", "archived"
+RAN_LAST = ("active", "paused", "retired")  # the version that readers mean when they name none
 
 
 class Bundles(Protocol):
@@ -38,31 +36,6 @@ class SchemaEngine(Protocol):
     async def schema(self, bundle: Bundle) -> bytes: ...
 
 
-class GenesisBundles:
-    """Contracts as genesis has them. Its bundles have been checked against their digests."""
-
-    def __init__(self, genesis: Genesis, active: Callable[[], Mapping[str, int]]) -> None:
-        """active: the active version by name."""
-        self._genesis, self._active = genesis, active
-
-    def deployed(self) -> list[Deployed]:
-        active = self._active()
-        return sorted(
-            Deployed(c.name, c.version, c.bundle_digest, _status(c.version, active.get(c.name)))
-            for c in self._genesis.config.contracts
-        )
-
-    def bundle(self, name: str, version: int) -> Bundle | None:
-        for source in self._genesis.bundles:
-            if (source.name, source.version) == (name, version):
-                return Bundle.decode(name, version, source.bundle)
-        return None
-
-
-def _status(version: int, active: int | None) -> str:
-    return ACTIVE if version == active else ARCHIVED
-
-
 class Catalogue:
     """Answers about contracts. `engine` None: a node that executes none derives no schema."""
 
@@ -74,14 +47,14 @@ class Catalogue:
         return self._bundles.deployed()
 
     def find(self, name: str, version: int) -> Deployed:
-        """version 0: the active one, or else the newest. Raises CITY-3008, CITY-4060."""
+        """version 0: the one that runs or ran last, or else the newest. Raises CITY-3008, CITY-4060."""
         known = self._bundles.deployed()
         own = [one for one in known if one.name == name]
         if not own:
             names = ", ".join(sorted({one.name for one in known})) or "none"
             raise CityError("CITY-3008", contract=name[:64], known=names)
         for one in own:
-            if version == one.version or (version == 0 and one.status == ACTIVE):
+            if version == one.version or (version == 0 and one.status in RAN_LAST):
                 return one
         if version == 0:
             return own[-1]

@@ -22,9 +22,9 @@ from node.clock import Clock
 from node.contract_queries import Queries
 from node.driver import ChannelHalted
 from node.errors import CityError
-from node.executor import BlockEngine
 from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
 from node.genesis import ChannelConfig, Identity
+from node.loaded_engine import LoadedEngine
 from node.model import Envelope, Receipt, StoredBlock, decode_receipt
 from node.opening import Ledger
 from node.pipeline import Pipeline
@@ -49,7 +49,7 @@ class Channel:
         pipeline: Pipeline,
         ledger: Ledger,
         admission: Admission,
-        query_engine: BlockEngine | None,
+        query_engine: LoadedEngine | None,
         catalogue: Catalogue,
         clock: Clock,
         metrics: Metrics,
@@ -65,7 +65,7 @@ class Channel:
         self._describe, self._room = describe, room
         self._proofs = ProofBuilder(ledger)
         self._catalogue = catalogue
-        self._queries = Queries(ledger, query_engine, pipeline.planner)
+        self._queries = Queries(ledger, query_engine)
         self._stopped: CityError | None = None
 
     @property

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 from consensus.api import Signer
 from consensus.validators import ValidatorSet
 from node.admission import Admission
-from node.catalogue import Catalogue, GenesisBundles, SchemaEngine
+from node.attesting import Attester
+from node.catalogue import Catalogue, SchemaEngine
 from node.channel import Channel
 from node.clock import Clock
 from node.errors import CityError
-from node.executor import BlockEngine
 from node.links import Network
+from node.loaded_engine import BlockEngine, LoadedEngine
 from node.opening import Ledger, replay
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.pipeline import Pipeline
@@ -75,28 +76,33 @@ def build_channel(
         suite,
         signatures,
         lambda ids: [place is not None for place in ledger.blocks.places(ids)],
+        ledger.contracts if engine is not None else None,
     )
+    blocks = None if engine is None else LoadedEngine(engine, ledger.contracts)
+    queries = None if query_engine is None else LoadedEngine(query_engine, ledger.contracts)
+    attester = None
+    if blocks is not None and queries is not None:
+        attester = Attester(ledger, blocks, queries, reporter)
     pipeline = Pipeline(
         ledger=ledger,
         cores=Cores(ledger, votes if engine is not None else no_vote, signatures),
         reporter=reporter,
         network=network,
         clock=clock,
-        engine=engine,
+        engine=blocks,
         signatures=signatures,
         admission=admission,
         pool=TxPool(pool_limits),
         metrics=metrics,
+        attester=attester,
     )
     gate.attach(pipeline.intake)
     return Channel(
         pipeline=pipeline,
         ledger=ledger,
         admission=admission,
-        query_engine=query_engine,
-        catalogue=Catalogue(
-            GenesisBundles(ledger.genesis, lambda: pipeline.planner.active), query_engine
-        ),
+        query_engine=queries,
+        catalogue=Catalogue(ledger.contracts, query_engine),
         clock=clock,
         metrics=metrics,
         describe=describe,

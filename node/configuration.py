@@ -16,6 +16,7 @@ from node.arguments import BadArguments
 from node.genesis import ChannelConfig, Identity, config_hash
 from node.governance import CONTRACT, ConfigCall, ConfigState, Outcome, Rules, apply, parse_call
 from node.identity.suite import Suite
+from node.lifecycle import CONTRACT as LIFECYCLE
 from node.wire.body import TxBody
 
 EXPIRED, UNKNOWN_SENDER, BAD_ARGUMENTS = "TX_EXPIRED", "TX_SENDER_UNKNOWN", "TX_ARGS_INVALID"
@@ -43,8 +44,9 @@ class InForce:
         return self.state.validators
 
     def sender(self, body: TxBody) -> Identity | None:
-        """Who may send this body: nodes have a voice in config transactions only."""
-        known = self.senders if body.contract == CONTRACT else self.identities
+        """Who may send this body: nodes have a voice in what the channel itself decides, and nowhere else."""
+        is_own = body.contract in (CONTRACT, LIFECYCLE)
+        known = self.senders if is_own else self.identities
         return known.get(body.sender)
 
     def decide(self, height: int, tx_id: Hash, body: TxBody) -> Outcome:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from consensus.encoding import Hash
 from consensus.header import Header, identity_digest
 from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, Transaction
 from node.arguments import BadArguments, check_arguments
+from node.contracts_in_force import Asked
 from node.errors import CityError
-from node.executor import BlockEngine, Planner
 from node.facade import QueryResult
 from node.genesis import Identity
 from node.governance import CONTRACT
 from node.governance.views import view
 from node.ledger.state import StateView
+from node.lifecycle import CONTRACT as LIFECYCLE
+from node.lifecycle import METHODS, LifecycleState
+from node.lifecycle import load_state as load_contracts
+from node.lifecycle.views import view as contract_view
+from node.loaded_engine import LoadedEngine
 from node.opening import Ledger
 
 QUERIES_MAX = 64
@@ -25,9 +31,9 @@ NO_TRANSACTION = bytes(32)
 class Queries:
     """Queries of one channel, on an engine worker of their own so that they cannot hold up blocks."""
 
-    def __init__(self, ledger: Ledger, engine: BlockEngine | None, planner: Planner) -> None:
-        self._ledger, self._engine, self._planner = ledger, engine, planner
-        self._configuration = ledger.configuration
+    def __init__(self, ledger: Ledger, engine: LoadedEngine | None) -> None:
+        self._ledger, self._engine = ledger, engine
+        self._configuration, self._contracts = ledger.configuration, ledger.contracts
         self._waiting = 0
 
     async def query(
@@ -39,19 +45,58 @@ class Queries:
         sender: Identity | None,
         gas_limit: int,
     ) -> QueryResult:
-        """Raises CityError for what no transaction could be either, CITY-6005 when too many wait."""
+        """version: any that was ever deployed; 0 for the one that runs, or ran last.
+
+        Raises CityError for what no transaction could be either, CITY-6005 when too many wait."""
         if contract == CONTRACT:
             return self._configured(method, args_json, sender)
         if self._engine is None:
             raise CityError("CITY-8011", backend=self._ledger.suite.name, what="answer queries")
-        call = self._call(contract, version, method, args_json, sender, gas_limit)
         if self._waiting >= QUERIES_MAX:
             raise CityError("CITY-6005", limit=QUERIES_MAX)
         self._waiting += 1
         try:
+            if contract == LIFECYCLE:
+                return await self._lifecycle(self._engine, method, args_json, sender, gas_limit)
+            call = self._call(contract, version, method, args_json, sender, gas_limit)
             return await self._run(self._engine, call)
         finally:
             self._waiting -= 1
+
+    async def _lifecycle(
+        self,
+        engine: LoadedEngine,
+        method: str,
+        args_json: str,
+        sender: Identity | None,
+        gas_limit: int,
+    ) -> QueryResult:
+        """A view of the contracts, or what a lifecycle transaction would do now."""
+        self._check_args(args_json)
+        contracts, state = self._contracts, self._contracts.state
+        height = contracts.height
+        value = await asyncio.to_thread(
+            contract_view, state, method, json.loads(args_json), contracts.transcript
+        )
+        if value is not None:
+            return QueryResult(height, "ok", "", "", values.encode(value), 0)
+        if sender is None or method not in METHODS:
+            raise CityError("CITY-3010", method=method[:64])
+        ask = Asked(
+            height + 1,
+            Hash(NO_TRANSACTION),
+            sender,
+            method,
+            args_json,
+            gas_limit or self._configuration.config.limits.tx_gas_max,
+        )
+        bundle = contracts.to_lint(ask)
+        findings = () if bundle is None else await engine.check(bundle)
+        outcome = await asyncio.to_thread(contracts.decide, state, ask, findings)
+        result = values.encode(None if outcome.code else outcome.value)
+        kind = "revert" if outcome.code else "ok"
+        gas_used = outcome.gas_used
+        return QueryResult(height, kind, outcome.code, outcome.message, result, gas_used)
 
     def _configured(self, method: str, args_json: str, sender: Identity | None) -> QueryResult:
         """A view of the configuration, or what a config transaction would do now; no engine is needed."""
@@ -68,17 +113,17 @@ class Queries:
         kind = "revert" if outcome.code else "ok"
         return QueryResult(height, kind, outcome.code, outcome.message, result, 0)
 
-    async def _run(self, engine: BlockEngine, call: Transaction) -> QueryResult:
+    async def _run(self, engine: LoadedEngine, call: Transaction) -> QueryResult:
         view = self._ledger.state.view()
         try:
             # The view's own height: a block may be written, in its thread, at any moment.
-            height, header = await asyncio.to_thread(self._described, view)
+            height, header, contracts = await asyncio.to_thread(self._described, view)
             request = BlockRequest(
                 channel_id=self._ledger.channel_id.hex(),
                 height=height,
                 time_ms=header.timestamp_ms,
                 txs=(call,),
-                active=self._planner.active,
+                active=contracts.running | {call.contract: call.version},
             )
             (result,) = await engine.execute(request, view)
         finally:
@@ -93,12 +138,16 @@ class Queries:
             tuple(result.events),
         )
 
-    def _described(self, state: StateView) -> tuple[int, Header]:
+    def _described(self, state: StateView) -> tuple[int, Header, LifecycleState]:
+        """Height and header of the view, and the contracts as they are in it."""
         height = state.height
         assert height is not None, "genesis has been applied"
         header = self._ledger.blocks.header(height)
         assert header is not None
-        return height, header
+        contracts = self._contracts.state
+        if height != self._contracts.height:
+            contracts = load_contracts(self._ledger.genesis.config, state.scan_all)
+        return height, header, contracts
 
     def _call(
         self,
@@ -109,27 +158,20 @@ class Queries:
         sender: Identity | None,
         gas_limit: int,
     ) -> Transaction:
-        limits, active = self._configuration.config.limits, self._planner.active.get(contract)
-        if active is None:
-            known = ", ".join(sorted(self._planner.active)) or "none"
-            raise CityError("CITY-3008", contract=contract, known=known)
-        if version not in (0, active):
-            raise CityError("CITY-3009", contract=contract, version=version, active=active)
+        limits, state = self._configuration.config.limits, self._contracts.state
+        version = version or state.head(contract).active
+        if (contract, version) not in state.terms:
+            known = ", ".join(sorted({name for name, _ in state.terms})) or "none"
+            raise CityError("CITY-3008", contract=f"{contract} version {version}", known=known)
         if not method.isidentifier() or method.startswith("_"):
             raise CityError("CITY-3010", method=method[:64])
-        size = len(args_json.encode())
-        if size > limits.args_bytes_max:
-            raise CityError("CITY-3012", size=size, limit=limits.args_bytes_max)
-        try:
-            check_arguments(args_json)
-        except BadArguments as error:
-            raise CityError("CITY-3011", reason=str(error)) from None
+        self._check_args(args_json)
         if gas_limit > limits.tx_gas_max:
             raise CityError("CITY-3015", gas_limit=gas_limit, limit=limits.tx_gas_max)
         return Transaction(
             tx_id=NO_TRANSACTION,
             contract=contract,
-            version=active,
+            version=version,
             method=method,
             args_json=args_json,
             sender="" if sender is None else self._digest(sender).hex(),
@@ -137,6 +179,15 @@ class Queries:
             roles=() if sender is None else sender.roles,
             gas_limit=gas_limit or limits.tx_gas_max,
         )
+
+    def _check_args(self, args_json: str) -> None:
+        size, limit = len(args_json.encode()), self._configuration.config.limits.args_bytes_max
+        if size > limit:
+            raise CityError("CITY-3012", size=size, limit=limit)
+        try:
+            check_arguments(args_json)
+        except BadArguments as error:
+            raise CityError("CITY-3011", reason=str(error)) from None
 
     def _digest(self, sender: Identity) -> Hash:
         suite = self._ledger.suite

@@ -9,7 +9,14 @@ from typing import Any
 
 import structlog
 
-from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, StateReader, TxResult
+from contracts.runtime.api import (
+    BlockRequest,
+    Bundle,
+    ContractRefused,
+    Diagnostic,
+    StateReader,
+    TxResult,
+)
 from contracts.runtime.artifact import (
     ENGINE_VERSION,
     WASMTIME_VERSION,
@@ -43,6 +50,17 @@ class LazyEngine:
     async def execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         await self.prepare()
         return await self._worker.block(request, state)
+
+    async def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        await self.prepare()
+        return await self._worker.check(bundle)
+
+    async def load(self, bundles: list[Bundle]) -> None:
+        """Makes them callable too. Raises CityError, ContractRefused."""
+        await self.prepare()
+        new = tuple(bundle for bundle in bundles if bundle not in self._bundles)
+        await self._worker.load(new)
+        self._bundles += new
 
     async def schema(self, bundle: Bundle) -> bytes:
         await self.prepare()

@@ -1,8 +1,8 @@
 """Executes certified blocks in order, behind ordering: block in, receipts, writes and roots out.
 
 Its queue is the block store itself: whatever lies above the applied height is executed, first of all what a
-crash left unfinished. What a node decides without the engine (expired, repeated, malformed) is decided here
-from the block and the state before it, so that every node gives the same receipt.
+crash left unfinished. What a node decides without the engine is decided by the planner, what becomes of the
+channel's contracts behind the block by `activations`.
 """
 
 from __future__ import annotations
@@ -10,56 +10,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 from consensus.encoding import Hash
-from consensus.header import Header, identity_digest, tx_id
-from contracts.runtime import values
-from contracts.runtime.api import BlockRequest, StateReader, Transaction, TxResult
-from node.admission import Admitted
-from node.arguments import BadArguments, check_arguments
-from node.configuration import EXPIRED, InForce
-from node.errors import CityError
+from consensus.header import Header
+from contracts.runtime.api import BlockRequest, Bundle, StateReader, Transaction, TxResult
+from node.activations import Activations, activate
 from node.failpoints import reach
-from node.governance import CONTRACT, ConfigState, Outcome, state_writes
-from node.identity.suite import Suite
+from node.governance import state_writes
 from node.ledger.records import StateRoots
-from node.model import (
-    Envelope,
-    EventRecord,
-    Receipt,
-    StoredBlock,
-    StoredEvent,
-    encode_receipt,
-    writes_digest,
-)
+from node.lifecycle import state_writes as lifecycle_writes
+from node.lifecycle.activation import due
+from node.loaded_engine import LoadedEngine
+from node.model import EventRecord, Receipt, StoredEvent, encode_receipt
 from node.opening import Ledger
-from node.wire.body import TxBody, parse_body
+from node.planner import Delivered, Opened, Plan, Planned, Planner
 
-NONE_VALUE = values.encode(None)
 HOT_KEYS_MAX = 1_024
 DELIVERED_KEPT_MAX = 8
 HOT_VALUE_BYTES_MAX = 4_096
-
-
-class BlockEngine(Protocol):
-    """The contract engine as execution needs it."""
-
-    async def execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A transaction of a block before the engine: either a call, or a receipt decided without it (`decided`),
-    and with that of a config transaction what it makes of the configuration."""
-
-    tx_id: Hash
-    body: TxBody | None
-    gas_limit: int
-    call: Transaction | None
-    decided: Receipt | None
-    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,175 +44,13 @@ class Applied:
     total_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A block that is durable and was assembled from what this node admitted, in block order."""
-
-    header: Header
-    admitted: tuple[Admitted, ...]
-
-
-class Planner:
-    """Decides what of a block goes to the engine. Blocking (reads the state); called in a thread."""
-
-    def __init__(self, configuration: InForce, channel_id: Hash, suite: Suite) -> None:
-        self._configuration, self._channel_id, self._suite = configuration, channel_id, suite
-        config = configuration.config
-        self._limits = config.limits
-        self._no_writes = writes_digest(suite.hash, suite.id, {})
-        self._active = {
-            c.name: version
-            for c in config.contracts
-            if (version := config.active_version(c.name)) is not None
-        }
-
-    @property
-    def active(self) -> dict[str, int]:
-        return self._active
-
-    def plan(self, block: StoredBlock, ledger: Ledger) -> list[Planned]:
-        """One entry a transaction, in block order."""
-        return self._plan(block.header.height, map(self._open, block.envelopes), ledger)
-
-    def plan_known(self, delivered: Delivered, ledger: Ledger) -> list[Planned]:
-        """The same for a block whose envelopes this node admitted itself: admission found everything that
-        `_check` asks for, so nothing is parsed twice."""
-        opened = ((admitted.tx_id, admitted.body) for admitted in delivered.admitted)
-        return self._plan(delivered.header.height, opened, ledger)
-
-    def _open(self, envelope: Envelope) -> tuple[Hash, TxBody | str]:
-        """Id, and the body or the name of what is wrong with it."""
-        id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
-        try:
-            body = parse_body(envelope.body)
-            self._check(body, envelope.public_key)
-        except CityError as error:
-            return id_, error.name
-        except BadArguments:
-            return id_, "TX_ARGS_INVALID"
-        return id_, body
-
-    def _plan(
-        self, height: int, opened: Iterable[tuple[Hash, TxBody | str]], ledger: Ledger
-    ) -> list[Planned]:
-        first_uses: dict[tuple[Hash, str], Hash] = {}
-        planned = []
-        for id_, body in (opened := list(opened)):
-            if isinstance(body, str):
-                planned.append(self._refuse(id_, None, body, "the transaction is malformed"))
-                continue
-            if body.contract == CONTRACT:
-                planned.append(self._configure(height, id_, body, is_alone=len(opened) == 1))
-                continue
-            window = self._limits.valid_until_window
-            if not height <= body.valid_until_height <= height + window:
-                planned.append(
-                    self._refuse(id_, body, EXPIRED, "not valid at the height of its block")
-                )
-                continue
-            key = (body.sender, body.request_id)
-            first = first_uses.get(key) or self._first_use(ledger, key)
-            if first is not None:
-                planned.append(self._duplicate(id_, body, first))
-                continue
-            first_uses[key] = id_
-            planned.append(Planned(id_, body, body.gas_limit, self._call(id_, body), None))
-        return planned
-
-    def _configure(self, height: int, id_: Hash, body: TxBody, is_alone: bool) -> Planned:
-        """A config transaction is decided here, without the engine. It uses no request id: its own rules say
-        what may happen once, so that nodes that execute no contracts decide the same."""
-        if not is_alone:
-            return self._refuse(id_, body, "CONFIG_NOT_ALONE", "it shares its block with others")
-        outcome = self._configuration.decide(height, id_, body)
-        if outcome.code:
-            return self._refuse(id_, body, outcome.code, outcome.message)
-        digest = writes_digest(
-            self._suite.hash,
-            self._suite.id,
-            state_writes(self._configuration.state, outcome.state),
-        )
-        result = values.encode(outcome.value)
-        event = EventRecord(CONTRACT, outcome.event, result)
-        receipt = Receipt(id_, "ok", "", "", 0, body.gas_limit, result, (event,), digest)
-        return Planned(id_, body, body.gas_limit, None, receipt, outcome)
-
-    def receipt(self, planned: Planned, result: TxResult) -> Receipt:
-        """The receipt of an executed transaction."""
-        digest = writes_digest(self._suite.hash, self._suite.id, dict(result.writes))
-        return Receipt(
-            planned.tx_id,
-            result.outcome,
-            result.code,
-            result.message,
-            result.gas_used,
-            planned.gas_limit,
-            result.result,
-            result.events,
-            digest,
-        )
-
-    def _check(self, body: TxBody, public_key: bytes) -> None:
-        """Form again: a quorum of liars could have ordered anything, and all honest nodes must agree on it."""
-        hash_, suite_id = self._suite.hash, self._suite.id
-        if (body.suite, body.channel_id) != (suite_id, self._channel_id):
-            raise CityError("CITY-3004")
-        if identity_digest(hash_, suite_id, public_key) != body.sender:
-            raise CityError("CITY-3005")
-        if self._configuration.sender(body) is None:
-            raise CityError("CITY-3007")
-        if body.gas_limit > self._limits.tx_gas_max:
-            raise CityError("CITY-3015")
-        check_arguments(body.args)
-
-    def _call(self, id_: Hash, body: TxBody) -> Transaction:
-        identity = self._configuration.identities[body.sender]
-        return Transaction(
-            tx_id=id_,
-            contract=body.contract,
-            version=body.version,
-            method=body.method,
-            args_json=body.args,
-            sender=body.sender.hex(),
-            member=identity.member_id,
-            roles=identity.roles,
-            gas_limit=body.gas_limit,
-        )
-
-    @staticmethod
-    def _first_use(ledger: Ledger, key: tuple[Hash, str]) -> Hash | None:
-        found = ledger.state.request(*key)
-        return found.tx_id if found else None
-
-    def _refuse(self, id_: Hash, body: TxBody | None, code: str, message: str) -> Planned:
-        gas_limit = body.gas_limit if body else 0
-        receipt = Receipt(
-            id_, "revert", code, message, 0, gas_limit, NONE_VALUE, (), self._no_writes
-        )
-        return Planned(id_, body, gas_limit, None, receipt)
-
-    def _duplicate(self, id_: Hash, body: TxBody, first: Hash) -> Planned:
-        receipt = Receipt(
-            id_,
-            "duplicate",
-            "",
-            f"request id {body.request_id} was used first by {first.hex()}",
-            0,
-            body.gas_limit,
-            values.encode(bytes(first)),
-            (),
-            self._no_writes,
-        )
-        return Planned(id_, body, body.gas_limit, None, receipt)
-
-
 class Executor:
     """One task a channel. `wake` after a block became durable."""
 
     def __init__(
         self,
         ledger: Ledger,
-        engine: BlockEngine,
+        engine: LoadedEngine,
         planner: Planner,
         on_applied: Callable[[Applied], Awaitable[None]],
         in_thread: Callable[..., Any] = asyncio.to_thread,
@@ -270,44 +78,88 @@ class Executor:
 
     async def apply(self, height: int) -> Applied:
         """Executes the block of `height`, the next one, and makes its results durable."""
-        started = engine_done = time.monotonic()
-        engine_started = started
-        header, planned = await self._in_thread(self._read, height)
-        calls = tuple(p.call for p in planned if p.call is not None)
-        results: list[TxResult] = []
-        if calls:
-            view = self._ledger.state.view()
-            try:
-                request = await self._in_thread(self._request, header, calls, view)
-                engine_started = time.monotonic()
-                results = await self._engine.execute(request, view)
-                engine_done = time.monotonic()
-            finally:
-                view.close()
-        if [r.tx_id for r in results] != [c.tx_id for c in calls]:
-            raise AssertionError(f"the engine answered for other transactions at height {height}")
-        receipts, roots = await self._in_thread(self._commit, height, planned, results)
-        for entry in planned:
+        started = time.monotonic()
+        plan = await self._plan(height)
+        ran = await self._run(plan)
+        receipts, roots = await self._in_thread(self._commit, plan, ran)
+        for entry in plan.entries:
             if entry.outcome is not None:
                 self._ledger.configuration.adopt(entry.outcome.state)
+        self._ledger.contracts.adopt(ran.activations.state, height)
         # Only now, and not when the thread had written it: whoever sees the height sees the configuration.
         self._ledger.applied_height = height
         return Applied(
             height,
             roots,
             tuple(receipts),
-            header.timestamp_ms,
-            engine_done - engine_started,
+            plan.header.timestamp_ms,
+            ran.engine_seconds,
             time.monotonic() - started,
         )
 
-    def _read(self, height: int) -> tuple[Header, list[Planned]]:
+    async def _plan(self, height: int) -> Plan:
+        header, opened, to_lint, plan = await self._in_thread(self._read, height)
+        if plan is not None:
+            return plan
+        findings = {id_: await self._engine.check(bundle) for id_, bundle in to_lint.items()}
+        return await self._in_thread(self._planner.plan, header, opened, findings)
+
+    def _read(self, height: int) -> tuple[Header, Opened, dict[Hash, Bundle], Plan | None]:
+        """The block, and its plan where the linter has no part in it, which is nearly always."""
         delivered = self._delivered.pop(height, None)
         if delivered is not None:
-            return delivered.header, self._planner.plan_known(delivered, self._ledger)
-        block = self._ledger.blocks.block(height)
-        assert block is not None, f"block {height} is at or below the tip"
-        return block.header, self._planner.plan(block, self._ledger)
+            header, opened = delivered.header, self._planner.open_known(delivered)
+        else:
+            block = self._ledger.blocks.block(height)
+            assert block is not None, f"block {height} is at or below the tip"
+            header, opened = block.header, self._planner.open(block)
+        to_lint = self._planner.to_lint(height, opened)
+        plan = None if to_lint else self._planner.plan(header, opened, {})
+        return header, opened, to_lint, plan
+
+    # ---- in the engine ----------------------------------------------------------------------------
+
+    async def _run(self, plan: Plan) -> _Ran:
+        """The calls of a block, and behind them the activations that are due."""
+        calls = tuple(p.call for p in plan.entries if p.call is not None)
+        ran = _Ran(Activations(plan.contracts))
+        is_due = bool(due(plan.contracts, plan.header.height))
+        if not calls and not is_due:
+            return ran
+        view = self._ledger.state.view()
+        try:
+            if calls:
+                request = await self._in_thread(self._request, plan.header, calls, view)
+                started = time.monotonic()
+                ran.results = await self._engine.execute(request, view)
+                ran.engine_seconds = time.monotonic() - started
+            if is_due:
+                ran.activations = await self._activate(plan, ran.results, view)
+        finally:
+            view.close()
+        if [r.tx_id for r in ran.results] != [c.tx_id for c in calls]:
+            height = plan.header.height
+            raise AssertionError(f"the engine answered for other transactions at height {height}")
+        return ran
+
+    async def _activate(
+        self, plan: Plan, results: Sequence[TxResult], view: StateReader
+    ) -> Activations:
+        writes: dict[bytes, bytes | None] = {}
+        for result in results:
+            writes.update(result.writes)
+        at_once = {
+            entry.lifecycle.place: entry.before.stages[entry.lifecycle.place]
+            for entry in plan.entries
+            if entry.lifecycle and entry.before and entry.lifecycle.place
+        }
+
+        async def run(request: BlockRequest, state: StateReader) -> TxResult:
+            (result,) = await self._engine.execute(request, state)
+            return result
+
+        gas_limit = self._ledger.configuration.config.limits.tx_gas_max
+        return await activate(plan.header, plan.contracts, view, writes, at_once, gas_limit, run)
 
     def _request(
         self, header: Header, calls: tuple[Transaction, ...], view: StateReader
@@ -321,41 +173,43 @@ class Executor:
             time_ms=header.timestamp_ms,
             txs=calls,
             read_set=known,
-            active=self._planner.active,
+            active=self._ledger.contracts.running,
         )
 
-    def _commit(
-        self, height: int, planned: Sequence[Planned], results: Sequence[TxResult]
-    ) -> tuple[list[Receipt], StateRoots]:
-        writes: dict[bytes, bytes | None] = {}
-        before: ConfigState = self._ledger.configuration.state
-        events: list[StoredEvent] = []
-        receipts: list[Receipt] = []
-        requests: list[tuple[bytes, str, Hash]] = []
-        executed = iter(results)
-        for index, entry in enumerate(planned):
-            if entry.decided is not None:
-                receipts.append(entry.decided)
+    # ---- into the state ---------------------------------------------------------------------------
+
+    def _commit(self, plan: Plan, ran: _Ran) -> tuple[list[Receipt], StateRoots]:
+        height, batch = plan.header.height, _Batch()
+        executed = iter(ran.results)
+        for index, entry in enumerate(plan.entries):
+            if entry.call is not None:
+                result = next(executed)
+                batch.put(height, index, self._planner.receipt(entry, result))
+                batch.writes.update(result.writes)
+                batch.use_request(entry)
+            elif entry.lifecycle is not None:
+                receipt = self._planner.settled(entry, ran.activations.done)
+                batch.put(height, index, receipt)
+                if receipt.outcome == "ok":
+                    batch.use_request(entry)
+            else:
+                assert entry.decided is not None
+                batch.put(height, index, entry.decided)
                 if entry.outcome is not None:
-                    writes.update(state_writes(before, entry.outcome.state))
-                    events += _events(height, index, entry.decided)
-                continue
-            result = next(executed)
-            assert entry.body is not None
-            requests.append((entry.body.sender, entry.body.request_id, entry.tx_id))
-            receipts.append(self._planner.receipt(entry, result))
-            if result.outcome == "ok":
-                writes.update(result.writes)
-                events += _events(height, index, receipts[-1])
+                    before = self._ledger.configuration.state
+                    batch.writes.update(state_writes(before, entry.outcome.state))
+        batch.events += _activation_events(plan, ran.activations)
+        batch.writes.update(ran.activations.writes)
+        batch.writes.update(plan.kept)
+        batch.writes.update(lifecycle_writes(self._ledger.contracts.state, ran.activations.state))
         state = self._ledger.state
-        prepared = state.prepare(
-            height, writes, [encode_receipt(r) for r in receipts], events, requests
-        )
+        receipts = [encode_receipt(r) for r in batch.receipts]
+        prepared = state.prepare(height, batch.writes, receipts, batch.events, batch.requests)
         reach("before-state")
         state.commit(prepared)
         reach("after-state")
-        self._note_reads(results)
-        return receipts, prepared.roots
+        self._note_reads(ran.results)
+        return batch.receipts, prepared.roots
 
     def _note_reads(self, results: Sequence[TxResult]) -> None:
         """What the last blocks read goes along with the next one: it changes speed, never a result."""
@@ -367,8 +221,48 @@ class Executor:
             del self._hot[next(iter(self._hot))]
 
 
-def _events(height: int, index: int, receipt: Receipt) -> list[StoredEvent]:
-    return [
-        StoredEvent(height, index, i, receipt.tx_id, event)
-        for i, event in enumerate(receipt.events)
-    ]
+@dataclass(slots=True)
+class _Ran:
+    """What the engine made of a block."""
+
+    activations: Activations
+    results: list[TxResult] = field(default_factory=list)
+    engine_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a block writes, as it is gathered."""
+
+    writes: dict[bytes, bytes | None] = field(default_factory=dict)
+    receipts: list[Receipt] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)
+    requests: list[tuple[bytes, str, Hash]] = field(default_factory=list)
+
+    def put(self, height: int, index: int, receipt: Receipt) -> None:
+        """The receipt of the `index`-th transaction, and its events."""
+        self.receipts.append(receipt)
+        self.events += _events(height, index, receipt.tx_id, receipt.events)
+
+    def use_request(self, entry: Planned) -> None:
+        assert entry.body is not None
+        self.requests.append((entry.body.sender, entry.body.request_id, entry.tx_id))
+
+
+def _events(
+    height: int, index: int, tx_id: Hash, events: Iterable[EventRecord]
+) -> list[StoredEvent]:
+    return [StoredEvent(height, index, i, tx_id, event) for i, event in enumerate(events)]
+
+
+def _activation_events(plan: Plan, activations: Activations) -> list[StoredEvent]:
+    """Of activations that were scheduled earlier, behind all transactions of the block: the digest of what was
+    proposed stands where others have a transaction's id."""
+    own = {entry.lifecycle.place for entry in plan.entries if entry.lifecycle}
+    found: list[StoredEvent] = []
+    later = [a for place, a in activations.done.items() if place not in own]
+    for index, activation in enumerate(later, len(plan.entries)):
+        id_ = activations.state.stages[activation.place].digest
+        told = (*activation.events, activation.event)
+        found += _events(plan.header.height, index, id_, told)
+    return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from consensus.encoding import EncodingError, Hash, decode, encode
 from consensus.header import Header, block_hash, tx_id
 from node.configuration import InForce
+from node.contracts_in_force import ContractsInForce
 from node.errors import CityError
 from node.genesis import Genesis, channel_id, decode_genesis
 from node.governance import ConfigState, genesis_state, load_state
@@ -18,6 +19,7 @@ from node.ledger.blocks import BlockStore
 from node.ledger.check import LedgerInconsistent, check_consistency
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore
+from node.lifecycle import load_state as load_contracts
 from node.ordering import genesis_header
 from node.wal import Wal
 from node.wire.body import parse_body
@@ -42,11 +44,10 @@ class Ledger:
     state: StateStore
     journal: Journal
     configuration: InForce
+    contracts: ContractsInForce
     observes_because: str
     known_height: int  # blocks that were durable once, by the log's word
-    applied_height: (
-        int  # of the last block whose results are durable and whose configuration is in force
-    )
+    applied_height: int  # of the last block whose results are durable and whose configuration is in force
     configuration_height: int = 0  # up to which `replay` has read the config blocks
 
     @property
@@ -104,6 +105,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         header = _apply_genesis(folder, genesis, id_, suite, blocks, state)
         check_consistency(blocks, state, suite.hash, genesis.config.consensus.window)
         configuration = _load_configuration(genesis, id_, suite, state)
+        contracts = _load_contracts(genesis, configuration, suite, state)
         journal, observes_because = _open_journal(folder / "wal", blocks)
     except BaseException:
         state.close()
@@ -121,6 +123,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         state,
         journal,
         configuration,
+        contracts,
         observes_because,
         journal.tip_height,
         applied,
@@ -153,6 +156,20 @@ def _load_configuration(genesis: Genesis, id_: Hash, suite: Suite, state: StateS
             state.applied_height or 0, f"the configuration in the state: {error}"
         ) from None
     return InForce(found, id_, suite)
+
+
+def _load_contracts(
+    genesis: Genesis, configuration: InForce, suite: Suite, state: StateStore
+) -> ContractsInForce:
+    """As they stand in the applied state. Raises CITY-5006 for a record that does not read back."""
+    try:
+        found = load_contracts(genesis.config, state.scan_all)
+    except ValueError as error:
+        raise LedgerInconsistent(
+            state.applied_height or 0, f"the contracts in the state: {error}"
+        ) from None
+    height = state.applied_height or 0
+    return ContractsInForce(found, configuration, genesis, suite, state.get, height)
 
 
 def replay(ledger: Ledger, upto: int) -> None:

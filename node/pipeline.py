@@ -35,21 +35,24 @@ from consensus.certificate import KIND_RAFT
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root, tx_id
 from node.admission import Admission, Admitted
+from node.attesting import Attester
 from node.bodies import WantedBodies, in_batches
 from node.clock import Clock
 from node.configuration import Forecast
 from node.driver import ChannelHalted, Driver
 from node.errors import CityError
-from node.executor import Applied, BlockEngine, Delivered, Executor, Planner
+from node.executor import Applied, Executor
 from node.facade import TxStatus
 from node.failpoints import reach
 from node.governance import ConfigState
 from node.intake import Intake, monotonic_ms
 from node.ledger.records import StateRoots
 from node.links import Network
+from node.loaded_engine import LoadedEngine
 from node.model import Envelope, StoredBlock
 from node.opening import WAL_BEGUN, Ledger, note_configuration, replay
 from node.peers.batch import PeerBatch, PeerId
+from node.planner import Delivered, Planner
 from node.reports import Reports
 from node.seat import Cores, Seat
 from node.serving import Serving, envelope_batches
@@ -80,11 +83,12 @@ class Pipeline:
         reporter: Signer | None,
         network: Network,
         clock: Clock,
-        engine: BlockEngine | None,
+        engine: LoadedEngine | None,
         signatures: Signatures,
         admission: Admission,
         pool: TxPool,
         metrics: Metrics,
+        attester: Attester | None = None,
     ) -> None:
         self.ledger, self.pool, self.metrics = ledger, pool, metrics
         self.waiters, self.moved = TxWaiters(), Signal()
@@ -98,10 +102,16 @@ class Pipeline:
         self._spread = asyncio.Event()
         self._asking = asyncio.Event()
         self._seat = self._make_seat(ledger.configuration.state)
-        self.planner = Planner(ledger.configuration, ledger.channel_id, ledger.suite)
         self.executor = None
         if engine is not None:
-            self.executor = Executor(ledger, engine, self.planner, self._on_applied)
+            planner = Planner(
+                ledger.configuration,
+                ledger.contracts,
+                ledger.state,
+                ledger.channel_id,
+                ledger.suite,
+            )
+            self.executor = Executor(ledger, engine, planner, self._on_applied)
         checker = BlockChecker(
             ledger.configuration,
             ledger.channel_id,
@@ -115,7 +125,7 @@ class Pipeline:
             ledger.configuration.validators.faults,
             is_voting=self.is_validator,
         )
-        self._reports = Reports(ledger, reporter)
+        self._reports, self._attester = Reports(ledger, reporter), attester
         self.intake = Intake(
             seat=lambda: self._seat,
             catch_up=self.catch_up,
@@ -142,6 +152,8 @@ class Pipeline:
             tasks.create_task(self._spread_bodies(), name="spread")
             tasks.create_task(self._ask_for_bodies(), name="ask")
             tasks.create_task(self._keep_house(), name="house")
+            if self._attester is not None:
+                tasks.create_task(self._attest(self._attester), name="attest")
             for _ in range(BODY_WORKERS):
                 tasks.create_task(self.intake.check_bodies(), name="bodies")
 
@@ -266,8 +278,7 @@ class Pipeline:
             return {"state": "starting", "ready": False, "role": self._role(), "peers": []}
         validators_up = sum(peer.index is not None for peer in up) + self.is_validator
         enough = self._seat.seals_needed if self.is_validator else 1
-        lag_max = self._window + EXECUTION_LAG_READY_MAX
-        is_behind = self.catch_up.is_behind or self.execution_lag > lag_max
+        is_behind = self.is_catching_up
         if validators_up < enough:
             state = "waiting for peers"
         elif is_behind:
@@ -301,6 +312,11 @@ class Pipeline:
 
     def _core_status(self) -> CoreStatus | None:
         return self._seat.core.status() if self.driver.is_started else None
+
+    @property
+    def is_catching_up(self) -> bool:
+        lag_max = self._window + EXECUTION_LAG_READY_MAX
+        return self.catch_up.is_behind or self.execution_lag > lag_max
 
     # ---- Ground of catch-up -----------------------------------------------------------------------
 
@@ -520,12 +536,26 @@ class Pipeline:
             if status is not None:
                 self.metrics.core(status, self._clock.now_ms())
 
+    async def _attest(self, attester: Attester) -> None:
+        """What this node says of proposed contracts, once it has caught up: before that, others may have long
+        decided."""
+        seen = None
+        while True:
+            state = self.ledger.contracts.state
+            if state is seen or self.is_reconfiguring or self.is_catching_up:
+                await self.progress(HOUSE_SECONDS)
+            if not self.is_catching_up:
+                seen = state
+                await attester.prepare()
+                for envelope in await attester.due(monotonic_ms()):
+                    await self._report(envelope)
+
     async def _report(self, envelope: Envelope) -> None:
-        """Evidence goes the way of every transaction; what refuses it now is tried again."""
+        """It goes the way of every transaction; what refuses it now is tried again."""
         (found,) = await self._admission.admit([envelope], self.tip_height)
         try:
             if isinstance(found, CityError):
                 raise found
             self.submit(found)
         except CityError as error:
-            log.warning("consensus.report_refused", code=error.code, reason=error.message)
+            log.warning("channel.report_refused", code=error.code, reason=error.message)

@@ -82,6 +82,10 @@ class StateView:
         start = None if after is None else b"s" + after
         return [(k[1:], v) for k, v in self._reader.iterate(b"s" + prefix, start, limit)]
 
+    def scan_all(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Every (key, value) pair of the view by key. For prefixes that hold few."""
+        return ((k[1:], v) for k, v in self._reader.iterate(b"s" + prefix))
+
     def close(self) -> None:
         self._reader.close()
 
@@ -245,10 +249,6 @@ class StateStore(StateView):
     ) -> list[tuple[bytes, bytes]]:
         """Current (key, value) pairs by key, from the first one above `after`."""
         return self.state_scan(prefix, after, limit)
-
-    def scan_all(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Every current (key, value) pair by key. For prefixes that hold few."""
-        return ((k[1:], v) for k, v in self._store.iterate(b"s" + prefix))
 
     def history(
         self, key: bytes, before: int | None = None, limit: int = 100

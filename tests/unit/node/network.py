@@ -16,7 +16,7 @@ from pathlib import Path
 
 from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_id, tx_sign_digest
-from contracts.runtime.api import BlockRequest, Bundle, StateReader, TxResult
+from contracts.runtime.api import BlockRequest, Bundle, Diagnostic, StateReader, TxResult
 from contracts.runtime.native import NativeEngine
 from contracts.runtime.testing import MemoryState
 from node.channel import Channel
@@ -38,6 +38,7 @@ from node.genesis import (
 )
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
+from node.lifecycle.examples import EmptyState
 from node.model import Envelope
 from node.opening import open_ledger
 from node.peers.batch import PeerBatch, PeerId
@@ -104,6 +105,7 @@ class Engine:
     _one_at_a_time = threading.Lock()
 
     def __init__(self) -> None:
+        self.bundles: dict[tuple[str, int], Bundle] = {}
         self.blocks_executed = 0
         self.is_broken = False  # as when a worker failed twice on one block
 
@@ -116,13 +118,24 @@ class Engine:
     async def schema(self, bundle: Bundle) -> bytes:
         return await asyncio.to_thread(NativeEngine(SuiteNatives(), MemoryState()).schema, bundle)
 
+    async def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        return await asyncio.to_thread(self._check, bundle)
+
+    async def load(self, bundles: list[Bundle]) -> None:
+        self.bundles |= {(bundle.name, bundle.version): bundle for bundle in bundles}
+
+    def _check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        with self._one_at_a_time:
+            return NativeEngine(SuiteNatives(), EmptyState()).check(bundle)
+
     def _execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         with self._one_at_a_time:
             return self._block(request, state)
 
     def _block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         engine = NativeEngine(SuiteNatives(), state)
-        engine.load(Bundle("counter", 1, COUNTER))
+        for bundle in self.bundles.values():
+            engine.load(bundle)
         return engine.block(request)
 
 
@@ -291,7 +304,7 @@ class Cluster:
         channel = build_channel(
             ledger=ledger,
             votes=votes or one_key(signer),
-            reporter=signer,
+            reporter=self.reporter(name),
             network=port,
             gate=port.gate,
             clock=RealClock(),
@@ -307,6 +320,10 @@ class Cluster:
             if other is not node:
                 connect(port, other.port)
         return node
+
+    def reporter(self, name: str) -> MemorySigner | None:
+        """A node's identity key: the one it votes with, as far as most tests care."""
+        return self.keys.votes[int(name[1:])] if name[1:].isdigit() else None
 
     async def start_all(self) -> list[Node]:
         return [await self.start(f"n{i}") for i in range(self.n)]
