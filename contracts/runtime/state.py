@@ -122,17 +122,7 @@ class Map(Frozen):
         """
         check_page(limit)
         head = self._prefix
-        try:
-            if type(prefix) is str:
-                start = head + keys.text_item(prefix)[:-1]
-            elif type(prefix) is tuple:
-                start = head + keys.item(prefix)[:-1]
-            elif prefix is None:
-                start = head
-            else:
-                raise TypeError("a scan's prefix is text, a tuple or None")
-        except keys.StateKeyError:
-            raise TypeError("a scan's prefix is text, a tuple or None") from None
+        start = _scan_start(head, prefix)
         position = None if after is None else encoded_key(head, after)
         beyond = start + ESCAPED if type(prefix) is tuple and prefix else None
         out: list[Any] = []
@@ -149,6 +139,18 @@ class Map(Frozen):
 
     def by(self, index: Any, *values: Any, after: Any = None, limit: Any = 100) -> list[Any]:
         raise ValueError("the map declares no such index")
+
+
+def _scan_start(head: bytes, prefix: Any) -> bytes:
+    """What the keys of a scan begin with: it has the bounds and the price of a key."""
+    if prefix is None:
+        return head
+    if type(prefix) is tuple:
+        walking.walk(prefix)
+        charge(10 * gas.TUPLE)
+    elif type(prefix) is not str:
+        raise TypeError("a scan's prefix is text, a tuple or None")
+    return encoded_key(head, prefix)[:-1]
 
 
 class Var(Frozen):

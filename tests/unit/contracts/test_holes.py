@@ -174,6 +174,11 @@ RUN = {
     "value too deep": (SDK.replace("*", "Var") + "v = Var('v')\ndef f():\n    x = []\n    for i in range(20): x = [x]\n    v.set(x)", "fatal", "value-depth"),
     "value too large": (SDK.replace("*", "Var") + "v = Var('v')\ndef f():\n    v.set('a' * 300000)", "fatal", "value-too-large"),
     "key too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    m['a' * 2000] = 1", "fatal", "key-too-long"),
+    "scan prefix too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan('a' * 1100)", "fatal", "key-too-long"),
+    "scan tuple prefix too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan(('a' * 600, 'b' * 600))", "fatal", "key-too-long"),
+    "scan position too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan(after='a' * 1100)", "fatal", "key-too-long"),
+    "scan prefix of a wide tuple": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan((1,) * 1000000)", "oog", "out-of-gas"),
+    "scan prefix of another type": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan(5)", "revert", "TypeError"),
     "too many events": (SDK.replace("*", "Event") + "E = Event('E')\ndef f():\n    for i in range(1100): E(i=i)", "fatal", "too-many-events"),
     "scan": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    for n in (3, 1, -2, 300): m[n] = n\n    m['t'] = 0\n    m.delete(1)\n"
              "    return [m.scan(limit=2), m.scan(after=-2, limit=2), m.scan('t')]", "ok",
