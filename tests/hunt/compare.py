@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction, TxResult
 from contracts.runtime.cases import Engine, real_engine
+from contracts.runtime.host import EngineFault
 from contracts.runtime.native import NativeEngine
 from contracts.runtime.testing import MemoryState, TestNatives
 from tests.hunt.grammar import HEAD, Program, contract_of
@@ -45,7 +46,12 @@ class Engines:
         refused = [self._refusal(engine, source) for engine in (self.wasm, self.native)]
         if refused[0] or refused[1]:
             return [Divergence(min(programs), f"refused: {refused}", source)], []
-        runs = self._runs(programs)
+        try:
+            runs = self._runs(programs)
+        except EngineFault as fault:
+            if len(programs) == 1:
+                return [Divergence(min(programs), f"fault: {fault.__cause__!r}", source)], []
+            return self._one_by_one(programs)
         found, place = [], 0
         for number, program in programs.items():
             first, second, native = (_facts(run[place:][: len(program.calls)]) for run in runs)
@@ -56,6 +62,13 @@ class Engines:
                         Divergence(number, f"{name}: {ours}\n  native: {native}", program.source)
                     )
         return found, runs[0]
+
+    def _one_by_one(
+        self, programs: Mapping[int, Program]
+    ) -> tuple[list[Divergence], list[TxResult]]:
+        """Something among them stopped the engine, which no program may."""
+        answers = [self.compare({number: program}) for number, program in programs.items()]
+        return [d for found, _ in answers for d in found], [r for _, rs in answers for r in rs]
 
     def _runs(self, programs: Mapping[int, Program]) -> list[list[TxResult]]:
         calls = [call for program in programs.values() for call in program.calls]
