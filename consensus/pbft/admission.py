@@ -35,8 +35,6 @@ With one or two validators there are not q others for a lost log: an operator's 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.api import Restart
 from consensus.encoding import ZERO_HASH, Sig
 from consensus.pbft.checkpoints import Checkpoints
@@ -45,7 +43,7 @@ from consensus.pbft.messages import (
     Status,
     StatusRequest,
     encode_message,
-    signed_bytes,
+    encode_signed,
 )
 from consensus.pbft.records import Born, Recovered
 from consensus.pbft.state import State
@@ -149,8 +147,7 @@ class Admission:
             max(target, state.chain.height),
             _UNSIGNED,
         )
-        signature = state.sign_standing(signed_bytes(unsigned, state.config.suite))
-        state.broadcast(encode_message(replace(unsigned, signature=signature)))
+        state.broadcast(encode_signed(unsigned, state.config.suite, state.sign_standing))
 
     def on_status(self, message: Status) -> None:
         """Only answers to this life's question count: an old word could put M too low."""

@@ -6,8 +6,6 @@ claim taken over, but what its sender lacks: a certificate, a NewView, a ViewCha
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from consensus.api import Behind, Block, Forward, Need
 from consensus.certificate import CommitCert
 from consensus.encoding import ZERO_HASH, Hash, Sig
@@ -20,8 +18,7 @@ from consensus.pbft.messages import (
     Message,
     Status,
     StatusRequest,
-    encode_message,
-    signed_bytes,
+    encode_signed,
 )
 from consensus.pbft.normal import NormalCase
 from consensus.pbft.propose import Proposer
@@ -67,8 +64,7 @@ class Gossip:
             echo,
             _UNSIGNED,
         )
-        signature = state.sign_standing(signed_bytes(unsigned, state.config.suite))
-        return encode_message(replace(unsigned, signature=signature))
+        return encode_signed(unsigned, state.config.suite, state.sign_standing)
 
     def greet(self, peer: int) -> None:
         """A link came up. The certificate goes along, because an observer has no status to be told of."""

@@ -9,6 +9,7 @@ claim nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from consensus.api import EpochBase, ProtocolViolation, SignatureItem
@@ -244,6 +245,13 @@ def signed_bytes(message: SignedWhole, suite_id: int) -> bytes:
     """What the sender signs: the message without its last field, the signature."""
     unsigned = encode(message)[:-_SIGNATURE_FIELD_BYTES]
     return preimage(_SIGNED_WHOLE[type(message)], suite_id, unsigned)
+
+
+def encode_signed(unsigned: SignedWhole, suite_id: int, sign: Callable[[bytes], Sig]) -> bytes:
+    """On the wire, with the signature of its sender in place of the one in `unsigned`. Encoded once."""
+    data = encode_message(unsigned)[:-64]
+    signature = sign(preimage(_SIGNED_WHOLE[type(unsigned)], suite_id, data[1:-4]))
+    return data + signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from consensus.raft.messages import (
     Append,
     AppendReply,
     Entry,
+    EntryId,
     Heartbeat,
     HeartbeatReply,
     InstallSnapshot,
@@ -222,6 +223,19 @@ class RaftNode:
 
     def term_at(self, index: int) -> int | None:
         return self._raft.log.term(index)
+
+    @property
+    def last(self) -> EntryId:
+        """Where the log ends."""
+        return self._raft.log.last
+
+    @property
+    def fetching(self) -> list[int]:
+        """Members that a leader has sent a snapshot and awaits an answer of; of another node none."""
+        raft = self._raft
+        if raft.role is not Role.LEADER:
+            return []
+        return [id_ for id_, each in raft.progress.items() if each.state is ProgressState.SNAPSHOT]
 
     def snapshot(self, data: bytes) -> Snapshot:
         """A pointer to everything applied here, for `StableLog.compact`. Between two Readys only."""

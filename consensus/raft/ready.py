@@ -94,7 +94,7 @@ def is_due(raft: Raft, hard_state: HardState, soft: SoftState) -> bool:
         or log.entries_to_write()
         or log.snapshot_to_write() is not None
         or log.has_committed(with_unwritten=not raft.config.is_asynchronous)
-        or soft_state(raft) != soft
+        or (raft.leader, raft.role) != (soft.leader, soft.role)
         or raft.hard_state not in (hard_state, NO_HARD_STATE)
     )
 

@@ -16,7 +16,7 @@ from tests.simulation.engine import DRIFT_MS, Said
 if TYPE_CHECKING:
     from tests.simulation.node import SimNode
 
-Key = tuple[int, int, str, int, int, int]
+Key = tuple[int, int, int, str, int, int, int]
 
 
 class Witness:
@@ -45,7 +45,7 @@ class Witness:
     def note(self, node: SimNode, sender: int, said: Said) -> None:
         """After the step, which did not refuse it."""
         view = 0 if said.kind == "commit" else said.view
-        key = (node.id, node.life, said.kind, sender, said.height, view)
+        key = (node.id, node.life, said.epoch, said.kind, sender, said.height, view)
         held = self._held.get(key)
         if held is None or held[0] < said.view:
             self._held[key] = (said.view, said.block_hash)

@@ -9,7 +9,6 @@ from consensus.raft.ordering.hearing import Hearing
 from consensus.raft.ordering.messages import Decided
 from consensus.raft.ordering.replica import Replica
 from consensus.raft.ordering.state import State
-from consensus.raft.progress import ProgressState
 
 
 class Gossip:
@@ -116,11 +115,8 @@ class Gossip:
         return due_ms is not None and due_ms <= self._state.now_ms
 
     def _fetching(self) -> list[int]:
-        state = self._state
-        if state.raft is None or not state.is_leader:
-            return []
-        members = state.raft.status().members
-        return [m.id for m in members if m.state is ProgressState.SNAPSHOT]
+        raft = self._state.raft
+        return [] if raft is None else raft.fetching
 
     def _retry_snapshots(self) -> None:
         """A snapshot message may be lost, and the pure core waits for an answer: it is sent again."""

@@ -150,7 +150,7 @@ class Replica:
             state.leader = leader
         if ready.soft.role is Role.LEADER and not state.is_leader:
             assert state.raft is not None
-            state.first_index = state.raft.status().last_index
+            state.first_index = state.raft.last.index
         state.role = ready.soft.role
 
     def _send(self, message: raft.Message) -> None:

@@ -115,10 +115,7 @@ class State:
     @property
     def last(self) -> EntryId:
         """Where the own log ends."""
-        if self.raft is None:
-            return NO_ENTRY
-        index = self.raft.status().last_index
-        return EntryId(self.raft.term_at(index) or 0, index)
+        return NO_ENTRY if self.raft is None else self.raft.last
 
     @property
     def is_short(self) -> bool:

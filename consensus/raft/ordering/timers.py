@@ -15,28 +15,33 @@ class Timers:
         self._state = state
         self._replica, self._creator, self._gossip = replica, creator, gossip
         self._ticked_ms = state.now_ms
+        # The earliest deadline as the last input left it: nothing moves between two inputs.
+        self._next_ms: int | None = None
 
     def on_time(self) -> None:
         """Do what has fallen due. Runs before every input is handled, whatever the input."""
         state, now_ms = self._state, self._state.now_ms
-        self._tick()
+        if not self._tick() and not _is_due(self._next_ms, now_ms):
+            return
         if _is_due(self._forward_at_ms(), now_ms):
             assert state.leader is not None
             state.out.append(Forward(state.leader, state.requests.take_due(now_ms)))
         if _is_due(self._round_at_ms(), now_ms):
             self._gossip.round()
 
-    def _tick(self) -> None:
-        """After a pause no more than an election timeout's worth of ticks: it was no silence of others."""
+    def _tick(self) -> bool:
+        """Whether it was time to. After a pause no more than an election timeout's worth of ticks: it was no
+        silence of others."""
         state, tick_ms = self._state, self._state.config.tick_ms
         due = (state.now_ms - self._ticked_ms) // tick_ms
         if due <= 0:
-            return
+            return False
         self._ticked_ms += due * tick_ms
         if state.raft is not None and self._is_ticking:
             for _ in range(min(due, ELECTION_TICKS)):
                 self._replica.tick()
             self._gossip.campaign_first()
+        return True
 
     @property
     def _is_ticking(self) -> bool:
@@ -66,7 +71,8 @@ class Timers:
             self._round_at_ms(),
             self._forward_at_ms(),
         )
-        return min((at for at in deadlines if at is not None), default=None)
+        self._next_ms = min([at for at in deadlines if at is not None], default=None)
+        return self._next_ms
 
 
 def _is_due(at_ms: int | None, now_ms: int) -> bool:
