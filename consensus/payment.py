@@ -307,6 +307,31 @@ class ForkEvidence:
     second: CertifiedTreeHead
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryEvidence:
+    """Two heads of different size, and one leaf that stands differently in their trees: the larger tree does
+    not continue the smaller one. Version 2 of fork evidence."""
+
+    version: int
+    first: CertifiedTreeHead
+    second: CertifiedTreeHead
+    leaf_index: int
+    first_leaf: Hash
+    first_path: tuple[Hash, ...]
+    second_leaf: Hash
+    second_path: tuple[Hash, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForkCase:
+    """A file that convicts a log by itself: the log's id is the hash of root_key. evidence: canonical bytes of
+    ForkEvidence or HistoryEvidence."""
+
+    version: int
+    root_key: bytes
+    evidence: bytes
+
+
 # ---- salted fields -------------------------------------------------------------------------------
 
 

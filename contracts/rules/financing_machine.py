@@ -6,6 +6,7 @@ REQUEST_LIEN_MS = 86400000  # a leaf is held softly for 24 hours while banks quo
 QUOTE_VALID_MS_MAX = 172800000  # a quote stands at most 48 hours
 PAY_BUSINESS_DAYS = 2  # the bank pays within two business days
 PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
+RELEASE_MARGIN_MS = 21600000  # a lock must run 6 hours more when the leaf moves against it
 ADVANCE_BPS = 8000  # at most 80 % of an invoice
 RATE_PPM_MAX = 240000  # 24 % a year
 
@@ -23,14 +24,23 @@ FINANCING = (
      "Fin.Cleared"),
     ("ACCEPTED", "reject_duplicate", "the invoice registry, through duplicate_check",
      "another bank is there", "REJECTED_DUP", "Fin.DuplicateFound"),
-    ("CLEARED", "disburse", "anyone with a proof",
+    ("CLEARED|PAYOUT_OWED", "disburse", "anyone with a proof",
      "the net amount paid by the bank to the borrower under the reference", "DISBURSED",
      "Fin.Disbursed"),
+    ("CLEARED", "settle", "the borrower",
+     "the bank's money is locked under a hash, the preimage fits, 6 hours are left", "DISBURSED",
+     "Fin.Settled"),
+    ("DISBURSED", "confirm_release", "anyone with a proof", "the locked money was released",
+     "DISBURSED", "Fin.Released"),
+    ("DISBURSED", "on_reverse_payout", "anyone with a proof, through on_reverse",
+     "the payout was given back, wholly or partly", "PAYOUT_OWED", "Fin.Reinstated"),
     ("CLEARED", "timeout", "anyone", "the time to pay and the margin are over", "LAPSED",
      "Fin.Lapsed"),
     ("REQUESTED|QUOTED|ACCEPTED", "withdraw", "the borrower", "-", "WITHDRAWN", "Fin.Withdrawn"),
     ("REQUESTED|QUOTED|ACCEPTED", "decline", "the bank asked or accepted", "a reason", "DECLINED",
      "Fin.Declined"),
-    ("DISBURSED", "repay", "anyone with a proof", "leaf paid, or principal and interest paid",
-     "REPAID", "Fin.Repaid"),
+    ("DISBURSED|REPAYMENT_OWED", "repay", "anyone with a proof",
+     "leaf paid, or principal and interest paid", "REPAID", "Fin.Repaid"),
+    ("REPAID", "on_reverse_repayment", "anyone with a proof, through on_reverse",
+     "the repayment was given back, wholly or partly", "REPAYMENT_OWED", "Fin.Reinstated"),
 )  # fmt: skip

@@ -204,8 +204,14 @@ def read_proof(data: bytes) -> Proof:
     require(data.startswith(start), "E_PROOF_VERSION", "unknown version")
     proof = attempt(read_parts, data)
     require(proof is not None, "E_PROOF_ENCODING", "not the canonical bytes of a payment proof")
-    time_ms = proof.opened.get("time_ms", 0)
-    regimes = [row for row in REGIMES if row[0] == proof.opened.get("regime", "")]
+    check_regime(proof.opened)
+    return proof
+
+
+def check_regime(opened: dict):
+    """The last part of check 1: the payment was made under the rules it names."""
+    time_ms = opened.get("time_ms", 0)
+    regimes = [row for row in REGIMES if row[0] == opened.get("regime", "")]
     require(len(regimes) == 1, "E_PROOF_REGIME", "the payment's regime is not known")
     begins, ends = regimes[0][1], regimes[0][2]
     require(
@@ -213,14 +219,6 @@ def read_proof(data: bytes) -> Proof:
         "E_PROOF_REGIME",
         "the regime was not in force when the payment was made",
     )
-    return proof
-
-
-def read_fork(data: bytes):
-    """The two sides of a ForkEvidence. Raises ValueError."""
-    version, first, second = struct_decode(["int", "bytes", "bytes"], data)
-    check(version == VERSION, "evidence of this version")
-    return [read_certified(first), read_certified(second)]
 
 
 # ---- digests -------------------------------------------------------------------------------------
@@ -240,9 +238,14 @@ def address_of(public_key: bytes) -> bytes:
     return tagged_hash("citychain/address/v1", "sm", key)
 
 
-def nullifier_of(proof: Proof) -> bytes:
-    source = struct_encode([("hash", proof.log_id), ("bytes", proof.point)])
+def nullifier_of(log_id: bytes, point: bytes) -> bytes:
+    source = struct_encode([("hash", log_id), ("bytes", point)])
     return tagged_hash("citychain/nullifier/v1", "sm", source)
+
+
+def coin_id_of(point: bytes) -> bytes:
+    """What a REVERSE refers to: the coin that the payment made."""
+    return tagged_hash("citychain/coin/v1", "sm", point)
 
 
 def reference_of(
@@ -302,18 +305,18 @@ def merkle_root(entries) -> bytes:
 # ---- checks without state ------------------------------------------------------------------------
 
 
-def check_keys(head: Head, chain, root_key: bytes, revoked_ids) -> bytes:
-    """Check 4. Returns the key that signs heads. `revoked_ids`: key ids that count no more."""
+def check_chain(log_id: bytes, time_ms: int, chain, root_key: bytes, revoked_ids) -> bytes:
+    """The keys lead from the pinned root to one that signs heads at a time. Returns that key."""
     signer = root_key
     for position, key in enumerate(chain):
         last = position == len(chain) - 1
         require(
-            key.version == VERSION and key.log_id == head.log_id and key.issues != last,
+            key.version == VERSION and key.log_id == log_id and key.issues != last,
             "E_PROOF_KEY",
             "a key of the chain is for something else",
         )
         require(
-            key.not_before_ms <= head.time_ms < key.not_after_ms,
+            key.not_before_ms <= time_ms < key.not_after_ms,
             "E_PROOF_KEY",
             "a key was not valid when the tree head was signed",
         )
@@ -325,6 +328,12 @@ def check_keys(head: Head, chain, root_key: bytes, revoked_ids) -> bytes:
             "the chain does not lead to the pinned root key",
         )
         signer = key.public_key
+    return signer
+
+
+def check_keys(head: Head, chain, root_key: bytes, revoked_ids) -> bytes:
+    """Check 4. Returns the key that signed the head. `revoked_ids`: key ids that count no more."""
+    signer = check_chain(head.log_id, head.time_ms, chain, root_key, revoked_ids)
     require(
         head.version == VERSION and key_id_of(signer) == head.key_id,
         "E_PROOF_KEY",
@@ -355,7 +364,7 @@ def check_age(head: Head, now_ms: int, stale_ms: int):
 
 
 def check_contents(proof: Proof):
-    """Checks 8 to 10: the opened fields are in the tree, and say a final payment."""
+    """Checks 8 and 9: the opened fields are those of a leaf in the tree."""
     require(
         merkle_root(proof.commitments) == proof.fields_root,
         "E_PROOF_DISCLOSURE",
@@ -379,19 +388,9 @@ def check_contents(proof: Proof):
         "E_PROOF_INCLUSION",
         "the payment is not in the tree",
     )
-    opened = proof.opened
+
+
+def check_final(opened: dict, kinds):
+    """Check 10: a final payment, of a kind that does what is asked."""
     require(opened.get("status", "") == STATUS_FINAL, "E_PROOF_STATUS", "the payment is not final")
-    require(
-        opened.get("kind", "") in KINDS_ALLOWED,
-        "E_PROOF_KIND",
-        "this kind of payment pays no debt",
-    )
-
-
-def is_fork(first: Head, second: Head) -> bool:
-    """Two heads one log cannot both sign honestly: one size with two roots, or a tree that shrank."""
-    if first.size == second.size:
-        return first.root != second.root
-    if first.size < second.size:
-        return first.time_ms > second.time_ms
-    return second.time_ms > first.time_ms
+    require(opened.get("kind", "") in kinds, "E_PROOF_KIND", "this kind of payment does not do it")

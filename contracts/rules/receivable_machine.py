@@ -24,6 +24,8 @@ CREDENTIAL = (
      "REJECTED", "EC.Rejected"),
     ("OFFERED", "expire", "anyone", "the offer has run out", "VOID", "EC.OfferExpired"),
     ("ACTIVE", "close", "anyone", "every leaf is PAID", "CLOSED", "EC.Closed"),
+    ("ACTIVE|CLOSED", "reopen", "anyone with a proof, through on_reverse",
+     "a payment was given back", "ACTIVE", "EC.Reinstated"),
 )  # fmt: skip
 
 PIECE = (
@@ -47,8 +49,11 @@ PIECE = (
     ("FINANCING", "assign_to_financier", "the financing contract", "disbursement proven", "ACTIVE",
      "EC.Assigned"),
     ("ACTIVE", "due", "anyone", "the due date has come", "DUE", "EC.Due"),
-    ("DUE|OVERDUE", "prepare_payment", "the issuer", "-", "", "EC.PaymentPrepared"),
-    ("DUE|OVERDUE", "record_payment", "anyone with a proof",
+    ("DUE|OVERDUE|REINSTATED", "prepare_payment", "the issuer", "-", "", "EC.PaymentPrepared"),
+    ("DUE|OVERDUE|REINSTATED", "record_payment", "anyone with a proof",
      "paid to the leaf's holder under the reference fixed before", "PAID", "EC.Paid"),
     ("DUE", "mark_overdue", "anyone", "the due date has passed", "OVERDUE", "EC.Overdue"),
+    ("PAID|REINSTATED", "on_reverse", "anyone with a proof",
+     "the payment was given back, wholly or partly: that much is owed again", "REINSTATED",
+     "EC.Reinstated"),
 )  # fmt: skip

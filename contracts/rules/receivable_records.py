@@ -6,6 +6,8 @@ A credential's pieces share its number as the beginning of their id, so one scan
 from rules.machine import row_for
 from sdk import Map, ctx, dataclass, require
 
+DEBTOR_SEES = ("DUE", "OVERDUE", "PAID", "REINSTATED")
+
 
 @dataclass
 class Credential:
@@ -45,18 +47,23 @@ class Piece:
     children: int = 0
     payments: int = 0
     paid_fen: int = 0
+    owed_since_ms: int = 0  # of a reinstated leaf: penalties count from then
     version: int = 1
 
 
 @dataclass
 class Payment:
-    """What a payment must look like; fixed before anybody pays."""
+    """What a payment must look like, fixed before anybody pays; once proven, its nullifier and what is left of
+    it after reversals."""
 
     reference: bytes
     payee: str
     amount_fen: int
     not_before_ms: int
     not_after_ms: int
+    principal_fen: int
+    nullifier: bytes = b""
+    received_fen: int = 0
 
 
 credentials = Map("credential", None)
@@ -116,6 +123,7 @@ def describe(piece) -> dict:
         "lien": has_lien(piece),
         "financed": piece.financed,
         "offered_to": piece.offered_to,
+        "paid_fen": piece.paid_fen,
         "version": piece.version,
     }
 
@@ -139,16 +147,16 @@ def terms(ec) -> dict:
     }
 
 
-def store_paid(piece):
-    """A paid leaf: every piece above it knows how much of it is paid, however many parts there are."""
-    held.delete((piece.holder, piece.leaf_id))
-    piece.paid_fen = piece.amount_fen
+def book_paid(piece, by_fen: int):
+    """The leaf and every piece above it know how much of them is paid; a reversal books it back."""
+    piece.paid_fen += by_fen
+    assert 0 <= piece.paid_fen <= piece.amount_fen
     pieces[piece.leaf_id] = piece
     above = piece.parent
     while above != "":
         whole = load_piece(above)
-        whole.paid_fen += piece.amount_fen
-        assert whole.paid_fen <= whole.amount_fen
+        whole.paid_fen += by_fen
+        assert 0 <= whole.paid_fen <= whole.amount_fen
         pieces[above] = whole
         above = whole.parent
 
@@ -163,7 +171,7 @@ def may_see(piece) -> bool:
         return True
     if piece.parent and load_piece(piece.parent).holder == ctx.member:
         return True
-    if piece.state in ("DUE", "OVERDUE", "PAID") and ctx.member == credentials[piece.ec_id].issuer:
+    if piece.state in DEBTOR_SEES and ctx.member == credentials[piece.ec_id].issuer:
         return True
     below = piece.leaf_id + "/"
     following = held.scan((ctx.member,), (ctx.member, below), 1)
@@ -199,7 +207,7 @@ def facts_of(ec, everything) -> dict:
         "face_fen": ec.face_fen,
         "leaves": len(leaves),
         "leaves_fen": sum([found.amount_fen for found in leaves]),
-        "paid_fen": sum([found.amount_fen for found in leaves if found.state == "PAID"]),
+        "paid_fen": sum([found.paid_fen for found in leaves]),
         "every_leaf_has_a_holder": all(found.holder != "" for found in leaves),
         "depth": max([0] + [found.depth for found in everything]),
         "outstanding_fen": outstanding[key],

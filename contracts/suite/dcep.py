@@ -4,96 +4,80 @@ A registered log is the registration center's Merkle log, known by its pinned ro
 checked in the order of domain/dcep.md 3.5, each check with its own code, and its nullifier is kept, so one
 payment output serves one obligation once. Relays carry bytes; nobody is believed. Two heads that
 one log cannot both sign honestly halt it for good. Contracts call `payment_reference` before the payment and
-`verify_payment` after it.
+`verify_payment` after it; `verify_lock` reads money under terms, `verify_reversal` money that was given back.
 """
 
+from rules.dcep_state import (
+    Log,
+    Used,
+    announced,
+    check_anchor,
+    check_announced,
+    forks,
+    frozen,
+    keep_head,
+    load_log,
+    logs,
+    proposed,
+    require_authority,
+    revoked,
+    used,
+    wallet_owner,
+    wallet_then,
+    wallets,
+)
+from rules.fork_evidence import is_fork, read_fork
+from rules.lock_terms import lock_address_of, read_terms
+from rules.payment_policy import (
+    CCY,
+    check_amount_and_time,
+    check_orders,
+    check_payee,
+    check_payer,
+    check_reference,
+    read_expected,
+)
 from rules.payment_proof import (
+    KINDS_ALLOWED,
     REGIMES,
     SKEW_MS,
     address_of,
     attempt,
     binding_digest,
     check_age,
+    check_chain,
     check_contents,
+    check_final,
     check_keys,
     check_signatures,
-    is_fork,
+    coin_id_of,
     is_signed,
     key_id_of,
     log_id_of,
     nullifier_of,
     read_certified,
-    read_fork,
+    read_key,
     read_proof,
     reference_of,
 )
-from sdk import (
-    Event,
-    Map,
-    bytes_from_hex,
-    ctx,
-    dataclass,
-    export,
-    merkle_consistency,
-    require,
-    sm2_verify,
-    view,
-)
+from sdk import Event, bytes_from_hex, ctx, export, require, sm2_verify, view
 
 STALE_MS_MIN = 1000
 STALE_MS_MAX = 86400000
 BINDINGS_MAX = 64
-WALLET_GRACE_MS = 86400000  # a replaced wallet is still paid for a day
-CCY = "CNY"
-EXPECTED_NAMES = (
-    "ref_commit", "payee_member", "amount_fen", "ccy", "not_before_ms", "not_after_ms",
-    "payer_members", "allow_partial",
-)  # fmt: skip
-
-
-@dataclass
-class Log:
-    """A registered log and the last head this channel accepted (size 0: none yet)."""
-
-    root_key: bytes
-    stale_ms: int
-    halted: bool
-    size: int
-    time_ms: int
-    root: bytes
-
-
-logs = Map("log", None)
-anchored = Map("anchored", b"")
-revoked: Map[bytes, tuple[bytes, ...]] = Map("revoked", ())
-wallets: Map[str, tuple[tuple[int, bytes], ...]] = Map("wallet", ())
-proposed: Map[str, tuple] = Map("proposed_wallet", ())  # member → (address, who proposed it)
-wallet_owner = Map("wallet_owner", "")
-frozen = Map("frozen", "")
-used = Map("nullifier", b"")
+KEYS_MAX = 64
 
 LogRegistered = Event("Dcep.LogRegistered")
+KeyAnnounced = Event("Dcep.KeyAnnounced")
 KeyRevoked = Event("Dcep.KeyRevoked")
 LogHalted = Event("Dcep.LogHalted")
-HeadAnchored = Event("Dcep.HeadAnchored")
 WalletProposed = Event("Dcep.WalletProposed")
 WalletBound = Event("Dcep.WalletBound")
 WalletFrozen = Event("Dcep.WalletFrozen")
 WalletReleased = Event("Dcep.WalletReleased")
 PaymentVerified = Event("Dcep.PaymentVerified")
-
-
-def require_authority():
-    """An administrator of one member is none: who pins a log of his own pays every debt with it."""
-    require("regulator" in ctx.roles, "E_ROLE", "only a regulator may do this")
-
-
-def load_log(log_id: bytes):
-    """Check 3."""
-    log = logs[log_id]
-    require(log is not None, "E_PROOF_LOG", "the proof is of a log that is not registered here")
-    require(not log.halted, "E_PROOF_LOG_HALTED", "the log is halted: it signed a fork")
-    return log
+LockVerified = Event("Dcep.LockVerified")
+ReversalVerified = Event("Dcep.ReversalVerified")
 
 
 # ---- logs and heads ------------------------------------------------------------------------------
@@ -113,51 +97,40 @@ def register_log(root_key: bytes, stale_ms: int = 60000) -> bytes:
 
 
 @export
+def announce_key(log_id: bytes, chain: list[bytes]) -> bytes:
+    """Anyone brings the key chain of the log's next head key: from its beginning on only that key signs.
+
+    chain: canonical KeyChainEntry each, from the root. Returns the key's id. Codes: E_PROOF_LOG,
+    E_PROOF_LOG_HALTED, E_PROOF_ENCODING, E_PROOF_SIZE, E_PROOF_KEY, E_DUPLICATE, E_LIMIT.
+    """
+    log = load_log(log_id)
+    require(1 <= len(chain) <= 4, "E_PROOF_SIZE", "the key chain has 1 to 4 keys")
+    keys = [attempt(read_key, entry) for entry in chain]
+    require(None not in keys, "E_PROOF_ENCODING", "not the canonical bytes of a log's key")
+    from_ms = keys[-1].not_before_ms
+    signer = check_chain(log_id, from_ms, keys, log.root_key, revoked[log_id])
+    known = announced[log_id]
+    require(len(known) < KEYS_MAX, "E_LIMIT", "too many keys")
+    later = not known or known[-1][0] < from_ms
+    require(later, "E_DUPLICATE", "a key that begins then, or later, is announced already")
+    key_id = key_id_of(signer)
+    announced[log_id] = (*known, (from_ms, key_id))
+    KeyAnnounced(log_id=log_id, key_id=key_id, from_ms=from_ms)
+    return key_id
+
+
+@export
 def revoke_key(log_id: bytes, public_key: bytes) -> bool:
     """A key of a log counts no more, for any head. Codes: E_ROLE, E_PROOF_LOG, E_LIMIT."""
     require_authority()
     require(log_id in logs, "E_PROOF_LOG", "no such log")
     ids = revoked[log_id]
-    require(len(ids) < BINDINGS_MAX, "E_LIMIT", "too many revoked keys")
+    require(len(ids) < KEYS_MAX, "E_LIMIT", "too many revoked keys")
     key_id = key_id_of(public_key)
     if key_id not in ids:
         revoked[log_id] = (*ids, key_id)
         KeyRevoked(log_id=log_id, key_id=key_id, by=ctx.member)
     return True
-
-
-def keep_head(log_id: bytes, log, head):
-    """The newest head becomes the one that later proofs must continue."""
-    anchored[(log_id, head.size)] = head.root
-    if head.size > log.size:
-        log.size = head.size
-        log.time_ms = head.time_ms
-        log.root = head.root
-        logs[log_id] = log
-        HeadAnchored(log_id=log_id, size=head.size, root=head.root, time_ms=head.time_ms)
-
-
-def check_anchor(log_id: bytes, log, head, anchor_size: int, path):
-    """Check 7: the head and the last one accepted here are of one history."""
-    if log.size == 0:
-        return
-    known = anchored[(log_id, head.size)]
-    if known != b"":
-        require(known == head.root, "E_PROOF_FORK", "two trees of one size: report the fork")
-        return
-    grows = head.size > log.size
-    small_size, large_size = (log.size, head.size) if grows else (head.size, log.size)
-    small_root, large_root = (log.root, head.root) if grows else (head.root, log.root)
-    ordered = log.time_ms <= head.time_ms if grows else head.time_ms <= log.time_ms
-    require(ordered, "E_PROOF_CONSISTENCY", "the log shrank: a later head has a smaller tree")
-    require(
-        anchor_size == log.size
-        and small_size > 0
-        and large_size < 2**63
-        and merkle_consistency(small_size, large_size, small_root, large_root, path),
-        "E_PROOF_CONSISTENCY",
-        "the tree head does not continue the last one accepted here",
-    )
 
 
 @export
@@ -172,6 +145,7 @@ def anchor_head(certified: bytes, path: list[bytes]) -> int:
     head, chain = found
     log = load_log(head.log_id)
     signer = check_keys(head, chain, log.root_key, revoked[head.log_id])
+    check_announced(head, signer)
     require(is_signed(head, signer), "E_PROOF_SIGNATURE", "not signed by the log's key")
     check_age(head, ctx.time, log.stale_ms)
     require(
@@ -188,22 +162,23 @@ def anchor_head(certified: bytes, path: list[bytes]) -> int:
 def report_fork(evidence: bytes) -> bytes:
     """Anyone halts a log by two heads it cannot both have signed honestly. Returns the log's id.
 
-    evidence: canonical ForkEvidence. Codes: E_PROOF_ENCODING, E_PROOF_LOG, E_PROOF_LOG_HALTED, E_PROOF_KEY,
-    E_PROOF_SIGNATURE, E_NO_FORK.
+    evidence: canonical ForkEvidence or HistoryEvidence; it is kept. Codes: E_PROOF_ENCODING, E_PROOF_LOG,
+    E_PROOF_LOG_HALTED, E_PROOF_KEY, E_PROOF_SIGNATURE, E_NO_FORK.
     """
-    sides = attempt(read_fork, evidence)
-    require(sides is not None, "E_PROOF_ENCODING", "not the canonical bytes of fork evidence")
-    heads = [side[0] for side in sides]
-    log_id = heads[0].log_id
-    require(heads[1].log_id == log_id, "E_NO_FORK", "the heads are of two logs")
+    fork = attempt(read_fork, evidence)
+    require(fork is not None, "E_PROOF_ENCODING", "not the canonical bytes of fork evidence")
+    log_id = fork.heads[0].log_id
+    require(fork.heads[1].log_id == log_id, "E_NO_FORK", "the heads are of two logs")
     log = load_log(log_id)
-    for head, chain in sides:
-        # A revoked key's signature still convicts: revocation must not hide a fork.
-        signer = check_keys(head, chain, log.root_key, ())
-        require(is_signed(head, signer), "E_PROOF_SIGNATURE", "not signed by the log's key")
-    require(is_fork(heads[0], heads[1]), "E_NO_FORK", "both heads can be honest")
+    for i in range(2):
+        # A revoked or replaced key's signature still convicts: neither may hide a fork.
+        signer = check_keys(fork.heads[i], fork.chains[i], log.root_key, ())
+        signed = is_signed(fork.heads[i], signer)
+        require(signed, "E_PROOF_SIGNATURE", "not signed by the log's key")
+    require(is_fork(fork), "E_NO_FORK", "both heads can be honest")
     log.halted = True
     logs[log_id] = log
+    forks[log_id] = evidence
     LogHalted(log_id=log_id, by=ctx.member, evidence=evidence)
     return log_id
 
@@ -250,34 +225,10 @@ def bind_wallet(public_key: bytes, signature: bytes) -> bytes:
     return address
 
 
-def wallet_then(member: str, time_ms: int) -> bytes:
-    """The member's wallet at a time, b"" when it had none."""
-    found = b""
-    for from_ms, address in wallets[member]:
-        if from_ms <= time_ms:
-            found = address
-    return found
-
-
-def is_wallet_then(member: str, address: bytes, time_ms: int) -> bool:
-    """Whether a payment at that time reached the member: its wallet then, or within the last day.
-
-    A creditor who changes its wallet while the payer is paying must not have the money and the debt too.
-    """
-    if address == wallet_then(member, time_ms):
-        return address != b""
-    bindings = wallets[member]
-    for i in range(len(bindings) - 1):
-        replaced_ms = bindings[i + 1][0]
-        if bindings[i][1] == address and replaced_ms <= time_ms < replaced_ms + WALLET_GRACE_MS:
-            return True
-    return False
-
-
 @export
 def freeze_wallet(address: bytes, order: str) -> bool:
     """A regulator's order: payments to or from this wallet discharge nothing. Codes: E_ROLE, E_ORDER."""
-    require("regulator" in ctx.roles, "E_ROLE", "only a regulator may freeze")
+    require_authority()
     require(0 < len(order) <= 64, "E_ORDER", "a freeze needs the order's number")
     frozen[address] = order
     WalletFrozen(address=address, order=order, by=ctx.member)
@@ -287,7 +238,7 @@ def freeze_wallet(address: bytes, order: str) -> bool:
 @export
 def release_wallet(address: bytes, order: str) -> bool:
     """Ends a freeze. Codes: E_ROLE, E_ORDER."""
-    require("regulator" in ctx.roles, "E_ROLE", "only a regulator may release")
+    require_authority()
     require(frozen[address] == order, "E_ORDER", "not frozen under this order")
     frozen.delete(address)
     WalletReleased(address=address, order=order, by=ctx.member)
@@ -323,79 +274,37 @@ def payment_reference(
     )
 
 
-def read_expected(expected: dict) -> dict:
-    """The caller's expectation with defaults. Code: E_EXPECTED."""
-    for name in expected:
-        require(name in EXPECTED_NAMES, "E_EXPECTED", "an unknown expectation")
-    for name in ("ref_commit", "payee_member", "amount_fen"):
-        require(name in expected, "E_EXPECTED", "reference, payee and amount are needed")
-    reference = expected["ref_commit"]
-    require(
-        isinstance(reference, bytes) and len(reference) == 32 and reference != bytes(32),
-        "E_EXPECTED",
-        "a reference is 32 bytes, not all zero",
-    )
-    require(expected["amount_fen"] > 0, "E_EXPECTED", "an amount is above zero")
-    wanted = {
-        "ccy": CCY,
-        "not_before_ms": 0,
-        "not_after_ms": 0,
-        "payer_members": [],
-        "allow_partial": False,
-    }
-    wanted.update(expected)
-    return wanted
+def read_checked(proof: bytes, kinds):
+    """Checks 1 to 10: what the log says, whatever it is for."""
+    found = read_proof(proof)
+    log = load_log(found.log_id)
+    require(found.head.log_id == found.log_id, "E_PROOF_LOG", "the tree head is of another log")
+    signer = check_keys(found.head, found.chain, log.root_key, revoked[found.log_id])
+    check_announced(found.head, signer)
+    check_signatures(found, signer)
+    check_age(found.head, ctx.time, log.stale_ms)
+    check_anchor(found.log_id, log, found.head, found.anchor_size, found.anchor_path)
+    check_contents(found)
+    check_final(found.opened, kinds)
+    return found
 
 
-def check_policy(opened: dict, wanted: dict):
-    """Checks 11 to 14: this payment, to this creditor, for this much, in time."""
-    time_ms = opened["time_ms"]
-    require(
-        opened.get("ref_commit", b"") == wanted["ref_commit"],
-        "E_PROOF_REF",
-        "the payment has another reference",
-    )
-    require(
-        is_wallet_then(wanted["payee_member"], opened.get("payee", b""), time_ms),
-        "E_PROOF_PAYEE",
-        "the payment went to another wallet than the creditor's at that time",
-    )
-    require(opened.get("ccy", "") == wanted["ccy"], "E_PROOF_CURRENCY", "another currency")
-    amount = opened.get("amount_fen", 0)
-    require(
-        amount >= wanted["amount_fen"] or (wanted["allow_partial"] and amount > 0),
-        "E_PROOF_AMOUNT",
-        "less than the amount due",
-    )
-    require(
-        wanted["not_before_ms"] <= time_ms <= ctx.time + SKEW_MS,
-        "E_PROOF_TIME",
-        "paid before the obligation began, or in the future",
-    )
-    require(
-        wanted["not_after_ms"] == 0 or time_ms <= wanted["not_after_ms"],
-        "E_PROOF_TIME",
-        "paid too late",
-    )
+def use_once(found) -> bytes:
+    """The end of check 14, and check 15. Returns the nullifier."""
+    require(ctx.time <= found.not_after_ms, "E_PROOF_EXPIRED", "the proof may not be used any more")
+    nullifier = nullifier_of(found.log_id, found.point)
+    require(used[nullifier] is None, "E_PROOF_NULLIFIER", "this payment was used before")
+    return nullifier
 
 
-def check_payer(opened: dict, wanted: dict):
-    """Checks 16 and 17: who paid, and whether an order stands against either wallet."""
-    payer = opened.get("payer", b"")
-    require(
-        payer != b"", "E_PROOF_PAYER", "the payer must be opened: an order may stand against it"
-    )
-    if wanted["payer_members"]:
-        owner = wallet_owner[payer]
-        allowed = owner in wanted["payer_members"] and is_wallet_then(
-            owner, payer, opened["time_ms"]
-        )
-        require(allowed, "E_PROOF_PAYER", "somebody else paid")
-    require(
-        frozen[opened["payee"]] == "" and frozen[payer] == "",
-        "E_PROOF_FROZEN",
-        "a wallet is frozen by order",
-    )
+def keep_used(found, nullifier: bytes, reference: bytes):
+    """Check 18: from here on the payment is spent, and its head is the one that others continue."""
+    opened = found.opened
+    used[nullifier] = Used(
+        ctx.caller, reference, found.log_id, found.point, opened["payer"], opened["payee"],
+        opened["amount_fen"],
+    )  # fmt: skip
+    keep_head(found.log_id, logs[found.log_id], found.head)
 
 
 @export
@@ -410,22 +319,15 @@ def verify_payment(proof: bytes, expected: dict) -> dict:
     # A stranger who could spend a proof's nullifier would rob the obligation it pays.
     require(ctx.caller, "E_CALLER", "only a contract verifies payments, for its own obligations")
     wanted = read_expected(expected)
-    found = read_proof(proof)
-    log = load_log(found.log_id)
-    require(found.head.log_id == found.log_id, "E_PROOF_LOG", "the tree head is of another log")
-    signer = check_keys(found.head, found.chain, log.root_key, revoked[found.log_id])
-    check_signatures(found, signer)
-    check_age(found.head, ctx.time, log.stale_ms)
-    check_anchor(found.log_id, log, found.head, found.anchor_size, found.anchor_path)
-    check_contents(found)
+    found = read_checked(proof, KINDS_ALLOWED)
     opened = found.opened
-    check_policy(opened, wanted)
-    require(ctx.time <= found.not_after_ms, "E_PROOF_EXPIRED", "the proof may not be used any more")
-    nullifier = nullifier_of(found)
-    require(used[nullifier] == b"", "E_PROOF_NULLIFIER", "this payment was used before")
-    check_payer(opened, wanted)
-    used[nullifier] = wanted["ref_commit"]
-    keep_head(found.log_id, log, found.head)
+    check_reference(opened, wanted["ref_commit"])
+    check_payee(wanted["payee_member"], opened.get("payee", b""), opened["time_ms"])
+    check_amount_and_time(opened, wanted)
+    nullifier = use_once(found)
+    payer = check_payer(opened, wanted["payer_members"])
+    check_orders((payer, opened["payee"]))
+    keep_used(found, nullifier, wanted["ref_commit"])
     over = max(opened["amount_fen"] - wanted["amount_fen"], 0)
     PaymentVerified(
         contract=ctx.caller,
@@ -445,10 +347,81 @@ def verify_payment(proof: bytes, expected: dict) -> dict:
         "time_ms": opened["time_ms"],
         "txid": found.txid,
         "output_index": found.output_index,
-        "payer": opened["payer"],
+        "payer": payer,
         "payee": opened["payee"],
         "nullifier": nullifier,
     }
+
+
+@export
+def verify_lock(proof: bytes, expected: dict, terms: bytes) -> dict:
+    """Accept money that waits under terms for an obligation of the calling contract, once.
+
+    expected: as of verify_payment; terms: canonical LockTerms from payer_members to payee_member, of exactly
+    this amount. Returns condition, program_hash, after_ms, arbiters, threshold, expires_ms, amount_fen,
+    nullifier. Codes: those of verify_payment, and E_LOCK_TERMS.
+    """
+    require(ctx.caller, "E_CALLER", "only a contract verifies locks, for its own obligations")
+    wanted = read_expected(expected)
+    found = read_checked(proof, ("LOCK",))
+    opened = found.opened
+    check_reference(opened, wanted["ref_commit"])
+    bargain = attempt(read_terms, terms)
+    require(bargain is not None, "E_LOCK_TERMS", "not the canonical bytes of lock terms")
+    locked = opened.get("payee", b"") == lock_address_of(terms)
+    require(locked, "E_PROOF_PAYEE", "the money is under other terms")
+    check_payee(wanted["payee_member"], bargain.payee, opened["time_ms"])
+    check_amount_and_time(opened, wanted)
+    same = bargain.amount_fen == opened["amount_fen"]
+    require(same, "E_LOCK_TERMS", "the terms are of another amount")
+    nullifier = use_once(found)
+    payer = check_payer(opened, wanted["payer_members"])
+    require(payer == bargain.payer, "E_LOCK_TERMS", "the terms are of another payer")
+    check_orders((payer, bargain.payee))
+    keep_used(found, nullifier, wanted["ref_commit"])
+    LockVerified(contract=ctx.caller, ref_commit=wanted["ref_commit"], terms=terms)
+    return {
+        "condition": bargain.condition,
+        "program_hash": bargain.program_hash,
+        "after_ms": bargain.after_ms,
+        "arbiters": list(bargain.arbiters),
+        "threshold": bargain.threshold,
+        "expires_ms": bargain.expires_ms,
+        "amount_fen": bargain.amount_fen,
+        "nullifier": nullifier,
+    }
+
+
+@export
+def verify_reversal(proof: bytes, nullifier: bytes) -> dict:
+    """The payee of a payment that this contract used gave some of it back, once for each proof.
+
+    nullifier: of the payment. Returns amount_fen (of this proof), reversed_fen (of all), paid_fen.
+    Codes: E_CALLER, E_NOT_FOUND, and E_PROOF_…
+    """
+    paid = used[nullifier]
+    require(paid is not None, "E_NOT_FOUND", "no payment was used under this nullifier")
+    require(ctx.caller == paid.contract, "E_CALLER", "another contract's payment")
+    found = read_checked(proof, ("REVERSE",))
+    opened = found.opened
+    require(found.log_id == paid.log_id, "E_PROOF_LOG", "a reversal stands in the payment's log")
+    check_reference(opened, coin_id_of(paid.point))
+    require(opened.get("payee", b"") == paid.payer, "E_PROOF_PAYEE", "it did not go back")
+    require(opened.get("ccy", "") == CCY, "E_PROOF_CURRENCY", "another currency")
+    amount = opened.get("amount_fen", 0)
+    fits = 0 < amount <= paid.amount_fen - paid.reversed_fen
+    require(fits, "E_PROOF_AMOUNT", "more than is left of the payment")
+    require(opened["time_ms"] <= ctx.time + SKEW_MS, "E_PROOF_TIME", "given back in the future")
+    own = use_once(found)
+    payer = check_payer(opened, [])
+    require(payer == paid.payee, "E_PROOF_PAYER", "only who was paid gives it back")
+    check_orders((payer, paid.payer))
+    paid.reversed_fen += amount
+    used[nullifier] = paid
+    keep_used(found, own, coin_id_of(paid.point))
+    reversed_fen = paid.reversed_fen
+    ReversalVerified(contract=ctx.caller, nullifier=nullifier, reversed_fen=reversed_fen)
+    return {"amount_fen": amount, "reversed_fen": reversed_fen, "paid_fen": paid.amount_fen}
 
 
 # ---- views ---------------------------------------------------------------------------------------
@@ -465,8 +438,17 @@ def get_log(log_id: bytes) -> dict:
         "size": log.size,
         "time_ms": log.time_ms,
         "root": log.root,
+        "announced": [{"from_ms": row[0], "key_id": row[1]} for row in announced[log_id]],
         "revoked": list(revoked[log_id]),
     }
+
+
+@view
+def fork_evidence(log_id: bytes) -> bytes:
+    """What halted a log, for anyone to check without this chain. Code: E_NOT_FOUND."""
+    found = forks[log_id]
+    require(found != b"", "E_NOT_FOUND", "the log is not halted")
+    return found
 
 
 @view
@@ -485,7 +467,7 @@ def wallet_of(member: str, time_ms: int = 0) -> bytes:
 
 @view
 def is_used(nullifier: bytes) -> bool:
-    return used[nullifier] != b""
+    return used[nullifier] is not None
 
 
 @view

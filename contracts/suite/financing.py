@@ -7,15 +7,13 @@ it; if nobody pays in time both sides are free again. Source: domain/trade-finan
 """
 
 from rules.calendar import (
-    CLOCK_DRIFT_MS,
     add_business_days,
-    date_of,
     day_at,
     day_end_ms,
     is_date,
     parse_date,
 )
-from rules.day_count import effective_rate, simple_interest
+from rules.day_count import simple_interest
 from rules.financing_machine import (
     ADVANCE_BPS,
     FINANCING,
@@ -27,55 +25,31 @@ from rules.financing_machine import (
     RATE_PPM_MAX,
     REQUEST_LIEN_MS,
 )  # fmt: skip
-from rules.machine import moves_from, row_for
+from rules.financing_payments import (
+    claim_of,
+    deliver,
+    owe_again,
+    take_lock,
+    take_payout,
+    take_release,
+    take_repayment,
+)
+from rules.financing_records import (
+    Quote,
+    advanced,
+    describe,
+    enter,
+    financings,
+    let_go,
+    load,
+    new_request,
+    quotes,
+    require_bank,
+    require_trader,
+)
+from rules.machine import moves_from
 from rules.money import BPS_UNIT, half_up, is_amount, share_of
-from sdk import Event, Map, call, ctx, dataclass, export, require, view
-
-
-@dataclass
-class Financing:
-    """`leaf_id` or `document` names what is financed; the other is empty. Amounts are fen."""
-
-    request_id: str
-    borrower: str
-    leaf_id: str
-    document: str
-    gross_fen: int
-    due_date: str
-    purpose: str
-    to_bank: str
-    state: str = "REQUESTED"
-    bank: str = ""
-    rate_ppm: int = 0
-    days: int = 0
-    principal_fen: int = 0
-    interest_fen: int = 0
-    payout_fen: int = 0
-    pay_reference: bytes = b""
-    repay_reference: bytes = b""
-    accepted_ms: int = 0
-    pay_until_ms: int = 0
-    fingerprint: str = ""
-    claim: int = 0
-    quotes: int = 0
-    version: int = 1
-
-
-@dataclass
-class Quote:
-    number: int
-    bank: str
-    rate_ppm: int
-    principal_fen: int
-    recourse: bool
-    until_ms: int
-    state: str = "OPEN"
-
-
-financings = Map("financing", None)
-quotes = Map("quote", None)  # (request id, number)
-serials = Map("serial", 0)  # year
-advanced = Map("advanced", 0)  # (seller, invoice digest) → fen advanced by all banks
+from sdk import Event, call, ctx, export, require, view
 
 Requested = Event("Fin.Requested")
 Quoted = Event("Fin.Quoted")
@@ -87,62 +61,9 @@ Lapsed = Event("Fin.Lapsed")
 Withdrawn = Event("Fin.Withdrawn")
 Declined = Event("Fin.Declined")
 Repaid = Event("Fin.Repaid")
-
-
-# ---- helpers -------------------------------------------------------------------------------------
-
-
-def load(request_id: str):
-    found = financings[request_id]
-    require(found is not None, "E_NOT_FOUND", "no such financing")
-    return found
-
-
-def enter(financing, move: str, expected_version: int = 0):
-    """Take the step the table allows from here, or refuse with E_STATE. The caller stores it."""
-    require(expected_version in (0, financing.version), "E_VERSION", "it has changed since")
-    row = row_for(FINANCING, financing.state, move)
-    require(row is not None, "E_STATE", f"{move} is not possible in state {financing.state}")
-    financing.state = row[4]
-    financing.version += 1
-    financings[financing.request_id] = financing
-
-
-def require_trader(member: str, who: str):
-    require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
-    require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")
-
-
-def require_bank(member: str):
-    require(ctx.member == member, "E_NOT_PARTY", "only the bank concerned may do this")
-    require("financier" in ctx.roles, "E_ROLE", "a financier of the bank may do this")
-
-
-def new_request(leaf_id: str, document: str, purpose: str, consent: bool, to_bank: str):
-    """A request without what depends on its kind: amount and due date are filled in by the caller."""
-    require_trader(ctx.member, "the borrower")
-    call("party", "check_new_business", ctx.member)
-    require(consent, "E_CONSENT", "the borrower must agree that banks see the data")
-    require(0 < len(purpose) <= 100, "E_TEXT", "a purpose is 1 to 100 characters")
-    year = date_of(day_at(ctx.time))[0]
-    serials[year] += 1
-    request_id = f"FR-{year}-{serials[year]:06d}"
-    return Financing(request_id, ctx.member, leaf_id, document, 0, "", purpose, to_bank)
-
-
-def let_go(financing):
-    """Free what a financing that ends without payment was holding."""
-    accepted = financing.principal_fen > 0
-    if financing.leaf_id:
-        move = "unlock" if financing.state == "CLEARED" else "free"
-        call("receivable", move, financing.leaf_id, financing.request_id)
-    elif accepted:
-        advanced[(financing.borrower, financing.document)] -= financing.principal_fen
-        drawn = (financing.document, financing.principal_fen, financing.borrower)
-        call("invoice_registry", "restore", *drawn)
-    if financing.state == "CLEARED":
-        claim = (financing.fingerprint, financing.bank, financing.claim)
-        call("invoice_registry", "unhold", *claim)
+Settled = Event("Fin.Settled")
+Released = Event("Fin.Released")
+Reinstated = Event("Fin.Reinstated")
 
 
 # ---- request and quote ---------------------------------------------------------------------------
@@ -337,27 +258,58 @@ def reject_duplicate(financing, fingerprint: str, expected_version: int) -> str:
 def disburse(request_id: str, proof: bytes) -> str:
     """Anyone brings the proof that the bank paid: the leaf moves, or the advance stands."""
     financing = load(request_id)
+    again = financing.state == "PAYOUT_OWED"
     enter(financing, "disburse")
-    call(
-        "dcep",
-        "verify_payment",
-        proof,
-        {
-            "ref_commit": financing.pay_reference,
-            "payee_member": financing.borrower,
-            "amount_fen": financing.payout_fen,
-            "ccy": "CNY",
-            "not_before_ms": financing.accepted_ms - CLOCK_DRIFT_MS,
-            "not_after_ms": financing.pay_until_ms,
-            "payer_members": [financing.bank],
-        },
-    )
-    claim = (financing.fingerprint, financing.bank, financing.claim)
-    call("invoice_registry", "activate", *claim)
-    if financing.leaf_id:
-        call("receivable", "assign_to_financier", financing.leaf_id, request_id, financing.bank)
+    take_payout(financing, proof)
+    if not again:
+        deliver(financing)
     Disbursed(request_id=request_id, version=financing.version)
     return financing.state
+
+
+@export
+def settle(request_id: str, proof: bytes, terms: bytes, preimage: bytes) -> str:
+    """Delivery against a conditional coin: the borrower shows the bank's locked money and what opens it.
+
+    proof: of the LOCK under the payout's reference; terms: canonical LockTerms with a hash; preimage: from here
+    on public, so that whoever carries the borrower's signed RELEASE can complete it. The leaf moves in this
+    very transaction, and only while there is time enough to release. Codes: E_STATE, E_NOT_PARTY, E_ROLE,
+    E_LOCK_TERMS, E_PREIMAGE, E_LOCK_LATE, E_PROOF_….
+    """
+    financing = load(request_id)
+    require_trader(financing.borrower, "the borrower")
+    enter(financing, "settle")
+    take_lock(financing, proof, terms, preimage)
+    deliver(financing)
+    Settled(request_id=request_id, preimage=preimage, version=financing.version)
+    return financing.state
+
+
+@export
+def confirm_release(request_id: str, proof: bytes) -> str:
+    """Anyone brings the proof that the coin of `settle` was released: both halves are on record."""
+    financing = load(request_id)
+    require(financing.preimage != b"", "E_STATE", "no conditional coin stands behind this payout")
+    enter(financing, "confirm_release")
+    take_release(financing, proof)
+    Released(request_id=request_id, version=financing.version)
+    return financing.state
+
+
+@export
+def on_reverse(request_id: str, proof: bytes, salt: bytes) -> int:
+    """Anyone brings the proof that a payout, or the repayment of an advance, was given back.
+
+    What was given back is owed again under a new reference (`get`). Returns how much (fen).
+    """
+    financing = load(request_id)
+    paid_back = financing.state == "REPAID"
+    enter(financing, "on_reverse_repayment" if paid_back else "on_reverse_payout")
+    owed = owe_again(financing, proof, salt, paid_back)
+    if paid_back:
+        call("invoice_registry", "reopen", *claim_of(financing))
+    Reinstated(request_id=request_id, owed_fen=owed, version=financing.version)
+    return owed
 
 
 @export
@@ -408,57 +360,13 @@ def repay(request_id: str, proof: bytes = b"") -> str:
         settled = call("receivable", "is_settled", financing.leaf_id)
         require(settled, "E_UNPAID", "the leaf is not paid yet")
     else:
-        call(
-            "dcep",
-            "verify_payment",
-            proof,
-            {
-                "ref_commit": financing.repay_reference,
-                "payee_member": financing.bank,
-                "amount_fen": financing.principal_fen + financing.interest_fen,
-                "ccy": "CNY",
-                "not_before_ms": financing.accepted_ms - CLOCK_DRIFT_MS,
-                "not_after_ms": ctx.time,
-            },
-        )
-    claim = (financing.fingerprint, financing.bank, financing.claim)
-    call("invoice_registry", "repay", *claim)
+        take_repayment(financing, proof)
+    call("invoice_registry", "repay", *claim_of(financing))
     Repaid(request_id=request_id, version=financing.version)
     return financing.state
 
 
 # ---- views ---------------------------------------------------------------------------------------
-
-
-def describe(financing) -> dict:
-    """What bank and borrower must agree on, with what the money really costs a year (ppm)."""
-    priced = financing.payout_fen > 0
-    apr = (
-        half_up(*effective_rate(financing.interest_fen, financing.payout_fen, financing.days))
-        if priced
-        else 0
-    )
-    return {
-        "request_id": financing.request_id,
-        "borrower": financing.borrower,
-        "leaf_id": financing.leaf_id,
-        "document": financing.document,
-        "gross_fen": financing.gross_fen,
-        "due_date": financing.due_date,
-        "state": financing.state,
-        "bank": financing.bank,
-        "rate_ppm": financing.rate_ppm,
-        "days": financing.days,
-        "principal_fen": financing.principal_fen,
-        "interest_fen": financing.interest_fen,
-        "payout_fen": financing.payout_fen,
-        "effective_rate_ppm": apr,
-        "pay_reference": financing.pay_reference,
-        "repay_reference": financing.repay_reference,
-        "pay_until_ms": financing.pay_until_ms,
-        "quotes": financing.quotes,
-        "version": financing.version,
-    }
 
 
 @view

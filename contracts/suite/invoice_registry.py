@@ -25,6 +25,8 @@ MACHINE = (
     ("RESERVED", "unhold", "the financing contract", "the payment did not come", "FREE",
      "IR.Freed"),
     ("ACTIVE", "repay", "the financing contract", "repayment proven", "RELEASED", "IR.Released"),
+    ("RELEASED", "reopen", "the financing contract", "a repayment was given back", "ACTIVE",
+     "IR.Activated"),
 )  # fmt: skip
 
 RESERVATION_MS = 259200000  # 72 hours
@@ -285,6 +287,17 @@ def repay(fingerprint: str, bank: str, number: int) -> bool:
 
 
 @export
+def reopen(fingerprint: str, bank: str, number: int) -> bool:
+    """A repayment was given back: the claim counts again, even beside one that came meanwhile."""
+    require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
+    claim = load_claim(fingerprint, bank, number)
+    enter(fingerprint, claim, "reopen")
+    financed[fingerprint] += claim.share_bps
+    Activated(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+@export
 def note_conflict(fingerprint: str) -> int:
     """Tell both banks that somebody else tried, without saying who. The financing contract only."""
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
@@ -296,7 +309,7 @@ def note_conflict(fingerprint: str) -> int:
 @view
 def available_bps(fingerprint: str) -> int:
     """What share of the invoice could still be reserved."""
-    return BPS_UNIT - taken_bps(fingerprint)
+    return max(0, BPS_UNIT - taken_bps(fingerprint))
 
 
 @view

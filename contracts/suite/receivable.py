@@ -5,12 +5,12 @@ part of its second part. What may happen when stands in `rules.receivable_machin
 
 Invariants, held by every method: I1 leaf amounts add up to the face. I2 a leaf has exactly one holder.
 I3 an issuer's outstanding debt stays within its limit. I4 a piece with a lien neither splits nor moves.
-I5 credentials never exceed the invoices beneath them. I6 a PAID leaf stays PAID. I7 depth is bounded.
-I8 nothing moves after CLOSED. Amounts are fen; dates are text `2027-05-20` in China Standard Time.
+I5 credentials never exceed the invoices beneath them. I6 a PAID leaf stays PAID, and
+I8 nothing moves after CLOSED, unless the payee gives money back (`on_reverse`). I7 depth is bounded.
+Amounts are fen; dates are text `2027-05-20` in China Standard Time.
 """
 
 from rules.calendar import (
-    CLOCK_DRIFT_MS,
     add_business_days,
     date_of,
     date_text,
@@ -21,9 +21,16 @@ from rules.calendar import (
     parse_date,
 )
 from rules.codes import is_digest
-from rules.day_count import overdue_penalty
-from rules.machine import moves_from
-from rules.money import PAYMENT_MAX, half_up, is_amount
+from rules.machine import moves_from, row_for
+from rules.money import PAYMENT_MAX, is_amount
+from rules.receivable_issue import (
+    back_with_invoices,
+    release_backing,
+    require_active,
+    require_contract,
+    require_trader,
+    require_wallet,
+)
 from rules.receivable_machine import (
     ACCEPT_BUSINESS_DAYS,
     CREDENTIAL,
@@ -35,9 +42,9 @@ from rules.receivable_machine import (
     TENOR_WARN_DAYS,
     TRANSFER_BUSINESS_DAYS,
 )
+from rules.receivable_payments import fix_payment, reinstate, settle
 from rules.receivable_records import (
     Credential,
-    Payment,
     Piece,
     advance,
     change_holder,
@@ -53,11 +60,9 @@ from rules.receivable_records import (
     may_see,
     outstanding,
     own_branches,
-    payments,
     pieces,
     serials,
     store_leaf,
-    store_paid,
     terms,
     whole_tree,
 )
@@ -80,42 +85,9 @@ Locked = Event("EC.Locked")
 Unlocked = Event("EC.Unlocked")
 Assigned = Event("EC.Assigned")
 Due = Event("EC.Due")
-PaymentPrepared = Event("EC.PaymentPrepared")
-Paid = Event("EC.Paid")
 Overdue = Event("EC.Overdue")
 Closed = Event("EC.Closed")
 LimitApproved = Event("EC.LimitApproved")
-
-
-# ---- who may ---------------------------------------------------------------------------------------
-
-
-def require_trader(member: str, who: str):
-    """The sender is a maker or checker of this member: readers and auditors do not trade."""
-    require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
-    require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")
-
-
-def require_active():
-    """A suspended party deals no more; paying its old debts stays open to it."""
-    call("party", "check_member", ctx.member)
-
-
-def require_wallet():
-    """Who takes a claim can be paid: otherwise the debtor could not pay, and would owe penalties for it."""
-    bound = call("dcep", "wallet_of", ctx.member)
-    require(bound != b"", "E_WALLET", "bind a wallet first: the claim is paid into it")
-
-
-def require_contract(who: str):
-    require(ctx.caller == who, "E_CALLER", f"only the {who} contract may do this")
-
-
-def release_backing(ec):
-    """Give invoices and credit limit back: the credential never came to life."""
-    outstanding[(ec.issuer, ec.paying_bank)] -= ec.face_fen
-    for document, amount in ec.invoices:
-        call("invoice_registry", "restore", document, amount, ec.first_holder)
 
 
 # ---- credit limits -------------------------------------------------------------------------------
@@ -149,22 +121,6 @@ def approve_limit(issuer: str, limit_fen: int) -> bool:
 
 
 # ---- drawing up, offering, accepting -------------------------------------------------------------
-
-
-def back_with_invoices(first_holder: str, face_fen: int, invoices: list) -> list:
-    """Draw the face from the invoices in order; E_UNDERLYING when they are not enough (I5)."""
-    backing = []
-    left = face_fen
-    for document in invoices:
-        found = call("invoice_registry", "get_document", document, first_holder)
-        require(found["currency"] == "CNY", "E_CURRENCY", "a credential is in CNY")
-        part = min(left, found["amount_fen"] - found["drawn_fen"])
-        if part > 0:
-            call("invoice_registry", "draw", document, part, first_holder, ctx.member)
-            backing.append((document, part))
-            left -= part
-    require(left == 0, "E_UNDERLYING", "the invoices do not cover the face amount")
-    return backing
 
 
 @export
@@ -494,13 +450,6 @@ def mark_overdue(leaf_id: str) -> str:
     return piece.state
 
 
-def amount_due(piece, ec) -> int:
-    """Principal, and the contractual penalty for each day after the due date."""
-    late_days = max(0, day_at(ctx.time) - parse_date(ec.due_date))
-    penalty = half_up(*overdue_penalty(piece.amount_fen, ec.penalty_daily_bps, late_days))
-    return piece.amount_fen + penalty
-
-
 @export
 def prepare_payment(leaf_id: str, salt: bytes, expected_version: int = 0) -> dict:
     """The issuer fixes what it will pay, to whom and under which reference, before it pays.
@@ -511,28 +460,7 @@ def prepare_payment(leaf_id: str, salt: bytes, expected_version: int = 0) -> dic
     ec = load_credential(piece.ec_id)
     require_trader(ec.issuer, "the issuer")
     advance(PIECE, piece, "prepare_payment", expected_version)
-    standing = payments[(leaf_id, piece.payments)]
-    over = standing is None or ctx.time >= standing.not_after_ms
-    require(over, "E_PREPARED", "a reference for today is fixed already")
-    require(16 <= len(salt) <= 32, "E_SALT", "a salt is 16 to 32 bytes")
-    piece.payments += 1
-    amount = amount_due(piece, ec)
-    reference = call(
-        "dcep", "payment_reference", "receivable", leaf_id, piece.payments, amount, "CNY",
-        piece.holder, salt,
-    )  # fmt: skip
-    until = day_end_ms(day_at(ctx.time))
-    payments[(leaf_id, piece.payments)] = Payment(reference, piece.holder, amount, ctx.time, until)
-    pieces[leaf_id] = piece
-    PaymentPrepared(leaf_id=leaf_id, instalment=piece.payments, version=piece.version)
-    return {
-        "instalment": piece.payments,
-        "reference": reference,
-        "payee": piece.holder,
-        "amount_fen": amount,
-        "currency": "CNY",
-        "not_after_ms": until,
-    }
+    return fix_payment(piece, ec, salt)
 
 
 @export
@@ -540,30 +468,17 @@ def record_payment(leaf_id: str, proof: bytes, instalment: int = 0) -> str:
     """Anyone brings the proof that the money's own ledger paid the leaf's holder: the debt is discharged."""
     piece = load_piece(leaf_id)
     advance(PIECE, piece, "record_payment")
-    payment = payments[(leaf_id, instalment or piece.payments)]
-    require(payment is not None, "E_NO_REFERENCE", "no payment was prepared for this leaf")
-    require(payment.payee == piece.holder, "E_PAYEE", "prepared for another holder")
-    call(
-        "dcep",
-        "verify_payment",
-        proof,
-        {
-            "ref_commit": payment.reference,
-            "payee_member": payment.payee,
-            "amount_fen": payment.amount_fen,
-            "ccy": "CNY",
-            "not_before_ms": payment.not_before_ms - CLOCK_DRIFT_MS,
-            "not_after_ms": payment.not_after_ms,
-        },
-    )
-    ec = load_credential(piece.ec_id)
-    ec.paid_fen += piece.amount_fen
-    assert ec.paid_fen <= ec.face_fen
-    credentials[ec.ec_id] = ec
-    outstanding[(ec.issuer, ec.paying_bank)] -= piece.amount_fen
-    store_paid(piece)
-    Paid(leaf_id=leaf_id, holder=piece.holder, version=piece.version)
+    settle(piece, instalment, proof)
     return piece.state
+
+
+@export
+def on_reverse(leaf_id: str, instalment: int, proof: bytes) -> int:
+    """Anyone brings the proof that the payee gave a payment back. Returns what is owed again (fen)."""
+    piece = load_piece(leaf_id)
+    row = row_for(PIECE, piece.state, "on_reverse")
+    require(row is not None, "E_STATE", f"on_reverse is not possible in state {piece.state}")
+    return reinstate(piece, instalment, proof)
 
 
 @export

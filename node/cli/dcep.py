@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from node.cli import fork
 from node.cli.output import Output, OutputOption, fail, guarded, show
 from node.cli.proof import read_file
 from node.cli.session import open_network
@@ -15,6 +16,7 @@ app = typer.Typer(
     help="Money's own ledger as the chain sees it. The registration center is a reference simulator.",
     no_args_is_help=True,
 )
+fork.add_to(app)
 
 
 @app.command()

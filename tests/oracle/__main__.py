@@ -1,4 +1,7 @@
-"""`python -m tests.oracle FILE [--channel HEX]`: the last line is VALID or INVALID and the reason."""
+"""`python -m tests.oracle FILE [--channel HEX]`: the last line is VALID or INVALID and the reason.
+
+With --fork the file is a ForkCase: VALID means that the log named in it is convicted.
+"""
 
 import argparse
 import io
@@ -6,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.oracle.evidence import verify_file
+from tests.oracle.forks import check_case
 from tests.oracle.structures import Invalid, require
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -27,12 +31,16 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
     parser.add_argument("file", type=Path, help="a proof file or an evidence bundle")
     parser.add_argument("--channel", type=_channel_id, metavar="HEX", help="the id you trust")
+    parser.add_argument("--fork", action="store_true", help="the file is evidence against a log")
     options = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         require(options.file.stat().st_size <= FILE_BYTES_MAX, "the file is too large")
-        verify_file(options.file.read_bytes(), options.channel, say)
+        if options.fork:
+            say(f"log {check_case(options.file.read_bytes()).hex()} signed a fork")
+        else:
+            verify_file(options.file.read_bytes(), options.channel, say)
     except OSError as error:
         print(f"INVALID the file cannot be read: {error.strerror}")
         return 1

@@ -53,6 +53,11 @@ TreeHead: version int, log_id hash, tree_size int, timestamp_ms int, root hash, 
 SignedTreeHead: head TreeHead, signature signature
 LogKey: version int, log_id hash, public_key bytes, issues bool, not_before_ms int, not_after_ms int
 KeyChainEntry: key LogKey, signature signature
+CertifiedTreeHead: signed SignedTreeHead, key_chain list of KeyChainEntry
+ForkEvidence: version int, first CertifiedTreeHead, second CertifiedTreeHead
+HistoryEvidence: version int, first CertifiedTreeHead, second CertifiedTreeHead, leaf_index int,
+    first_leaf hash, first_path list of hash, second_leaf hash, second_path list of hash
+ForkCase: version int, root_key bytes, evidence bytes
 Disclosure: name text, value bytes, salt salt
 ProofGrant: log_id hash, point CoinPoint, nonce salt, not_after_ms int
 PaymentProof: version int, log_id hash, point CoinPoint, fields_root hash, disclosures list of Disclosure,

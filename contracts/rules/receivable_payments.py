@@ -1,0 +1,134 @@
+"""How a leaf is paid: what is due, the reference fixed beforehand, the proof, and money that was given back.
+
+A payment is final at the center; only its payee can give it back. Then the debt lives again to that amount
+(REINSTATED): principal as it was, penalties counted from the day of the reversal.
+"""
+
+from rules.calendar import CLOCK_DRIFT_MS, day_at, day_end_ms, parse_date
+from rules.day_count import overdue_penalty
+from rules.money import half_up
+from rules.receivable_machine import CREDENTIAL, PIECE
+from rules.receivable_records import (
+    Payment,
+    advance,
+    book_paid,
+    credentials,
+    held,
+    load_credential,
+    outstanding,
+    payments,
+    pieces,
+)
+from sdk import Event, call, ctx, require
+
+PaymentPrepared = Event("EC.PaymentPrepared")
+Paid = Event("EC.Paid")
+Reinstated = Event("EC.Reinstated")
+
+
+def principal_due(piece) -> int:
+    return piece.amount_fen - piece.paid_fen
+
+
+def amount_due(piece, ec) -> int:
+    """Principal, and the contractual penalty for each day after the due date, or after a reversal."""
+    since = max(parse_date(ec.due_date), day_at(piece.owed_since_ms))
+    late_days = max(0, day_at(ctx.time) - since)
+    principal = principal_due(piece)
+    return principal + half_up(*overdue_penalty(principal, ec.penalty_daily_bps, late_days))
+
+
+def fix_payment(piece, ec, salt: bytes) -> dict:
+    """The next instalment of a leaf: amount, payee and reference, standing until the end of the day."""
+    standing = payments[(piece.leaf_id, piece.payments)]
+    stands = (
+        standing is not None
+        and standing.nullifier == b""
+        and standing.principal_fen == principal_due(piece)
+        and ctx.time < standing.not_after_ms
+    )
+    require(not stands, "E_PREPARED", "a reference for today is fixed already")
+    require(16 <= len(salt) <= 32, "E_SALT", "a salt is 16 to 32 bytes")
+    piece.payments += 1
+    amount = amount_due(piece, ec)
+    reference = call(
+        "dcep", "payment_reference", "receivable", piece.leaf_id, piece.payments, amount, "CNY",
+        piece.holder, salt,
+    )  # fmt: skip
+    until = day_end_ms(day_at(ctx.time))
+    payments[(piece.leaf_id, piece.payments)] = Payment(
+        reference, piece.holder, amount, ctx.time, until, principal_due(piece)
+    )
+    pieces[piece.leaf_id] = piece
+    PaymentPrepared(leaf_id=piece.leaf_id, instalment=piece.payments, version=piece.version)
+    return {
+        "instalment": piece.payments,
+        "reference": reference,
+        "payee": piece.holder,
+        "amount_fen": amount,
+        "currency": "CNY",
+        "not_after_ms": until,
+    }
+
+
+def settle(piece, instalment: int, proof: bytes):
+    """The proof that the money's own ledger paid the leaf's holder: the debt is discharged."""
+    number = instalment or piece.payments
+    payment = payments[(piece.leaf_id, number)]
+    require(payment is not None, "E_NO_REFERENCE", "no payment was prepared for this leaf")
+    require(payment.payee == piece.holder, "E_PAYEE", "prepared for another holder")
+    enough = payment.principal_fen == principal_due(piece)
+    require(enough, "E_NO_REFERENCE", "another amount is owed since: prepare the payment again")
+    paid = call(
+        "dcep",
+        "verify_payment",
+        proof,
+        {
+            "ref_commit": payment.reference,
+            "payee_member": payment.payee,
+            "amount_fen": payment.amount_fen,
+            "ccy": "CNY",
+            "not_before_ms": payment.not_before_ms - CLOCK_DRIFT_MS,
+            "not_after_ms": payment.not_after_ms,
+        },
+    )
+    payment.nullifier = paid["nullifier"]
+    payment.received_fen = paid["amount_fen"]
+    payments[(piece.leaf_id, number)] = payment
+    book(piece, payment.principal_fen)
+    held.delete((piece.holder, piece.leaf_id))
+    Paid(leaf_id=piece.leaf_id, holder=piece.holder, version=piece.version)
+
+
+def book(piece, by_fen: int):
+    """Principal paid, or owed again: the leaf, what is above it, the credential and the credit limit."""
+    ec = load_credential(piece.ec_id)
+    ec.paid_fen += by_fen
+    assert 0 <= ec.paid_fen <= ec.face_fen
+    credentials[ec.ec_id] = ec
+    outstanding[(ec.issuer, ec.paying_bank)] -= by_fen
+    book_paid(piece, by_fen)
+
+
+def reinstate(piece, instalment: int, proof: bytes) -> int:
+    """What of a payment was given back is owed again, unless more had been paid than was due."""
+    payment = payments[(piece.leaf_id, instalment)]
+    known = payment is not None and payment.nullifier != b""
+    require(known, "E_NO_REFERENCE", "no payment of this number was proven")
+    back = call("dcep", "verify_reversal", proof, payment.nullifier)
+    before = max(0, payment.amount_fen - payment.received_fen)
+    payment.received_fen -= back["amount_fen"]
+    after = max(0, payment.amount_fen - payment.received_fen)
+    payments[(piece.leaf_id, instalment)] = payment
+    owed = min(after, payment.principal_fen) - min(before, payment.principal_fen)
+    if owed == 0:  # an over-payment went back
+        return 0
+    advance(PIECE, piece, "on_reverse")
+    ec = load_credential(piece.ec_id)
+    advance(CREDENTIAL, ec, "reopen")
+    credentials[ec.ec_id] = ec
+    piece.owed_since_ms = ctx.time
+    held[(piece.holder, piece.leaf_id)] = True
+    book(piece, -owed)
+    Reinstated(leaf_id=piece.leaf_id, holder=piece.holder, owed_fen=owed, version=piece.version)
+    return owed
