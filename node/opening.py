@@ -47,7 +47,9 @@ class Ledger:
     contracts: ContractsInForce
     observes_because: str
     known_height: int  # blocks that were durable once, by the log's word
-    applied_height: int  # of the last block whose results are durable and whose configuration is in force
+    applied_height: (
+        int  # of the last block whose results are durable and whose configuration is in force
+    )
     configuration_height: int = 0  # up to which `replay` has read the config blocks
 
     @property

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from consensus.encoding import Hash, encode
 from consensus.tags import SUITE_IDS
-from contracts.bundles import load_bundle, load_suite
+from contracts.bundles import load_bundle
 from contracts.runtime.api import Bundle
 from contracts.runtime.artifact import Artifact, ensure_artifact
 from node.catalogue import bundle_digest
@@ -96,7 +96,7 @@ def create_network(
     users = {
         (member.id, name): suite.generate_key() for member in plan.members for name in member.users
     }
-    bundles = [*load_suite(), *map(load_bundle, plan.channel.extra_contracts)]
+    bundles = _bundles(plan)
     now_ms = time.time_ns() // 1_000_000
     created_ms = now_ms if start_ms is None else start_ms
     config = _config(plan, created_ms, suite, artifact, operators, nodes, users, bundles)
@@ -124,6 +124,20 @@ def create_network(
     # Last: its presence says that the folder is whole.
     layout.genesis.write_bytes(genesis)
     return config
+
+
+def _bundles(plan: Plan) -> list[Bundle]:
+    names = [*plan.channel.contracts, *plan.channel.extra_contracts]
+    for name in names:
+        if not name.isidentifier() or names.count(name) > 1:
+            raise CityError(
+                "CITY-8022", path="channel.contracts", reason=f"{name!r} is no name, or there twice"
+            )
+    try:
+        return [load_bundle(name) for name in names]
+    except FileNotFoundError as error:
+        reason = f"there is no such contract: {error.filename}"
+        raise CityError("CITY-8022", path="channel.contracts", reason=reason) from None
 
 
 def _operator(suite: Suite, city: City) -> tuple[PrivateKey, TransportIdentity]:

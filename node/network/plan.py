@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contracts.bundles import SUITE
 from node.errors import CityError
 
 DEFAULT_PLAN = Path(__file__).with_name("plan.toml")
@@ -24,7 +25,8 @@ class ChannelPlan(_Strict):
     clock: Literal["real", "development"] = "development"
     consensus: Literal["pbft", "raft"] = "pbft"
     window: int = Field(default=1, ge=1, le=4)
-    extra_contracts: list[str] = []  # of contracts/suite, beside the business ones
+    contracts: list[str] = [*SUITE]  # of contracts/suite, in the order in which they are deployed
+    extra_contracts: list[str] = []  # beside these
 
 
 class City(_Strict):
@@ -55,6 +57,11 @@ class Plan(_Strict):
         if kind is None:
             return self
         channel = ChannelPlan.model_validate(self.channel.model_dump() | {"consensus": str(kind)})
+        return self.model_copy(update={"channel": channel})
+
+    def with_contracts(self, *names: str) -> Plan:
+        """The same plan with these in the place of the whole suite: nodes that load less start sooner."""
+        channel = self.channel.model_copy(update={"contracts": list(names)})
         return self.model_copy(update={"channel": channel})
 
     def with_nodes(self, count: int) -> Plan:

@@ -17,8 +17,11 @@ from node.network.create import create_network
 from node.network.layout import Layout
 from node.network.plan import load_plan
 
-READY_SECONDS = 90.0
-CALL_SECONDS = 60.0
+READY_SECONDS = 180.0
+CALL_SECONDS = 120.0
+CONTRACTS = (
+    "party",
+)  # beside "transfer": what the tests call. Every node loads them twice when it starts
 
 
 class Cluster:
@@ -29,7 +32,8 @@ class Cluster:
 
     @classmethod
     def create(cls, root: Path, nodes: int, engine: str = "pbft") -> Cluster:
-        create_network(load_plan().with_nodes(nodes).with_consensus(engine), root)
+        plan = load_plan().with_nodes(nodes).with_consensus(engine).with_contracts(*CONTRACTS)
+        create_network(plan, root)
         return cls(root)
 
     @property

@@ -74,6 +74,16 @@ def test_a_plan_that_is_none_is_refused(tmp_path: Path, text: str, why: str) -> 
         load_plan(tmp_path / "plan.toml")
 
 
+def test_a_channel_has_the_contracts_that_its_plan_names(tmp_path: Path) -> None:
+    plan = load_plan().with_nodes(1)
+    config = create_network(plan.with_contracts("party"), tmp_path / "net")
+    assert [contract.name for contract in config.contracts] == ["party", "transfer"]
+    for bad in ("nothing", "../x", "transfer"):
+        with pytest.raises(CityError, match="CITY-8022"):
+            create_network(plan.with_contracts(bad), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_no_more_nodes_than_cities() -> None:
     with pytest.raises(CityError, match="CITY-8021"):
         load_plan().with_nodes(99)
