@@ -13,7 +13,7 @@ from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_id, tx_sign_digest
 from contracts.runtime.api import Bundle
 from contracts.schema import NotASchema, Schema
-from node.catalogue import bundle_digest
+from node.catalogue import RAN_LAST, bundle_digest
 from node.client_calls import (
     Admission,
     Answer,
@@ -85,6 +85,7 @@ class AsyncNet:
         self._transport = Transport(context, self.suite, reader or writer)
         self._height = 0  # the greatest seen: reads after a write see it on every node
         self._tip, self._tip_at = 0, float("-inf")
+        self._versions: dict[str, int] | None = None
 
     async def __aenter__(self) -> AsyncNet:
         return self
@@ -139,7 +140,7 @@ class AsyncNet:
             raise InvalidRequest("CITY-1013", context=self.context.name, user="(none)", known=known)
         timeout = timeout or self.timeout
         text = args_text(args)
-        config = await self._config(timeout)
+        await self._config(timeout)
         if not gas_limit:
             gas_limit = await self._estimate(contract, version, method, text, timeout)
         body = build_body(
@@ -148,7 +149,7 @@ class AsyncNet:
                 channel_id=self._transport.channel_id,
                 sender=identity_digest(self.suite.hash, self.suite.id, self._writer.public_key),
                 contract=contract,
-                version=version or config.active_version(contract) or 1,
+                version=version or await self._running(contract, timeout),
                 method=method,
                 args=text,
                 nonce=secrets.token_bytes(16),
@@ -433,12 +434,23 @@ class AsyncNet:
 
     # ---- helpers ----------------------------------------------------------------------------------
 
-    async def _config(self, timeout: float) -> Any:
-        """The channel's configuration, and a tip that is fresh enough for `valid_until_height`."""
+    async def _config(self, timeout: float) -> None:
+        """Learns the channel's configuration, a tip that is fresh enough for `valid_until_height`, and which
+        versions run: a contract may have been upgraded since."""
         if time.monotonic() - self._tip_at > TIP_KNOWN_S or self._transport.config is None:
             info = await self._transport.info(timeout)
             self._tip, self._tip_at = max(info.height, self._height), time.monotonic()
-        return self._transport.config
+            self._versions = None
+
+    async def _running(self, contract: str, timeout: float) -> int:
+        """The version that a transaction names: the one that runs, or else ran last. 1 for a name that is not
+        deployed: the node then says so."""
+        if contract.startswith("_"):
+            return 1
+        if self._versions is None:
+            found = await self.contracts(timeout)
+            self._versions = {c.name: c.version for c in found if c.status in RAN_LAST}
+        return self._versions.get(contract, 1)
 
     async def _estimate(
         self, contract: str, version: int, method: str, text: str, timeout: float

@@ -9,12 +9,12 @@ from node.client_calls import ContractVersion
 
 
 def version_row(found: ContractVersion) -> dict[str, Any]:
-    """One line of a list; what else the channel knows stands in `city contract show`."""
+    """One line of a list; what else the channel knows stands in `city contract show`. bundle: its digest."""
     return {
         "name": found.name,
         "version": found.version,
         "status": found.status,
-        "digest": found.digest,
+        "bundle": found.digest,
     }
 
 
