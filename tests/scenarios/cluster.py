@@ -1,4 +1,4 @@
-"""A deterministic cluster of real PBFT cores: messages wait in a queue until a transcript moves them.
+"""A deterministic cluster of real cores of one engine: messages wait in a queue until a transcript moves them.
 
 Records, certificates and messages are the real ones; signatures come from the simulator's registry, so
 that nobody can forge. Nothing here is random and nothing passes time but a command.
@@ -18,7 +18,6 @@ from consensus.api import (
     Broadcast,
     Deliver,
     EpochBase,
-    Executed,
     Forward,
     Halt,
     Have,
@@ -39,13 +38,12 @@ from consensus.api import (
 )
 from consensus.certificate import CommitCert
 from consensus.encoding import Hash, decode
-from consensus.header import block_hash, leaves_root
-from consensus.pbft import PbftConfig, PbftCore
+from consensus.header import block_hash
 from consensus.pbft.evidence import Evidence
-from consensus.pbft.messages import decode_message
 from tests.scenarios.disk import Disk
+from tests.scenarios.engines import Engine
+from tests.scenarios.execution import execute
 from tests.scenarios.genesis import START_MS, genesis_header
-from tests.scenarios.invariants import Invariants
 from tests.scenarios.node import Effects, Node
 from tests.scenarios.packets import (
     AskBlocks,
@@ -55,7 +53,7 @@ from tests.scenarios.packets import (
     Filter,
     Packet,
 )
-from tests.scenarios.words import Names, Words, joined, kind_of
+from tests.scenarios.words import Names, joined, kind_of
 from tests.simulation.ghost import SUITE, GhostSigner, GhostVerifier, Registry, hash_
 from tests.simulation.members import Change, Members
 
@@ -75,12 +73,14 @@ class Cluster:
 
     def __init__(
         self,
+        engine: Engine,
         n: int,
         window: int = 1,
         liars: Iterable[int] = (),
         spares: int = 0,
         **settings: int,
     ) -> None:
+        self.engine = engine
         self.n = n
         self.liars = tuple(liars)
         members = Members.at_genesis(n, n + spares)
@@ -92,9 +92,9 @@ class Cluster:
         self.names = Names(self.genesis)
         base = EpochBase(0, self.names.genesis_hash)
         self.bases = {0: base}
-        self.words = Words(self.names, self.epochs, self.bases)
+        self.words = engine.words(self.names, self.epochs, self.bases)
         limits = {"block_wait_ms": 0, **settings}
-        self.config = PbftConfig(
+        self.config = engine.config(
             channel_id=self.genesis.channel_id,
             suite=SUITE,
             genesis_hash=self.names.genesis_hash,
@@ -102,7 +102,9 @@ class Cluster:
             window=window,
             **limits,
         )
-        self.invariants = Invariants(self.genesis, self.registry, window, self.liars, self.epochs)
+        self.invariants = engine.invariants(
+            self.genesis, self.registry, window, self.liars, self.epochs
+        )
         self.now_ms = START_MS
         self.out: list[tuple[bool, str]] = []
         self.queue: list[Packet] = []
@@ -129,12 +131,12 @@ class Cluster:
         if index in self.liars:
             raise ScenarioError(f"{index} is a liar: it runs no core")
         node.pool = dict(node.disk.bodies)
-        node.is_frozen = False
+        node.is_frozen = node.is_halted = False
         self.invariants.on_restart(index, node.disk.tip.height)
         self._begin(node, **changes)
         if node.core is None:
             return
-        reason = node.core.is_observer_reason
+        reason = node.core.status().observes_because
         self.say(
             f"{index} started: {self.standing(node)}" + (f", observes: {reason}" if reason else "")
         )
@@ -150,7 +152,7 @@ class Cluster:
             signer = GhostSigner(self.registry, validators.key(position))
         config = replace(self.config, config_hash=members.config_hash)
         effects = Effects(self, node)
-        node.core = PbftCore(config, validators, position, verifier, signer, effects, base)
+        node.core = self.engine.core(config, validators, position, verifier, signer, effects, base)
         node.timer_ms = None  # that of the core before, if there was one
         tip = node.disk.tip
         lowest = min(max(0, tip.height - self.config.window), node.disk.executed_height)
@@ -182,11 +184,13 @@ class Cluster:
         who = joined(members.nodes)
         self.say(f"{node.index} entered epoch {members.epoch} above {height}: members {who}")
         self._begin(node)
+        self.engine.link(self, node)
         self._tell_waiting(node)
 
     def crash(self, node: Node) -> None:
         """Everything not on the disk is gone."""
         node.core, node.fails_before, node.timer_ms = None, None, None
+        node.leads = 0
         node.answers.clear()
 
     def now_of(self, node: Node) -> int:
@@ -198,10 +202,9 @@ class Cluster:
     def standing(self, node: Node) -> str:
         """View and tip in few words."""
         assert node.core is not None
-        status = node.core.status()
-        mode = "" if status.is_active else " changing"
         epoch = f"epoch {node.members.epoch}, " if node.members.epoch else ""
-        return f"{epoch}view {status.view}{mode}, tip {self.names.note(node.disk.tip, ())}"
+        tip = self.names.note(node.disk.tip, ())
+        return f"{epoch}{self.engine.standing(self, node)}, tip {tip}"
 
     # --- one input and what follows from it
 
@@ -225,6 +228,7 @@ class Cluster:
             node.core = None
         except PowerLoss:
             self.crash(node)
+        self.engine.after_step(self, node)
 
     def _fail_perhaps(self, node: Node, action: Action) -> None:
         if node.fails_before is None:
@@ -235,12 +239,12 @@ class Cluster:
             case Persist(records) if what == "record":
                 found = joined(self.words.record(each)[0].split()[0].lower() for each in records)
             case Broadcast(message) if what == "send":
-                found = kind_of(decode_message(message))
+                found = kind_of(self.engine.decode_message(message))
             case Send(_, message) if what == "send":
-                found = kind_of(decode_message(message))
+                found = kind_of(self.engine.decode_message(message))
             case Deliver() if what == "deliver":
                 found = "block"
-        if found == kind:
+        if kind in found.split(","):
             self.say(f"{node.index} lost power; the next thing was: {what} {kind}")
             raise PowerLoss
 
@@ -255,11 +259,11 @@ class Cluster:
             case Keep(tx_ids=tx_ids):
                 node.disk.bodies.update({each: node.body(each) for each in tx_ids})
             case Broadcast(message):
-                content = decode_message(message)
+                content = self.engine.decode_message(message)
                 self.send(me, [i for i in node.members.nodes if i != me], content, "all")
             case Send(to, message):
                 to = node.members.nodes[to]
-                self.send(me, [to], decode_message(message), str(to))
+                self.send(me, [to], self.engine.decode_message(message), str(to))
             case Deliver(block, cert):
                 self._deliver(node, block, cert)
             case Need(tx_ids, from_):
@@ -279,14 +283,21 @@ class Cluster:
             case Reconfigured(height):
                 self._reconfigured(node, height)
             case Halt():
-                self.say(f"{me} halted: {action.reason} after height {action.height} differs")
+                node.is_halted = True
+                differs = f"after height {action.height} differs"
+                where = (
+                    differs
+                    if action.own_root != action.sealed_root
+                    else f"at height {action.height}"
+                )
+                self.say(f"{me} halted: {action.reason} {where}")
             case _:
                 self.say(f"{me} did {type(action).__name__}")
 
     def send(self, me: int, targets: list[int], content: Any, shown: str) -> None:
-        if me not in self.liars:
-            self.invariants.on_sent(me, content, self.words.author(content))
         author = self.words.author(content)
+        if me not in self.liars:
+            self.invariants.on_sent(me, targets, content, author)
         is_milestone = kind_of(content) == "view-change" and author == me
         if is_milestone:
             is_milestone = content not in self.view_changes
@@ -310,9 +321,8 @@ class Cluster:
         signers = self.words.signers(cert)
         name = self.names.note(block.header, block.tx_ids)
         content = self.names.transactions(block.tx_ids)
-        self.say(
-            f"{node.index} committed {name} {content}, sealed in view {cert.view} by {signers}"
-        )
+        sealed = f"sealed in {self.words.view_name} {cert.view} by {signers}"
+        self.say(f"{node.index} committed {name} {content}, {sealed}")
 
     def _need(self, node: Node, tx_ids: tuple[Hash, ...], from_: int) -> None:
         committed = self._committed(node)
@@ -341,36 +351,7 @@ class Cluster:
         while node.core is not None and node.is_executing:
             if node.disk.executed_height >= len(node.disk.blocks):
                 return
-            self.execute(node)
-
-    def execute(self, node: Node) -> None:
-        height = node.disk.executed_height + 1
-        block, _ = node.disk.blocks[height - 1]
-        state_root, _ = node.disk.roots_after(height - 1)
-        if block.tx_ids:
-            state_root = Hash(hash_(state_root + b"".join(block.tx_ids)))
-        if node.is_wrong:
-            state_root = Hash(hash_(b"a flipped bit" + state_root))
-        receipts = leaves_root(hash_, [hash_(b"receipt" + each) for each in block.tx_ids])
-        node.disk.roots.append((state_root, receipts))
-        if not node.is_wrong:
-            self.invariants.on_executed(node.index, height, (state_root, receipts))
-        self._note_config(node, block)
-        self.step(node, Executed(self.now_of(node), height, state_root, receipts))
-
-    def _note_config(self, node: Node, block: Block) -> None:
-        members, base = node.configs[-1]
-        for tx_id in block.tx_ids:
-            if tx_id not in self.changes:
-                continue
-            after = members.after(self.changes[tx_id])
-            if after.epoch != members.epoch:
-                cert = node.disk.blocks[block.header.height - 1][1]
-                digest = block_hash(hash_, block.header)
-                base = EpochBase(block.header.height, digest, members.validators(), cert)
-                self.epochs.setdefault(after.epoch, after)
-                self.bases.setdefault(after.epoch, base)
-            node.configs.append((after, base))
+            execute(self, node)
 
     # --- the network
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from consensus.api import PeerConnected, Tick, TxRef
+from consensus.api import Leaving, PeerConnected, Tick, TxRef
 from consensus.encoding import Hash
-from consensus.pbft.messages import StatusRequest
 from tests.scenarios import clock as clocks
 from tests.scenarios.cluster import Cluster, Node, ScenarioError
 from tests.scenarios.disk import Disk
-from tests.scenarios.liar import Liar
+from tests.scenarios.execution import execute
 from tests.scenarios.packets import DRIVER_KINDS, Filter, Packet
 from tests.scenarios.transcript import Case, items
 from tests.scenarios.words import kind_of
@@ -40,22 +39,16 @@ def duration_ms(value: str) -> int:
 
 
 def nodes(cluster: Cluster, case: Case) -> None:
-    """nodes N window=W liars=(…) late=(…) spares=K setting=…: a new cluster. All nodes have started but the
-    late ones; liars have answered as honest ones do; K more nodes follow the chain without a vote."""
+    """nodes N engine=raft window=W liars=(…) late=(…) spares=K setting=…: a new cluster. All nodes have started
+    but the late ones; liars have answered as honest ones do; K more nodes follow the chain without a vote."""
     late = numbers(case.options.get("late", "()"))
     for node in cluster.nodes:
         if node.index not in (*cluster.liars, *late):
             cluster.start(node.index)
-    cluster.drain()
-    for packet in [p for p in cluster.history if isinstance(p.content, StatusRequest)]:
-        if packet.to in cluster.liars:
-            answer = Liar(cluster, packet.to).status(0, 0, packet.content.nonce)
-            cluster.enqueue(Packet(packet.to, packet.sender, answer))
-    cluster.drain()
+    cluster.engine.begin(cluster)
     cluster.history.clear()
     cluster.out.clear()
-    sizes = f"{cluster.n} node{'s' * (cluster.n > 1)}, quorum {cluster.validators.quorum}"
-    cluster.say(f"{sizes}, window {cluster.config.window}")
+    cluster.say(cluster.engine.sizes(cluster))
 
 
 def the_node(cluster: Cluster, case: Case) -> Node:
@@ -111,6 +104,17 @@ def submit(cluster: Cluster, case: Case) -> None:
             node.pool.update({ref.tx_id: ref for ref in refs})
         elif node.core is not None and not node.is_frozen:
             cluster.add_bodies(node, tuple(refs))
+
+
+def order(cluster: Cluster, case: Case) -> None:
+    """order 140: so many transactions, one block after another, without a word about it."""
+    said = list(cluster.out)
+    for number in range(int(case.words[0])):
+        submit(cluster, Case(case.line, f"submit more{number}", [], []))
+        cluster.drain()
+    cluster.out = said
+    highest = max(node.disk.tip.height for node in cluster.nodes)
+    cluster.say(f"height {highest}")
 
 
 def configure(cluster: Cluster, case: Case) -> None:
@@ -220,23 +224,25 @@ def heal(cluster: Cluster, case: Case) -> None:
 
 
 def connect(cluster: Cluster, case: Case) -> None:
-    """connect 0: links between this node and all others come up, and both sides are told."""
-    node = the_node(cluster, case)
-    for other in cluster.nodes:
-        if other is node or other.index in cluster.liars or other.core is None:
-            continue
-        for here, there in ((node, other), (other, node)):
-            position = here.members.index_of(there.index)
-            if position is not None:
-                cluster.step(here, PeerConnected(cluster.now_of(here), position))
+    """connect 0 1: links between these nodes and all others come up, and both sides are told."""
+    chosen = [cluster.nodes[int(word)] for word in case.words if word != "detail"]
+    for node in chosen:
+        for other in cluster.nodes:
+            if other is node or other.index in cluster.liars or other.core is None:
+                continue
+            for here, there in ((node, other), (other, node)):
+                position = here.members.index_of(there.index)
+                if position is not None:
+                    cluster.step(here, PeerConnected(cluster.now_of(here), position))
 
 
 # --- time
 
 
 def run(cluster: Cluster, case: Case) -> None:
-    """run [5s]: deliver everything and what follows; with a time, let so much pass meanwhile."""
-    times = [word for word in case.words if word != "detail"]
+    """run [5s] [briefly]: deliver everything and what follows; with a time, let so much pass meanwhile.
+    Briefly: of what a node commits the first and the last block."""
+    times = [word for word in case.words if word not in ("detail", "briefly")]
     if times:
         clocks.pass_time(cluster, duration_ms(times[0]), is_delivering=True)
     else:
@@ -255,7 +261,7 @@ def settle(cluster: Cluster, case: Case) -> None:
 
 
 def clock(cluster: Cluster, case: Case) -> None:
-    """clock 2 20s: this node's clock shows so much more than the others'."""
+    """clock 2 20s [briefly]: this node's clock shows so much more than the others'."""
     node = the_node(cluster, case)
     node.clock_offset_ms = duration_ms(case.words[1])
     cluster.step(node, Tick(cluster.now_of(node)))
@@ -318,9 +324,18 @@ def wipe(cluster: Cluster, case: Case) -> None:
 
 
 def records(cluster: Cluster, case: Case) -> None:
-    """records 1: what its log holds."""
+    """records 1 [kind=(born,hard)]: what its log holds."""
+    wanted = items(case.options["kind"]) if "kind" in case.options else None
     for data in the_node(cluster, case).disk.wal:
-        cluster.say(cluster.words.record(data)[0])
+        text = cluster.words.record(data)[0]
+        if wanted is None or text.split()[0].lower() in wanted:
+            cluster.say(text)
+
+
+def leave(cluster: Cluster, case: Case) -> None:
+    """leave 0: it is told that it will be stopped in good order."""
+    node = running(cluster, case)
+    cluster.step(node, Leaving(cluster.now_of(node)))
 
 
 def freeze(cluster: Cluster, case: Case) -> None:
@@ -349,7 +364,7 @@ def execution(cluster: Cluster, case: Case) -> None:
         case "goes-on":
             node.is_executing = True
             while node.disk.executed_height < len(node.disk.blocks):
-                cluster.execute(node)
+                execute(cluster, node)
         case "is-wrong":
             node.is_wrong = True
             cluster.say("ok")
@@ -369,25 +384,16 @@ def show(cluster: Cluster, case: Case) -> None:
 def _standing(cluster: Cluster, node: Node, with_timeouts: bool) -> str:
     if node.core is None:
         return f"down, tip {cluster.names.note(node.disk.tip, ())}"
-    parts = [cluster.standing(node)]
-    state = node.core._started
-    for height in sorted(state.slots):
-        slot = state.slots[height]
-        if slot.block_hash is None:
-            continue
-        phase = "sealed" if slot.is_commit_sent else "accepted" if slot.is_accepted else "holds"
-        parts.append(f"{phase} {cluster.names.of(slot.block_hash)}")
-    held = [cluster.names.certificate(state.prepared[h]) for h in sorted(state.prepared)]
-    if held:
-        parts.append("prepared " + " ".join(held))
-    if len(state.requests):
-        parts.append(f"{len(state.requests)} waiting")
-    if state.observer_reason is not None:
+    parts = [cluster.standing(node), *cluster.engine.holdings(cluster, node)]
+    status = node.core.status()
+    if status.waiting:
+        parts.append(f"{status.waiting} waiting")
+    if status.observes_because:
         parts.append("observes")
-    if state.is_halted:
+    if node.is_halted:
         parts.append("halted")
     if with_timeouts:
-        parts.append(f"timeout {state.timeout_ms} ms")
+        parts.append(f"timeout {status.timeout_ms} ms")
     return ", ".join(parts)
 
 
@@ -397,7 +403,7 @@ def chain(cluster: Cluster, case: Case) -> None:
     for block, cert in node.disk.blocks:
         name = cluster.names.note(block.header, block.tx_ids)
         content = cluster.names.transactions(block.tx_ids)
-        cluster.say(f"{name} {content} sealed in view {cert.view}")
+        cluster.say(f"{name} {content} sealed in {cluster.words.view_name} {cert.view}")
 
 
 # --- liars
@@ -410,7 +416,7 @@ def lie(cluster: Cluster, case: Case) -> None:
     others = tuple(i for i in range(cluster.n) if i != me)
     targets = numbers(options.pop("to")) if "to" in options else others
     as_ = options.pop("as", None)
-    liar = Liar(cluster, me, None if as_ is None else int(as_))
+    liar = cluster.engine.liar(cluster, me, None if as_ is None else int(as_))
     content = liar.make(case.words[0], options)
     cluster.say(f"{me} -> {','.join(map(str, targets))} {cluster.words.message(content, me)}")
     for to in targets:
@@ -420,8 +426,8 @@ def lie(cluster: Cluster, case: Case) -> None:
 COMMANDS: dict[str, Callable[[Cluster, Case], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (
-        nodes, submit, configure, sync, deliver, drop, hold, release, replay, messages, cut, isolate,
+        nodes, submit, order, configure, sync, deliver, drop, hold, release, replay, messages, cut, isolate,
         partition, heal, connect, run, tick, settle, clock, crash, fail, restart, lose_wal, wipe, records,
-        freeze, thaw, execution, show, chain, lie,
+        leave, freeze, thaw, execution, show, chain, lie,
     )
 }  # fmt: skip

@@ -33,13 +33,14 @@ def require(holds: bool, text: str) -> None:
 
 @dataclass
 class Invariants:
-    """Fed by the cluster; raises AssertionError, its text begins with the invariant's name."""
+    """Of PBFT. Fed by the cluster; raises AssertionError, its text begins with the invariant's name."""
 
     genesis: Header
     registry: Registry
     window: int
     liars: tuple[int, ...]
     epochs: dict[int, Members]
+    kind: str = KIND_PBFT
     chain: dict[int, Hash] = field(default_factory=dict)
     tx_height: dict[Hash, int] = field(default_factory=dict)
     submitted: dict[Hash, None] = field(default_factory=dict)
@@ -50,8 +51,11 @@ class Invariants:
     certified: dict[int, Hash] = field(default_factory=dict)
     delivered: dict[int, int] = field(default_factory=dict)
 
-    def on_sent(self, sender: int, message: Any, author: int) -> None:
-        """By an honest node, before it leaves. author: who signed it, where it is passed on."""
+    def quorum(self, n: int) -> int:
+        return smallest_safe_quorum(n)
+
+    def on_sent(self, sender: int, targets: list[int], message: Any, author: int) -> None:
+        """By an honest node to these, before it leaves. author: who signed it, where it is passed on."""
         match message:
             case Proposal(view=view, header=header):
                 place = (header.epoch, view, header.height)
@@ -86,7 +90,7 @@ class Invariants:
         """S2, over all seals that ever left a node or that a liar could show."""
         signers = self.seals.setdefault((epoch, height, view, digest), set())
         signers.add(sender)
-        if len(signers) >= smallest_safe_quorum(len(self.epochs[epoch].nodes)):
+        if len(signers) >= self.quorum(len(self.epochs[epoch].nodes)):
             held = self.certified.setdefault(height, digest)
             require(held == digest, f"S2 two blocks can be certified at height {height}")
 
@@ -120,7 +124,7 @@ class Invariants:
         verifier = GhostVerifier(self.registry)
         sets = [members.validators() for members in self.epochs.values()]
         by_hash = {validators_hash(hash_, SUITE, each): each for each in sets}
-        client = LightClient(self.genesis, sets[0], verifier, self.window, KIND_PBFT)
+        client = LightClient(self.genesis, sets[0], verifier, self.window, self.kind)
         current = self.genesis.validators_hash
         for block, cert in blocks:
             header = block.header
@@ -128,7 +132,7 @@ class Invariants:
             is_new = header.validators_hash != current
             shown = client.advance(header, cert, validators if is_new else None)
             current = header.validators_hash
-            enough = len(cert.seals) >= smallest_safe_quorum(len(validators))
+            enough = len(cert.seals) >= self.quorum(len(validators))
             require(enough, "S9 a certificate without a safe quorum")
             expected = self.roots.get(shown.height, (shown.state_root, shown.receipts_root))
             found = (shown.state_root, shown.receipts_root)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from consensus.api import ConfigEffect, EpochBase, Have, TxRef
+from consensus.api import ConfigEffect, Core, EpochBase, Have, TxRef
 from consensus.encoding import Hash
 from consensus.header import leaves_root
-from consensus.pbft import PbftCore
 from tests.scenarios.disk import Disk
 from tests.simulation.ghost import hash_
 from tests.simulation.members import Members
@@ -20,20 +19,23 @@ if TYPE_CHECKING:
 @dataclass
 class Node:
     """`core` is None while the node is down or a liar's. `fails_before` is an armed failpoint. `configs`:
-    who votes, and on which block that epoch stands, as executed block after block."""
+    who votes, and on which block that epoch stands, as executed block after block. `leads`: the term it was
+    last seen to lead, where the engine has terms."""
 
     index: int
     disk: Disk
     configs: list[tuple[Members, EpochBase]]
-    core: PbftCore | None = None
+    core: Core | None = None
     pool: dict[Hash, TxRef] = field(default_factory=dict)
     timer_ms: int | None = None
     is_executing: bool = True
     is_wrong: bool = False
     is_frozen: bool = False
+    is_halted: bool = False
     fails_before: tuple[str, str] | None = None
     answers: list[Have] = field(default_factory=list)
     clock_offset_ms: int = 0
+    leads: int = 0
 
     @property
     def members(self) -> Members:

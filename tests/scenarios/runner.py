@@ -23,7 +23,7 @@ INDEX_MARK = "<!-- index -->"
 
 
 def all_files() -> list[Path]:
-    return sorted(HERE.glob("*.txt"))
+    return [*sorted(HERE.glob("*.txt")), *sorted(HERE.glob("raft/*.txt"))]
 
 
 def _output(stage: Stage, scenario: Scenario, case: Case) -> list[str]:
@@ -85,7 +85,12 @@ def index() -> str:
     lines = []
     for path in all_files():
         transcript = parse(path)
-        lines += [f"### [{_sentence(path)}]({path.name})", "", transcript.stake, ""]
+        lines += [
+            f"### [{_sentence(path)}]({path.relative_to(HERE).as_posix()})",
+            "",
+            transcript.stake,
+            "",
+        ]
         lines += ["| scenario | rules and pitfalls | restates |", "|---|---|---|"]
         for scenario in transcript.scenarios:
             labels = scenario.labels

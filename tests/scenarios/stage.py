@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from tests.scenarios.cluster import Cluster, ScenarioError
 from tests.scenarios.commands import COMMANDS, numbers
+from tests.scenarios.engine_pbft import Pbft
+from tests.scenarios.engine_raft import Raft
+from tests.scenarios.engines import Engine
 from tests.scenarios.transcript import Case
 
+ENGINES: dict[str, Engine] = {"pbft": Pbft(), "raft": Raft()}
 QUIET = ("run", "tick", "settle", "thaw", "connect")
 
 
@@ -16,6 +20,20 @@ def together(lines: list[str]) -> list[str]:
         node, _, text = line.partition(" ")
         nodes_by_text.setdefault(text, {})[node] = None
     return [f"{','.join(sorted(nodes, key=int))} {text}" for text, nodes in nodes_by_text.items()]
+
+
+def briefly(lines: list[str]) -> list[str]:
+    """Of what one node committed in a row only the first and the last block."""
+    ends: dict[str, tuple[str, str]] = {}
+    rest: list[str] = []
+    for line in lines:
+        node, verb, *words = line.split(" ")
+        if verb != "committed":
+            rest.append(line)
+            continue
+        first, _ = ends.get(node, (words[0], ""))
+        ends[node] = (first, words[0])
+    return [f"{node} committed {first} to {last}" for node, (first, last) in ends.items()] + rest
 
 
 class Stage:
@@ -35,8 +53,10 @@ class Stage:
         command(cluster, case)
         out, cluster.out = cluster.out, []
         is_crowd = case.name == "restart" and len(case.words) > 2
-        if (case.name in QUIET or is_crowd) and "detail" not in case.words:
-            return together([text for is_milestone, text in out if is_milestone]) or ["nothing"]
+        is_quiet = case.name in QUIET or is_crowd or "briefly" in case.words
+        if is_quiet and "detail" not in case.words:
+            said = [text for is_milestone, text in out if is_milestone]
+            return together(briefly(said) if "briefly" in case.words else said) or ["nothing"]
         return [text for _, text in out] or ["nothing"]
 
     def finish(self) -> None:
@@ -53,8 +73,9 @@ class Stage:
         settings = {
             key: int(value)
             for key, value in case.options.items()
-            if key not in ("window", "liars", "late")
+            if key not in ("engine", "window", "liars", "late")
         }
         window = int(case.options.get("window", "1"))
         liars = numbers(case.options.get("liars", "()"))
-        return Cluster(int(case.words[0]), window, liars, **settings)
+        engine = ENGINES[case.options.get("engine", "pbft")]
+        return Cluster(engine, int(case.words[0]), window, liars, **settings)

@@ -12,13 +12,13 @@ from tests.scenarios.transcript import Scenario, TranscriptError, parse
 SCENARIOS = [scenario for path in runner.all_files() for scenario in parse(path).scenarios]
 RULES = [f"R{number}" for number in range(1, 14)]
 
-# One of each row of the design's tables 9.1 to 9.3 that is a story and not a matter of bytes on a disk.
+# One of each row of the design's tables 9.1 to 9.4 that is a story and not a matter of bytes on a disk.
 PITFALLS = """
 besu#1734, celo-blockchain#117, raijin#8, CCF#839, neo-modules#792, tendermint#1047, mixed-view seals,
 indy-plenum PR#1368, tendermint#3244, FISCO#2211, FISCO PR#704, FISCO#4018, FISCO PR#2160, FISCO#4417,
 FISCO PR#3107, besu#7642, besu#2095, besu#10917, besu#6613, besu#6457, indy-plenum#1488, sawtooth-pbft PR#90,
 SmartBFT PR#476, fabric PR#5024, bft-smart#62, cometbft#5801, tendermint#3089, SmartBFT#149, fabric#3639,
-fabric#3992
+fabric#3992, etcd#12136, etcd#14370, CCF#5891, CCF rollback safety, openraft#2080, fabric#5467
 """
 
 

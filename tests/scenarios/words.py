@@ -27,13 +27,15 @@ from consensus.pbft.messages import (
 )
 from consensus.pbft.records import decode_record
 from consensus.pbft.selection import select
+from consensus.raft.ordering.messages import decode_block
 from tests.simulation.ghost import hash_
 from tests.simulation.members import Members
 
 
 def kind_of(content: Any) -> str:
-    """`ViewChange` is `view-change`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(content).__name__).lower()
+    """`ViewChange` is `view-change`; what only asks whether one would be elected begins with `pre-`."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(content).__name__).lower()
+    return f"pre-{name}" if getattr(content, "is_pre", False) else name
 
 
 def joined(values: Any) -> str:
@@ -80,6 +82,8 @@ class Names:
 
 def place_of(message: Any) -> tuple[int | None, int | None, Hash | None]:
     """View, height and block of a message, where it has them: what filters ask for."""
+    if hasattr(message, "head"):
+        return _place_in_log(message)
     header = getattr(message, "header", None)
     if header is None:
         cert = getattr(message, "cert", None)
@@ -89,8 +93,21 @@ def place_of(message: Any) -> tuple[int | None, int | None, Hash | None]:
     return getattr(message, "view", None), header.height, block_hash(hash_, header)
 
 
+def _place_in_log(message: Any) -> tuple[int | None, int | None, Hash | None]:
+    """Of a message between members of a Raft channel: its term, and the last block in it."""
+    held = [(each.height, each.block_hash) for each in getattr(message, "seals", ())]
+    for entry in getattr(message, "entries", ()):
+        block = decode_block(entry.data) if entry.data else None
+        if block is not None:
+            held.append((block.header.height, block_hash(hash_, block.header)))
+    height, digest = held[-1] if held else (None, None)
+    return message.head.term, height, digest
+
+
 class Words:
-    """`epochs`, `bases`: who votes in which epoch, and what it stands on; filled as epochs come."""
+    """Of PBFT. `epochs`, `bases`: who votes in which epoch, and what it stands on; filled as epochs come."""
+
+    view_name = "view"
 
     def __init__(
         self, names: Names, epochs: dict[int, Members], bases: dict[int, EpochBase]
