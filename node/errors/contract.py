@@ -287,10 +287,10 @@ ENTRIES: tuple[Entry, ...] = (
         "usage",
         "The examples cannot be read: {detail}.",
         "They are a JSON list of calls that every validator runs before the version may become active.",
-        'Correct them: [{{"method": "transfer", "args": {{"to": "b", "amount": 1}}}}]',
+        "Write each as an object with method and args; see city contract propose --help.",
         "示例无法读取：{detail}。",
         "示例为调用的 JSON 列表，启用前由每个验证节点运行。",
-        '请更正：[{{"method": "transfer", "args": {{"to": "b", "amount": 1}}}}]',
+        "每项为含 method 与 args 的对象；参见 city contract propose --help。",
     ),
     Entry(
         "CITY-4035",

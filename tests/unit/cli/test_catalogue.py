@@ -47,7 +47,9 @@ def test_every_entry_is_used_by_some_code() -> None:
     text = "".join(
         p.read_text("utf-8") for p in SOURCES if "errors" not in p.parts or p.name == "errors.py"
     )
-    assert [e.code for e in ENTRIES if e.code not in text] == []
+    # Receipts carry the name.
+    unused = [e.code for e in ENTRIES if e.code not in text and f'"{e.name}"' not in text]
+    assert unused == []
 
 
 def test_both_languages_use_the_same_variables() -> None:
