@@ -88,12 +88,19 @@ class AuthorityQuery:
 @dataclass(frozen=True, slots=True)
 class WalletQuery:
     """Body of action `wallet`, signed by an operator bank: opens a wallet, or repeats it with further
-    addresses or another category. wallet: an id of the bank's choice."""
+    addresses or another category. wallet: an id of the bank's choice. A holder from abroad opens one of the
+    lowest category himself: signed by the key of its only address.
+
+    residence: where the holder lives, ISO 3166 alpha-2. use: deploy/regcenter/residence.py.
+    until_ms: when it ends, 0 for never."""
 
     wallet: Hash
     category: int
     holder: str
     addresses: tuple[Hash, ...]
+    residence: str = "CN"
+    use: int = 0
+    until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ SignedCenterRequest>`: /payment /entry /coins /operator /authority /wallet /iden
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -28,7 +27,7 @@ from consensus.center_request import (
     PaymentQuery,
     WalletQuery,
 )
-from consensus.encoding import encode
+from consensus.encoding import ZERO_HASH, encode
 from consensus.payment import (
     Kind,
     PaymentProof,
@@ -39,6 +38,8 @@ from consensus.payment import (
 )
 from consensus.payment_lock import WitnessedTransaction
 from deploy.regcenter import log, proofs
+from deploy.regcenter.api_common import CENTER, WRITER, Handler, authorization, number, query_of
+from deploy.regcenter.api_desk import desk_routes
 from deploy.regcenter.center import Appointment, Center, Identification, Opening, Placement, Refresh
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
@@ -52,10 +53,7 @@ from deploy.regcenter.strict_json import (
 )
 from deploy.regcenter.writer import Writer
 
-CENTER = web.AppKey("center", Center)
 SECOND_HEADER = "X-Second-Authorization"
-WRITER = web.AppKey("writer", Writer)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(center: Center) -> web.Application:
@@ -80,6 +78,8 @@ def make_app(center: Center) -> web.Application:
             web.post("/wallet", wallet),
             web.post("/identify", identify),
             web.post("/operator", operator),
+            web.post("/recharge", recharge),
+            *desk_routes(),
         ]
     )
     app.on_startup.append(_start)
@@ -109,34 +109,6 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return web.json_response(refused.view(), status=error.status)
 
 
-def _query(request: web.Request, *names: str, optional: tuple[str, ...] = ()) -> dict[str, str]:
-    """The query's parameters: these names, each at most once. Raises CenterError RC_QUERY."""
-    found = dict(request.query)
-    if len(found) != len(request.query):
-        raise CenterError("RC_QUERY", "a parameter occurs twice")
-    for name in found:
-        if name not in names and name not in optional:
-            raise CenterError("RC_QUERY", f"unknown parameter {name[:40]}")
-    for name in names:
-        if name not in found:
-            raise CenterError("RC_QUERY", f"missing parameter {name}")
-    return found
-
-
-def _number(text: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
-        raise CenterError("RC_QUERY", f"{name} is no whole number")
-    return int(text)
-
-
-def _authorization(request: web.Request, header: str = "Authorization") -> bytes:
-    scheme, _, value = request.headers.get(header, "").partition(" ")
-    if scheme != "SM2":
-        raise CenterError("RC_REQUEST", f"the header `{header}: SM2 <hex>` is missing")
-    data: bytes = hexed(None)(value, header)
-    return data
-
-
 async def _fresh_head(request: web.Request) -> SignedTreeHead:
     center = request.app[CENTER]
     if center.is_stale():
@@ -148,7 +120,7 @@ async def _fresh_head(request: web.Request) -> SignedTreeHead:
 
 
 async def status(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     center = request.app[CENTER]
     totals = center.totals
     return web.json_response(
@@ -163,13 +135,15 @@ async def status(request: web.Request) -> web.Response:
             "public_fen": totals.public_fen,
             "locked_fen": center.ledger.books.held.locked_fen,
             "frozen_fen": center.ledger.books.held.frozen_fen,
+            "nonresident_fen": center.ledger.books.wallets.abroad.nonresident_fen,
+            "reserve_wallets_fen": center.ledger.books.wallets.abroad.reserve_fen,
             "operators": sorted(bank.name for bank in center.operators.values()),
         }
     )
 
 
 async def keys(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     center = request.app[CENTER]
     return web.json_response(
         {
@@ -191,16 +165,16 @@ async def keys(request: web.Request) -> web.Response:
 
 
 async def tree_head(request: web.Request) -> web.Response:
-    query = _query(request, optional=("size",))
+    query = query_of(request, optional=("size",))
     if "size" in query:
-        signed = request.app[CENTER].head_at(_number(query["size"], "size"))
+        signed = request.app[CENTER].head_at(number(query["size"], "size"))
     else:
         signed = await _fresh_head(request)
     return web.json_response({"sth": encode(signed).hex(), "view": _head_view(signed)})
 
 
 async def inclusion(request: web.Request) -> web.Response:
-    query = _query(request, "leaf", "size")
+    query = query_of(request, "leaf", "size")
     center = request.app[CENTER]
     size = _size(center, query["size"], "size")
     found = center.store.get(log.leaf_key(hexed(32)(query["leaf"], "leaf")))
@@ -214,7 +188,7 @@ async def inclusion(request: web.Request) -> web.Response:
 
 
 async def consistency(request: web.Request) -> web.Response:
-    query = _query(request, "first", "second")
+    query = query_of(request, "first", "second")
     center = request.app[CENTER]
     first, second = (_size(center, query[name], name) for name in ("first", "second"))
     path = log.consistency_path(sm3, center.store.get, first, second)
@@ -224,7 +198,7 @@ async def consistency(request: web.Request) -> web.Response:
 
 
 def _size(center: Center, text: str, name: str) -> int:
-    size = _number(text, name)
+    size = number(text, name)
     if size > center.latest.head.tree_size:
         raise CenterError("RC_RANGE", f"{name} {size}: no such tree yet")
     return size
@@ -234,16 +208,16 @@ def _size(center: Center, text: str, name: str) -> int:
 
 
 async def payment(request: web.Request) -> web.Response:
-    query = _query(request, "txid", "index", "view")
+    query = query_of(request, "txid", "index", "view")
     if query["view"] != "proof":
         raise CenterError("RC_QUERY", "view is proof")
     center = request.app[CENTER]
     key, wanted, _ = proofs.open_request(
-        center, _authorization(request), ACTION_PAYMENT, PaymentQuery
+        center, authorization(request), ACTION_PAYMENT, PaymentQuery
     )
-    if wanted.point.txid != hexed(32)(
-        query["txid"], "txid"
-    ) or wanted.point.output_index != _number(query["index"], "index"):
+    if wanted.point.txid != hexed(32)(query["txid"], "txid") or wanted.point.output_index != number(
+        query["index"], "index"
+    ):
         raise CenterError("RC_REQUEST", "it was signed for another payment")
     await _fresh_head(request)
     proof = proofs.payment_proof(center, key, wanted)
@@ -251,10 +225,10 @@ async def payment(request: web.Request) -> web.Response:
 
 
 async def entry(request: web.Request) -> web.Response:
-    query = _query(request, "index")
+    query = query_of(request, "index")
     center = request.app[CENTER]
-    key, wanted, _ = proofs.open_request(center, _authorization(request), ACTION_ENTRY, EntryQuery)
-    if wanted.index != _number(query["index"], "index"):
+    key, wanted, _ = proofs.open_request(center, authorization(request), ACTION_ENTRY, EntryQuery)
+    if wanted.index != number(query["index"], "index"):
         raise CenterError("RC_REQUEST", "it was signed for another entry")
     found = proofs.entry(center, key, wanted)
     return web.json_response(
@@ -270,9 +244,9 @@ async def entry(request: web.Request) -> web.Response:
 
 
 async def coins(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     center = request.app[CENTER]
-    key, wanted, _ = proofs.open_request(center, _authorization(request), ACTION_COINS, CoinsQuery)
+    key, wanted, _ = proofs.open_request(center, authorization(request), ACTION_COINS, CoinsQuery)
     found = proofs.coins(center, key, wanted)
     return web.json_response(
         {
@@ -283,10 +257,10 @@ async def coins(request: web.Request) -> web.Response:
 
 
 async def operator(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     center = request.app[CENTER]
     key, wanted, digest = proofs.open_request(
-        center, _authorization(request), ACTION_OPERATOR, OperatorQuery
+        center, authorization(request), ACTION_OPERATOR, OperatorQuery
     )
     if key != center.root_key:
         raise CenterError("RC_UNAUTHORISED", "only the center's root key registers banks")
@@ -295,10 +269,10 @@ async def operator(request: web.Request) -> web.Response:
 
 
 async def authority(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     center = request.app[CENTER]
     key, wanted, _ = proofs.open_request(
-        center, _authorization(request), ACTION_AUTHORITY, AuthorityQuery
+        center, authorization(request), ACTION_AUTHORITY, AuthorityQuery
     )
     if key != center.root_key:
         raise CenterError("RC_UNAUTHORISED", "only the center's root key names authorities")
@@ -307,9 +281,9 @@ async def authority(request: web.Request) -> web.Response:
 
 
 async def wallet(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     key, wanted, _ = proofs.open_request(
-        request.app[CENTER], _authorization(request), ACTION_WALLET, WalletQuery
+        request.app[CENTER], authorization(request), ACTION_WALLET, WalletQuery
     )
     opened = await request.app[WRITER].submit(Opening(wanted, key), WalletRecord)
     return web.json_response({"wallet": opened.wallet.hex(), "category": opened.category})
@@ -317,13 +291,13 @@ async def wallet(request: web.Request) -> web.Response:
 
 async def identify(request: web.Request) -> web.Response:
     """Two authorities, two headers, one question."""
-    _query(request)
+    query_of(request)
     center = request.app[CENTER]
     first, wanted, digest = proofs.open_request(
-        center, _authorization(request), ACTION_IDENTIFY, IdentifyQuery
+        center, authorization(request), ACTION_IDENTIFY, IdentifyQuery
     )
     second, same, _ = proofs.open_request(
-        center, _authorization(request, SECOND_HEADER), ACTION_IDENTIFY, IdentifyQuery
+        center, authorization(request, SECOND_HEADER), ACTION_IDENTIFY, IdentifyQuery
     )
     if same != wanted:
         raise CenterError("RC_REQUEST", "the two authorities ask for different things")
@@ -332,7 +306,7 @@ async def identify(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "wallet": found.wallet.hex(),
-            "bank": center.operators[found.bank].name,
+            "bank": "" if found.bank == ZERO_HASH else center.operators[found.bank].name,
             "category": found.category,
             "holder": found.holder,
         }
@@ -341,20 +315,29 @@ async def identify(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     """POST /tx: any kind that needs no more than its signature."""
-    _query(request)
+    query_of(request)
     return await _accept(request, read_transaction(await request.read()))
 
 
 async def lock(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     found = read_lock(await request.read())
     if found.signed.tx.kind != Kind.LOCK:
         raise CenterError("RC_KIND", "here money is locked")
     return await _accept(request, found)
 
 
+async def recharge(request: web.Request) -> web.Response:
+    """An exchange that a machine of the bank confirms: its signature stands among the approvals."""
+    query_of(request)
+    found = read_release(await request.read())
+    if found.signed.tx.kind != Kind.EXCHANGE:
+        raise CenterError("RC_KIND", "here a wallet is recharged")
+    return await _accept(request, found)
+
+
 async def release(request: web.Request) -> web.Response:
-    _query(request)
+    query_of(request)
     found = read_release(await request.read())
     if found.signed.tx.kind not in (Kind.RELEASE, Kind.REFUND_LOCK):
         raise CenterError("RC_KIND", "here a lock is opened")

@@ -12,7 +12,6 @@ from consensus.payment import (
     SignedTreeHead,
     coin_id,
     entry_bytes,
-    tree_head_digest,
 )
 from deploy.regcenter import log
 from deploy.regcenter.center import Center
@@ -62,14 +61,13 @@ def _check_entry(center: Center, found: LogEntry, index: int) -> None:
 
 
 def _check_heads(center: Center, roots: dict[int, bytes]) -> int:
-    head_key = center.chain.entries[-1].key.public_key
     count, time_ms = 0, 0
     for _, data in center.store.items(b"h"):
         signed = decode(SignedTreeHead, data)
         head = signed.head
         if roots.get(head.tree_size) != head.root or head.timestamp_ms < time_ms:
             raise _damaged(f"the head of size {head.tree_size} is not of this history")
-        if not center.suite.verify(head_key, tree_head_digest(sm3, head), signed.signature):
+        if not center.is_signed(signed):
             raise _damaged(f"the head of size {head.tree_size} is not signed")
         count, time_ms = count + 1, head.timestamp_ms
     return count

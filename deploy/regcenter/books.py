@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from consensus.encoding import Hash, decode, encode
-from consensus.payment import VERSION, Coin, CoinState, Kind, LogEntry, entry_bytes
+from consensus.payment import OUTPUTS_MAX, VERSION, Coin, CoinState, Kind, LogEntry, entry_bytes
 from deploy.regcenter import log
+from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.institutions import Institutions
 from deploy.regcenter.model import Held, Totals
 from deploy.regcenter.packed import ENTRY_HEAD, pack_coin, pack_entry, unpack_coin
 from deploy.regcenter.registry import Registry
@@ -31,6 +33,7 @@ class Books:
         self._held = Held(0, 0)
         self.frontier = log.Frontier(0, [])
         self.wallets = WalletBook()
+        self.institutions = Institutions()
 
     # ---- opening and closing ---------------------------------------------------------------------
 
@@ -42,19 +45,21 @@ class Books:
         if held is not None:  # absent in a store from before coins could be held
             self._held = decode(Held, held)
         self.frontier = log.Frontier.load(store.get, self._totals.tree_size)
+        self.institutions.load(store)
 
     def save(self, overlay: Overlay) -> None:
         overlay.put(TOTALS_KEY, encode(self._totals))
         overlay.put(HELD_KEY, encode(self._held))
 
     def recount(self, store: Store) -> bool:
-        """Whether the sums are those of what is stored, and money is conserved."""
+        """Whether the sums are those of what is stored, and money is conserved. Counts the pools."""
         counted = {Tier.VAULT: 0, Tier.WALLET: 0}
         held = {CoinState.LOCKED: 0, CoinState.FROZEN: 0}
         for _, data in store.items(b"c"):
             coin = unpack_coin(data)
             if coin.state != CoinState.SPENT:
                 counted[self._registry.tier_of(coin.owner)] += coin.value_fen
+                self.institutions.add_coin(coin.owner, CoinState.SPENT, coin.state, coin.value_fen)
             if coin.state in held:
                 held[CoinState(coin.state)] += coin.value_fen
         totals = replace(
@@ -80,6 +85,25 @@ class Books:
         data = overlay.get(b"c" + wanted)
         return None if data is None else unpack_coin(data)
 
+    def gather(self, overlay: Overlay, owner: Hash, amount_fen: int) -> list[Coin]:
+        """The owner's largest free coins that cover an amount. Raises CenterError RC_OVERSPEND."""
+        found: list[Coin] = []
+        have = 0
+        coins = overlay.items(b"u" + owner)
+        for known, _ in sorted(coins, key=lambda each: each[1], reverse=True)[:OUTPUTS_MAX]:
+            if have >= amount_fen:
+                break
+            coin = self.coin(overlay, Hash(known))
+            assert coin is not None and coin.state == CoinState.UNSPENT
+            found.append(coin)
+            have += coin.value_fen
+        if have < amount_fen:
+            raise CenterError("RC_OVERSPEND", f"{have} of {amount_fen} fen are free")
+        return found
+
+    def free_fen(self, overlay: Overlay, owner: Hash) -> int:
+        return sum(int.from_bytes(value, "big") for _, value in overlay.items(b"u" + owner))
+
     def move(self, overlay: Overlay, was: int, coin: Coin) -> None:
         """Stores a coin in its new state and moves its value between the sums. A new coin was SPENT."""
         value, owner, state = coin.value_fen, coin.owner, coin.state
@@ -89,6 +113,7 @@ class Books:
         self._hold(was, -value)
         self._hold(state, value)
         self.wallets.move(overlay, owner, was, state, value)
+        self.institutions.add_coin(owner, was, state, value)
         change = value * ((state != CoinState.SPENT) - (was != CoinState.SPENT))
         if owner in self._registry.operators:
             self._totals.vault_fen += change

@@ -17,6 +17,7 @@ from consensus.center_request import AuthorityQuery, IdentifyQuery, OperatorQuer
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
 from consensus.payment import (
     VERSION,
+    Coin,
     KeyChainEntry,
     LogEntry,
     LogKey,
@@ -32,9 +33,10 @@ from consensus.payment import (
 from consensus.payment_lock import LockTerms, Witness, WitnessedTransaction
 from deploy.regcenter import log
 from deploy.regcenter.clock import Clock, real_ms
+from deploy.regcenter.desk import Answer, Instruction, answer
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
-from deploy.regcenter.keys import Keys
+from deploy.regcenter.keys import Keys, forget_heads
 from deploy.regcenter.ledger import Ledger, Opened
 from deploy.regcenter.model import (
     Authority,
@@ -45,12 +47,15 @@ from deploy.regcenter.model import (
     TxRecord,
     WalletRecord,
 )
+from deploy.regcenter.requests import RotateQuery
 from deploy.regcenter.rules import Tier
 from deploy.regcenter.store import Overlay, Store
+from deploy.regcenter.voice import Voice
 from node.identity.suite import Suite, get_suite
 
 HEAD_REFRESH_MS = 10_000
-KEY_LIFETIME_MS = 10 * 365 * 86_400_000
+DAY_MS = 86_400_000
+KEY_LIFETIME_MS = 10 * 365 * DAY_MS
 CHAIN_KEY = b"k"
 NO_WITNESS = Witness()
 THREADS_MAX = 8
@@ -95,24 +100,31 @@ class Identification:
     request: Hash
 
 
-_Stateful = Placement | Appointment | Opening | Identification | Refresh
+_Stateful = Placement | Appointment | Opening | Identification | Refresh | Instruction
 Operation = SignedCoinTransaction | WitnessedTransaction | _Stateful
 _Ready = Opened | _Stateful | CenterError
-Outcome = Receipt | Operator | Authority | WalletRecord | SignedTreeHead | CenterError
+Outcome = Receipt | Operator | Authority | WalletRecord | SignedTreeHead | Answer | CenterError
 
 
 class Center:
     """Opened with `Center.open`; one instance a directory."""
 
     def __init__(
-        self, directory: Path, store: Store, keys: Keys, chain: KeyChain, clock: Clock, suite: Suite
+        self,
+        directory: Path,
+        store: Store,
+        keys: Keys,
+        chains: Sequence[KeyChain],
+        clock: Clock,
+        suite: Suite,
     ) -> None:
-        self.directory, self.store, self.keys, self.chain = directory, store, keys, chain
+        self.directory, self.store, self.keys, self.chains = directory, store, keys, list(chains)
         self.clock, self.suite = clock, suite
-        self.root_key = chain.root_key
+        self.root_key = self.chain.root_key
         self.log_id = log_id(sm3, self.root_key)
-        self.head_key_id = key_id(sm3, chain.entries[-1].key.public_key)
-        self.ledger = Ledger(self.log_id, self.head_key_id, suite)
+        self.voice = self._voice_now()
+        self._voices = {self.voice.key_id: self.voice}
+        self.ledger = Ledger(self.voice, suite)
         self._threads = ThreadPoolExecutor(min(THREADS_MAX, os.cpu_count() or 1), "center-keys")
         self._failed = False
         self._head_ms = 0
@@ -126,17 +138,16 @@ class Center:
         RC_DAMAGED."""
         suite = suite or get_suite("sm")
         directory.mkdir(parents=True, exist_ok=True)
-        keys = Keys.open(directory / "keys", suite)
         store = Store(directory / "ledger")
         try:
-            stored = store.get(CHAIN_KEY)
-            if stored is None:
-                chain = _make_chain(keys, clock(), suite)
-                store.write({CHAIN_KEY: encode(chain)})
-            else:
-                chain = decode(KeyChain, stored)
-            center = cls(directory, store, keys, chain, clock, suite)
+            chains = [decode(KeyChain, data) for _, data in store.items(CHAIN_KEY)]
+            keys = Keys.open(directory / "keys", suite, max(len(chains) - 1, 0))
+            if not chains:
+                chains = [_make_chain(keys, clock() - DAY_MS)]
+                store.write({CHAIN_KEY: encode(chains[0])})
+            center = cls(directory, store, keys, chains, clock, suite)
             center._load()
+            forget_heads(directory / "keys", len(chains) - 1)
         except EncodingError as error:
             store.close()
             raise CenterError("RC_DAMAGED", str(error)) from error
@@ -146,7 +157,8 @@ class Center:
         return center
 
     def _load(self) -> None:
-        if self.keys.root.public_key != self.root_key:
+        head_key = self.chain.entries[-1].key.public_key
+        if (self.keys.root.public_key, self.keys.head.public_key) != (self.root_key, head_key):
             raise CenterError("RC_DAMAGED", "the keys are not those of this store")
         self.ledger.registry.load(self.store)
         self.ledger.books.load(self.store)
@@ -161,6 +173,11 @@ class Center:
         if not self.ledger.books.recount(self.store):
             raise CenterError("RC_DAMAGED", "the coins do not add up to the totals")
         self.ledger.books.wallets.load(self.store)
+        self.ledger.devices.load(self.store)
+        try:
+            self.ledger.books.institutions.assert_covered()
+        except AssertionError as error:
+            raise CenterError("RC_DAMAGED", str(error)) from error
 
     def _check_rollback(self, has_head: bool) -> None:
         """The file beside the store holds the last head that was signed: the store must contain it."""
@@ -170,8 +187,7 @@ class Center:
                 raise CenterError("RC_ROLLED_BACK", f"{path} is missing")
             return
         witness = decode(SignedTreeHead, path.read_bytes())
-        head_key = self.chain.entries[-1].key.public_key
-        if not self.suite.verify(head_key, tree_head_digest(sm3, witness.head), witness.signature):
+        if not self.is_signed(witness):
             raise CenterError("RC_DAMAGED", f"{path} is not signed by this center")
         size, time_ms = witness.head.tree_size, witness.head.timestamp_ms
         if not has_head:
@@ -240,7 +256,11 @@ class Center:
         if isinstance(operation, Appointment):
             return self.ledger.appoint(overlay, operation.query)
         if isinstance(operation, Opening):
-            return self.ledger.open_wallet(overlay, operation.bank, operation.query)
+            return self.ledger.open_wallet(overlay, operation.bank, operation.query, now_ms)
+        if isinstance(operation, Instruction):
+            if isinstance(operation.body, RotateQuery):
+                return self._rotate(overlay, operation, operation.body, now_ms)
+            return answer(self.ledger, overlay, operation, self.root_key, now_ms)
         if isinstance(operation, Identification):
             query, asking, request = operation.query, operation.asking, operation.request
             return self.ledger.identify(overlay, query, asking, request, now_ms)
@@ -254,6 +274,27 @@ class Center:
             overlay.put(seen, b"")
         return self.operators[wallet_address(sm3, placement.query.public_key)]
 
+    def _rotate(
+        self, overlay: Overlay, operation: Instruction, query: RotateQuery, now_ms: int
+    ) -> Answer:
+        """A new key signs heads, beginning with the one of this batch; the root key signs it in. The old
+        key's file goes when the new chain is durable."""
+        if operation.signer != self.root_key:
+            raise CenterError("RC_UNAUTHORISED", "only the center's root key does this")
+        if query.serial != len(self.chains) - 1:
+            raise CenterError("RC_ROTATION", f"there were {len(self.chains) - 1} before")
+        self.keys = Keys.open(self.directory / "keys", self.suite, len(self.chains))
+        self.chains.append(_make_chain(self.keys, now_ms))
+        serial = (len(self.chains) - 1).to_bytes(8, "big")
+        overlay.put(CHAIN_KEY + serial, encode(self.chain))
+        self.voice = self.ledger.voice = self._voice_now()
+        self._voices[self.voice.key_id] = self.voice
+        return Answer({"serial": len(self.chains) - 1, "key_id": self.voice.key_id.hex()})
+
+    def _voice_now(self) -> Voice:
+        known = key_id(sm3, self.keys.head.public_key)
+        return Voice(self.log_id, self.keys.head, self.chain.entries, known)
+
     def _sign_head(self, now_ms: int) -> SignedTreeHead:
         head = TreeHead(
             version=VERSION,
@@ -261,7 +302,7 @@ class Center:
             tree_size=self.ledger.books.frontier.size,
             timestamp_ms=max(now_ms, self.clock(), self._head_ms),
             root=Hash(self.ledger.books.frontier.root(sm3)),
-            key_id=self.head_key_id,
+            key_id=self.voice.key_id,
             ext=b"",
         )
         return SignedTreeHead(head, Sig(self.keys.head.sign(tree_head_digest(sm3, head))))
@@ -275,8 +316,28 @@ class Center:
         _replace_file(self.directory / "latest-head", encode(signed))
         self.latest = signed
         self._head_ms = time_ms
+        forget_heads(self.directory / "keys", len(self.chains) - 1)
 
     # ---- reading ---------------------------------------------------------------------------------
+
+    @property
+    def chain(self) -> KeyChain:
+        """The keys that lead to the present head key."""
+        return self.chains[-1]
+
+    def voice_of(self, signed: SignedTreeHead) -> Voice:
+        """What signed a head of this process: a reader may hold the one before a rotation."""
+        return self._voices[signed.head.key_id]
+
+    def is_signed(self, signed: SignedTreeHead) -> bool:
+        """Whether one of the log's keys, in its time, signed a head."""
+        for chain in self.chains:
+            key = chain.entries[-1].key
+            if key_id(sm3, key.public_key) == signed.head.key_id:
+                in_time = key.not_before_ms <= signed.head.timestamp_ms < key.not_after_ms
+                digest = tree_head_digest(sm3, signed.head)
+                return in_time and self.suite.verify(key.public_key, digest, signed.signature)
+        return False
 
     @property
     def totals(self) -> Totals:
@@ -288,6 +349,9 @@ class Center:
 
     def tier_of(self, address: Hash) -> Tier:
         return self.ledger.registry.tier_of(address)
+
+    def coin(self, wanted: Hash) -> Coin | None:
+        return self.ledger.books.coin(Overlay(self.store), wanted)
 
     def terms(self, address: Hash) -> LockTerms | None:
         """The terms of a lock address."""
@@ -325,16 +389,16 @@ class Center:
         return found
 
 
-def _make_chain(keys: Keys, now_ms: int, suite: Suite) -> KeyChain:
-    """The root key signs the key that signs tree heads. Valid from a day before, for ten years."""
+def _make_chain(keys: Keys, from_ms: int) -> KeyChain:
+    """The root key signs the key that signs tree heads, valid for ten years."""
     root = keys.root.public_key
     key = LogKey(
         version=VERSION,
         log_id=log_id(sm3, root),
         public_key=keys.head.public_key,
         issues=False,
-        not_before_ms=now_ms - 86_400_000,
-        not_after_ms=now_ms + KEY_LIFETIME_MS,
+        not_before_ms=from_ms,
+        not_after_ms=from_ms + KEY_LIFETIME_MS,
     )
     return KeyChain(root, (KeyChainEntry(key, Sig(keys.root.sign(log_key_digest(sm3, key)))),))
 

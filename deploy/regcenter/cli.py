@@ -13,7 +13,8 @@ from typing import Annotated, NoReturn
 import typer
 from aiohttp import web
 
-from deploy.regcenter.api import WRITER, make_app
+from deploy.regcenter.api import make_app
+from deploy.regcenter.api_common import WRITER
 from deploy.regcenter.audit import audit
 from deploy.regcenter.bench import measure
 from deploy.regcenter.center import Center

@@ -21,10 +21,23 @@ class Keys:
     head: Signer
 
     @classmethod
-    def open(cls, directory: Path, suite: Suite) -> Keys:
-        """The keys of a directory, made at the first start."""
+    def open(cls, directory: Path, suite: Suite, serial: int = 0) -> Keys:
+        """The keys of a directory, made when they are not there. serial: how many head keys came before."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(open_key(directory / "root.key", suite), open_key(directory / "head.key", suite))
+        return cls(
+            open_key(directory / "root.key", suite),
+            open_key(directory / head_name(serial), suite),
+        )
+
+
+def head_name(serial: int) -> str:
+    return f"head-{serial}.key" if serial else "head.key"
+
+
+def forget_heads(directory: Path, serial: int) -> None:
+    """Removes the head keys before `serial`: nothing is signed with them any more."""
+    for old in range(serial):
+        (directory / head_name(old)).unlink(missing_ok=True)
 
 
 def open_key(path: Path, suite: Suite) -> Signer:

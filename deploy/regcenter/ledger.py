@@ -3,7 +3,8 @@
 Changes go to an overlay that the center commits. What money is and where it lies is written by books.py.
 
 Keys of the store: `t` transactions, `w` terms by lock address, `z` freezes by coin, `r` what was given back
-by coin; the others are those of books.py, registry.py and wallets.py.
+by coin, `F` what came to an address by leaf; the others are those of books.py, registry.py, wallets.py,
+aml.py, institutions.py and devices.py.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from consensus.center_request import AuthorityQuery, IdentifyQuery, OperatorQuery, WalletQuery
-from consensus.encoding import ZERO_HASH, EncodingError, Hash, decode, encode
+from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
 from consensus.payment import (
     CCY,
+    NO_REFERENCE,
     VERSION,
     Coin,
+    CoinOutput,
     CoinPoint,
     CoinState,
+    CoinTransaction,
     Kind,
     LogEntry,
     OwnerKind,
@@ -29,6 +33,7 @@ from consensus.payment import (
 from consensus.payment_lock import ARBITERS_MAX, LockTerms, Witness
 from deploy.regcenter import conditions, orders
 from deploy.regcenter.books import Books
+from deploy.regcenter.devices import Devices
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.fields import entries
 from deploy.regcenter.model import (
@@ -42,11 +47,13 @@ from deploy.regcenter.model import (
 )
 from deploy.regcenter.packed import address_of, coin_id_of, pack_record, tx_digests, unpack_coin
 from deploy.regcenter.registry import Registry
-from deploy.regcenter.rules import Posting, check_payment, check_shape
+from deploy.regcenter.rules import Posting, Tier, check_own, check_payment, check_shape
 from deploy.regcenter.store import Overlay
+from deploy.regcenter.voice import Voice
 from node.identity.suite import Suite
 
 ASSET_FEN_MAX = 1 << 62
+MACHINES = ("ATM:", "POS:")
 T = TypeVar("T")
 
 
@@ -82,12 +89,33 @@ class Accepting:
         return self.opened.witness
 
 
-class Ledger:
-    """The state in memory; one instance a center."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Money that the center moves by itself, on a voucher or on an account holder's word. payments: to whom
+    and how many fen."""
 
-    def __init__(self, log_id: Hash, issuer: Hash, suite: Suite) -> None:
-        self.log_id, self._issuer, self._suite = log_id, issuer, suite
+    kind: Kind
+    payer: Hash
+    payments: tuple[tuple[Hash, int], ...]
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An order with the coins that carry it. payments: with change."""
+
+    order: Order
+    coins: tuple[Coin, ...]
+    payments: tuple[tuple[Hash, int], ...]
+
+
+class Ledger:
+    """The state in memory; one instance a center. voice: what the center signs with."""
+
+    def __init__(self, voice: Voice, suite: Suite) -> None:
+        self.log_id, self.voice, self._suite = voice.log_id, voice, suite
         self.registry = Registry(suite)
+        self.devices = Devices(suite)
         self.books = Books(self.registry)
 
     # ---- who is who ------------------------------------------------------------------------------
@@ -103,14 +131,17 @@ class Ledger:
     def appoint(self, overlay: Overlay, query: AuthorityQuery) -> Authority:
         return self.registry.appoint(overlay, query)
 
-    def open_wallet(self, overlay: Overlay, public_key: bytes, query: WalletQuery) -> WalletRecord:
-        """A bank opens a wallet. Raises CenterError."""
-        bank, registry = address_of(public_key), self.registry
-        if bank not in registry.operators:
-            raise CenterError("RC_OPERATOR")
+    def open_wallet(
+        self, overlay: Overlay, public_key: bytes, query: WalletQuery, now_ms: int
+    ) -> WalletRecord:
+        """A bank opens a wallet, or a holder from abroad his own. Raises CenterError."""
+        opener, registry = address_of(public_key), self.registry
         if any(a in registry.operators or a in registry.authorities for a in query.addresses):
             raise CenterError("RC_TIER", "the address is a bank's or an authority's")
-        return self.books.wallets.open(overlay, bank, query)
+        bank = opener if opener in registry.operators else ZERO_HASH
+        if bank == ZERO_HASH and opener not in query.addresses:
+            raise CenterError("RC_OPERATOR")
+        return self.books.wallets.open(overlay, opener, bank, query, now_ms)
 
     def identify(
         self,
@@ -150,10 +181,17 @@ class Ledger:
             raise CenterError("RC_SIGNATURE")
         coins = [self.books.coin(overlay, wanted) for wanted in tx.inputs]
         going = Accepting(opened, address_of(opened.signed.public_key), coins, now_ms)
+        if going.signer in self.devices.addresses:
+            raise CenterError("RC_DEVICE", "a device pays by vouchers")
         posting = self._check(overlay, going)
         self._check_lock_addresses(overlay, going, posting)
-        self.books.wallets.check(overlay, tx, posting.payer, now_ms)
-        return self._write(overlay, going, posting)
+        self.books.wallets.check(overlay, tx, (posting.payer, _payees(going)), now_ms)
+        if posting.inputs == CoinState.SPENT:
+            mine = [c.value_fen for c in coins if c is not None and c.owner == posting.payer]
+            self.books.institutions.check_spend(tx, posting.payer, sum(mine))
+        receipt = self._write(overlay, going, posting)
+        self.books.institutions.assert_covered()
+        return receipt
 
     def _check(self, overlay: Overlay, going: Accepting) -> Posting:
         """The rule of the kind. Raises CenterError."""
@@ -182,9 +220,14 @@ class Ledger:
             case Kind.COURT_TRANSFER:
                 freezes = [_read(overlay, b"z" + coin, Freeze) for coin in tx.inputs]
                 return orders.check_court_transfer(tx, signer, coins, authority, freezes, tier_of)
+            case Kind.MERGE | Kind.SPLIT:
+                return check_own(tx, signer, coins)
         posting = check_payment(tx, signer, coins, tier_of)
         if tx.kind == Kind.ISSUE:
             self.registry.check_reserve(signer, sum(output.value_fen for output in tx.outputs))
+        if tx.kind == Kind.EXCHANGE and tx.purpose.startswith(MACHINES):
+            given = sum(output.value_fen for output in tx.outputs if output.owner != signer)
+            self.registry.check_recharge(signer, tx.purpose, self._approved(going), given)
         return posting
 
     def _approved(self, going: Accepting) -> frozenset[Hash]:
@@ -206,6 +249,44 @@ class Ledger:
             if overlay.get(b"w" + output.owner) is not None:
                 raise CenterError("RC_TERMS", f"output {index} goes under terms that are in use")
 
+    # ---- what the center itself moves --------------------------------------------------------------
+
+    def check_receiver(self, overlay: Overlay, address: Hash) -> None:
+        """Whether the center itself may pay an address. Raises CenterError."""
+        if self.registry.tier_of(address) is Tier.VAULT or overlay.get(b"w" + address) is not None:
+            raise CenterError("RC_TIER", "it is a vault, or belongs to terms")
+        self.books.wallets.check_open(address)
+
+    def plan(self, overlay: Overlay, order: Order) -> Plan:
+        """The coins for an order of the center, all checks done. Raises CenterError RC_OVERSPEND."""
+        wanted = sum(value for _, value in order.payments)
+        coins = self.books.gather(overlay, order.payer, wanted)
+        have = sum(coin.value_fen for coin in coins)
+        payments = order.payments
+        if have > wanted:
+            payments = (*payments, (order.payer, have - wanted))
+        return Plan(order, tuple(coins), payments)
+
+    def carry_out(self, overlay: Overlay, plan: Plan, now_ms: int) -> Receipt:
+        """Writes what was planned; nothing may be written between the two."""
+        tx = CoinTransaction(
+            version=VERSION,
+            kind=int(plan.order.kind),
+            ccy=CCY,
+            inputs=tuple(coin.coin_id for coin in plan.coins),
+            outputs=tuple(CoinOutput(value, to, NO_REFERENCE) for to, value in plan.payments),
+            purpose=plan.order.purpose,
+            time_ms=now_ms,
+            salt=secrets.token_bytes(16),
+        )
+        body = encode(tx)
+        txid, digest = tx_digests(self.log_id, body)
+        signer = self.voice.signer
+        signed = SignedCoinTransaction(tx, signer.public_key, Sig(signer.sign(digest)))
+        opened = Opened(signed, Witness(), body, txid, digest, True)
+        going = Accepting(opened, plan.order.payer, plan.coins, now_ms)
+        return self._write(overlay, going, Posting(plan.order.payer))
+
     # ---- writing ---------------------------------------------------------------------------------
 
     def _write(self, overlay: Overlay, going: Accepting, posting: Posting) -> Receipt:
@@ -218,8 +299,10 @@ class Ledger:
         for coin in going.coins:
             assert coin is not None
             books.move(overlay, coin.state, self._input_after(overlay, going, posting, coin))
-        for index in range(len(tx.outputs)):
+        for index, output in enumerate(tx.outputs):
             books.move(overlay, CoinState.SPENT, self._output(going, posting, index))
+            leaf = books.frontier.size + index
+            overlay.put(b"F" + output.owner + leaf.to_bytes(8, "big"), b"")
         if tx.kind == Kind.LOCK and going.witness.terms is not None:
             overlay.put(b"w" + tx.outputs[0].owner, encode(going.witness.terms))
             overlay.put(b"a" + going.witness.terms.payee, b"")  # it can become no vault meanwhile
@@ -229,7 +312,8 @@ class Ledger:
             overlay.put(key, encode(Reversed(before.value_fen + tx.outputs[0].value_fen)))
         for entry in entries(record, txid):
             books.append(overlay, entry)
-        books.wallets.note(overlay, tx, posting.payer, now_ms)
+        books.wallets.note(overlay, tx, posting.payer, txid, now_ms)
+        books.institutions.credit(overlay, tx, posting.payer)
         self._balance_reserve(overlay, going, posting)
         books.settle(mark, tx.kind, now_ms)
         return self.receipt(txid, record)
@@ -277,7 +361,7 @@ class Ledger:
             ccy=CCY,
             owner=output.owner,
             owner_kind=int(OwnerKind.CONTRACT if locked else OwnerKind.SM2),
-            issuer=self._issuer,
+            issuer=self.voice.key_id,
             serial=self.books.next_serial() if tx.kind == Kind.ISSUE else 0,
             state=int(CoinState.LOCKED if locked else CoinState.UNSPENT),
             spent_by=ZERO_HASH,
@@ -289,6 +373,14 @@ class Ledger:
             txid, Kind(tx.kind), record.accepted_ms, record.first_leaf, len(tx.outputs),
             self.books.frontier.size,
         )  # fmt: skip
+
+
+def _payees(going: Accepting) -> list[Hash]:
+    """Who each output is for; what is locked is for the payee of its terms."""
+    payees = [output.owner for output in going.signed.tx.outputs]
+    if going.signed.tx.kind == Kind.LOCK and going.witness.terms is not None:
+        payees[0] = going.witness.terms.payee
+    return payees
 
 
 def _read(overlay: Overlay, key: bytes, structure: type[T]) -> T | None:

@@ -27,6 +27,16 @@ class Authority:
 
 
 @dataclass(frozen=True, slots=True)
+class Terminal:
+    """A bank's ATM or POS terminal. limit_fen: for one recharge."""
+
+    name: str
+    public_key: bytes
+    bank: Hash
+    limit_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Freeze:
     """Why a coin is frozen. authority: its address. state: what the coin was before."""
 
@@ -38,12 +48,16 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class WalletRecord:
-    """A wallet that a bank opened. bank: its address. holder: as the bank knows them; never in the log."""
+    """A wallet. bank: address of the bank that opened it, zeros when its holder did. holder: as the bank
+    knows them; never in the log. residence, use, until_ms: residence.py."""
 
     wallet: Hash
     bank: Hash
     category: int
     holder: str
+    residence: str
+    use: int
+    until_ms: int
 
 
 @dataclass(frozen=True, slots=True)

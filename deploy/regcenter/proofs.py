@@ -7,14 +7,10 @@ from typing import TypeVar
 
 from consensus.center_request import (
     REQUEST_AGE_MAX_MS,
-    AuthorityQuery,
     CoinsQuery,
     EntryQuery,
-    IdentifyQuery,
-    OperatorQuery,
     PaymentQuery,
     SignedCenterRequest,
-    WalletQuery,
     delegation_digest,
     request_digest,
 )
@@ -43,16 +39,7 @@ from deploy.regcenter.model import TxRecord
 GRANT_MS = 24 * 3_600_000
 COINS_PAGE = 200
 
-Body = TypeVar(
-    "Body",
-    PaymentQuery,
-    EntryQuery,
-    CoinsQuery,
-    OperatorQuery,
-    AuthorityQuery,
-    WalletQuery,
-    IdentifyQuery,
-)
+Body = TypeVar("Body")
 
 
 def open_request(
@@ -90,7 +77,7 @@ def payment_proof(center: Center, public_key: bytes, query: PaymentQuery) -> Pay
         raise CenterError("RC_QUERY", f"a payment has no field {unknown[0]!r}")
     opened = disclosures(record, query.point.output_index)
     signed = center.latest
-    head = signed.head
+    head, voice = signed.head, center.voice_of(signed)
     get = center.store.get
     leaf_index = record.first_leaf + query.point.output_index
     if leaf_index >= head.tree_size:  # stored, and its head is being signed at this moment
@@ -107,12 +94,12 @@ def payment_proof(center: Center, public_key: bytes, query: PaymentQuery) -> Pay
         leaf_index=leaf_index,
         audit_path=_hashes(log.inclusion_path(sm3, get, leaf_index, head.tree_size)),
         head=signed,
-        key_chain=center.chain.entries,
+        key_chain=voice.chain,
         anchor_size=query.anchor_size,
         anchor_path=_anchor_path(center, query.anchor_size, head.tree_size),
         nonce=nonce,
         not_after_ms=grant.not_after_ms,
-        grant_signature=Sig(center.keys.head.sign(grant_digest(sm3, grant))),
+        grant_signature=Sig(voice.signer.sign(grant_digest(sm3, grant))),
     )
     return redact(sm3, proof, query.fields) if query.fields else proof
 

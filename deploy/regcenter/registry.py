@@ -1,4 +1,5 @@
-"""Who is who at the center: operator banks and authorities. Named by the root key, each by one key for good."""
+"""Who is who at the center, each by one key for good: operator banks and authorities, named by the root key,
+and terminals, named by their banks."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from consensus.encoding import Hash, decode, encode
 from consensus.payment import VALUE_FEN_MAX
 from deploy.regcenter import orders
 from deploy.regcenter.errors import CenterError
-from deploy.regcenter.model import Authority, Operator
+from deploy.regcenter.model import Authority, Operator, Terminal
 from deploy.regcenter.packed import address_of
 from deploy.regcenter.rules import Tier
 from deploy.regcenter.store import Overlay, Store
@@ -20,18 +21,22 @@ NAME_CHARS_MAX = 64
 
 
 class Registry:
-    """Kept in memory and under `o` banks, `v` authorities; `a` marks every address that was ever used."""
+    """Kept in memory and under `o` banks, `v` authorities, `T` terminals; `a` marks every address that was
+    ever used."""
 
     def __init__(self, suite: Suite) -> None:
         self._suite = suite
         self.operators: dict[Hash, Operator] = {}
         self.authorities: dict[Hash, Authority] = {}
+        self.terminals: dict[Hash, Terminal] = {}
 
     def load(self, store: Store) -> None:
         for address, data in store.items(b"o"):
             self.operators[Hash(address)] = decode(Operator, data)
         for address, data in store.items(b"v"):
             self.authorities[Hash(address)] = decode(Authority, data)
+        for address, data in store.items(b"T"):
+            self.terminals[Hash(address)] = decode(Terminal, data)
 
     def tier_of(self, address: Hash) -> Tier:
         return Tier.VAULT if address in self.operators else Tier.WALLET
@@ -70,6 +75,39 @@ class Registry:
         self.authorities[address] = found
         overlay.put(b"v" + address, encode(found))
         return found
+
+    def set_up(self, overlay: Overlay, terminal: Terminal) -> None:
+        """A bank sets a terminal up, or changes its limit. Raises CenterError."""
+        address = self.new_address(overlay, terminal.public_key)
+        check_name(terminal.name)
+        if terminal.bank not in self.operators:
+            raise CenterError("RC_OPERATOR")
+        known = self.terminals.get(address, terminal)
+        named = [
+            a
+            for a, t in self.terminals.items()
+            if (t.bank, t.name) == (terminal.bank, terminal.name)
+        ]
+        if (known.name, known.bank) != (terminal.name, terminal.bank) or named not in (
+            [],
+            [address],
+        ):
+            raise CenterError("RC_TERMINAL", "the name or the key is another terminal's")
+        self.terminals[address] = terminal
+        overlay.put(b"T" + address, encode(terminal))
+
+    def check_recharge(self, bank: Hash, purpose: str, approved: frozenset[Hash], fen: int) -> None:
+        """A recharge at a machine (purpose `ATM:name` or `POS:name`) is confirmed by that machine.
+
+        Raises CenterError RC_TERMINAL, RC_LIMIT."""
+        _, _, name = purpose.partition(":")
+        for address in approved:
+            found = self.terminals.get(address)
+            if found is not None and (found.bank, found.name) == (bank, name):
+                if fen > found.limit_fen:
+                    raise CenterError("RC_LIMIT", f"{fen} of {found.limit_fen} fen a recharge")
+                return
+        raise CenterError("RC_TERMINAL", purpose)
 
     def new_address(self, overlay: Overlay, public_key: bytes) -> Hash:
         """The address of a key that no wallet of the public uses. Raises CenterError."""

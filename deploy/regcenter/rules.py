@@ -9,6 +9,7 @@ from enum import Enum
 from consensus.encoding import ZERO_HASH, Hash
 from consensus.payment import (
     CCY,
+    NO_REFERENCE,
     OUTPUTS_MAX,
     VALUE_FEN_MAX,
     VERSION,
@@ -86,6 +87,8 @@ SHAPES: Mapping[int, Shape] = {
     Kind.FREEZE: Shape(_SOME, _NONE),
     Kind.UNFREEZE: Shape(_SOME, _NONE),
     Kind.COURT_TRANSFER: Shape(_SOME, _SOME),
+    Kind.MERGE: Shape((2, OUTPUTS_MAX), _ONE),
+    Kind.SPLIT: Shape(_ONE, (2, OUTPUTS_MAX)),
 }
 
 
@@ -130,6 +133,14 @@ def check_payment(
         check_balance(tx, found)
     _check_targets(tx, rule, signer, tier_of)
     return Posting(ZERO_HASH if tx.kind == Kind.ISSUE else signer)
+
+
+def check_own(tx: CoinTransaction, signer: Hash, coins: Sequence[Coin | None]) -> Posting:
+    """MERGE and SPLIT: an owner's coins become other coins of the same owner. Raises CenterError."""
+    check_balance(tx, spendable(tx, coins, signer))
+    if any((o.owner, o.reference) != (signer, NO_REFERENCE) for o in tx.outputs):
+        raise CenterError("RC_TIER", "merging and splitting pay nobody")
+    return Posting(signer)
 
 
 def known(tx: CoinTransaction, coins: Sequence[Coin | None]) -> list[Coin]:

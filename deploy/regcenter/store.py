@@ -83,3 +83,14 @@ class Overlay:
 
     def put(self, key: bytes, value: bytes | None) -> None:
         self.writes[key] = value
+
+    def items(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Entries under a prefix (cut off), in key order, with what is written here."""
+        found = dict(self._store.items(prefix))
+        for key, value in self.writes.items():
+            if key.startswith(prefix):
+                if value is None:
+                    found.pop(key[len(prefix) :], None)
+                else:
+                    found[key[len(prefix) :]] = value
+        return sorted(found.items())

@@ -1,4 +1,5 @@
-"""Wallets that banks opened: whose they are, what they hold and have paid today, and who may learn the owner.
+"""Wallets: whose they are, what they hold and have paid today, and who may learn the owner. A bank opens
+them; a holder from abroad may open one of the lowest category himself.
 
 A wallet has many addresses, one an obligation if its owner likes; the log shows addresses only. Limits are
 counted over the whole wallet. An address that no bank registered has no limits here. The owner of an address
@@ -7,15 +8,18 @@ is told to two authorities together, and that they asked stands in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from consensus.center_request import IdentifyQuery, WalletQuery
-from consensus.encoding import Hash, decode, encode
+from consensus.encoding import ZERO_HASH, Hash, decode, encode
 from consensus.payment import CoinState, CoinTransaction, Kind
+from deploy.regcenter import aml
 from deploy.regcenter.errors import CenterError
-from deploy.regcenter.limits import Category, day_of, limits_at
+from deploy.regcenter.limits import Category, Limits, day_of, limits_at
 from deploy.regcenter.model import Authority, Identified, WalletRecord
 from deploy.regcenter.packed import unpack_coin
+from deploy.regcenter.residence import UNREGISTERED, Profile, Use, check_pair, check_profile
 from deploy.regcenter.store import Overlay, Store
 
 ADDRESSES_MAX = 256
@@ -24,6 +28,26 @@ ORDER_CHARS_MAX = 64
 LIMITED_PAYMENTS = (Kind.TRANSFER, Kind.LOCK)
 LIMITED_RECEIPTS = (Kind.EXCHANGE, Kind.TRANSFER, Kind.RELEASE)
 _HELD = (CoinState.UNSPENT, CoinState.FROZEN)
+CASH_MARK = "ATM:"
+_OBSERVED = (Kind.EXCHANGE, Kind.TRANSFER, Kind.RELEASE, Kind.REDEEM)
+
+
+@dataclass(frozen=True, slots=True)
+class WalletState:
+    """What a wallet may know of itself."""
+
+    record: WalletRecord
+    limits: Limits
+    balance_fen: int
+    today_fen: int
+
+
+@dataclass(slots=True)
+class Abroad:
+    """What wallets of holders from abroad hold, in fen; reserve wallets apart."""
+
+    nonresident_fen: int
+    reserve_fen: int
 
 
 class WalletBook:
@@ -34,9 +58,13 @@ class WalletBook:
 
     def __init__(self) -> None:
         self._wallet_of: dict[Hash, Hash] = {}
+        self._profiles: dict[Hash, Profile] = {}
+        self.abroad = Abroad(0, 0)
 
     def load(self, store: Store) -> None:
         """Raises CenterError RC_DAMAGED when a balance is not the sum of its coins."""
+        for known, data in store.items(b"b"):
+            self._profiles[Hash(known)] = _profile(decode(WalletRecord, data))
         self._wallet_of = {Hash(a): Hash(wallet) for a, wallet in store.items(b"d")}
         counted: dict[Hash, int] = {}
         for _, data in store.items(b"c"):
@@ -45,43 +73,69 @@ class WalletBook:
             if wallet is not None and coin.state in _HELD:
                 counted[wallet] = counted.get(wallet, 0) + coin.value_fen
         for found, data in store.items(b"g"):
-            if counted.pop(Hash(found), 0) != int.from_bytes(data, "big"):
+            value = int.from_bytes(data, "big")
+            if counted.pop(Hash(found), 0) != value:
                 raise CenterError("RC_DAMAGED", f"wallet {found.hex()} does not add up")
+            self._hold_abroad(Hash(found), value)
         if counted:
             raise CenterError("RC_DAMAGED", "a wallet has coins and no balance")
 
-    def open(self, overlay: Overlay, bank: Hash, query: WalletQuery) -> WalletRecord:
-        """A bank opens a wallet, adds addresses to it, or moves it to another category. Raises CenterError."""
+    def open(
+        self, overlay: Overlay, opener: Hash, bank: Hash, query: WalletQuery, now_ms: int
+    ) -> WalletRecord:
+        """Opens a wallet, adds addresses to it, or moves it to another category. opener: address of who asks;
+        bank: the same, zeros when it is no bank. Raises CenterError."""
         if query.category not in list(Category):
             raise CenterError("RC_WALLET", "no such category")
         if not 0 < len(query.holder) <= HOLDER_CHARS_MAX or len(query.addresses) > ADDRESSES_MAX:
             raise CenterError("RC_WALLET", "a holder of 1 to 200 characters, at most 256 addresses")
-        key = b"b" + query.wallet
-        stored = overlay.get(key)
+        record = WalletRecord(
+            query.wallet, bank, query.category, query.holder, query.residence, query.use,
+            query.until_ms,
+        )  # fmt: skip
+        profile = _profile(record)
+        check_profile(profile)
+        if bank == ZERO_HASH:
+            _check_direct(query, opener, profile)
+        stored = overlay.get(b"b" + query.wallet)
         if stored is not None:
             known = decode(WalletRecord, stored)
-            if (known.bank, known.holder) != (bank, query.holder):
-                raise CenterError("RC_WALLET", "it has another bank or another holder")
+            if (known.bank, known.holder, _profile(known)) != (bank, query.holder, profile):
+                raise CenterError("RC_WALLET", "it has another bank, holder, residence or use")
         fresh = [a for a in query.addresses if self._wallet_of.get(a) != query.wallet]
         for address in fresh:
             if address in self._wallet_of or overlay.get(b"a" + address) is not None:
                 raise CenterError("RC_WALLET", f"{address.hex()} was in use before")
-        record = WalletRecord(query.wallet, bank, query.category, query.holder)
-        overlay.put(key, encode(record))
+        overlay.put(b"b" + query.wallet, encode(record))
+        self._profiles[query.wallet] = profile
         for address in fresh:
             self._wallet_of[address] = query.wallet
             overlay.put(b"d" + address, query.wallet)
             overlay.put(b"a" + address, b"")
+        aml.screen(overlay, record, now_ms)
         return record
 
     # ---- limits ----------------------------------------------------------------------------------
 
-    def check(self, overlay: Overlay, tx: CoinTransaction, payer: Hash, now_ms: int) -> None:
-        """What the payer's wallet pays and what others come to hold. Money that comes back (refund, reversal,
-        a court's or a lifted order) is never kept out by a limit. Raises CenterError RC_LIMIT."""
+    def check(
+        self,
+        overlay: Overlay,
+        tx: CoinTransaction,
+        parties: tuple[Hash, Sequence[Hash]],
+        now_ms: int,
+    ) -> None:
+        """What the payer's wallet pays and what others come to hold. parties: payer, and who each output is
+        for. Money that comes back (refund, reversal, a court's or a lifted order) is never kept out by a limit.
+        Raises CenterError: RC_LIMIT and the codes of residence.py."""
         if not self._wallet_of:
             return
+        payer, payees = parties
         source = self._wallet_of.get(payer)
+        mine = self._profile_of(source)
+        for address in payees:
+            target = self._wallet_of.get(address)
+            if address != payer and (target is None or target != source):
+                check_pair(tx.kind, mine, self._profile_of(target), tx.purpose, now_ms)
         if source is not None and tx.kind in LIMITED_PAYMENTS:
             self._check_payment(overlay, source, self._paid(tx, source), now_ms)
         if tx.kind in LIMITED_RECEIPTS:
@@ -89,12 +143,52 @@ class WalletBook:
                 if wallet != source:
                     self._check_balance(overlay, wallet, fen, now_ms)
 
-    def note(self, overlay: Overlay, tx: CoinTransaction, payer: Hash, now_ms: int) -> None:
-        """Counts an accepted payment of the day."""
+    def note(
+        self, overlay: Overlay, tx: CoinTransaction, payer: Hash, txid: Hash, now_ms: int
+    ) -> None:
+        """Counts an accepted payment of the day, and watches it."""
+        if not self._wallet_of:
+            return
         source = self._wallet_of.get(payer)
         if source is not None and tx.kind in LIMITED_PAYMENTS:
             paid = self._paid(tx, source)
             _add(overlay, _day_key(source, now_ms), paid)
+        if tx.kind in _OBSERVED:
+            for side in self._sides(overlay, tx, source):
+                aml.observe(overlay, side, txid, now_ms)
+
+    def _sides(self, overlay: Overlay, tx: CoinTransaction, source: Hash | None) -> list[aml.Side]:
+        """The movement as each registered wallet in it sees it."""
+        received = {w: fen for w, fen in self._received(tx).items() if w != source}
+        residences = {self._profile_of(wallet).is_abroad for wallet in (source, *received)}
+        crosses = tx.kind in (Kind.TRANSFER, Kind.RELEASE) and len(residences) > 1
+        is_cash = tx.kind == Kind.EXCHANGE and tx.purpose.startswith(CASH_MARK)
+        sides = [
+            aml.Side(_record(overlay, wallet), fen, False, crosses, is_cash)
+            for wallet, fen in received.items()
+        ]
+        paid = 0 if source is None else self._paid(tx, source)
+        if source is not None and paid:
+            sides.append(aml.Side(_record(overlay, source), paid, True, crosses, False))
+        return sides
+
+    def state(self, overlay: Overlay, address: Hash, now_ms: int) -> WalletState:
+        """The wallet of an address. Raises CenterError RC_NOT_FOUND."""
+        wallet = self._wallet_of.get(address)
+        if wallet is None:
+            raise CenterError("RC_NOT_FOUND", "no wallet has this address")
+        record = _record(overlay, wallet)
+        balance = _amount(overlay, b"g" + wallet)
+        today = _amount(overlay, _day_key(wallet, now_ms))
+        return WalletState(record, limits_at(record.category, now_ms), balance, today)
+
+    def check_open(self, address: Hash) -> None:
+        """Raises CenterError RC_RESERVE_CLASS: reserve wallets take money from banks and from each other."""
+        if self._profile_of(self._wallet_of.get(address)).use == Use.RESERVE:
+            raise CenterError("RC_RESERVE_CLASS", address.hex())
+
+    def _profile_of(self, wallet: Hash | None) -> Profile:
+        return UNREGISTERED if wallet is None else self._profiles[wallet]
 
     def move(self, overlay: Overlay, owner: Hash, was: int, now: int, value_fen: int) -> None:
         """A coin went from one state to another: the wallet of its owner holds more or less."""
@@ -102,6 +196,14 @@ class WalletBook:
         change = (now in _HELD) - (was in _HELD)
         if wallet is not None and change:
             _add(overlay, b"g" + wallet, change * value_fen)
+            self._hold_abroad(wallet, change * value_fen)
+
+    def _hold_abroad(self, wallet: Hash, by_fen: int) -> None:
+        profile = self._profiles[wallet]
+        if profile.use == Use.RESERVE:
+            self.abroad.reserve_fen += by_fen
+        elif profile.is_abroad:
+            self.abroad.nonresident_fen += by_fen
 
     def _paid(self, tx: CoinTransaction, source: Hash) -> int:
         return sum(o.value_fen for o in tx.outputs if self._wallet_of.get(o.owner) != source)
@@ -156,6 +258,21 @@ class WalletBook:
         told = Identified(query.address, query.order, names, now_ms)
         overlay.put(b"i" + request, encode(told))
         return _record(overlay, wallet)
+
+
+def _profile(record: WalletRecord) -> Profile:
+    return Profile(record.residence, record.use, record.until_ms)
+
+
+def _check_direct(query: WalletQuery, opener: Hash, profile: Profile) -> None:
+    """A wallet without a bank: of the lowest category, for a key from abroad. Raises CenterError RC_WALLET."""
+    if (
+        query.category != Category.FOURTH
+        or query.addresses != (opener,)
+        or not profile.is_abroad
+        or profile.use == Use.RESERVE
+    ):
+        raise CenterError("RC_WALLET", "without a bank: category 4, from abroad, its own address")
 
 
 def _record(overlay: Overlay, wallet: Hash) -> WalletRecord:

@@ -42,7 +42,8 @@ from consensus.payment import (
 )
 from consensus.payment_lock import Condition, LockTerms
 from consensus.payment_proof import TrustedLog, check_proof
-from deploy.regcenter.api import WRITER, make_app
+from deploy.regcenter.api import make_app
+from deploy.regcenter.api_common import WRITER
 from deploy.regcenter.client import (
     CenterClient,
     CenterRefused,

@@ -511,6 +511,9 @@ def test_no_history_of_locks_and_orders_makes_or_loses_a_fen(
     audit(center)
     center.close()
     reopened = Center.open(directory, lambda: court.now_ms)
-    assert (reopened.totals, reopened.ledger.books.held) == (center.totals, center.ledger.books.held)
+    assert (reopened.totals, reopened.ledger.books.held) == (
+        center.totals,
+        center.ledger.books.held,
+    )
     reopened.close()
     shutil.rmtree(directory)

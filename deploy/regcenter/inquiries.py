@@ -1,0 +1,192 @@
+"""Signed questions that change nothing: what a wallet, an account, a bank or an authority may know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from consensus.encoding import Hash, encode
+from consensus.payment import CoinState, Kind, regime_at
+from deploy.regcenter import aml, institutions, orders
+from deploy.regcenter.center import Center
+from deploy.regcenter.errors import CenterError
+from deploy.regcenter.limits import Category
+from deploy.regcenter.packed import address_of
+from deploy.regcenter.postings import postings
+from deploy.regcenter.requests import (
+    AccountQuery,
+    CoinQuery,
+    CoinStatement,
+    FeedQuery,
+    PostingsQuery,
+    ReportsQuery,
+    ShareQuery,
+    WalletStateQuery,
+)
+from deploy.regcenter.residence import Use
+from deploy.regcenter.store import Overlay
+
+FEED_PAGE = 200
+View = dict[str, Any]
+
+
+def answer(center: Center, public_key: bytes, body: object) -> View:
+    """Raises CenterError."""
+    return _HANDLERS[type(body)](center, address_of(public_key), body)
+
+
+def _feed(center: Center, asking: Hash, query: FeedQuery) -> View:
+    """Final payments to the asking address, those under a head only, oldest first; ask again from `next` on."""
+    size = center.latest.head.tree_size
+    found: list[View] = []
+    following = query.after
+    for key, _ in center.store.items(b"F" + asking, _before(query.after)):
+        leaf = int.from_bytes(key, "big")
+        if leaf >= size or len(found) == FEED_PAGE:
+            break
+        entry = center.entry(leaf)
+        record = center.record(entry.txid)
+        assert record is not None and entry.output_index is not None
+        output = record.signed.tx.outputs[entry.output_index]
+        found.append(
+            {
+                "event": "payment.final",
+                "leaf": leaf,
+                "txid": entry.txid.hex(),
+                "output_index": entry.output_index,
+                "kind": Kind(record.signed.tx.kind).name,
+                "value_fen": output.value_fen,
+                "reference": output.reference.hex(),
+                "accepted_ms": record.accepted_ms,
+            }
+        )
+        following = leaf + 1
+    return {"events": found, "next": following, "tree_size": size}
+
+
+def _before(leaf: int) -> bytes:
+    """The key after which `leaf` is the first."""
+    return (leaf - 1).to_bytes(8, "big") if leaf else b""
+
+
+def _coin(center: Center, asking: Hash, query: CoinQuery) -> View:
+    signed = (
+        center.latest
+    )  # before the coin: what it says of the coin is then no older than the head
+    coin = center.coin(query.coin_id)
+    if coin is None:
+        raise CenterError("RC_UNKNOWN_COIN", query.coin_id.hex())
+    if coin.owner != asking:
+        raise CenterError("RC_UNAUTHORISED", "only its owner asks about a coin")
+    head, voice = signed.head, center.voice_of(signed)
+    statement = CoinStatement(
+        center.log_id, coin.coin_id, coin.value_fen, coin.state, head.tree_size, center.clock()
+    )
+    return {
+        "state": CoinState(coin.state).name,
+        "value_fen": coin.value_fen,
+        "tree_size": head.tree_size,
+        "statement": encode(voice.say(statement)).hex(),
+    }
+
+
+def _wallet(center: Center, asking: Hash, query: WalletStateQuery) -> View:
+    if query.address != asking:
+        raise CenterError("RC_UNAUTHORISED", "a wallet asks for itself")
+    found = center.ledger.books.wallets.state(Overlay(center.store), asking, center.clock())
+    record, limits = found.record, found.limits
+    return {
+        "wallet": record.wallet.hex(),
+        "category": Category(record.category).name,
+        "residence": record.residence,
+        "use": Use(record.use).name,
+        "until_ms": record.until_ms,
+        "balance_fen": found.balance_fen,
+        "paid_today_fen": found.today_fen,
+        "balance_max_fen": limits.balance_fen,
+        "payment_max_fen": limits.payment_fen,
+        "day_max_fen": limits.day_fen,
+    }
+
+
+def _reports(center: Center, asking: Hash, query: ReportsQuery) -> View:
+    authority = center.ledger.registry.authorities.get(asking)
+    sees_all = authority is not None and authority.role == orders.ROLE_AML
+    if not sees_all and asking not in center.operators:
+        raise CenterError("RC_AUTHORITY", "needed: aml, or the wallets' bank")
+    now_ms = center.clock()
+    bank = None if sees_all else asking
+    found = aml.reports(Overlay(center.store), bank, query.after)
+    return {
+        "reports": [
+            {
+                "serial": report.serial,
+                "pattern": report.pattern,
+                "wallet": report.wallet.hex(),
+                "value_fen": report.value_fen,
+                "made_ms": report.made_ms,
+                "due_ms": report.due_ms,
+                "status": report.status(now_ms),
+            }
+            for report in found
+        ]
+    }
+
+
+def _account(center: Center, asking: Hash, query: AccountQuery) -> View:
+    books = center.ledger.books
+    fen = books.institutions.balance(Overlay(center.store), query.institution, asking)
+    return {"balance_fen": fen}
+
+
+def _share(center: Center, asking: Hash, query: ShareQuery) -> View:
+    found = center.ledger.books.institutions.statement(
+        Overlay(center.store), query.institution, query.day
+    )
+    if found is None:
+        raise CenterError("RC_STATEMENT", f"day {query.day}")
+    share = institutions.share_of(found, asking)
+    return {"share": encode(share).hex(), "balance_fen": share.share.balance_fen}
+
+
+def _postings(center: Center, asking: Hash, query: PostingsQuery) -> View:
+    """For who signed, paid, or was paid; under the regime of its time."""
+    record = center.record(query.txid)
+    if record is None:
+        raise CenterError("RC_NOT_FOUND", "no such transaction")
+    tx = record.signed.tx
+    parties = (address_of(record.signed.public_key), record.payer, *(o.owner for o in tx.outputs))
+    if asking not in parties:
+        raise CenterError("RC_UNAUTHORISED")
+    regime = regime_at(record.accepted_ms)
+    assert regime is not None
+    if tx.outputs:
+        moved = sum(o.value_fen for o in tx.outputs if o.owner != record.payer)
+    else:
+        moved = sum(coin.value_fen for coin in map(center.coin, tx.inputs) if coin is not None)
+    return {
+        "regime": regime.regime_id,
+        "lines": [
+            {
+                "book": line.book,
+                "debit": line.debit,
+                "credit": line.credit,
+                "amount_fen": line.amount_fen,
+            }
+            for line in postings(tx.kind, moved, regime)
+        ],
+    }
+
+
+_HANDLERS: Mapping[type, Callable[[Center, Hash, Any], View]] = MappingProxyType(
+    {
+        FeedQuery: _feed,
+        CoinQuery: _coin,
+        WalletStateQuery: _wallet,
+        ReportsQuery: _reports,
+        AccountQuery: _account,
+        ShareQuery: _share,
+        PostingsQuery: _postings,
+    }
+)

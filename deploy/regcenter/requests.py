@@ -1,0 +1,294 @@
+"""Bodies of the signed requests that only the center and its clients know, and what the center signs back.
+
+Those that the chain's side needs too stand in consensus/center_request.py. All are structures with canonical
+bytes; `ACTIONS` names the action that each body belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from consensus.encoding import Hash, Sig, encode
+from consensus.payment import KeyChainEntry
+from consensus.tags import SUITE_SM, Tag, preimage
+from deploy.regcenter.hashing import sm3
+from deploy.regcenter.packed import framed
+
+
+@dataclass(frozen=True, slots=True)
+class RotateQuery:
+    """By the root key: a new key signs tree heads from now on. serial: how many keys there were before."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionQuery:
+    """By the root key: a payment institution. The address of its key is its pool."""
+
+    name: str
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalQuery:
+    """By a bank: an ATM or a POS terminal that confirms what it was handed. limit_fen: for one recharge."""
+
+    name: str
+    public_key: bytes
+    limit_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceQuery:
+    """By a bank: a secure element that pays offline. vendor: address that bears its losses first."""
+
+    public_key: bytes
+    vendor: Hash
+    not_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleQuery:
+    """By anyone who holds it: a voucher (canonical SignedVoucher) is settled."""
+
+    voucher: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SyncQuery:
+    """By a device: its counters may start again."""
+
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenQuery:
+    """By an AML authority: names to watch, or to watch no more."""
+
+    names: tuple[str, ...]
+    is_listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileQuery:
+    """By the wallet's bank: report `serial` was handed in."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookQuery:
+    """By the key of an account at an institution: its balance pays an account there or at another one."""
+
+    institution: Hash
+    to_institution: Hash
+    to_account: Hash
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawQuery:
+    """By the key of an account: its balance becomes coins of that key's address."""
+
+    institution: Hash
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetQuery:
+    """By an institution or the root key: what institutions owe each other is netted and paid in coins."""
+
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementQuery:
+    """By an institution: the statement of its day. The first of a day is that day's."""
+
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareQuery:
+    """By an account: where its balance stands in a day's statement."""
+
+    institution: Hash
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuery:
+    """By a wallet: what came to its address, from leaf `after` on."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoinQuery:
+    """By a coin's owner: the center's statement about it."""
+
+    coin_id: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class WalletStateQuery:
+    """By a wallet: its category, limits, balance and what it has paid today."""
+
+    address: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsQuery:
+    """By an AML authority (all) or a bank (its own): reports from serial `after` on."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountQuery:
+    """By an account: its balance at an institution."""
+
+    institution: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class PostingsQuery:
+    """By a party of a transaction: what it means in the books of central bank and bank."""
+
+    txid: Hash
+
+
+WRITES: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "rotate": RotateQuery,
+        "institution": InstitutionQuery,
+        "terminal": TerminalQuery,
+        "device": DeviceQuery,
+        "settle": SettleQuery,
+        "sync": SyncQuery,
+        "screen": ScreenQuery,
+        "file": FileQuery,
+        "book": BookQuery,
+        "withdraw": WithdrawQuery,
+        "net": NetQuery,
+        "statement": StatementQuery,
+    }
+)
+READS: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "feed": FeedQuery,
+        "unspent-proof": CoinQuery,
+        "wallet-state": WalletStateQuery,
+        "reports": ReportsQuery,
+        "account": AccountQuery,
+        "share": ShareQuery,
+        "postings": PostingsQuery,
+    }
+)
+ACTIONS: Mapping[type, str] = MappingProxyType(
+    {body: action for action, body in (*WRITES.items(), *READS.items())}
+)
+
+
+# ---- what the center signs -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A structure that the center signed with its head key. body: its canonical bytes."""
+
+    body: bytes
+    key_chain: tuple[KeyChainEntry, ...]
+    signature: Sig
+
+
+@dataclass(frozen=True, slots=True)
+class CoinStatement:
+    """What a coin is at the end of a log of `tree_size` leaves. state: CoinState."""
+
+    log_id: Hash
+    coin_id: Hash
+    value_fen: int
+    state: int
+    tree_size: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCertificate:
+    """That a key belongs to a secure element which signs no counter twice."""
+
+    log_id: Hash
+    public_key: bytes
+    bank: Hash
+    vendor: Hash
+    not_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatement:
+    """That a device has spoken to the center: its limits start again, unless it is blocked."""
+
+    log_id: Hash
+    device: Hash
+    is_blocked: bool
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """Money handed over offline. sender, to: addresses. counter: from 0, each once. previous: digest of
+    the device's voucher before, zeros for the first."""
+
+    version: int
+    log_id: Hash
+    sender: Hash
+    to: Hash
+    value_fen: int
+    counter: int
+    previous: Hash
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedVoucher:
+    voucher: Voucher
+    public_key: bytes
+    signature: Sig
+
+
+@dataclass(frozen=True, slots=True)
+class SolvencyStatement:
+    """What an institution owed and held at a moment. root: of the Merkle-sum tree over its accounts."""
+
+    version: int
+    log_id: Hash
+    institution: Hash
+    day: int
+    time_ms: int
+    accounts: int
+    owed_fen: int
+    pool_fen: int
+    root: Hash
+
+
+_SIGNED_TAGS: Mapping[type, Tag] = MappingProxyType(
+    {
+        CoinStatement: Tag.COIN_STATEMENT,
+        DeviceStatement: Tag.COIN_STATEMENT,
+        DeviceCertificate: Tag.DEVICE,
+        SolvencyStatement: Tag.SOLVENCY,
+        Voucher: Tag.VOUCHER,
+    }
+)
+
+
+def digest_of(structure: object) -> Hash:
+    """The 32 bytes that are signed for one of the structures above. Raises EncodingError."""
+    tag = _SIGNED_TAGS[type(structure)]
+    name = framed(type(structure).__name__.encode())
+    return Hash(sm3(preimage(tag, SUITE_SM, name, encode(structure))))
