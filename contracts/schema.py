@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from contracts.runtime import values
 from contracts.runtime.language.hints import Hint, hint_of_text
-from contracts.runtime.language.schema import FORMAT
+from contracts.runtime.language.schema import CODE, FORMAT
 from contracts.runtime.limits import INT_LIMIT
 
 EXPORT, VIEW = "export", "view"
@@ -102,7 +102,7 @@ class Schema:
                 tuple(map(_method, found["methods"])),
                 tuple(map(_record, found["classes"])),
                 {_text(e["name"]): tuple(map(_text, e["fields"])) for e in found["events"]},
-                {_text(e["code"]): _text(e["message"]) for e in found["errors"]},
+                {_code(e["code"]): _text(e["message"]) for e in found["errors"]},
             )
         except (values.ValueEncodingError, KeyError, TypeError, ValueError) as error:
             raise NotASchema(f"not a schema: {error}") from error
@@ -261,8 +261,15 @@ def _text(value: Any) -> str:
     return value
 
 
-def _name(value: Any) -> str:
-    """A name that programs may be made of."""
+def _code(value: Any) -> str:
+    code = _text(value)
+    if not CODE.match(code):
+        raise NotASchema(f"{code[:64]!r} is no code")
+    return code
+
+
+def checked_name(value: Any) -> str:
+    """A name that programs may be made of. Raises NotASchema."""
     name = _text(value)
     if not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
         raise NotASchema(f"{name[:64]!r} is no name")
@@ -270,14 +277,20 @@ def _name(value: Any) -> str:
 
 
 def _field(value: Any) -> Field:
-    name, hint, required = _name(value["name"]), _text(value["hint"]), value["required"]
-    if type(required) is not bool:
+    name, hint, required = checked_name(value["name"]), _text(value["hint"]), value["required"]
+    if type(required) is not bool or not _is_constant(value.get("default")):
         raise NotASchema(f"a field {name!r}")
     return Field(name, hint, required, "default" in value, value.get("default"))
 
 
+def _is_constant(value: Any) -> bool:
+    if type(value) is tuple:
+        return all(map(_is_constant, value))
+    return value is None or type(value) in (bool, int, str, bytes)
+
+
 def _method(value: Any) -> Method:
-    name, kind = _name(value["name"]), value["kind"]
+    name, kind = checked_name(value["name"]), value["kind"]
     if kind not in (EXPORT, VIEW):
         raise NotASchema(f"a method {name!r}")
     fields = tuple(map(_field, value["parameters"]))
@@ -285,4 +298,6 @@ def _method(value: Any) -> Method:
 
 
 def _record(value: Any) -> Record:
-    return Record(_name(value["name"]), tuple(map(_field, value["fields"])), _text(value["doc"]))
+    return Record(
+        checked_name(value["name"]), tuple(map(_field, value["fields"])), _text(value["doc"])
+    )

@@ -13,6 +13,7 @@ from node.cli import (
     block,
     call,
     channel,
+    codegen,
     contract,
     crypto,
     dcep,
@@ -70,6 +71,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(party.app, name="party")
 app.add_typer(dcep.app, name="dcep")
 app.add_typer(contract.app, name="contract")
+app.add_typer(codegen.app, name="codegen")
 app.add_typer(engine.app, name="engine")
 app.add_typer(crypto.app, name="crypto")
 app.add_typer(bench.app, name="bench")

@@ -24,7 +24,7 @@ from contracts.runtime.language.hints import hint_of, hint_text
 
 FORMAT = 1
 ANY = "object"
-_CODE = re.compile(r"E_[A-Z0-9_]{1,60}\Z")
+CODE = re.compile(r"E_[A-Z0-9_]{1,60}\Z")
 # Where code and message stand among the arguments of what leaves with them.
 _LEAVING = {"require": (1, 2), "Revert": (0, 1)}
 Trees = Mapping[str, ast.Module]
@@ -247,11 +247,11 @@ def _code_and_message(node: ast.Call) -> tuple[str, str]:
         value = node.args[place] if place < len(node.args) else words.get(name)
         text = value.value if isinstance(value, ast.Constant) else ""
         found.append(text if type(text) is str else "")
-    return (found[0], found[1]) if _CODE.match(found[0]) else ("", "")
+    return (found[0], found[1]) if CODE.match(found[0]) else ("", "")
 
 
 def _is_code(node: ast.Constant) -> bool:
-    return type(node.value) is str and _CODE.match(node.value) is not None
+    return type(node.value) is str and CODE.match(node.value) is not None
 
 
 def _in_order(tree: ast.Module) -> Iterator[ast.AST]:
