@@ -8,12 +8,14 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from contracts.runtime import values
 from node.client_errors import ContractError, InvalidRequest
+from node.errors import contract as contract_errors
+from node.errors.catalogue import find
 from node.model import Envelope, Receipt
 from node.wire.codec import json_text
 
@@ -53,7 +55,10 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A view, or what a call would do. height: of the state it ran on. events: (contract, name, fields)."""
+    """A view, or what a call would do. height: of the state it ran on. events: (contract, name, fields).
+
+    version, writes: of a simulation: what ran, and the keys it would write with their values, None for one
+    that it would delete."""
 
     value: Any
     height: int
@@ -62,6 +67,8 @@ class Answer:
     message: str
     gas_used: int
     events: tuple[tuple[str, str, Mapping[str, Any]], ...]
+    version: int = 0
+    writes: tuple[tuple[bytes, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +180,11 @@ def events_of(receipt: Receipt, height: int, index: int) -> tuple[Event, ...]:
     )
 
 
+def simulation_of(reply: Any) -> Answer:
+    writes = tuple((w.key, value_of(w.value) if w.present else None) for w in reply.writes)
+    return replace(answer_of(reply.result), version=reply.version, writes=writes)
+
+
 def answer_of(reply: Any) -> Answer:
     events = tuple(
         (e["contract"], e["name"], e["fields"]) for e in json.loads(reply.events_json or "[]")
@@ -204,7 +216,10 @@ def contract_error(
 ) -> ContractError:
     """The error of a call that did not end `ok`."""
     code = _OUTCOME_CODES.get(outcome, "CITY-4003")
-    if outcome == "revert" and reason in CALLER_MISTAKES:
+    named = None if reason.startswith("E_") else find(reason)
+    if named is not None and named in contract_errors.ENTRIES:
+        code = named.code  # the channel itself refused a change of its contracts
+    elif outcome == "revert" and reason in CALLER_MISTAKES:
         code = "CITY-4004"
     return ContractError(
         code,

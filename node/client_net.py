@@ -28,6 +28,7 @@ from node.client_calls import (
     contract_error,
     event_of,
     events_of,
+    simulation_of,
     uuid7,
     value_of,
     version_of,
@@ -48,7 +49,7 @@ VALID_FOR_BLOCKS = (
 TIP_KNOWN_S = 10.0
 GAS_LEAST = 100_000
 RESUME_S, RESUME_S_MAX = 0.1, 2.0
-_ALREADY_ORDERED, _UNKNOWN = "CITY-3017", "CITY-3026"
+_ALREADY_ORDERED, _UNKNOWN, _INACTIVE = "CITY-3017", "CITY-3026", "CITY-3009"
 
 Args = Mapping[str, Any] | str | None
 
@@ -117,7 +118,15 @@ class AsyncNet:
     async def submit(self, contract: str, method: str, args: Args = None, **options: Any) -> Tx:
         """Returns after admission. options: as of `build`, and timeout."""
         signed = await self.build(contract, method, args, **options)
-        await self.send(signed, options.get("timeout"))
+        try:
+            await self.send(signed, options.get("timeout"))
+        except CityError as error:
+            if error.code != _INACTIVE or options.get("version") or contract.startswith("_"):
+                raise
+            # Another version runs since; whoever names none means that one.
+            self._versions[contract] = int(error.variables.get("active", 0))
+            signed = await self.build(contract, method, args, **options)
+            await self.send(signed, options.get("timeout"))
         return Tx(self, signed)
 
     async def build(
@@ -270,7 +279,9 @@ class AsyncNet:
 
     async def query(self, contract: str, method: str, args: Args = None, **options: Any) -> Answer:
         """A view's answer. Raises ContractError where it did not end well. options: as of `simulate`."""
-        answer = await self.simulate(contract, method, args, **options)
+        reply = await self._ask("Query", contract, method, args, **options)
+        self._seen(reply.height)
+        answer = answer_of(reply)
         if answer.outcome != "ok":
             raise contract_error(
                 answer.outcome,
@@ -284,17 +295,28 @@ class AsyncNet:
         return answer
 
     async def simulate(
+        self, contract: str, method: str, args: Args = None, **options: Any
+    ) -> Answer:
+        """What a transaction would do now, and what it would write; nothing is written.
+
+        options: version (0: the one that runs, or ran last), min_height (by default what was seen),
+        gas_limit, timeout."""
+        reply = await self._ask("Simulate", contract, method, args, **options)
+        self._seen(reply.result.height)
+        return simulation_of(reply)
+
+    async def _ask(
         self,
+        rpc: str,
         contract: str,
         method: str,
-        args: Args = None,
+        args: Args,
         *,
         version: int = 0,
         min_height: int | None = None,
         gas_limit: int = 0,
         timeout: float | None = None,
-    ) -> Answer:
-        """What a view or a call would give now; nothing is written. min_height: by default what was seen."""
+    ) -> Any:
         request = stubs.QueryRequest(
             channel=self.context.channel,
             contract=contract,
@@ -304,9 +326,7 @@ class AsyncNet:
             min_height=self._height if min_height is None else min_height,
             gas_limit=gas_limit,
         )
-        reply = await self._transport.call("Query", request, timeout or self.timeout)
-        self._seen(reply.height)
-        return answer_of(reply)
+        return await self._transport.call(rpc, request, timeout or self.timeout)
 
     async def contracts(self, timeout: float | None = None) -> list[ContractVersion]:
         """Every version of every contract, by name and version."""

@@ -136,6 +136,8 @@ class Queries:
             result.result,
             result.gas_used,
             tuple(result.events),
+            call.version,
+            tuple(sorted(result.writes)),
         )
 
     def _described(self, state: StateView) -> tuple[int, Header, LifecycleState]:

@@ -55,7 +55,8 @@ class TxView:
 class QueryResult:
     """What a view or a dry run gave, on the state after block `height`. Nothing was written.
 
-    outcome: ok, revert, oog or fatal; result: value-encoded.
+    outcome: ok, revert, oog or fatal; result: value-encoded. version: of the contract that ran, 0 for one of
+    the channel's own. writes: what it would have written, None for a deletion.
     """
 
     height: int
@@ -65,6 +66,8 @@ class QueryResult:
     result: bytes
     gas_used: int
     events: tuple[EventRecord, ...] = ()
+    version: int = 0
+    writes: tuple[tuple[bytes, bytes | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from contracts.runtime import values
 from node.api.access import Access
 from node.api.calls import require_deadline, streaming, unary, within_deadline
 from node.errors import CityError
-from node.facade import ChannelFacade, Level
+from node.facade import ChannelFacade, Level, QueryResult
 from node.genesis import Identity
 from node.model import StoredBlock
 from node.wire import stubs
@@ -149,11 +149,26 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
 
     @unary
     async def Query(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        return _query_reply(await self._query(request, context))
+
+    @unary
+    async def Simulate(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        found = await self._query(request, context)
+        return stubs.SimulateReply(
+            result=_query_reply(found),
+            version=found.version,
+            writes=[
+                stubs.StateWrite(key=key, present=value is not None, value=value or b"")
+                for key, value in found.writes
+            ],
+        )
+
+    async def _query(self, request: Any, context: grpc.aio.ServicerContext) -> QueryResult:
         channel, reader = await self._access.read(request.channel, context)
         for field in ("contract", "method"):
             if not 1 <= len(getattr(request, field)) <= 64:
                 raise CityError("CITY-1002", field=field, rule="a name of 1 to 64 characters")
-        found = await within_deadline(
+        return await within_deadline(
             context,
             channel.query(
                 request.contract,
@@ -164,24 +179,6 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
                 request.min_height,
                 request.gas_limit,
             ),
-        )
-        events = [
-            {
-                "contract": event.contract,
-                "name": event.name,
-                "fields": values.to_json(event.fields()),
-            }
-            for event in found.events
-        ]
-        return stubs.QueryReply(
-            height=found.height,
-            outcome=found.outcome,
-            code=found.code,
-            message=found.message,
-            result_json=value_json(found.result),
-            result=found.result,
-            gas_used=found.gas_used,
-            events_json=json_text(events),
         )
 
     @unary
@@ -274,6 +271,23 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
             self._streams[key] -= 1
             if not self._streams[key]:
                 del self._streams[key]
+
+
+def _query_reply(found: QueryResult) -> Any:
+    events = [
+        {"contract": event.contract, "name": event.name, "fields": values.to_json(event.fields())}
+        for event in found.events
+    ]
+    return stubs.QueryReply(
+        height=found.height,
+        outcome=found.outcome,
+        code=found.code,
+        message=found.message,
+        result_json=value_json(found.result),
+        result=found.result,
+        gas_used=found.gas_used,
+        events_json=json_text(events),
+    )
 
 
 def _block_view(channel: ChannelFacade, block: StoredBlock) -> Any:

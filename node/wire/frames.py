@@ -1,4 +1,4 @@
-"""Peer frames on the wire: challenge, hello, batch.
+"""Peer frames on the wire: challenge, hello, batch; and the parts of an engine artifact.
 
 A batch is encoded once, into pieces by priority; each piece is a serialised `Batch` of its own. Protobuf
 merges concatenated messages, so a frame is a header and whole pieces, whoever they are for: a broadcast is
@@ -29,7 +29,9 @@ CONSENSUS_MAX, TRANSACTIONS_MAX, WANTED_MAX, BLOCKS_MAX = 4096, 20_000, 20_000, 
 NONCE_BYTES = 32
 STATEMENT_BYTES_MAX = 2048
 
-_METHOD = "Link"
+ENGINE_PART_BYTES = 1024 * 1024
+
+_METHOD, _ENGINE = "Link", "Engine"
 _SERVICE = pb.DESCRIPTOR.services_by_name["Peer"].full_name
 _BATCH_KEY = bytes((pb.PeerFrame.BATCH_FIELD_NUMBER << 3 | 2,))
 
@@ -164,10 +166,65 @@ def link_call(channel: grpc.aio.Channel) -> Any:
     return channel.stream_stream(f"/{_SERVICE}/{_METHOD}")
 
 
-def link_handler(behaviour: Any) -> grpc.GenericRpcHandler:
-    """The server's side of Peer.Link, in frames as bytes: `await behaviour(request_iterator, context)`."""
-    method = grpc.stream_stream_rpc_method_handler(behaviour)
-    return grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: method})
+def peer_handler(link: Any, engine: Any) -> grpc.GenericRpcHandler:
+    """The server's side of both methods of Peer, in bytes: `await link(request_iterator, context)` and
+    `await engine(request, context)`."""
+    methods = {
+        _METHOD: grpc.stream_stream_rpc_method_handler(link),
+        _ENGINE: grpc.unary_unary_rpc_method_handler(engine),
+    }
+    return grpc.method_handlers_generic_handler(_SERVICE, methods)
+
+
+# ---- the engine artifact -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """Which part of which artifact. offset in bytes."""
+
+    channel_id: Hash
+    digest: Hash
+    offset: int
+
+
+def engine_call(channel: grpc.aio.Channel) -> Any:
+    """The client's side of Peer.Engine, in bytes."""
+    return channel.unary_unary(f"/{_SERVICE}/{_ENGINE}")
+
+
+def engine_request(request: EngineRequest) -> bytes:
+    return _bytes(
+        pb.EngineRequest(
+            channel_id=request.channel_id, digest=request.digest, offset=request.offset
+        )
+    )
+
+
+def parse_engine_request(data: bytes) -> EngineRequest:
+    """Raises CITY-6201."""
+    try:
+        message = pb.EngineRequest.FromString(data)
+    except DecodeError as error:
+        raise _violation("the bytes are no engine request") from error
+    if len(message.channel_id) != 32 or len(message.digest) != 32:
+        raise _violation("an engine is asked for by two hashes of 32 bytes")
+    return EngineRequest(Hash(message.channel_id), Hash(message.digest), message.offset)
+
+
+def engine_part(data: bytes) -> bytes:
+    return _bytes(pb.EnginePart(data=data))
+
+
+def parse_engine_part(data: bytes) -> bytes:
+    """Raises CITY-6201."""
+    try:
+        part: bytes = pb.EnginePart.FromString(data).data
+    except DecodeError as error:
+        raise _violation("the bytes are no part of an engine") from error
+    if len(part) > ENGINE_PART_BYTES:
+        raise _violation(f"a part of {len(part)} bytes")
+    return part
 
 
 def _violation(reason: str) -> CityError:

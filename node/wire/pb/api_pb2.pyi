@@ -135,6 +135,26 @@ class QueryReply(_message.Message):
     events_json: str
     def __init__(self, height: _Optional[int] = ..., outcome: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., result_json: _Optional[str] = ..., result: _Optional[bytes] = ..., gas_used: _Optional[int] = ..., events_json: _Optional[str] = ...) -> None: ...
 
+class SimulateReply(_message.Message):
+    __slots__ = ("result", "version", "writes")
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    result: QueryReply
+    version: int
+    writes: _containers.RepeatedCompositeFieldContainer[StateWrite]
+    def __init__(self, result: _Optional[_Union[QueryReply, _Mapping]] = ..., version: _Optional[int] = ..., writes: _Optional[_Iterable[_Union[StateWrite, _Mapping]]] = ...) -> None: ...
+
+class StateWrite(_message.Message):
+    __slots__ = ("key", "present", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PRESENT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: bytes
+    present: bool
+    value: bytes
+    def __init__(self, key: _Optional[bytes] = ..., present: _Optional[bool] = ..., value: _Optional[bytes] = ...) -> None: ...
+
 class GetStateRequest(_message.Message):
     __slots__ = ("channel", "key", "min_height")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]

@@ -64,6 +64,11 @@ class LedgerStub:
                 request_serializer=citychain_dot_v1_dot_api__pb2.QueryRequest.SerializeToString,
                 response_deserializer=citychain_dot_v1_dot_api__pb2.QueryReply.FromString,
                 _registered_method=True)
+        self.Simulate = channel.unary_unary(
+                '/citychain.v1.Ledger/Simulate',
+                request_serializer=citychain_dot_v1_dot_api__pb2.QueryRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.SimulateReply.FromString,
+                _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/citychain.v1.Ledger/GetState',
                 request_serializer=citychain_dot_v1_dot_api__pb2.GetStateRequest.SerializeToString,
@@ -142,7 +147,14 @@ class LedgerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Query(self, request, context):
-        """Calls a view, or dry-runs a method: nothing is written.
+        """Calls a view, or dry-runs a method, of the version that runs or of any other: nothing is written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Simulate(self, request, context):
+        """The same for a transaction: what it would do, and what it would write, on the state that the reply names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -228,6 +240,11 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.Query,
                     request_deserializer=citychain_dot_v1_dot_api__pb2.QueryRequest.FromString,
                     response_serializer=citychain_dot_v1_dot_api__pb2.QueryReply.SerializeToString,
+            ),
+            'Simulate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Simulate,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.QueryRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.SimulateReply.SerializeToString,
             ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
@@ -432,6 +449,33 @@ class Ledger:
             '/citychain.v1.Ledger/Query',
             citychain_dot_v1_dot_api__pb2.QueryRequest.SerializeToString,
             citychain_dot_v1_dot_api__pb2.QueryReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Simulate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Ledger/Simulate',
+            citychain_dot_v1_dot_api__pb2.QueryRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.SimulateReply.FromString,
             options,
             channel_credentials,
             insecure,
