@@ -25,6 +25,11 @@ Arguments = Annotated[
 ]
 
 
+VersionOption = Annotated[
+    int, typer.Option("--version", help="another version than the one that runs")
+]
+
+
 def parse_arguments(words: list[str] | None) -> dict[str, Any]:
     """`name=text`, `name:=JSON`, `name=@file`; files travel as base64, which contracts read as bytes."""
     found: dict[str, Any] = {}
@@ -59,7 +64,7 @@ def _no_float(text: str) -> Any:
 
 
 def checked_arguments(
-    net: Any, contract: str, method: str, words: list[str] | None
+    net: Any, contract: str, method: str, words: list[str] | None, version: int = 0
 ) -> dict[str, Any]:
     """Arguments by name as the method takes them, checked by the contract's schema before anything is signed.
 
@@ -71,7 +76,7 @@ def checked_arguments(
     found = parse_arguments(words)
     if contract.startswith("_"):
         return found
-    _, schema = net.schema(contract)
+    _, schema = net.schema(contract, version)
     known = schema.method(method)
     if known is None:
         names = [one.name for one in schema.methods]
@@ -132,6 +137,7 @@ def query(
     min_height: Annotated[
         int, typer.Option("--min-height", help="wait until this block is applied")
     ] = 0,
+    version: VersionOption = 0,
     output: OutputOption = Output.table,
 ) -> None:
     """Calls a view and prints its value. Nothing is written.
@@ -139,8 +145,8 @@ def query(
     Example:  city query receivable tree ec_id=EC-2026-SZ-000001 -o json
     """
     with open_network() as net:
-        args = checked_arguments(net, contract, method, arguments)
-        answer = net.query(contract, method, args, min_height=min_height)
+        args = checked_arguments(net, contract, method, arguments, version)
+        answer = net.query(contract, method, args, min_height=min_height, version=version)
         show(answer.value, output)
 
 
@@ -149,15 +155,22 @@ def simulate(
     contract: ContractArgument,
     method: MethodArgument,
     arguments: Arguments = None,
+    version: VersionOption = 0,
     output: OutputOption = Output.table,
 ) -> None:
-    """Runs a method as if it were sent: outcome, value, gas, events. Nothing is written."""
-    _simulate(contract, method, arguments, output)
+    """Runs a method as if it were sent: outcome, value, gas, events, what it would write. Nothing is written.
+
+    Example:  city as supplier simulate receivable split leaf_id=EC-2026-SZ-000001 'amounts:=[40000,20000]'
+    """
+    _simulate(contract, method, arguments, output, version)
 
 
-def _simulate(contract: str, method: str, arguments: list[str] | None, output: Output) -> None:
+def _simulate(
+    contract: str, method: str, arguments: list[str] | None, output: Output, version: int = 0
+) -> None:
     with open_network() as net:
-        found = net.simulate(contract, method, checked_arguments(net, contract, method, arguments))
+        args = checked_arguments(net, contract, method, arguments, version)
+        found = net.simulate(contract, method, args, version=version)
         show(
             {
                 "height": found.height,
@@ -166,9 +179,20 @@ def _simulate(contract: str, method: str, arguments: list[str] | None, output: O
                 "message": found.message,
                 "value": found.value,
                 "gas_used": found.gas_used,
+                "version": found.version,
+                "events": [f"{c}.{name}: {dict(fields)}" for c, name, fields in found.events],
+                "writes": {shown_key(key): value for key, value in found.writes},
             },
             output,
         )
+
+
+def shown_key(key: bytes) -> str:
+    """A state key for people: object and key in it."""
+    from contracts.runtime.keys import split_state_key
+
+    contract, name, inside = split_state_key(key)
+    return f"{contract}.{name}[{inside!r}]"
 
 
 def committed_view(done: Any) -> dict[str, Any]:

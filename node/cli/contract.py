@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from node.cli import lifecycle
 from node.cli.completion import complete_contract
 from node.cli.output import Output, OutputOption, fail, guarded, show, stdout, wants_chinese
 
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from contracts.runtime.api import Bundle
 
 app = typer.Typer(
-    help="The channel's contracts; check contracts and run cases in the engine.",
+    help="The channel's contracts and how they change; check contracts and run cases in the engine.",
     no_args_is_help=True,
 )
+lifecycle.register(app)
 
 
 @app.command()
