@@ -11,7 +11,17 @@ from pathlib import Path
 
 from contracts.runtime.api import Bundle
 
-SUITE = ("party", "invoice_registry", "dcep", "receivable", "financing", "forfaiting", "guarantee")
+SUITE = (
+    "party",
+    "invoice_registry",
+    "dcep",
+    "receivable",
+    "financing",
+    "forfaiting",
+    "credit",
+    "presentation",
+    "guarantee",
+)
 _HERE = Path(__file__).parent
 
 

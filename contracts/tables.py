@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+from contracts.rules.credit_machine import CREDIT, PRESENTATION
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
@@ -48,6 +49,8 @@ TABLES = (
     Table("financing", "financing", "Financing", FINANCING),
     Table("forfaiting", "deal", "Forfaiting deal", DEAL),
     Table("forfaiting", "sale", "Sale in the secondary market", SALE),
+    Table("credit", "credit", "Documentary credit", CREDIT),
+    Table("presentation", "presentation", "Presentation under a credit", PRESENTATION),
     Table("guarantee", "guarantee", "Demand guarantee", GUARANTEE),
     Table("guarantee", "demand", "Demand under a guarantee", DEMAND),
 )

@@ -362,5 +362,5 @@ class Histories(RuleBasedStateMachine):
 
 def test_no_history_moves_the_title_without_money() -> None:
     Histories.opened = open_world()
-    machine = settings(max_examples=30, stateful_step_count=25, deadline=None)
+    machine = settings(max_examples=12, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Histories, settings=machine)

@@ -328,5 +328,5 @@ class Histories(RuleBasedStateMachine):
 
 def test_no_history_breaks_the_books() -> None:
     Histories.opened = open_world()
-    machine = settings(max_examples=40, stateful_step_count=30, deadline=None)
+    machine = settings(max_examples=12, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Histories, settings=machine)

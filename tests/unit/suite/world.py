@@ -43,6 +43,7 @@ USERS = {
     "fb-checker": ("FB", ("checker",)),
     "pbc": ("PBC-SZ", ("regulator",)),
     "arbiter": ("CIETAC", ("arbiter",)),
+    "court": ("SZ-COURT", ("court",)),
     "nobody": ("ZZ", ("maker", "checker", "financier")),
 }
 PARTIES = {  # id → kind, country, city, USCC, LEI

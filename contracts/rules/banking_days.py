@@ -1,0 +1,43 @@
+"""Banking days by place: a bank is regularly open on them (UCP 600 art. 2).
+
+place: "CN" mainland China, "HK" Hong Kong. Days are day numbers of `rules.calendar`, which knows the
+mainland's; both places keep UTC+8.
+"""
+
+from rules.calendar import date_text, is_business_day, weekday
+
+PLACES = ("CN", "HK")
+# General holidays of Hong Kong (gazetted each year) that are not Saturdays or Sundays.
+HONG_KONG_HOLIDAYS = (
+    "2026-01-01", "2026-02-17", "2026-02-18", "2026-02-19", "2026-04-03", "2026-04-06",
+    "2026-04-07", "2026-05-01", "2026-05-25", "2026-06-19", "2026-07-01", "2026-10-01",
+    "2026-10-19", "2026-12-25", "2027-01-01", "2027-02-08", "2027-02-09", "2027-03-26",
+    "2027-03-29", "2027-04-05", "2027-05-13", "2027-06-09", "2027-07-01", "2027-09-16",
+    "2027-10-01", "2027-10-08", "2027-12-27",
+)  # fmt: skip
+
+
+def is_banking_day(day: int, place: str) -> bool:
+    """Whether banks at the place are open. Raises ValueError for a place without a calendar."""
+    if place == "CN":
+        return is_business_day(day)
+    if place == "HK":
+        return weekday(day) < 5 and date_text(day) not in HONG_KONG_HOLIDAYS
+    raise ValueError("no calendar of this place")
+
+
+def add_banking_days(day: int, count: int, place: str) -> int:
+    """The day that lies `count` banking days after `day`."""
+    left = count
+    while left > 0:
+        day += 1
+        if is_banking_day(day, place):
+            left -= 1
+    return day
+
+
+def open_day(day: int, place: str) -> int:
+    """The day itself or the first banking day after it: how an expiry moves (UCP 600 art. 29)."""
+    while not is_banking_day(day, place):
+        day += 1
+    return day

@@ -1,0 +1,53 @@
+"""Banking days of two places: an answer is due by the calendar of the place where the credit is available."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONTRACTS = Path(__file__).parents[3] / "contracts"
+
+
+@pytest.fixture
+def days(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The rule module as a contract imports it."""
+    monkeypatch.syspath_prepend(str(CONTRACTS))
+    return importlib.import_module("rules.banking_days")
+
+
+@pytest.fixture
+def day(days: Any) -> Any:
+    return importlib.import_module("rules.calendar").parse_date
+
+
+def test_a_day_may_be_worked_at_one_place_and_not_at_the_other(days: Any, day: Any) -> None:
+    open_at = {text: [p for p in days.PLACES if days.is_banking_day(day(text), p)] for text in (
+        "2026-10-02", "2026-12-25", "2026-10-10", "2026-11-23", "2026-11-22")}  # fmt: skip
+    assert open_at == {
+        "2026-10-02": ["HK"],  # national holiday
+        "2026-12-25": ["CN"],
+        "2026-10-10": ["CN"],  # a Saturday worked for the holiday
+        "2026-11-23": ["CN", "HK"],
+        "2026-11-22": [],
+    }
+
+
+def test_days_are_counted_and_moved_by_the_place(days: Any, day: Any) -> None:
+    assert days.add_banking_days(day("2026-12-24"), 1, "HK") == day("2026-12-28")
+    assert days.add_banking_days(day("2026-12-24"), 1, "CN") == day("2026-12-25")
+    assert days.open_day(day("2026-12-25"), "HK") == day("2026-12-28")
+    assert days.open_day(day("2026-12-28"), "HK") == day("2026-12-28")
+
+
+def test_holidays_are_weekdays_in_order(days: Any, day: Any) -> None:
+    holidays = [day(text) for text in days.HONG_KONG_HOLIDAYS]
+    assert holidays == sorted(set(holidays))
+    assert all((number + 3) % 7 < 5 for number in holidays)
+
+
+def test_a_place_without_a_calendar_is_refused(days: Any) -> None:
+    with pytest.raises(ValueError, match="calendar"):
+        days.is_banking_day(0, "XX")
