@@ -1,8 +1,8 @@
 """A stub of the secure element of an offline wallet: a key, a counter and a balance in one file.
 
-A real one keeps all three in hardware that its holder cannot open; this one keeps the rules and stands in for it.
-What it pays is durable before the voucher leaves it, so that a crash loses money and never spends it twice.
-It takes money in by the center's proof of a transfer to its address, or by another element's voucher.
+A real one keeps all three in hardware that its holder cannot open; this one keeps the rules and stands in for
+it. What it pays is durable before the voucher leaves it, so that a crash loses money and never spends it
+twice. It takes money in by the center's proof of a transfer to its address, or by another element's voucher.
 """
 
 from __future__ import annotations
@@ -161,9 +161,7 @@ class SecureElement:
         if found.device != self.address or found.time_ms < self._state.synced_ms:
             raise CenterError("RC_DEVICE", "the statement is another device's, or an old one")
         self._save(
-            replace(
-                self._state, since_fen=0, synced_ms=found.time_ms, is_blocked=found.is_blocked
-            )
+            replace(self._state, since_fen=0, synced_ms=found.time_ms, is_blocked=found.is_blocked)
         )
 
     def _take(self, once: Hash, value_fen: int) -> int:

@@ -61,7 +61,7 @@ def leaf(share: Share) -> Sum:
     return share.balance_fen, Hash(sm3(preimage(Tag.SOLVENCY_LEAF, SUITE_SM, body)))
 
 
-def _node(left: Sum, right: Sum) -> Sum:
+def node(left: Sum, right: Sum) -> Sum:
     parts = (
         left[0].to_bytes(8, "big"),
         left[1],
@@ -75,7 +75,7 @@ def _levels(leaves: Sequence[Sum]) -> list[list[Sum]]:
     levels = [list(leaves)]
     while len(levels[-1]) > 1:
         level = levels[-1]
-        paired = [_node(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+        paired = [node(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
         levels.append(paired + ([level[-1]] if len(level) & 1 else []))
     return levels
 
@@ -109,7 +109,7 @@ def check_share(suite: Suite, proof: ShareProof, root_key: bytes) -> SolvencySta
         if step.sum_fen >= SUM_MAX or running[0] >= SUM_MAX:
             raise CenterError("RC_STATEMENT", "a sum is too large")
         sibling = (step.sum_fen, step.node)
-        running = _node(sibling, running) if step.is_left else _node(running, sibling)
+        running = node(sibling, running) if step.is_left else node(running, sibling)
     if running[1] != found.root or running[0] > found.owed_fen:
         raise CenterError("RC_STATEMENT", "the balance is not in the statement's tree")
     return found
