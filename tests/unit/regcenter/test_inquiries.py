@@ -1,0 +1,210 @@
+"""What may be asked: the feed, a coin's state, a wallet's limits, postings; and the rotation of the head
+key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from consensus.encoding import Hash, decode, encode
+from consensus.payment import REGIMES, CoinState, Kind
+from consensus.payment_proof import ProofRefused, TrustedLog, check_proof
+from deploy.regcenter.audit import audit
+from deploy.regcenter.center import Center, Refresh
+from deploy.regcenter.client import Wallet
+from deploy.regcenter.errors import CenterError
+from deploy.regcenter.hashing import sm3
+from deploy.regcenter.postings import interest_fen, postings
+from deploy.regcenter.requests import (
+    CoinQuery,
+    CoinStatement,
+    FeedQuery,
+    PostingsQuery,
+    RotateQuery,
+    Signed,
+    WalletStateQuery,
+)
+from deploy.regcenter.voice import check_said
+from tests.unit.regcenter.desk_world import City, refusal
+from tests.unit.regcenter.test_center import refused
+from tests.unit.suite.center_world import NOW
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> City:
+    return City(tmp_path / "center")
+
+
+# ---- feed, coins, wallets ------------------------------------------------------------------------
+
+
+def test_the_feed_tells_a_wallet_what_came_and_goes_on_where_it_ended(city: City) -> None:
+    me, reference = city.other, Hash(sm3(b"obligation"))
+    paid = city.money.process(
+        city.send(city.wallet, city.coin, (me.address, 600), reference=reference)
+    )
+    first = city.read(me, FeedQuery(0))
+    (event,) = first["events"]
+    assert (event["event"], event["value_fen"]) == ("payment.final", 600)
+    assert (event["txid"], event["reference"]) == (paid.txid.hex(), reference.hex())
+    assert event["leaf"] < first["tree_size"]
+    assert city.read(me, FeedQuery(first["next"]))["events"] == []
+    city.money.fund(me, 5)
+    (later,) = city.read(me, FeedQuery(first["next"]))["events"]
+    assert later["kind"] == "EXCHANGE"
+    assert len(city.read(me, FeedQuery(0))["events"]) == 2
+    assert city.read(Wallet.generate(), FeedQuery(0))["events"] == []
+
+
+def test_the_center_says_signed_whether_a_coin_is_unspent_and_only_to_its_owner(city: City) -> None:
+    center = city.money.center
+    answer = city.read(city.wallet, CoinQuery(city.coin))
+    assert answer["state"] == "UNSPENT"
+    said = decode(Signed, bytes.fromhex(answer["statement"]))
+    found = check_said(center.suite, said, center.root_key, CoinStatement, NOW)
+    assert (found.coin_id, found.value_fen, found.state) == (city.coin, 600, CoinState.UNSPENT)
+    assert refusal(city.read, city.other, CoinQuery(city.coin)) == "RC_UNAUTHORISED"
+    assert refusal(city.read, city.wallet, CoinQuery(Hash(bytes(32)))) == "RC_UNKNOWN_COIN"
+    city.money.process(city.send(city.wallet, city.coin, (city.other.address, 600)))
+    assert city.read(city.wallet, CoinQuery(city.coin))["state"] == "SPENT"
+
+
+def test_a_statement_of_another_center_or_with_another_body_does_not_hold(city: City) -> None:
+    center = city.money.center
+    said = decode(Signed, bytes.fromhex(city.read(city.wallet, CoinQuery(city.coin))["statement"]))
+    for broken in (
+        Signed(said.body[:-1] + b"\x01", said.key_chain, said.signature),
+        Signed(said.body + b"x", said.key_chain, said.signature),
+        Signed(said.body, (), said.signature),
+        Signed(said.body, said.key_chain * 2, said.signature),
+    ):
+        wrong = (center.suite, broken, center.root_key, CoinStatement, NOW)
+        assert refusal(check_said, *wrong) == "RC_SIGNATURE"
+    stranger = Wallet.generate().public_key
+    args = (center.suite, said, stranger, CoinStatement, NOW)
+    assert refusal(check_said, *args) == "RC_SIGNATURE"
+    old = (center.suite, said, center.root_key, CoinStatement, 0)
+    assert refusal(check_said, *old) == "RC_SIGNATURE"
+
+
+def test_a_wallet_learns_its_limits_and_what_it_has_paid(city: City) -> None:
+    wallet = city.open(category=3, residence="FR")
+    coin = city.money.fund(wallet, 500)
+    city.money.process(
+        city.send(wallet, coin, (city.other.address, 200), (wallet.address, 300), purpose="GOODS")
+    )
+    found = city.read(wallet, WalletStateQuery(wallet.address))
+    assert (found["balance_fen"], found["paid_today_fen"]) == (300, 200)
+    assert (found["category"], found["residence"], found["use"]) == ("THIRD", "FR", "ORDINARY")
+    assert (found["payment_max_fen"], found["day_max_fen"]) == (500_000, 1_000_000)
+    asked = WalletStateQuery(wallet.address)
+    assert refusal(city.read, city.other, asked) == "RC_UNAUTHORISED"
+    unknown = WalletStateQuery(city.other.address)
+    assert refusal(city.read, city.other, unknown) == "RC_NOT_FOUND"
+
+
+# ---- regimes -------------------------------------------------------------------------------------
+
+
+def test_one_movement_has_two_postings_under_two_regimes() -> None:
+    old, new = REGIMES
+    before, after = (postings(Kind.EXCHANGE, 500, regime) for regime in (old, new))
+    assert [(line.book, line.debit, line.credit) for line in before] == [
+        ("central bank", "e-CNY in vaults", "e-CNY with the public"),
+        ("bank", "deposits of customers", "e-CNY in the vault"),
+    ]
+    assert [(line.book, line.debit, line.credit) for line in after] == [
+        ("bank", "deposits of customers", "wallet balances"),
+    ]
+    for regime in (old, new):
+        there, back = (postings(kind, 500, regime) for kind in (Kind.EXCHANGE, Kind.REDEEM))
+        for one, other in zip(there, back, strict=True):
+            assert (one.debit, one.credit) == (other.credit, other.debit)
+        assert postings(Kind.TRANSFER, 500, regime) == ()
+
+
+def test_money_bears_interest_under_the_rules_of_2026_only() -> None:
+    old, new = REGIMES
+    assert interest_fen(1_000_000, 365, 5, new) == 500
+    assert interest_fen(999, 1, 5, new) == 0
+    with pytest.raises(CenterError):
+        interest_fen(1_000_000, 365, 5, old)
+
+
+def test_a_party_asks_for_the_postings_of_a_transaction(city: City) -> None:
+    given = city.recharge(city.wallet, 70, "")
+    receipt = city.money.process(given)
+    found = city.read(city.wallet, PostingsQuery(receipt.txid))
+    assert found["regime"] == "2026"
+    assert [line["amount_fen"] for line in found["lines"]] == [70]
+    assert refusal(city.read, city.other, PostingsQuery(receipt.txid)) == "RC_UNAUTHORISED"
+    assert refusal(city.read, city.other, PostingsQuery(Hash(bytes(32)))) == "RC_NOT_FOUND"
+
+
+# ---- rotation ------------------------------------------------------------------------------------
+
+
+def key_files(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "center/keys").iterdir())
+
+
+def test_a_rotated_key_signs_from_its_own_head_on_and_older_proofs_still_hold(
+    city: City, tmp_path: Path
+) -> None:
+    center = city.money.center
+    paid = city.money.process(city.send(city.wallet, city.coin, (city.other.address, 600)))
+    old_proof = city.money.proof_bytes(city.other, paid.txid)
+    old_head = center.latest
+    assert city.ask(city.root, RotateQuery(0))["serial"] == 1
+    assert center.latest.head.key_id not in (old_head.head.key_id, Hash(bytes(32)))
+    assert key_files(tmp_path) == ["head-1.key", "root.key"]
+    new_proof = city.money.proof_bytes(city.other, paid.txid)
+    trusted = TrustedLog(center.root_key, anchor=old_head.head)
+    for proof in (old_proof, new_proof):
+        found = check_proof(sm3, center.suite.verify, proof, TrustedLog(center.root_key), None)
+        assert found.amount_fen == 600
+    anchored = encode(city.money.proof(city.other, paid.txid, anchor=old_head.head.tree_size))
+    check_proof(sm3, center.suite.verify, anchored, trusted, None)
+    revoked = TrustedLog(center.root_key, revoked=frozenset((old_head.head.key_id,)))
+    check_proof(sm3, center.suite.verify, new_proof, revoked, None)
+    with pytest.raises(ProofRefused):
+        check_proof(sm3, center.suite.verify, old_proof, revoked, None)
+    audit(center)
+
+
+def test_a_restart_after_rotations_knows_every_key_of_the_log(city: City, tmp_path: Path) -> None:
+    for serial in range(3):
+        city.ask(city.root, RotateQuery(serial))
+        city.money.fund(city.other, 5)
+    root, latest = city.money.center.root_key, city.money.center.latest
+    city.money.center.close()
+    again = Center.open(tmp_path / "center", lambda: NOW)
+    assert (again.root_key, again.latest, len(again.chains)) == (root, latest, 4)
+    audit(again)
+    again.process([Refresh()])
+    assert again.is_signed(again.latest)
+    again.close()
+
+
+def test_a_rotation_that_was_cut_short_leaves_the_old_key_in_office(
+    city: City, tmp_path: Path
+) -> None:
+    """The next key's file is there, the store knows nothing of it."""
+    center = city.money.center
+    center.close()
+    (tmp_path / "center/keys/head-1.key").write_text(bytes(31).hex() + "07\n")
+    (tmp_path / "center/keys/head-1.key").chmod(0o600)
+    city.money.center = Center.open(tmp_path / "center", lambda: NOW)
+    assert key_files(tmp_path) == ["head-1.key", "head.key", "root.key"]
+    assert city.ask(city.root, RotateQuery(0))["serial"] == 1
+    assert key_files(tmp_path) == ["head-1.key", "root.key"]
+    audit(city.money.center)
+    city.money.center.close()
+
+
+def test_only_the_root_key_rotates_and_only_what_it_has_seen(city: City) -> None:
+    refused(city, "RC_UNAUTHORISED", city.instruction(city.bank, RotateQuery(0)))
+    city.ask(city.root, RotateQuery(0))
+    refused(city, "RC_ROTATION", city.instruction(city.root, RotateQuery(0)))
+    refused(city, "RC_ROTATION", city.instruction(city.root, RotateQuery(2)))
