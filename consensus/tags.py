@@ -75,6 +75,9 @@ class Tag(StrEnum):
     SOLVENCY = "citychain/solvency/v1"
     SOLVENCY_LEAF = "citychain/solvency-leaf/v1"
     SOLVENCY_NODE = "citychain/solvency-node/v1"
+    # oracles
+    ORACLE_CONFIG = "citychain/oracle-config/v1"
+    ORACLE_REPORT = "citychain/oracle-report/v1"
     # evidence
     EVIDENCE_BUNDLE = "citychain/evidence-bundle/v1"
 

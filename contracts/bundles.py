@@ -21,6 +21,7 @@ SUITE = (
     "credit",
     "presentation",
     "guarantee",
+    "oracle",
 )
 _HERE = Path(__file__).parent
 

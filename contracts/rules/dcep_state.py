@@ -12,7 +12,9 @@ WALLET_GRACE_MS = 86400000  # a replaced wallet is still paid for a day
 
 @dataclass
 class Log:
-    """A registered log and the last head this channel accepted (size 0: none yet)."""
+    """A registered log and the last head this channel accepted (size 0: none yet).
+
+    reported: whether the oracle committee may tell of its payments instead of proofs."""
 
     root_key: bytes
     stale_ms: int
@@ -20,6 +22,7 @@ class Log:
     size: int
     time_ms: int
     root: bytes
+    reported: bool = False
 
 
 @dataclass

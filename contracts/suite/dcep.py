@@ -60,6 +60,7 @@ from rules.payment_proof import (
     read_proof,
     reference_of,
 )
+from rules.payment_report import check_report, is_report, read_report
 from sdk import Event, bytes_from_hex, ctx, export, require, sm2_verify, view
 
 STALE_MS_MIN = 1000
@@ -68,6 +69,7 @@ BINDINGS_MAX = 64
 KEYS_MAX = 64
 
 LogRegistered = Event("Dcep.LogRegistered")
+ReportsAllowed = Event("Dcep.ReportsAllowed")
 KeyAnnounced = Event("Dcep.KeyAnnounced")
 KeyRevoked = Event("Dcep.KeyRevoked")
 LogHalted = Event("Dcep.LogHalted")
@@ -94,6 +96,21 @@ def register_log(root_key: bytes, stale_ms: int = 60000) -> bytes:
     logs[log_id] = Log(root_key, stale_ms, False, 0, 0, b"")
     LogRegistered(log_id=log_id, by=ctx.member)
     return log_id
+
+
+@export
+def allow_reports(log_id: bytes, allowed: bool) -> bool:
+    """Payments of this operator may be told by the oracle committee, because it gives no proofs.
+
+    Codes: E_ROLE, E_PROOF_LOG.
+    """
+    require_authority()
+    log = logs[log_id]
+    require(log is not None, "E_PROOF_LOG", "no such log")
+    log.reported = allowed
+    logs[log_id] = log
+    ReportsAllowed(log_id=log_id, allowed=allowed, by=ctx.member)
+    return allowed
 
 
 @export
@@ -275,7 +292,12 @@ def payment_reference(
 
 
 def read_checked(proof: bytes, kinds):
-    """Checks 1 to 10: what the log says, whatever it is for."""
+    """Checks 1 to 10: what the log says, or a quorum of oracles, whatever it is for."""
+    if is_report(proof):
+        told = read_report(proof)
+        check_report(told)
+        check_final(told.opened, kinds)
+        return told
     found = read_proof(proof)
     log = load_log(found.log_id)
     require(found.head.log_id == found.log_id, "E_PROOF_LOG", "the tree head is of another log")
@@ -304,7 +326,8 @@ def keep_used(found, nullifier: bytes, reference: bytes):
         ctx.caller, reference, found.log_id, found.point, opened["payer"], opened["payee"],
         opened["amount_fen"],
     )  # fmt: skip
-    keep_head(found.log_id, logs[found.log_id], found.head)
+    if found.head is not None:
+        keep_head(found.log_id, logs[found.log_id], found.head)
 
 
 @export
@@ -435,6 +458,7 @@ def get_log(log_id: bytes) -> dict:
         "root_key": log.root_key,
         "stale_ms": log.stale_ms,
         "halted": log.halted,
+        "reported": log.reported,
         "size": log.size,
         "time_ms": log.time_ms,
         "root": log.root,

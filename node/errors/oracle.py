@@ -61,4 +61,74 @@ PAYMENT: tuple[Entry, ...] = (
     ),
 )
 
-ENTRIES: tuple[Entry, ...] = PAYMENT
+# 7006-7019: committees of oracles, their services, relays that watch.
+COMMITTEE: tuple[Entry, ...] = (
+    Entry(
+        code="CITY-7006",
+        name="ORACLE_QUORUM_MISSED",
+        kind="unavailable",
+        message="only {have} oracles say the same of {topic}, {needed} are needed",
+        why="some did not answer in time, or their sources disagree; a contract holds until they agree",
+        do="see which oracles answer with: city oracle status; then report again",
+        message_zh="关于 {topic} 仅有 {have} 个预言机一致,需要 {needed} 个",
+        why_zh="部分预言机未及时应答,或数据来源不一致;在一致之前合约保持等待",
+        do_zh="用 city oracle status 查看预言机状态,然后重新报告",
+    ),
+    Entry(
+        code="CITY-7007",
+        name="ORACLE_SCHEMA",
+        kind="rejected",
+        message="the {what} does not fit the schema of {service}: {detail}",
+        why="a service definition says exactly what may be asked and answered",
+        do="compare it with: city oracle test {service}",
+        message_zh="{what} 不符合服务 {service} 的模式:{detail}",
+        why_zh="服务定义规定了可提的问题和应有的应答",
+        do_zh="用 city oracle test {service} 进行核对",
+    ),
+    Entry(
+        code="CITY-7008",
+        name="ORACLE_SERVICE_UNKNOWN",
+        kind="rejected",
+        message="no oracle service {service!r}; known: {known}",
+        why="a feed names the definition that its oracles follow",
+        do="use one of the names listed",
+        message_zh="没有预言机服务 {service!r};已知:{known}",
+        why_zh="数据源须指明其预言机遵循的服务定义",
+        do_zh="请使用列出的名称之一",
+    ),
+    Entry(
+        code="CITY-7009",
+        name="ORACLE_SOURCE_SILENT",
+        kind="unavailable",
+        message="the source has no answer: {detail}",
+        why="it does not know the subject, or does not let this oracle ask",
+        do="check the subject and the oracle's credential at its source",
+        message_zh="数据来源没有答复:{detail}",
+        why_zh="来源不认识该对象,或不允许此预言机查询",
+        do_zh="请核对查询对象以及预言机在来源处的凭证",
+    ),
+    Entry(
+        code="CITY-7010",
+        name="JOURNAL_DAMAGED",
+        kind="internal",
+        message="line {line} of {path} is no record",
+        why="the file was changed by something else; a line cut short at its end would have been dropped",
+        do="restore the file from a backup; without it the relay only asks again what the chain already answers",
+        message_zh="{path} 第 {line} 行不是有效记录",
+        why_zh="文件被其他程序改动;末尾不完整的行会被自动丢弃",
+        do_zh="从备份恢复该文件;缺失时中继只会重新询问链上已有的答案",
+    ),
+    Entry(
+        code="CITY-7011",
+        name="ORACLE_ROUND_PASSED",
+        kind="conflict",
+        message="this oracle has signed a later round of {topic} than {epoch}.{round}",
+        why="an oracle signs each round once and never goes back",
+        do="ask for the next round",
+        message_zh="此预言机已签署 {topic} 在 {epoch}.{round} 之后的轮次",
+        why_zh="预言机每轮只签署一次,且不会回退",
+        do_zh="请询问下一轮",
+    ),
+)
+
+ENTRIES: tuple[Entry, ...] = PAYMENT + COMMITTEE

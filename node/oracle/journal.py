@@ -1,0 +1,56 @@
+"""A small append-only file of JSON lines: what a relay or an oracle has done, so that a restart repeats
+nothing.
+
+Each line is durable when `append` returns. A last line that was cut short is dropped at opening: what it
+said had
+not been acted upon, because acting follows writing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from node.errors import CityError
+
+LINE_BYTES_MAX = 64 * 1024
+
+
+class Journal:
+    """One writer. Use `close` at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a+b")
+        self._cut_torn_line()
+
+    def _cut_torn_line(self) -> None:
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole != len(data):
+            self._file.truncate(whole)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Every record, oldest first. Raises CityError CITY-7010 where the file is no journal."""
+        for number, line in enumerate(self.path.read_bytes().splitlines(), 1):
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise CityError("CITY-7010", path=self.path, line=number) from error
+            if not isinstance(record, dict):
+                raise CityError("CITY-7010", path=self.path, line=number)
+            yield record
+
+    def append(self, **record: Any) -> None:
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        assert len(line) <= LINE_BYTES_MAX
+        self._file.write(line)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
