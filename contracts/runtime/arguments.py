@@ -78,22 +78,36 @@ def _check_depth(text: str) -> None:
         at += 1
 
 
-_SCAN = _DECODER.scan_once
+# As strict but for names that stand twice and long integers, so that it runs without a call back.
+_SCAN = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_constant).scan_once
+_SHORT = 1024
 
 
 def parse(text: str) -> Any:
     """The JSON value of a strict text. Raises ArgumentError."""
-    if len(text) > limits.ARGUMENTS_BYTES_MAX:
+    size = len(text)
+    if size > limits.ARGUMENTS_BYTES_MAX:
         raise ArgumentError("arguments larger than 256 KiB")
-    charge(len(text) >> 3)
-    allocate(8 * len(text))
+    charge(size >> 3)
+    allocate(8 * size)
+    # The usual case first: one short object of ASCII, no list in it, no colon but those behind its names.
+    # With as many colons as entries no name stands twice and nothing nests.
+    if size < _SHORT and text[:1] == "{" and text.isascii() and "[" not in text:
+        try:
+            value, end = _SCAN(text, 0)
+            if end == size and text.count(":") == len(value) and "\\" not in text:
+                return value
+        except (ValueError, RecursionError, StopIteration):
+            pass  # said below
+    return _parse_any(text)
+
+
+def _parse_any(text: str) -> Any:
     if text.count("[") + text.count("{") > limits.ARGUMENTS_DEPTH_MAX:
         _check_depth(text)
     try:
-        value, end = _SCAN(text, 0) if text[:1] == "{" else (None, -1)
-        if end != len(text):
-            value = _DECODER.decode(text)
-    except (ValueError, RecursionError, StopIteration):
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError):
         raise ArgumentError("arguments are no strict JSON") from None
     if not text.isascii() or "\\" in text:
         _check_text(value)
@@ -118,19 +132,29 @@ def _check_text(value: Any) -> None:
 class Plan(NamedTuple):
     """How the arguments of one method are converted: made once, used by every call.
 
-    parameters: name, converter, whether it has a default. positional: also take a JSON array in the
+    parameters: name, the type whose values need no converter, converter, whether it has a default.
+    named: pass them by name, since some can only be given so. positional: also take a JSON array in the
     order of the parameters (case files only).
     """
 
-    parameters: tuple[tuple[str, Converter, bool], ...]
+    parameters: tuple[tuple[str, type | None, Converter, bool], ...]
     price: int
+    named: bool
     positional: bool
 
 
-def plan(parameters: tuple[Parameter, ...], facts: Any, positional: bool) -> Plan:
+_AS_THEY_ARE: dict[str, type] = {"str": str, "bool": bool}
+
+
+def plan(
+    parameters: tuple[Parameter, ...], facts: Any, *, named: bool = True, positional: bool = False
+) -> Plan:
     """facts: the contract, for its dataclasses."""
-    made = tuple((name, converter(hint, facts), has) for name, hint, has in parameters)
-    return Plan(made, gas.ARGUMENT * len(made), positional)
+    made = tuple(
+        (name, _AS_THEY_ARE.get(hint[0]) if hint else None, converter(hint, facts), has)
+        for name, hint, has in parameters
+    )
+    return Plan(made, gas.ARGUMENT * len(made), named, positional)
 
 
 def convert(text: str, plan: Plan) -> tuple[list[Any], dict[str, Any]]:
@@ -140,17 +164,28 @@ def convert(text: str, plan: Plan) -> tuple[list[Any], dict[str, Any]]:
         return [_any(value, "") for value in found], {}
     if type(found) is not dict:
         raise ArgumentError("arguments are one JSON object by parameter name")
-    charge(plan.price)
-    out: dict[str, Any] = {}
-    for name, make, has_default in plan.parameters:
+    parameters, price, named, _ = plan
+    charge(price)
+    out: list[Any] = []
+    words: dict[str, Any] = {}
+    for name, kind, make, has_default in parameters:
         if name in found:
-            out[name] = make(found[name], name)
-        elif not has_default:
+            value = found[name]
+            if type(value) is not kind:
+                value = make(value, name)
+            if named:
+                words[name] = value
+            else:
+                out.append(value)
+        elif has_default:
+            named = True  # what follows a gap
+        else:
             raise ArgumentError(f"missing argument '{name}'")
-    if len(out) != len(found):
-        unknown = next(name for name in found if name not in out)
+    if len(out) + len(words) != len(found):
+        known = {parameter[0] for parameter in parameters}
+        unknown = next(name for name in found if name not in known)
         raise ArgumentError(f"unknown argument '{_shown(unknown)}'")
-    return [], out
+    return out, words
 
 
 def _shown(name: str) -> str:

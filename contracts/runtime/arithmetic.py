@@ -65,9 +65,11 @@ def iadd(a: Any, b: Any) -> Any:
 
 def sub(a: Any, b: Any) -> Any:
     ta, tb = type(a), type(b)
-    if (ta is int and tb is int) or (is_number(ta) and is_number(tb)):
+    if ta is int and tb is int:
         result = a - b
         return result if LOW < result < LIMIT else _overflow()
+    if is_number(ta) and is_number(tb):
+        return sub(int(a), int(b))
     if ta is Decimal or tb is Decimal:
         _decimal_operands(ta, tb, "-")
         charge(gas.DECIMAL_ADD)

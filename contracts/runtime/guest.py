@@ -168,7 +168,7 @@ def rehearse(request: bytes) -> None:
     """Run a block of no chain: it touches the memory that every block touches, and leaves nothing."""
     machine.load("warm", 1, Compiled.load(_WARM), False)
     results = machine.run_block(wire.decode_request(request, wire.encode_control()), None)
-    assert {result[0] for result in results} == {"ok"}, results
+    assert {result[0] for result in results} == {wire.OK}, results
     wire.encode_results(results)
     machine.CONTRACTS.clear()
     machine.ACTIVE.clear()

@@ -76,7 +76,7 @@ class IndexedMap(Map):
     def _standing(self, name: bytes, key: Any) -> list[bytes]:
         """The index keys of what is stored now."""
         data = session.read(name)
-        return [] if data is None else self._index_keys(key, session.decode(data))
+        return self._index_keys(key, session.decode(data)) if data else []
 
     def __setitem__(self, key: Any, value: Any) -> None:
         name = self._key(key)
@@ -86,7 +86,7 @@ class IndexedMap(Map):
         session.write(name, data)
         for one in before:
             if one not in after:
-                session.write(one, None)
+                session.write(one, session.ABSENT)
         for one in after:
             if one not in before:
                 session.write(one, PRESENT)
@@ -94,9 +94,9 @@ class IndexedMap(Map):
     def delete(self, key: Any) -> None:
         name = self._key(key)
         before = self._standing(name, key)
-        session.write(name, None)
+        session.write(name, session.ABSENT)
         for one in before:
-            session.write(one, None)
+            session.write(one, session.ABSENT)
 
     def by(self, index: Any, *values: Any, after: Any = None, limit: Any = 100) -> list[Any]:
         """Entries in the order of an index as a list of (key, value); at most 1,000.
@@ -131,9 +131,9 @@ class IndexedMap(Map):
                     continue
                 key = keys.read_item(name, len(prefix))[0][-1]
                 data = session.read(self._key(key))
-                value = None if data is None else session.decode(data)
+                value = session.decode(data) if data else None
                 # A version of the contract that did not declare the index may have left it behind.
-                if data is not None and _index_key(fields, prefix, key, value) == name:
+                if data and _index_key(fields, prefix, key, value) == name:
                     rows.append(check_tuple((key, value)))
             if len(page) < asked:
                 break

@@ -21,10 +21,14 @@ from contracts.runtime import (
     state,
     wire,
 )
+from contracts.runtime.arguments import convert
 from contracts.runtime.guards import GUARDS
 from contracts.runtime.language.bundle import Compiled
 from contracts.runtime.language.tables import EXCEPTIONS, PREFIX
-from contracts.runtime.meter import Verdict, charge, fatal
+from contracts.runtime.meter import ARENA, GAS, VERDICT, Verdict, charge, fatal
+from contracts.runtime.meter import begin as begin_meter
+from contracts.runtime.session import begin_transaction
+from contracts.runtime.wire import FATAL, OK, OUT_OF_GAS, REVERT
 
 LOAD_GAS = 10_000_000
 # The function that carries the state of a version over to the next one. It is exported to nobody: the ledger calls
@@ -157,8 +161,10 @@ def _entry(target: tuple[str, int, str]) -> Entry:
         is_own = session.TX.call[3] == "" and function == MIGRATE
         if method is None or not (method.exported or contract.open or is_own):
             raise Refusal("no-such-method", "the contract exports no method of this name")
-        plan = arguments.plan(method.parameters, contract, contract.open)
-        found = _ENTRIES[target] = Entry(contract, contract.functions[function], plan)
+        called = contract.functions[function]
+        named = called.__code__.co_kwonlyargcount > 0
+        plan = arguments.plan(method.parameters, contract, named=named, positional=contract.open)
+        found = _ENTRIES[target] = Entry(contract, called, plan)
     return found
 
 
@@ -167,34 +173,35 @@ def _entry(target: tuple[str, int, str]) -> Entry:
 
 def run(call: wire.Call, index: int) -> wire.Ran:
     """One transaction, the `index`-th of its block."""
-    limit = call[5]
-    meter.begin(limit)
-    outcome, code, message, result = "ok", "", "", NONE
-    tx = session.begin_transaction(call, index)
+    target, text, limit = call[1], call[2], call[5]
+    begin_meter(limit)
+    outcome, code, message = OK, "", ""
+    tx = begin_transaction(call, index)
     try:
-        tx.contract, function, plan = _entry(call[1])
-        args, words = arguments.convert(call[2], plan)
-        result = session.encode(_outside(function(*args, **words)))
+        tx.contract, function, plan = _ENTRIES[target] if target in _ENTRIES else _entry(target)
+        args, words = convert(text, plan)
+        returned = function(*args, **words) if words else function(*args)
+        result = b"\x02" if returned is True else _encoded_result(returned)
     except Exception as error:
-        outcome = "revert"
+        outcome = REVERT
         code, message = describe(error)
     except Verdict:
-        outcome = "fatal"
-    if meter.VERDICT[0] or meter.GAS[0] < 0:
-        code, message = meter.VERDICT[0] or "out-of-gas", ""
-        outcome = "oog" if code == "out-of-gas" else "fatal"
-    if meter.ARENA:
+        outcome = FATAL
+    if ARENA:
         meter.sweep()
-    if outcome == "ok":
-        used = limit - meter.GAS[0]
-        return outcome, code, message, used, result, tx.events, tx.writes, tx.reads
-    used = limit - meter.GAS[0] if outcome == "revert" else limit
-    return outcome, code, message, used, NONE, [], {}, tx.reads
+    left = GAS[0]
+    if left < 0 or VERDICT[0]:
+        code = VERDICT[0] or "out-of-gas"
+        outcome = OUT_OF_GAS if code == "out-of-gas" else FATAL
+        return outcome, code, "", limit, NONE, [], {}, tx.reads
+    if outcome != OK:
+        return outcome, code, message, limit - left, NONE, [], {}, tx.reads
+    return OK, "", "", limit - left, result, tx.events, tx.writes, tx.reads
 
 
-def _outside(value: Any) -> Any:
+def _encoded_result(value: Any) -> bytes:
     """What leaves a contract as a result; a range is its list."""
-    return builtins.list_(value) if type(value) is range else value
+    return session.encode(builtins.list_(value) if type(value) is range else value)
 
 
 def describe(error: Exception) -> tuple[str, str]:
@@ -242,7 +249,7 @@ def call(name: Any, function: Any, args: tuple[Any, ...]) -> Any:
     tx.contract, tx.caller = target, before.name
     tx.stack.append(before.name)
     try:
-        returned = session.encode(_outside(target.functions[function](*map(session.decode, sent))))
+        returned = _encoded_result(target.functions[function](*map(session.decode, sent)))
         if method.view and (len(tx.events) != events or tx.writes != writes):
             raise RuntimeError("a view changed state")
     except BaseException:
@@ -280,16 +287,16 @@ def run_block(request: wire.Request, tx_begin: Callable[[int], None] | None) -> 
     ACTIVE.clear()
     ACTIVE.update(request.active)
     _ENTRIES.clear()
-    fatal, stop = request.fatal, request.stop
-    commit = session.BLOCK.commit
+    commit, first = session.BLOCK.commit, request.first
+    trapped = request.fatal.union(range(request.stop, len(request.calls)))
     results = []
     for at, call in enumerate(request.calls):
-        if at in fatal or at >= stop:
+        if trapped and at in trapped:
             results.append(trap_result(call[5]))
             continue
         if tx_begin is not None:
             tx_begin(at)
-        result = run(call, request.first + at)
+        result = run(call, first + at)
         if result[6]:
             commit(result[6])
         results.append(result)
@@ -298,4 +305,4 @@ def run_block(request: wire.Request, tx_begin: Callable[[int], None] | None) -> 
 
 def trap_result(gas_limit: int) -> wire.Ran:
     """A transaction that trapped the machine: the whole limit, nothing else."""
-    return "fatal", "trap", "", gas_limit, NONE, [], {}, {}
+    return FATAL, "trap", "", gas_limit, NONE, [], {}, {}

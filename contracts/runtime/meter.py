@@ -76,22 +76,25 @@ def too_deep() -> None:
 
 
 def charge(amount: int) -> None:
-    GAS[0] -= amount
-    if GAS[0] < 0:
+    GAS[0] = left = GAS[0] - amount
+    if left < 0:
         out_of_gas()
 
 
 def tick(amount: int) -> bool:
     """Charge inside an expression; true so that it can stand among conditions."""
-    GAS[0] -= amount
-    if GAS[0] < 0:
+    GAS[0] = left = GAS[0] - amount
+    if left < 0:
         out_of_gas()
     return True
 
 
+_ALLOCATION_BYTES_MAX = limits.ALLOCATION_BYTES_MAX
+
+
 def allocate(size: int) -> None:
-    ALLOCATED[0] += size
-    if ALLOCATED[0] > limits.ALLOCATION_BYTES_MAX:
+    ALLOCATED[0] = total = ALLOCATED[0] + size
+    if total > _ALLOCATION_BYTES_MAX:
         fatal("allocation")
 
 

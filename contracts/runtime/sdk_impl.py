@@ -24,24 +24,16 @@ from contracts.runtime.containers import check_tuple
 from contracts.runtime.indexes import declared_map
 from contracts.runtime.language.tables import CONTEXT_FIELDS
 from contracts.runtime.meter import allocate, charge, new
-from contracts.runtime.session import emit
 from contracts.runtime.state import LOADING, Frozen, Var, checked_name
 
 DEFAULT_ID = b"1234567812345678"
 CODE = re.compile(r"E_[A-Z0-9_]{1,60}\Z")
 
 
-class Event(Frozen):
+def event(name: Any) -> Callable[..., None]:
     """`Event(name)`; calling it with fields records an event of the transaction."""
-
-    __slots__ = ("_label",)
-
-    def __init__(self, name: Any) -> None:
-        label = wire.event_label(LOADING[0], checked_name(name, "an event's name"))
-        object.__setattr__(self, "_label", label)
-
-    def __call__(self, **fields: Any) -> None:
-        emit(self._label, fields)
+    label = wire.event_label(LOADING[0], checked_name(name, "an event's name"))
+    return session.recorder(label)
 
 
 class Context(Frozen):
@@ -255,7 +247,7 @@ def bytes_from_hex(text: Any) -> bytes:
 
 
 SDK: dict[str, Any] = {
-    "Contract": Contract, "Map": declared_map, "Var": Var, "Event": Event, "ctx": Context(),
+    "Contract": Contract, "Map": declared_map, "Var": Var, "Event": event, "ctx": Context(),
     "require": require, "Revert": revert, "call": call, "Decimal": builtins.decimal_,
     "field": classes.field, "encode": encode, "decode": decode, "sha256": sha256, "sm3": sm3,
     "sm2_verify": sm2_verify, "merkle_verify": merkle_verify,

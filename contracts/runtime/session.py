@@ -16,7 +16,7 @@ from contracts.runtime.classes import record_parts, restore
 from contracts.runtime.meter import GAS, allocate, charge, fatal, keep, out_of_gas
 from contracts.runtime.walking import walk
 
-_ABSENT = object()
+ABSENT = b""
 
 
 class Imports:
@@ -32,7 +32,10 @@ IMPORTS = Imports()
 
 
 class Block:
-    """The block's own facts, and values of state: before it, and after its successful transactions."""
+    """The block's own facts, and values of state: before it, and after its successful transactions.
+
+    values: encoded; no bytes say that the key is absent, and no encoded value has none. So everywhere here.
+    """
 
     __slots__ = ("_sorted", "changed", "channel", "height", "time", "values")
 
@@ -42,7 +45,7 @@ class Block:
         self.changed: list[bytes] = []  # keys written in this block, as they came
         self._sorted: list[bytes] = []
 
-    def commit(self, writes: dict[bytes, bytes | None]) -> None:
+    def commit(self, writes: dict[bytes, bytes]) -> None:
         self.values.update(writes)
         self.changed.extend(writes)
 
@@ -68,20 +71,21 @@ class Transaction:
     contract: Any
     caller: str
     stack: list[str]
-    writes: dict[bytes, bytes | None]
+    writes: dict[bytes, bytes]  # no bytes: deleted
     reads: dict[bytes, None]
-    events: list[wire.Event]
+    events: list[bytes]  # labels and data, one after the other
 
 
 BLOCK = Block()
 TX = Transaction()
+TX.caller, TX.stack = "", []  # a call between contracts puts them back when it ends
 begin_block = BLOCK.begin
 
 
 def begin_transaction(call: wire.Call, index: int) -> Transaction:
     """A clean slate; the machine adds the contract once it is found."""
     tx = TX
-    tx.call, tx.index, tx.contract, tx.caller, tx.stack = call, index, None, "", []
+    tx.call, tx.index, tx.contract = call, index, None
     tx.writes, tx.reads, tx.events = {}, {}, []
     return tx
 
@@ -197,27 +201,30 @@ def keep_all(value: Any) -> None:
 _STATE_READ, _STATE_WRITE, _EVENT = gas.STATE_READ, gas.STATE_WRITE, gas.EVENT
 
 
-def read(key: bytes) -> bytes | None:
+def read(key: bytes) -> bytes:
     """Encoded value of a key as the transaction sees it; charged alike for a hit and a miss."""
     tx = TX
-    if key in tx.writes:
-        found = tx.writes[key]
+    writes = tx.writes
+    if key in writes:
+        found = writes[key]
     else:
         tx.reads[key] = None
         known = BLOCK.values
-        if key not in known:
-            known[key] = IMPORTS.state_get([key])[0]
-        found = known[key]
-    gas_left = GAS[0] - _STATE_READ if found is None else GAS[0] - _STATE_READ - (len(found) >> 3)
-    GAS[0] = gas_left
+        found = known[key] if key in known else _fetch(key)
+    GAS[0] = gas_left = GAS[0] - _STATE_READ - (len(found) >> 3)
     if gas_left < 0:
         out_of_gas()
     return found
 
 
-def write(key: bytes, data: bytes | None) -> None:
-    gas_left = GAS[0] - _STATE_WRITE if data is None else GAS[0] - _STATE_WRITE - (len(data) >> 3)
-    GAS[0] = gas_left
+def _fetch(key: bytes) -> bytes:
+    found = BLOCK.values[key] = IMPORTS.state_get([key])[0] or ABSENT
+    return found
+
+
+def write(key: bytes, data: bytes) -> None:
+    """data: ABSENT deletes."""
+    GAS[0] = gas_left = GAS[0] - _STATE_WRITE - (len(data) >> 3)
     if gas_left < 0:
         out_of_gas()
     writes = TX.writes
@@ -226,50 +233,56 @@ def write(key: bytes, data: bytes | None) -> None:
         fatal("too-many-writes")
 
 
-def emit(label: bytes, fields: dict[str, Any]) -> None:
-    gas_left = GAS[0] = GAS[0] - _EVENT - 4 * len(fields)
-    if gas_left < 0:
-        out_of_gas()
-    data = _encode_fields(fields)
-    gas_left = GAS[0] = GAS[0] - (len(data) >> 2)
-    if gas_left < 0:
-        out_of_gas()
-    if len(data) > limits.EVENT_BYTES_MAX:
-        fatal("event-too-large")
-    events = TX.events
-    events.append((label, data))
-    if len(events) > limits.EVENTS_MAX:
-        fatal("too-many-events")
+def recorder(label: bytes) -> Callable[..., None]:
+    """What records events of this label, given their fields by name.
 
+    A function and no object with `__call__`, which takes three times as long to call.
+    """
 
-_FIELD_NAMES: dict[str, bytes] = {}  # encoded names of event fields; only speed
+    def record(**fields: Any) -> None:
+        GAS[0] = gas_left = GAS[0] - _EVENT - 4 * len(fields)
+        if gas_left < 0:
+            out_of_gas()
+        data = _encode_fields(fields)
+        GAS[0] = gas_left = GAS[0] - (len(data) >> 2)
+        if gas_left < 0:
+            out_of_gas()
+        if len(data) > limits.EVENT_BYTES_MAX:
+            fatal("event-too-large")
+        events = TX.events
+        events += (label, data)
+        if len(events) > 2 * limits.EVENTS_MAX:
+            fatal("too-many-events")
+
+    return record
 
 
 def _encode_fields(fields: dict[str, Any]) -> bytes:
     """The value encoding of a dict with text keys: the same bytes, without a second walk."""
-    if len(fields) > 127:
-        return encode(fields)
-    names, heads = _FIELD_NAMES, _TEXT_HEADS
-    out = [_DICT_HEADS[len(fields)]]
-    for name, value in fields.items():
-        head = names[name] if name in names else _field_name(name)
+    names = (*fields,)
+    shape = _SHAPES[names] if names in _SHAPES else _shape(names)
+    out: list[bytes] = []
+    for value in fields.values():
         kind = type(value)
         if kind is str and len(value) < 128 and value.isascii():
-            out += (head, heads[len(value)], value.encode())
+            out.append(_TEXT_HEADS[len(value)] + value.encode())
         else:
-            out += (head, _encode_int(value) if kind is int else encode(value))
-    return b"".join(out)
+            out.append(_encode_int(value) if kind is int else encode(value))
+    return shape % tuple(out)
 
 
 _TEXT_HEADS = tuple(bytes((values.TEXT, size)) for size in range(128))
-_DICT_HEADS = tuple(bytes((values.DICT, size)) for size in range(128))
+# The bytes of an event around its values, by the names of its fields; only speed.
+_SHAPES: dict[tuple[str, ...], bytes] = {}
 
 
-def _field_name(name: str) -> bytes:
-    head = values.encode_text(name)
-    if len(_FIELD_NAMES) < 1024:
-        _FIELD_NAMES[name] = head
-    return head
+def _shape(names: tuple[str, ...]) -> bytes:
+    """The encoding of the dict with a place for each value. Names are of letters, digits and _."""
+    head = bytes((values.DICT,)) + values.count_bytes(len(names))
+    shape = head + b"".join([values.encode_text(name) + b"%b" for name in names])
+    if len(_SHAPES) < 1024:
+        _SHAPES[names] = shape
+    return shape
 
 
 def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
@@ -299,9 +312,9 @@ def scan(prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, by
             value = TX.writes[key] if key in TX.writes else BLOCK.values[key]
         else:
             key, value = page.pop(0)
-        charge(gas.SCAN_ITEM + (0 if value is None else len(value) >> 3))
+        charge(gas.SCAN_ITEM + (len(value) >> 3))
         TX.reads[key] = None
-        if value is not None:
+        if value:
             found.append((key, value))
     return found
 

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 from contracts.runtime import containers, gas, keys, kinds, limits, session, walking
 from contracts.runtime.containers import check_tuple
 from contracts.runtime.meter import charge, fatal, new
+from contracts.runtime.session import ABSENT, encode, read, write
 from contracts.runtime.session import decode as decode_value
-from contracts.runtime.session import read, write
 from contracts.runtime.values import encode_int
 
 _GIVEN = object()
@@ -52,8 +52,6 @@ def check_page(limit: Any) -> None:
 
 
 def encoded_key(prefix: bytes, key: Any) -> bytes:
-    if type(key) is str and len(key) < 200 and key.isascii() and "\0" not in key:
-        return prefix + b"\x0a" + key.encode() + b"\x00"  # what keys.item says, without the walk
     try:
         data = prefix + keys.item(key)
     except keys.StateKeyError:
@@ -66,54 +64,60 @@ def encoded_key(prefix: bytes, key: Any) -> bytes:
 class Map(Frozen):
     """`Map(name, default)`: one entry of state a key."""
 
-    __slots__ = ("_default", "_keys", "_prefix")
+    __slots__ = ("_default", "_head", "_keys", "_prefix")
     _prefix: bytes
+    _head: str  # the text before that of a plain text key
     _default: Any
     _keys: dict[Any, bytes]
 
     def __init__(self, name: Any, default: Any = None) -> None:
         prefix = keys.object_prefix(LOADING[0], object_name(name))
         object.__setattr__(self, "_prefix", prefix)
+        object.__setattr__(self, "_head", prefix.decode() + "\n")
         object.__setattr__(self, "_default", default)
         object.__setattr__(self, "_keys", {})  # bytes of the last text keys: only speed
 
     def _key(self, key: Any) -> bytes:
+        if type(key) is not str:
+            if type(key) is tuple:
+                walking.walk(key)
+                charge(10 * gas.TUPLE)
+            return encoded_key(self._prefix, key)
         known = self._keys
-        if type(key) is str and key in known:
+        if key in known:
             return known[key]  # type: ignore[no-any-return]
-        if type(key) is tuple:
-            walking.walk(key)
-            charge(10 * gas.TUPLE)
-        data = encoded_key(self._prefix, key)
-        if type(key) is str:
-            if len(known) >= KEYS_KEPT_MAX:
-                known.clear()
-            known[key] = data
+        if len(key) < 200 and key.isascii() and "\0" not in key:
+            data = f"{self._head}{key}\0".encode()  # what keys.item says, without the walk
+        else:
+            data = encoded_key(self._prefix, key)
+        if len(known) >= KEYS_KEPT_MAX:
+            known.clear()
+        known[key] = data
         return data
 
     def __getitem__(self, key: Any) -> Any:
         known = self._keys
         data = read(known[key] if type(key) is str and key in known else self._key(key))
-        if data is None:
+        if not data:
             return self._default
         return from_bytes(data[2:]) if data[0] == 3 and data[2] < 128 else decode_value(data)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         known = self._keys
         name = known[key] if type(key) is str and key in known else self._key(key)
-        write(name, encode_int(value) if type(value) is int else session.encode(value))
+        write(name, encode_int(value) if type(value) is int else encode(value))
 
     def __contains__(self, key: Any) -> bool:
-        return session.read(self._key(key)) is not None
+        return session.read(self._key(key)) != ABSENT
 
     def get(self, key: Any, default: Any = _GIVEN) -> Any:
         data = session.read(self._key(key))
-        if data is None:
+        if not data:
             return self._default if default is _GIVEN else default
         return session.decode(data)
 
     def delete(self, key: Any) -> None:
-        session.write(self._key(key), None)
+        session.write(self._key(key), ABSENT)
 
     def scan(self, prefix: Any = None, after: Any = None, limit: Any = 100) -> list[Any]:
         """Entries in key order as a list of (key, value); at most 1,000.
@@ -167,13 +171,13 @@ class Var(Frozen):
 
     def get(self) -> Any:
         data = session.read(self._key)
-        return self._default if data is None else session.decode(data)
+        return session.decode(data) if data else self._default
 
     def set(self, value: Any) -> None:
         session.write(self._key, session.encode(value))
 
     def delete(self) -> None:
-        session.write(self._key, None)
+        session.write(self._key, ABSENT)
 
 
 kinds.SDK_STATE.append(Map)

@@ -70,7 +70,7 @@ def _record_parts(value: Any) -> tuple[str, Mapping[str, Any]] | None:
 # ---- writing -------------------------------------------------------------------------------------
 
 
-def _count(n: int) -> bytes:
+def count_bytes(n: int) -> bytes:
     if n < 128:
         return bytes((n,))
     out = bytearray()
@@ -97,7 +97,7 @@ def encode_int(value: int) -> bytes:
     if size > INT_BYTES_MAX:
         raise ValueEncodingError("integer too large")
     body = value.to_bytes(size, "big", signed=True)
-    return _INT_HEADS[size] + body if size < 128 else bytes((INT,)) + _count(size) + body
+    return _INT_HEADS[size] + body if size < 128 else bytes((INT,)) + count_bytes(size) + body
 
 
 def encode_text(value: str) -> bytes:
@@ -106,7 +106,7 @@ def encode_text(value: str) -> bytes:
     except UnicodeEncodeError:
         raise ValueEncodingError("text has no UTF-8 form") from None
     size = len(body)
-    return _TEXT_HEADS[size] + body if size < 128 else bytes((TEXT,)) + _count(size) + body
+    return _TEXT_HEADS[size] + body if size < 128 else bytes((TEXT,)) + count_bytes(size) + body
 
 
 def decimal_text(value: Decimal) -> str:
@@ -130,11 +130,11 @@ def _write(value: Any, out: list[bytes], depth: int, parts_of: RecordParts, dept
     elif kind is bool:
         out.append(b"\x02" if value else b"\x01")
     elif kind is bytes:
-        out.append(bytes((BYTES,)) + _count(len(value)))
+        out.append(bytes((BYTES,)) + count_bytes(len(value)))
         out.append(value)
     elif kind is Decimal:
         text = decimal_text(value).encode("ascii")
-        out.append(bytes((DECIMAL,)) + _count(len(text)) + text)
+        out.append(bytes((DECIMAL,)) + count_bytes(len(text)) + text)
     else:
         _write_structure(value, kind, out, depth, parts_of, depth_max)
 
@@ -145,12 +145,12 @@ def _write_structure(
     if depth >= depth_max:
         raise TooDeep(f"value nested more than {depth_max} deep")
     if kind is list or kind is tuple:
-        out.append(bytes((LIST if kind is list else TUPLE,)) + _count(len(value)))
+        out.append(bytes((LIST if kind is list else TUPLE,)) + count_bytes(len(value)))
         for item in value:
             _write(item, out, depth + 1, parts_of, depth_max)
         return
     if kind is dict:
-        out.append(bytes((DICT,)) + _count(len(value)))
+        out.append(bytes((DICT,)) + count_bytes(len(value)))
         for key, item in value.items():
             _write(key, out, depth + 1, parts_of, depth_max)
             _write(item, out, depth + 1, parts_of, depth_max)
@@ -159,7 +159,7 @@ def _write_structure(
     if parts is None:
         raise ValueEncodingError(f"a {kind.__name__} has no encoding")
     name, fields = parts
-    out.append(bytes((RECORD,)) + encode_text(name)[1:] + _count(len(fields)))
+    out.append(bytes((RECORD,)) + encode_text(name)[1:] + count_bytes(len(fields)))
     for field, item in fields.items():
         out.append(encode_text(field)[1:])
         _write(item, out, depth + 1, parts_of, depth_max)

@@ -3,7 +3,9 @@
 A block has thousands of small fields; decoded one by one they would cost more than the transactions. So a
 *message* is two counts (4 bytes each), all numbers (8 bytes each), the lengths of all byte strings
 (4 bytes each, all big-endian), then all bytes; who reads it knows the order. A *pack* has no numbers.
-The guest is not trusted: the node checks what comes back (`decode_results`).
+A *letter* holds the same and brings the format that `struct` unfolds it by, which is the fastest way inside the
+guest: only the guest reads letters, since it may believe the node. The guest is not trusted: the node checks
+what comes back (`decode_results`).
 """
 
 from __future__ import annotations
@@ -46,6 +48,20 @@ def read_message(data: Any) -> tuple[tuple[int, ...], list[bytes]]:
     return found[:count], [data[a:b] for a, b in pairwise(ends)]
 
 
+def letter(numbers: Sequence[int], items: Sequence[bytes]) -> bytes:
+    """A message for the guest: two counts (numbers, bytes of the format), the format, then all fields."""
+    form = f">{len(numbers)}Q{'s'.join(map(str, map(len, items)))}s".encode()
+    head = struct.pack(">II", len(numbers), len(form)) + form
+    return head + struct.pack(f">{len(numbers)}Q", *numbers) + b"".join(items)
+
+
+def read_letter(data: bytes) -> tuple[tuple[int, ...], tuple[bytes, ...]]:
+    """Numbers and byte strings of a letter; there is at least one of these."""
+    count, size = struct.unpack_from(">II", data)
+    found = struct.unpack_from(data[8 : 8 + size], data, 8 + size)
+    return found[:count], found[count:]
+
+
 def pack(items: Sequence[bytes]) -> bytes:
     return message((), items)
 
@@ -73,7 +89,10 @@ Call = tuple[bytes, tuple[str, int, str], str, str, tuple[str, tuple[str, ...]],
 
 
 class Request(NamedTuple):
-    """A block as the guest takes it. fatal, stop, careful: see encode_control."""
+    """A block as the guest takes it. fatal, stop, careful: see encode_control.
+
+    read_set: encoded values; an absent key has no bytes, which no encoded value is.
+    """
 
     channel: str
     height: int
@@ -81,7 +100,7 @@ class Request(NamedTuple):
     first: int
     active: dict[str, int]
     calls: list[Call]
-    read_set: dict[bytes, bytes | None]
+    read_set: dict[bytes, bytes]
     fatal: frozenset[int]
     stop: int
     careful: bool
@@ -115,7 +134,7 @@ def encode_request(block: BlockRequest) -> bytes:
         rows += (tx.tx_id, tx.args_json.encode("utf-8", "surrogatepass"), tx.sender.encode())
     rows += read_set
     rows += [value or b"" for value in read_set.values()]
-    return message(numbers, rows)
+    return letter(numbers, rows)
 
 
 def encode_control(
@@ -131,9 +150,8 @@ def encode_control(
 
 
 def decode_request(data: bytes, control: bytes) -> Request:
-    """What machine.run_block takes. The node made it, so this only unfolds it. An encoded value is never
-    empty: no bytes mean that the key is absent."""
-    counts, rows = read_message(data)
+    """What machine.run_block takes. The node made it, so this only unfolds it."""
+    counts, rows = read_letter(data)
     height, time, first, actives, targets, callers, txs, known = counts[:8]
     number, row = iter(counts[8:]), iter(rows)
     channel = next(row).decode()
@@ -146,26 +164,34 @@ def decode_request(data: bytes, control: bytes) -> Request:
     ends = list(accumulate((3 * txs, known, known), initial=len(rows) - 3 * txs - 2 * known))
     fields, names, found = (rows[a:b] for a, b in pairwise(ends))
     rest = counts[len(counts) - 3 * txs :]
-    calls = [
-        (id_, called[target], str(args, "utf-8", "surrogatepass"), sender.decode(), signed[by], gas)
-        for id_, args, sender, gas, target, by in zip(
-            fields[::3], fields[1::3], fields[2::3], rest[::3], rest[1::3], rest[2::3], strict=True
-        )
-    ]
-    read_set = {name: value or None for name, value in zip(names, found, strict=True)}
+    calls = list(zip(
+        fields[::3], map(called.__getitem__, rest[1::3]), _texts(fields[1::3]), _texts(fields[2::3]),
+        map(signed.__getitem__, rest[2::3]), rest[::3], strict=True,
+    ))  # fmt: skip
+    read_set = dict(zip(names, found, strict=True))
     careful, (stop, *fatal) = bool(control[0]), numbers(control[1:], "I")
     return Request(channel, height, time, first, active, calls, read_set, frozenset(fatal), stop,
                    careful)  # fmt: skip
 
 
+def _texts(rows: Sequence[bytes]) -> list[str]:
+    try:
+        return list(map(bytes.decode, rows))
+    except UnicodeDecodeError:
+        return [
+            str(row, "utf-8", "surrogatepass") for row in rows
+        ]  # arguments with half a character
+
+
 # ---- results back --------------------------------------------------------------------------------
 
 
-# What a transaction did: outcome, code, message, gas used, result, events (label, data), writes, keys
-# read. A label is contract name, NUL, event name. Plain tuples, because this is the hot path as well.
-Event = tuple[bytes, bytes]
-Ran = tuple[str, str, str, int, bytes, list[Event], dict[bytes, bytes | None], dict[bytes, None]]
-_OUTCOME_NUMBERS = {outcome: at for at, outcome in enumerate(OUTCOMES)}
+# What a transaction did: outcome, code, message, gas used, result, events, writes, keys read. The outcome is
+# its number in OUTCOMES. Events are label and data one after the other; a label is contract name, NUL, event
+# name. A deleted key is written with no bytes. Plain tuples, because this is the hot path as well.
+Ran = tuple[int, str, str, int, bytes, list[bytes], dict[bytes, bytes], dict[bytes, None]]
+NOTHING = b""
+OK, REVERT, OUT_OF_GAS, FATAL = range(len(OUTCOMES))
 
 
 def event_label(contract: str, name: str) -> bytes:
@@ -176,12 +202,11 @@ def encode_results(results: Sequence[Ran]) -> bytes:
     counts: list[int] = []
     rows: list[bytes] = []
     for outcome, code, text, gas, result, events, writes, reads in results:
-        counts += (_OUTCOME_NUMBERS[outcome], gas, len(events), len(writes), len(reads))
-        rows += (code.encode(), text.encode(), result)
-        for event in events:
-            rows += event
-        for key, value in writes.items():
-            rows += (key, value or b"")
+        counts += (outcome, gas, len(events) >> 1, len(writes), len(reads))
+        rows += (code.encode(), text.encode(), result) if code else (NOTHING, NOTHING, result)
+        rows += events
+        rows += writes
+        rows += writes.values()
         rows += reads
     return message(counts, rows)
 
@@ -218,12 +243,20 @@ def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
             gas,
             value,
             tuple([_event(next(row), next(row), labels) for _ in range(events)]),
-            tuple([(next(row), next(row) or None) for _ in range(writes)]),
+            _writes(list(islice(row, 2 * writes))),
             tuple(islice(row, reads)),
         )
         _check(result, tx.gas_limit, prefixes)
         out.append(result)
     return out
+
+
+def _writes(rows: list[bytes]) -> tuple[tuple[bytes, bytes | None], ...]:
+    """Keys, then their values; no bytes are a deletion."""
+    half = len(rows) >> 1
+    return tuple(
+        [(key, value or None) for key, value in zip(rows[:half], rows[half:], strict=True)]
+    )
 
 
 def _event(label: bytes, data: bytes, labels: dict[bytes, tuple[str, str]]) -> EventRecord:
