@@ -37,9 +37,9 @@ def run(
 
     A validator that lost its write-ahead log observes until enough others have vouched for a checkpoint; city
     node status says so. One or two validators have no such others: start it once with --accept-wal-loss, on a
-    raft channel only where it is alone. There a node that
-    joins the validators, or comes back under a new vote key after such a loss, is started with --new-vote-key,
-    once: the others cannot tell a key that never voted from one whose votes were forgotten.
+    raft channel only where it is alone. There a node that joins the validators, or comes back with an emptied
+    disk, votes when it has heard every other validator once. Where one of those is gone for good, start it once
+    with --new-vote-key if its key is new: nobody else can tell that from a key whose votes were forgotten.
 
     Example:  city node run --config nodes/shenzhen/node.toml
     """

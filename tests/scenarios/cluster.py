@@ -166,6 +166,7 @@ class Cluster:
             "executed": node.disk.executed_from(lowest),
             "is_tip_config": any(self.is_config(block) for block, _ in above),
             "nonce": self.lives,
+            "is_key_new": not node.disk.has_begun,
         }
         self.step(node, Restart(**{**fields, **changes}))
 
@@ -253,6 +254,7 @@ class Cluster:
         match action:
             case Persist(records):
                 node.disk.wal += records
+                node.disk.has_begun = True
                 for data in records:
                     text, is_milestone = self.words.record(data)
                     self.say(f"{me} recorded {text}", is_milestone)

@@ -12,13 +12,15 @@ from consensus.header import Header
 
 @dataclass
 class Disk:
-    """`wal` holds records as written; block h is blocks[h - 1], its roots are roots[h - 1]."""
+    """`wal` holds records as written; block h is blocks[h - 1], its roots are roots[h - 1]. `has_begun`: a log
+    was written here, whatever became of it."""
 
     genesis: Header
     wal: list[bytes] = field(default_factory=list)
     bodies: dict[Hash, TxRef] = field(default_factory=dict)
     blocks: list[tuple[Block, CommitCert]] = field(default_factory=list)
     roots: list[tuple[Hash, Hash]] = field(default_factory=list)
+    has_begun: bool = False
 
     @property
     def tip(self) -> Header:

@@ -55,7 +55,7 @@ class RaftLiar(Liar):
         raise ScenarioError(f"a liar cannot say {kind}")
 
     def hello(self, nonce: int) -> Hello:
-        return Hello(self._head(0), Place(0, 0), True, nonce, True)
+        return Hello(self._head(0), Place(0, 0), True, False, nonce, True)
 
     def _head(self, term: int) -> Head:
         channel_id = self._cluster.config.channel_id

@@ -47,8 +47,8 @@ class RaftWords(Words):
             case raft.InstallSnapshot(last=last, pointer=pointer):
                 where = names.of(pointer.block_hash) if pointer.height else "0"
                 return [f"the log begins behind {last.term}:{last.index}, at block {where}"]
-            case Hello(is_reply=is_reply, is_blank=is_blank, last=last):
-                held = "no block" if is_blank else "blocks"
+            case Hello(is_reply=is_reply, is_blank=is_blank, is_voting=is_voting, last=last):
+                held = ("no block" if is_blank else "blocks") + ("" if is_voting else ", no vote")
                 return [f"{'answer: ' * is_reply}{held}, log ends at {last.term}:{last.index}"]
         return []
 

@@ -23,11 +23,12 @@ The contract, in numbered sentences.
     not heard for the rest of its term. A majority that cannot follow it elects another; a node that is alone
     with its view learns from certificates that its execution differs, and halts (R12).
 9.  A committed entry that is no block for this member halts its channel, with that reason, and nothing else.
-10. The WAL holds births, terms and votes, entries, and where the log begins. A member without one observes: it
-    may have acknowledged what it has forgotten, so it comes back under a new vote key. An operator who knows
-    better (a key that never voted, a lone validator) says so. At a channel's first start every member hears
-    all others before its first vote, so a start with an emptied disk is not mistaken for it; it votes above
-    their terms and for logs no shorter than theirs, and its leader sends it again what it may have lost.
+10. The WAL holds births, terms and votes, entries, and where the log begins. A member without one may have
+    forgotten what it acknowledged and whom it voted for. So it hears all others before its first vote, at a
+    channel's first start, as a newcomer, or with an emptied disk: it votes above their terms and for logs no
+    shorter than theirs, and its leader sends it again what it may have lost (`hearing`). Where its own disk
+    says that a log is missing it observes, and comes back under a new vote key. An operator who knows better
+    (a key that never voted, while another member is gone for good; a lone validator) says so.
 11. A configuration block stands alone on an executed tip. With its execution the core ends (`Reconfigured`);
     an epoch is a Raft group of its own, with terms from 1 and an empty log, so nothing of an old one counts.
 12. A fresh block (of the leader's own term, above its commit index) whose time was further than `drift_ms`

@@ -228,12 +228,9 @@ class RaftCore:
 
     def _on_message(self, sender: int, message: Message) -> None:
         if isinstance(message, Decided):
-            self._hearing.lose()
             self._gossip.on_decided(message.cert, sender)
             return
         self._gossip.note_tip(sender, message.head.tip_height)
-        if message.head.tip_height > 0:
-            self._hearing.lose()
         if isinstance(message, Hello):
             self._hearing.on_hello(message, sender)
             return
@@ -279,7 +276,6 @@ class RaftCore:
             raise ProtocolViolation(str(error)) from error
         if not all(self._verifier.verify(item) for item in items):
             raise ProtocolViolation("a certificate with a wrong seal")
-        self._hearing.lose()
         self._replica.deliver(event.block, cert, event.is_config)
 
     def _on_executed(self, event: Executed) -> None:

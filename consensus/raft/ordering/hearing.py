@@ -1,13 +1,28 @@
-"""A member's first start, told from that of one whose disk was emptied: it hears every other member first.
+"""How a member whose log says nothing of its vote key comes to vote: it hears every other member first.
 
-Both have a chain of height 0 and no log. One whose disk was emptied may have voted in a term and acknowledged
-entries. Whoever it voted for remembers that term, and of those who acknowledged with it at least one remembers
-the entry. So a member without a birth in its log votes only when all others, asked in this life, say that they
-hold no block, only in terms above all of theirs, and only for a log that reaches as far as the furthest of
-theirs. If one holds a block, it observes.
+A first start, a newcomer and a node whose disk was emptied look alike: no birth in the log, and nothing
+that says one was lost. The last may have voted in a term and acknowledged entries, so all three are treated
+as it is. Asked in this life, every other member says the term it is in and where its log ends. Then this
+one votes only in terms above all of theirs, and only for logs that reach as far as the furthest of theirs
+(`Floor`).
 
-All others, not a majority: the vote that was forgotten may still be on its way to a candidate of whose term
-nobody else knows yet, so the candidate must be among those heard. Who is awaited stands in the status.
+Why that is enough. *A forgotten vote* was given in a term T to a candidate that was in T before it asked,
+and still is when it answers; so T is not voted in again. *A forgotten acknowledgement* of an entry may be
+what made it committed, or may still, as it can be under way. Its leader held the entry before it was sent,
+and holds it when it answers, or leads that term no more and counts nothing. Whoever is elected with this
+member's vote has a log that reaches as far, and so has the entry, as with any vote in Raft; who is elected
+without it met another holder. *Its own log* is empty: it stands for nothing before it reaches the floor
+again (`State.is_short`), and answers others with the floor in its place. Each epoch is a group of its own,
+so it is the members of this one that are heard.
+
+All others, not a majority: the vote that was forgotten may be under way to a candidate of whose term nobody
+else knows. And those who cannot vote now may have forgotten as well. A majority of whom nobody remembers
+could have committed what nobody would know of; so of the others at least n - n // 2 must vote, which leaves
+fewer than a majority who do not. One exception is a channel's first start: there nobody remembers, and
+every one of them, this one too, holds no block.
+
+A node whose disk says that a log of this key is missing is not let in: something is wrong there that nobody
+has looked at. It comes back under a new vote key. Who is awaited stands in the status.
 """
 
 from __future__ import annotations
@@ -30,7 +45,7 @@ class Hearing:
     def __init__(self, state: State, nonce: int, begin: Callable[[int, EntryId], None]) -> None:
         """nonce: another one in every life, so that an answer to an earlier life counts for nothing."""
         self._state, self._nonce, self._begin = state, nonce, begin
-        self._heard: dict[int, tuple[int, EntryId]] = {}  # term, and where the log ends
+        self._heard: dict[int, Hello] = {}
 
     @property
     def is_open(self) -> bool:
@@ -42,11 +57,15 @@ class Hearing:
         if not self.is_open:
             return self._state.observer_reason
         names = [self._state.validators.validators[each].name for each in self._awaited()]
+        if all(each in self._heard for each in self._awaited()):
+            return f"{OBSERVER_HEARING}; too few of them vote: {', '.join(names)} do not"
         return f"{OBSERVER_HEARING}; not heard yet: {', '.join(names)}"
 
     def _awaited(self) -> list[int]:
-        state = self._state
-        return [i for i in range(state.n) if i != state.own_index and i not in self._heard]
+        """Who was not heard; where all were, who may come to remember."""
+        others = [each for each in range(self._state.n) if each != self._state.own_index]
+        silent = [each for each in others if each not in self._heard]
+        return silent or [each for each in others if not self._heard[each].is_voting]
 
     @property
     def is_asking(self) -> bool:
@@ -65,10 +84,11 @@ class Hearing:
         # Who does not vote yet has promised no term, whatever it has heard of.
         term = state.term if state.can_vote else 0
         last = state.last if not is_reply or not state.is_short else state.log_floor
-        return Hello(state.head(term), place_of(last), self._is_blank, nonce, is_reply)
+        place = place_of(last)
+        return Hello(state.head(term), place, self._is_blank, state.can_vote, nonce, is_reply)
 
     def ask(self, peer: int | None = None) -> None:
-        """One member, or all that have not answered yet; the leader while it has not sent all again."""
+        """One member, or all that are awaited; the leader while it has not sent all again."""
         state = self._state
         if self.is_open:
             asked = [to for to in self._awaited() if peer in (None, to)]
@@ -84,19 +104,19 @@ class Hearing:
                 state.raft.report_lost(sender + 1)
             state.send(sender, self._hello(message.nonce, is_reply=True))
         elif message.nonce == self._nonce and self.is_open:
-            if not message.is_blank:
-                self.lose()
-                return
-            self._heard[sender] = message.head.term, entry_id(message.last)
-            if not self._awaited():
-                state.observer_reason = None
-                terms, ends = zip(*self._heard.values(), strict=True)
-                self._begin(max(terms), max(ends, key=_order))
+            self._heard[sender] = message
+            self._begin_if_enough()
 
-    def lose(self) -> None:
-        """There are blocks: this start is not the channel's first."""
-        if self.is_open:
-            self._state.observer_reason = OBSERVER_WAL_LOST
+    def _begin_if_enough(self) -> None:
+        state, answers = self._state, self._heard.values()
+        if len(answers) < state.n - 1:
+            return
+        is_first_start = self._is_blank and all(each.is_blank for each in answers)
+        remembering = sum(each.is_voting for each in answers)
+        if is_first_start or remembering >= state.n - state.n // 2:
+            state.observer_reason = None
+            ends = (entry_id(each.last) for each in answers)
+            self._begin(max(each.head.term for each in answers), max(ends, key=_order))
 
 
 def _order(end: EntryId) -> tuple[int, int]:

@@ -122,11 +122,13 @@ class InstallSnapshot:
 @dataclass(frozen=True, slots=True)
 class Hello:
     """Of a member that has not voted yet, and the answer to it: is_blank, that its sender holds no block;
-    last, where its log ends (in an answer: or where one must end that it would vote for)."""
+    is_voting, that it remembers what it has promised; last, where its log ends (in an answer: or where one must
+    end that it would vote for)."""
 
     head: Head
     last: Place
     is_blank: bool
+    is_voting: bool
     nonce: int
     is_reply: bool
 

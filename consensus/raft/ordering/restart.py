@@ -40,8 +40,8 @@ def restore(state: State, event: Restart, replica: Replica) -> None:
 def first_vote(
     state: State, event: Restart, replica: Replica, term_floor: int, log_floor: EntryId
 ) -> None:
-    """Every other member was heard and none holds a block. This one votes in terms above `term_floor` only,
-    and for logs that reach `log_floor`: below, it may have promised otherwise before its disk was emptied."""
+    """Every other member was heard. This one votes in terms above `term_floor` only, and for logs that reach
+    `log_floor`: below, it may have promised otherwise before its disk was emptied."""
     epoch = state.validators.epoch
     found = Recovered(epoch)
     if term_floor > 0:
@@ -65,16 +65,20 @@ def begin(state: State, event: Restart, found: Recovered, replica: Replica) -> N
 
 
 def _observer_reason(state: State, event: Restart, found: Recovered) -> str | None:
-    """A log with a birth in it was not lost: it holds whatever any of its keys has voted for since."""
+    """A log with a birth in it was not lost: it holds whatever any of its keys has voted for since. Without
+    one, and without a sign that there was one, this node may be new: see `hearing`."""
     if state.own_index is None:
         return OBSERVER_NO_KEY
     if event.observes_because:
         return event.observes_because if found.keys else OBSERVER_WAL_LOST
     if found.keys or event.is_wal_loss_accepted:
         return None
-    if event.tip.height > 0:
+    is_perhaps_new = event.tip.height == 0 or event.is_key_new
+    if not is_perhaps_new:
         return OBSERVER_WAL_LOST
-    return OBSERVER_HEARING if state.n > 1 else None
+    if state.n > 1:
+        return OBSERVER_HEARING
+    return None if event.tip.height == 0 else OBSERVER_WAL_LOST
 
 
 def _restore_raft(state: State, event: Restart, found: Recovered, replica: Replica) -> None:
