@@ -8,7 +8,8 @@ from sdk import Event, Map, ctx, dataclass, require
 
 @dataclass
 class Credit:
-    """Amounts are fen, dates text. `place`: where it is available and expires; its banking days count."""
+    """Amounts are fen, dates text. place: where it expires; examined_at: where its bank examines and pays. The
+    banking days of each count for what happens there."""
 
     id: str
     parties: dict
@@ -16,6 +17,7 @@ class Credit:
     tolerance_bps: int
     expiry: str
     place: str
+    examined_at: str
     latest_shipment: str
     presentation_days: int
     method: str
@@ -94,6 +96,7 @@ def describe(credit) -> dict:
         "paid_fen": credit.paid_fen,
         "expiry": credit.expiry,
         "place": credit.place,
+        "examined_at": credit.examined_at,
         "last_presentation_day": date_text(last_day(credit, "")),
         "latest_shipment": credit.latest_shipment,
         "presentation_days": credit.presentation_days,

@@ -8,6 +8,8 @@ from sdk import Event, Map, call, ctx, dataclass, require
 
 @dataclass
 class Presentation:
+    """place: its banking days count. pay_on: the maturity, or the banking day after it."""
+
     id: str
     credit: str
     parties: dict
@@ -26,6 +28,7 @@ class Presentation:
     disposition: str = ""
     is_waived: bool = False
     maturity: str = ""
+    pay_on: str = ""
     order: str = ""
     due: Due | None = None
     state: str = ""
@@ -104,6 +107,7 @@ def describe(found) -> dict:
         "discrepancies": list(found.discrepancies),
         "disposition": found.disposition,
         "maturity": found.maturity,
+        "pay_on": found.pay_on,
         "reference": found.due.reference if found.due else b"",
         "version": found.version,
     }

@@ -74,11 +74,12 @@ def check_dates(latest_shipment: str, expiry: str, presentation_days: int):
 def apply(
     id: str, issuing: str, beneficiary: str, amount_fen: int, expiry: str, latest_shipment: str,
     terms: str, advising: str, confirming: str = "", nominated: str = "", place: str = "CN",
-    tolerance_bps: int = 0, presentation_days: int = 21, method: str = "sight",
+    examined_at: str = "", tolerance_bps: int = 0, presentation_days: int = 21, method: str = "sight",
     tenor_days: int = 0, tenor_from: str = "presentation", is_transferable: bool = False,
     is_partial_allowed: bool = True,
 ) -> str:  # fmt: skip
-    """The applicant asks its bank for a credit. `terms`: digest of the text (MT 700 or domestic form).
+    """The applicant asks its bank for a credit. terms: digest of the text (MT 700 or domestic form).
+    place: where it expires; examined_at: where the bank examines and pays, "" for the same place.
 
     Codes: E_NOT_PARTY, E_CODE, E_DUPLICATE, E_PARTY, E_ROLE, E_SELF, E_AMOUNT, E_TOLERANCE, E_DATE, E_PERIOD,
     E_METHOD, E_TENOR, E_PLACE, E_DIGEST.
@@ -91,7 +92,8 @@ def apply(
     require(credits[id] is None, "E_DUPLICATE", "this number is taken")
     require(beneficiary != ctx.member, "E_SELF", "applicant and beneficiary differ")
     require(is_digest(terms), "E_DIGEST", "terms are a digest: 64 hex digits")
-    require(place in PLACES, "E_PLACE", "CN or HK")
+    known = place in PLACES and (examined_at or place) in PLACES
+    require(known, "E_PLACE", "CN or HK")
     check_amount(amount_fen, tolerance_bps)
     check_dates(latest_shipment, expiry, presentation_days)
     require(method in METHODS, "E_METHOD", "sight, acceptance or deferred")
@@ -106,7 +108,7 @@ def apply(
         require(kind == "bank", "E_ROLE", f"{bank} is not a bank")
     return keep(
         Credit(
-            id, parts, amount_fen, tolerance_bps, expiry, place, latest_shipment,
+            id, parts, amount_fen, tolerance_bps, expiry, place, examined_at or place, latest_shipment,
             presentation_days, method, tenor_days, tenor_from, is_transferable,
             is_partial_allowed, terms, state="APPLIED",
         ),
@@ -223,7 +225,7 @@ def transfer_credit(
     credit.drawn_fen += amount_fen
     keep(
         Credit(
-            child, parts, amount_fen, 0, expiry, credit.place, latest_shipment,
+            child, parts, amount_fen, 0, expiry, credit.place, credit.examined_at, latest_shipment,
             presentation_days, credit.method, credit.tenor_days, credit.tenor_from, False,
             credit.is_partial_allowed, terms, parent=id, state=credit.state,
         ),

@@ -89,7 +89,7 @@ def present(
     number = f"{credit}/{serials[credit]}"
     found = Presentation(
         number, credit, terms["parties"], amount_fen, shipped_on, listed, date_text(today()),
-        terms["place"], terms["method"], terms["tenor_days"], terms["tenor_from"],
+        terms["examined_at"], terms["method"], terms["tenor_days"], terms["tenor_from"],
         state="PRESENTED",
     )  # fmt: skip
     keep(found, Made)
@@ -248,8 +248,9 @@ def undertake(id: str, expected_version: int = 0) -> str:
     require(found.method != "sight", "E_METHOD", "the credit is payable at sight")
     start = found.shipped_on if found.tenor_from == "shipment" else found.presented_on
     require(start != "", "E_DATE", "the tenor runs from a shipment that is not dated")
-    due_day = open_day(parse_date(start) + found.tenor_days, found.place)
-    found.maturity = date_text(due_day)
+    due = parse_date(start) + found.tenor_days
+    found.maturity = date_text(due)
+    found.pay_on = date_text(open_day(due, found.place))
     keep(found, Undertaken)
     return found.maturity
 
@@ -258,7 +259,7 @@ def undertake(id: str, expected_version: int = 0) -> str:
 def prepare_maturity(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     """Codes: E_TOO_EARLY, E_PREPARED, E_SALT, E_WALLET."""
     found = enter(PRESENTATION, presentations, id, "prepare_maturity", expected_version)
-    require(today() >= parse_date(found.maturity), "E_TOO_EARLY", "the maturity has not come")
+    require(today() >= parse_date(found.pay_on), "E_TOO_EARLY", "the maturity has not come")
     reference = fix_payment(found, salt)
     keep(found, MaturityPrepared)
     return reference

@@ -111,7 +111,7 @@ PRESENTATION_WALK = Walk(
         "stay": ("court", {"order": digest("order")}),
         "lift_stay": ("court", {"order": digest("order")}),
     },
-    {"maturity": "2027-05-12"},
+    {"maturity": "2027-05-12", "pay_on": "2027-05-12"},
 )  # fmt: skip
 BY_CONTRACT_ONLY = ("draw", "settle")
 
@@ -159,6 +159,66 @@ def test_only_presentations_draw_on_a_credit(world: World, move: str) -> None:
     for who in ("lg", "qb-checker", "nobody"):
         world.refused("E_NOT_PARTY", who, f"credit.{move}", id=LC, **args)
     world.refused("E_CALLER", "lg", "credit.check_in_time", id=LC, shipped_on="")
+
+
+# ---- the story -----------------------------------------------------------------------------------
+
+
+def test_the_story_from_the_credit_to_the_second_sale_of_its_draft(paying_world: World) -> None:
+    """Steps 14 to 17 of domain/story.md; the Hong Kong bank's part is FB's."""
+    world = paying_world
+    face = 800_000_000
+    world.now_ms = at("2026-12-11")
+    applied(
+        world, issuing="FB", beneficiary="LG", amount_fen=face, expiry="2027-01-31",
+        latest_shipment="2027-01-05", advising="QB", examined_at="HK", method="acceptance",
+        tenor_days=90, tenor_from="shipment",
+    )  # fmt: skip
+    world.ok("fb", "credit.approve_issue", id=LC)
+    world.ok("fb-checker", "credit.issue", id=LC)
+    assert world.ok("qb-ops", "credit.advise", id=LC) == "ADVISED"
+    assert shown(world)["last_presentation_day"] == "2027-02-01"
+
+    world.now_ms = at("2027-01-04")
+    number = presented(world, amount=face, shipped_on="2027-01-04")
+    world.now_ms = at("2027-01-05")
+    world.ok("lg", "presentation.complete", id=number, documents=PAPERS)
+    assert shown(world, number)["answer_until"] == "2027-01-12"
+    world.now_ms = at("2027-01-08")
+    notice = {"id": number, "discrepancies": ["description"], "disposition": "hold_for_presenter"}
+    world.ok("fb-checker", "presentation.refuse", **notice)
+    world.refused("E_STATE", "fb-checker", "presentation.refuse", **notice)
+    world.ok("lg", "presentation.present_again", id=number, documents=PAPERS)
+    world.ok("fb-checker", "presentation.comply", id=number)
+    assert world.ok("fb-checker", "presentation.undertake", id=number) == "2027-04-04"
+    assert shown(world, number)["pay_on"] == "2027-04-06"  # Sunday, then Ching Ming
+
+    world.now_ms = at("2027-01-11")
+    prices = {}
+    for deal, method in (("FF-1", "straight"), ("FF-2", "yield")):
+        claim = {"claim": digest(deal), "obligor": "FB", "face_fen": face, "maturity": "2027-04-04"}
+        world.ok("lg", "forfaiting.enquire", id=deal, **claim)
+        offer = {"method": method, "rate_ppm": 30_500, "grace_days": 3, "settlement": "2027-01-11",
+                 "availability": "2027-01-11", "valid_until_ms": world.now_ms + 3_600_000}  # fmt: skip
+        number = world.ok("qb-ops", "forfaiting.quote", id=deal, **offer)
+        prices[method] = world.ok("lg", "forfaiting.trade", id=deal, number=number)
+    assert (prices["straight"]["discount_fen"], prices["straight"]["net_fen"]) == (
+        5_828_889, 794_171_111,
+    )  # fmt: skip
+    assert prices["yield"]["discount_fen"] == 5_786_726
+    world.ok("lg", "forfaiting.deliver_documents", id="FF-1", documents=PAPERS)
+    world.ok("qb-checker", "forfaiting.accept_documents", id="FF-1")
+    salt = secrets.token_bytes(16)
+    reference = world.ok("qb-ops", "forfaiting.prepare_settlement", id="FF-1", salt=salt)
+    proof = world.pay("QB", "LG", 794_171_111, reference)
+    assert world.ok("lg", "forfaiting.settle", id="FF-1", proof=proof) == "SETTLED"
+    offer = {"buyer": "NB", "price_fen": 795_000_000, "settlement": "2027-01-12"}
+    sale = world.ok("qb-checker", "forfaiting.offer_sale", id="FF-1", **offer)
+    world.ok("nb-checker", "forfaiting.confirm_sale", id=sale)
+    reference = world.ok("nb-ops", "forfaiting.prepare_sale", id=sale, salt=salt)
+    proof = world.pay("NB", "QB", 795_000_000, reference)
+    world.ok("nb-ops", "forfaiting.settle_sale", id=sale, proof=proof)
+    assert world.ok("pbc", "forfaiting.get", id="FF-1")["titles"] == ["QB", "NB"]
 
 
 # ---- clocks --------------------------------------------------------------------------------------
