@@ -3,8 +3,10 @@
 New examples are looked for with `pytest --hypothesis-profile=explore`.
 """
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("repeatable", derandomize=True, database=None)
-settings.register_profile("explore", print_blob=True)
+# How long an example takes is the machine's business: no deadline, no complaint about slow drawing.
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", derandomize=True, database=None, **PATIENT)
+settings.register_profile("explore", print_blob=True, **PATIENT)
 settings.load_profile("repeatable")

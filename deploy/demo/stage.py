@@ -19,9 +19,9 @@ from node.network.create import create_network
 from node.network.layout import Layout
 from node.network.plan import Plan
 
-READY_S, SETTLED_S, POLL_S = 60.0, 40.0, 0.05
+READY_S, SETTLED_S, POLL_S = 180.0, 120.0, 0.05
 CLOCK_NEAR_MS = 60_000
-CALL_S = 30.0
+CALL_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)

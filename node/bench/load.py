@@ -207,7 +207,8 @@ class _Run:
             at = turn = 0
             while at < len(self._signed):
                 await asyncio.sleep(max(TICK_S, start + at / rate - time.monotonic()))
-                due = min(len(self._signed), int((time.monotonic() - start) * rate) + 1)
+                passed = int((time.monotonic() - start) * rate)
+                due = min(len(self._signed), max(at, passed) + 1)
                 part = self._signed[at:due]
                 self._due.update((s.tx_id, start + (at + i) / rate) for i, s in enumerate(part))
                 submits.create_task(self._submit(self._nets[turn % len(self._nets)], part))

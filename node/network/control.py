@@ -16,7 +16,7 @@ from node.network import processes
 from node.network.layout import Layout
 
 REGCENTER = "regcenter"
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 STATUS_SECONDS = 3.0
 
 

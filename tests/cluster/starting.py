@@ -13,7 +13,7 @@ from node.errors import CATALOGUE
 from tests.cluster.cluster import Cluster
 from tests.cluster.forging import TRACEBACK
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)

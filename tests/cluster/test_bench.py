@@ -11,7 +11,7 @@ import pytest
 
 from node.bench.load import percentile
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.cluster
 FIGURES = {
     "tps", "latency_ms", "committed", "failed", "cpu_s_per_node", "rss_mb_per_node",
     "disk_bytes_per_tx", "cpu", "command",
@@ -20,7 +20,7 @@ FIGURES = {
 
 def bench(*options: str) -> tuple[dict[str, Any], str]:
     command = [sys.executable, "-m", "node.cli.main", "bench", "--json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=True)
     report: dict[str, Any] = json.loads(done.stdout)
     return report, done.stderr
 
@@ -56,7 +56,7 @@ def test_an_open_loop_keeps_its_rate_on_a_single_node_with_four_blocks_in_flight
 
 def test_a_steady_run_too_long_for_its_signatures_is_refused_before_anything_starts() -> None:
     command = [sys.executable, "-m", "node.cli.main", "bench", "run", "--rate", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert "45 s" in done.stderr
 

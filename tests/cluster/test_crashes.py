@@ -9,7 +9,7 @@ import pytest
 from consensus.certificate import CommitCert, bitmap_indexes
 from consensus.encoding import decode
 from node.opening import read_genesis
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.conftest import BOTH_ENGINES
 from tests.cluster.test_reconfiguration import status_when
 
@@ -58,7 +58,7 @@ async def test_two_of_four_cannot_order_and_nothing_is_lost_when_they_can(four: 
         args = {"owner": "waiting", "amount": 7}
         tx = await net.submit("transfer", "open_account", args, gas_limit=100_000)
         four.start(gone[0])
-        done = await tx.wait("committed", timeout=60)
+        done = await tx.wait("committed", timeout=CALL_SECONDS)
     four.start(gone[1])
     assert done.value == 7
     assert len(await four.roots(done.block)) == 1

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cluster
 
 SLUG = "shenzhen"
 ACCOUNTS = 8
-STOP_SECONDS = 8
+STOP_SECONDS = 60
 
 
 @dataclasses.dataclass(frozen=True)

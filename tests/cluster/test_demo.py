@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "demo.sh"
-SECONDS_MAX = 240
+SECONDS_MAX = 600
 REFUSALS = (
     "E_CHECK_DIGIT", "CITY-1106", "CITY-1101", "CITY-1107", "E_DUPLICATE_FINANCING", "E_TENOR_HARD",
     "E_SPLIT_SUM", "E_STATE", "E_PROOF_REF", "E_PROOF_PAYEE", "E_PROOF_PAYEE",
@@ -91,15 +91,15 @@ def test_keep_leaves_a_network_that_answers_and_can_be_taken_down(tmp_path: Path
         shown = subprocess.run(
             [sys.executable, "-m", "node.cli.main", "party", "show", "PX"],
             env={**os.environ, "CITY_CONTEXT": str(net)}, cwd=ROOT, capture_output=True, text=True,
-            timeout=60,
+            timeout=180,
         )  # fmt: skip
         assert "ACTIVE" in shown.stdout, shown.stderr
         assert len(processes_of(net)) == 5  # four cities and the registration center
-        again = subprocess.run([DEMO, "--dir", net], capture_output=True, text=True, timeout=60)
+        again = subprocess.run([DEMO, "--dir", net], capture_output=True, text=True, timeout=180)
         assert again.returncode == 2 and "not empty" in again.stderr
         assert len(processes_of(net)) == 5
     finally:
-        subprocess.run([*cluster, "down", "--dir", net], timeout=60, check=False)
+        subprocess.run([*cluster, "down", "--dir", net], timeout=180, check=False)
     # What the network was made of is gone; the evidence is the reader's to keep.
     assert processes_of(net) == [] and [p.name for p in net.iterdir()] == ["EC.evidence"]
 
@@ -120,7 +120,7 @@ def test_ctrl_c_in_the_middle_stops_everything(tmp_path: Path) -> None:
             assert len(processes_of(tmp_path)) >= 5
             demo.send_signal(signal.SIGINT)
             break
-    rest, _ = demo.communicate(timeout=60)
+    rest, _ = demo.communicate(timeout=180)
     assert demo.returncode == 130, "".join(seen) + rest
     assert "interrupted" in rest and "Traceback" not in rest
     assert processes_of(tmp_path) == []

@@ -435,7 +435,7 @@ def _city(shared: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "node.cli.main", *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         env=env,
     )
 

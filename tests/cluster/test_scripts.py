@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def script(*arguments: str) -> Any:
     """Runs the script and returns its JSON. The nodes it starts must not hold our pipes."""
     command = [str(ROOT / "deploy" / "cluster.sh"), *arguments, "-o", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -55,7 +55,7 @@ async def test_up_submit_stop_up_again_gives_the_same_state_root(
 
 def test_a_folder_without_a_network_is_refused_with_its_code(tmp_path: Path) -> None:
     command = [str(ROOT / "deploy" / "cluster.sh"), "status", "--dir", str(tmp_path), "-o", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 6
     assert json.loads(done.stdout)["error"]["code"] == "CITY-8026"
 

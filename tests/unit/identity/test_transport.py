@@ -22,7 +22,10 @@ from node.identity.transport import (
     verify_issued,
 )
 
-NOW = datetime.datetime.now(datetime.UTC)
+
+def now() -> datetime.datetime:
+    """When it is asked: certificates are made in the tests, long after this file was read."""
+    return datetime.datetime.now(datetime.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_a_certificate_names_its_hosts_and_serves_both_ends(authority, issued):
     assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1"]
     usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert len(list(usage)) == 2
-    verify_issued(issued.certificate_pem, authority.certificate_pem, NOW)
+    verify_issued(issued.certificate_pem, authority.certificate_pem, now())
 
 
 def test_a_fingerprint_is_sha256_of_the_der(issued):
@@ -57,15 +60,15 @@ def test_another_authority_an_expired_certificate_and_a_leaf_as_issuer_are_refus
 ):
     other = make_peer_ca("Shenzhen peer authority")  # the same name, another key
     with pytest.raises(BadCertificate, match="not issued"):
-        verify_issued(issued.certificate_pem, other.certificate_pem, NOW)
+        verify_issued(issued.certificate_pem, other.certificate_pem, now())
     for days in (-1, 500):
         with pytest.raises(BadCertificate, match="valid from"):
-            at = NOW + datetime.timedelta(days=days)
+            at = now() + datetime.timedelta(days=days)
             verify_issued(issued.certificate_pem, authority.certificate_pem, at)
     with pytest.raises(BadCertificate, match="not an authority"):
         issue_transport_certificate(issued, "x", ["localhost"])
     with pytest.raises(BadCertificate, match="not an authority"):
-        verify_issued(issued.certificate_pem, issued.certificate_pem, NOW)
+        verify_issued(issued.certificate_pem, issued.certificate_pem, now())
     with pytest.raises(BadCertificate, match="does not belong"):
         issue_transport_certificate(
             TransportIdentity(authority.certificate_pem, other.key_pem), "x", ["localhost"]
@@ -123,7 +126,7 @@ def test_changed_certificates_raise_nothing_but_our_own_error(authority, issued)
         body = base64.encodebytes(bytes(changed))
         text = b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
         with pytest.raises(BadCertificate):
-            verify_issued(text, authority.certificate_pem, NOW)
+            verify_issued(text, authority.certificate_pem, now())
 
 
 def test_the_private_key_does_not_show(issued):

@@ -67,10 +67,10 @@ def test_a_port_in_use_is_named_before_anything_starts(tmp_path):
 
 def test_the_development_clock_adds_the_shared_offset(tmp_path):
     file = tmp_path / "clock_offset_ms"
-    assert abs(DevelopmentClock(file).now_ms() - RealClock().now_ms()) < 5_000
+    assert abs(DevelopmentClock(file).now_ms() - RealClock().now_ms()) < 60_000
     file.write_text("86400000\n")
     assert DevelopmentClock(file).now_ms() - RealClock().now_ms() > 86_000_000
     file.write_text("-86400000\n")  # a story that lies in the past
     assert DevelopmentClock(file).now_ms() - RealClock().now_ms() < -86_000_000
     file.write_text("not a number")
-    assert abs(DevelopmentClock(file).now_ms() - RealClock().now_ms()) < 5_000
+    assert abs(DevelopmentClock(file).now_ms() - RealClock().now_ms()) < 60_000

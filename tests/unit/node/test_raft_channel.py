@@ -18,17 +18,8 @@ from tests.unit.node.test_reconfiguration import (
     commit,
     configure,
     count,
-    have_epoch,
-    have_roles,
-    voting,
 )
-
-
-async def ready(net: Cluster) -> None:
-    async with asyncio.timeout(SECONDS):
-        for node in net.nodes.values():
-            while node.channel.status()["state"] != "ready":
-                await node.channel.pipeline.progress(0.1)
+from tests.unit.node.waiting import have_epoch, have_roles, ready, voting
 
 
 async def known_leader(net: Cluster) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
 
 from consensus.api import Accuse, Signer
@@ -20,6 +19,7 @@ from node.model import Envelope, Receipt
 from node.proofs import verify_proof
 from tests.unit.node.evidence import evidence_of
 from tests.unit.node.network import PATIENT_MS, SECONDS, SUITE, Cluster, cluster
+from tests.unit.node.waiting import have_epoch, have_roles, voting
 
 
 class Votes:
@@ -61,41 +61,6 @@ async def commit(net: Cluster, at: str, envelope: Envelope) -> Receipt:
 
 async def count(net: Cluster, at: str = "n0") -> None:
     assert (await commit(net, at, net.envelope())).outcome == "ok"
-
-
-async def have_roles(net: Cluster, *expected: str) -> None:
-    """Until the nodes, by name, have these roles: a block takes effect on each in its own time."""
-
-    def roles() -> tuple[str, ...]:
-        return tuple(_status(net, name)["role"].split()[0] for name in sorted(net.nodes))
-
-    await _until(net, roles, expected)
-
-
-async def have_epoch(net: Cluster, expected: int) -> None:
-    await _until(net, lambda: {_status(net, name)["epoch"] for name in net.nodes}, {expected})
-
-
-def _status(net: Cluster, name: str) -> dict[str, Any]:
-    return net.nodes[name].channel.status()
-
-
-async def _until(net: Cluster, shown: Callable[[], object], expected: object) -> None:
-    pipeline = next(iter(net.nodes.values())).channel.pipeline
-    try:
-        async with asyncio.timeout(SECONDS):
-            while shown() != expected:
-                await pipeline.progress(0.1)
-    except TimeoutError:
-        raise AssertionError(f"{shown()} instead of {expected}") from None
-
-
-async def voting(net: Cluster, name: str) -> None:
-    """Until the node votes: with a new key it hears the others first."""
-    channel = net.nodes[name].channel
-    async with asyncio.timeout(SECONDS):
-        while channel.status()["role"] != "validator":
-            await channel.pipeline.progress(0.1)  # being admitted moves no block
 
 
 async def test_a_removed_validator_observes_and_the_others_go_on(tmp_path):
@@ -198,6 +163,7 @@ async def test_a_refusal_is_ordered_alone_and_changes_nothing(tmp_path):
 async def test_what_can_never_be_accepted_takes_no_block(tmp_path):
     async with cluster(tmp_path, 1) as net:
         await count(net)
+        await net.at_height(2)  # the block that settles it
         node = net.nodes["n0"]
         height = node.height
         nothing = config_envelope(net, "report_evidence", evidence=b"nothing")
@@ -319,6 +285,7 @@ async def test_two_who_saw_a_liar_convict_its_key_once(tmp_path):
 async def test_views_and_dry_runs_of_the_configuration_need_no_block(tmp_path):
     async with cluster(tmp_path, 1) as net:
         await count(net)
+        await net.at_height(2)  # the block that settles it
         channel = net.nodes["n0"].channel
         alice: Identity = channel.config.identities[0]
         shown = await channel.query("_config", 1, "show", "{}", alice)

@@ -18,7 +18,7 @@ from node.facade import TxStatus
 from node.governance.state import genesis_state
 from node.ledger.records import StateRoots
 from tests.unit.node.network import Cluster, Node, cluster
-from tests.unit.node.test_reconfiguration import have_roles
+from tests.unit.node.waiting import have_roles
 
 
 async def commit(net: Cluster, name: str, **changes: object) -> TxStatus:
