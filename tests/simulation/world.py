@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from consensus.api import Core, EpochBase, ProtocolViolation, TxRef
+from consensus.certificate import KIND_RAFT
 from consensus.encoding import ZERO_HASH, Hash, decode
 from consensus.header import Header, block_hash, leaves_root
 from consensus.pbft.evidence import Evidence
@@ -376,9 +377,12 @@ class World:
     def _is_beyond_tolerance(self) -> bool:
         """Whether more than f of the members lie or have lost what they signed and do not vote again yet: the
         channel may stand still then, and by the rules it does. A shape is drawn within f, but people may
-        remove a member beside a liar. A late first start is no excuse."""
+        remove a member beside a liar. A late first start is no excuse, but over Raft beside a lost log: nobody
+        can tell the two apart there, and an operator has to."""
         newest = max(self.nodes, key=lambda node: node.members.epoch).members
         silent = [i for i in self._lost if not self.nodes[i].is_voting]
+        if silent and self.engine.kind == KIND_RAFT:
+            silent += [i for i in newest.nodes if not self.nodes[i].has_begun]
         faulty = dict.fromkeys([*silent, *self.untrusted])
         n = len(newest.voters)
         return sum(i in faulty for i in newest.nodes) > n - self.engine.quorum(n)
