@@ -26,14 +26,17 @@ from node.clock import Clock, DevelopmentClock, RealClock
 from node.compose import PeerGate, build_channel
 from node.config import NodeConfig, split_address
 from node.disk import DiskWatch
-from node.engines import Engines, open_engines
+from node.engines import Engines, Fetch, open_engines
 from node.errors import CityError
-from node.genesis import ChannelConfig
+from node.genesis import ChannelConfig, Genesis, channel_id
 from node.governance.state import ConfigState
 from node.identity.suite import Suite, get_suite
 from node.keyring import Keyring, check_keyring, open_keyring
 from node.opening import Ledger, open_ledger, peek_configuration, read_genesis
+from node.peers.artifact import ArtifactServer
+from node.peers.fetching import Source, Wanted, fetch_artifact
 from node.peers.network import PeerNetwork
+from node.peers.roster import Roster
 from node.signatures import Signatures
 from node.telemetry import Metrics, configure_logging
 from node.txpool import PoolLimits
@@ -95,10 +98,13 @@ async def open_parts(config: NodeConfig) -> Parts:
     genesis = read_genesis(config.channel_dir)
     structlog.contextvars.bind_contextvars(channel=genesis.config.name)
     suite = _suite(config, genesis.config)
-    keyring = open_keyring(config, peek_configuration(config.channel_dir, genesis), suite)
+    state = peek_configuration(config.channel_dir, genesis)
+    keyring = open_keyring(config, state, suite)
     clock = _clock(config, genesis.config)
     metrics = Metrics(genesis.config.name)
-    engines = await open_engines(config, genesis, suite)
+    engines = await open_engines(
+        config, genesis, suite, _fetcher(config, state, genesis, suite, keyring)
+    )
     try:
         ledger = await asyncio.to_thread(open_ledger, config.channel_dir, genesis, suite)
         check_keyring(keyring, ledger.configuration.state, config)
@@ -116,6 +122,7 @@ async def open_parts(config: NodeConfig) -> Parts:
         addresses=config.peers,
         handler=gate,
         count=metrics.count_peer,
+        artifact=ArtifactServer(ledger.channel_id, engines.artifact),
     )
     backend = getattr(suite, "backend", None)
     crypto = (
@@ -137,6 +144,26 @@ async def open_parts(config: NodeConfig) -> Parts:
         room=DiskWatch(config.channel_dir, config.disk.free_bytes_min, metrics).refusal,
     )
     return Parts(config, keyring, ledger, engines, signatures, network, channel, metrics)
+
+
+def _fetcher(
+    config: NodeConfig, state: ConfigState, genesis: Genesis, suite: Suite, keyring: Keyring
+) -> Fetch:
+    """Brings the channel's engine from a peer: any other node of the configuration whose address is known."""
+    engine = genesis.config.engine
+    id_ = channel_id(suite.hash, genesis.config)
+    wanted = Wanted(id_, engine.digest, engine.size, suite.hash)
+    roster = Roster(suite, state.config, state.observers)
+    sources = [
+        Source(known, config.peers[known.peer.name])
+        for known in roster.nodes
+        if known.peer.name in config.peers and known.peer.name != config.name
+    ]
+
+    async def fetch(folder: Path) -> Path:
+        return await fetch_artifact(wanted, sources, keyring.transport, folder)
+
+    return fetch
 
 
 async def _serve(parts: Parts, stopping: asyncio.Event, is_wal_loss_accepted: bool) -> None:

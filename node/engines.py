@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from consensus.encoding import Hash
 from contracts.runtime.api import (
     BlockRequest,
     Bundle,
@@ -23,17 +25,20 @@ from contracts.runtime.artifact import (
     Artifact,
     ArtifactError,
     WasmtimeMismatch,
+    cache_dir,
     check_wasmtime,
-    ensure_artifact,
+    known_artifacts,
     open_artifact,
 )
 from node.catalogue import bundle_digest
 from node.config import NodeConfig
 from node.engine import EngineRefused, EngineWorker
 from node.errors import CityError
-from node.genesis import Genesis
+from node.genesis import EngineRef, Genesis
 from node.identity.suite import Suite
+from node.peers.artifact import ArtifactFile
 
+Fetch = Callable[[Path], Awaitable[Path]]  # from a cache's folder to the file in it
 CACHED_ARTIFACTS_MAX = 16
 
 log = structlog.get_logger("engine")
@@ -90,11 +95,13 @@ class LazyEngine:
 
 @dataclass(slots=True)
 class Engines:
-    """Both are None on a node whose cryptography only verifies."""
+    """All but the digest are None on a node whose cryptography only verifies. artifact: the file, for peers
+    that lack it."""
 
     blocks: LazyEngine | None
     queries: LazyEngine | None
     artifact_digest: str
+    artifact: ArtifactFile | None
 
     def describe(self) -> dict[str, Any]:
         """For status and log."""
@@ -116,22 +123,26 @@ class Engines:
                 await engine.close()
 
 
-async def open_engines(config: NodeConfig, genesis: Genesis, suite: Suite) -> Engines:
-    """Finds the engine genesis names and starts the worker for blocks. Raises CityError: CITY-8007 for
-    another engine, CITY-8006 for bundles that are not those of the configuration, CITY-4050."""
+async def open_engines(
+    config: NodeConfig, genesis: Genesis, suite: Suite, fetch: Fetch | None = None
+) -> Engines:
+    """Finds the engine that genesis names and starts the worker for blocks. fetch: brings it into a folder from
+    a peer. Raises CityError: as `_artifact`, CITY-8006 for bundles that are not those of the configuration,
+    CITY-4050."""
     bundles = tuple(_bundle(genesis, suite, i) for i in range(len(genesis.bundles)))
     expected = genesis.config.engine.digest
     if getattr(getattr(suite, "backend", None), "name", "") == "gmssl":
         # Slow, and easy to watch: it verifies what others seal, and does no more than that.
         log.warning("engine.none", code="CITY-8011", backend="gmssl")
-        return Engines(None, None, expected.hex())
-    artifact = await asyncio.to_thread(_artifact, config, suite, expected)
+        return Engines(None, None, expected.hex(), None)
+    artifact = await _artifact(config, suite, genesis.config.engine, fetch)
     libraries = (config.crypto.libcrypto,) if config.crypto.libcrypto else ()
     blocks, queries = (
         LazyEngine(EngineWorker(artifact, libcrypto=libraries, on_incident=_tell_incident), bundles)
         for _ in range(2)
     )
-    engines = Engines(blocks, queries, expected.hex())
+    file = ArtifactFile(artifact.path, expected, artifact.size)
+    engines = Engines(blocks, queries, expected.hex(), file)
     try:
         await blocks.prepare()
         if config.engine.sandbox == "required" and blocks.sandbox in ("", "none"):
@@ -146,39 +157,46 @@ def _tell_incident(why: str) -> None:
     log.error("engine.incident", reason=why)
 
 
-def _artifact(config: NodeConfig, suite: Suite, expected: bytes) -> Artifact:
-    """The artifact with the digest that genesis names: the configured file, the one of these sources, or an
-    earlier one of the cache. It is never rebuilt for a channel that has one."""
+async def _artifact(
+    config: NodeConfig, suite: Suite, engine: EngineRef, fetch: Fetch | None
+) -> Artifact:
+    """The artifact with the digest that genesis names: the configured file, one of the cache, or a peer's. It
+    is never built for a channel that has one: two builds of the same sources differ.
+
+    Raises CityError: CITY-4052, CITY-4055 for another runtime or release, CITY-8007 for another configured
+    file, CITY-4054 when no peer has it either."""
     try:
         check_wasmtime()
-        cache = config.path(config.engine.cache) if config.engine.cache else None
-        if config.engine.artifact:
-            candidates = [open_artifact(config.path(config.engine.artifact))]
-        else:
-            candidates = [ensure_artifact(cache)]
-            known = sorted(candidates[0].path.parent.glob("engine-*.wasm"), key=_age, reverse=True)
-            candidates += [
-                Artifact(path, "", path.stat().st_size, candidates[0].version)
-                for path in known[:CACHED_ARTIFACTS_MAX]
-                if path != candidates[0].path
-            ]
-        found = b""
-        for artifact in candidates:
-            digest = artifact.digest_for(suite.hash)
-            if digest == expected:
-                return open_artifact(artifact.path)
-            found = found or digest
+        if engine.version != str(ENGINE_VERSION):
+            raise CityError("CITY-4055", found=ENGINE_VERSION, expected=engine.version)
+        folder = config.path(config.engine.cache) if config.engine.cache else cache_dir()
+        path = await asyncio.to_thread(_on_disk, config, folder, suite, engine.digest)
+        if path is None:
+            if fetch is None:
+                raise CityError("CITY-4054", expected=engine.digest.hex(), reasons="none is asked")
+            log.info("engine.fetching", digest=engine.digest.hex(), bytes=engine.size)
+            path = await fetch(folder)
+        return await asyncio.to_thread(open_artifact, path)
     except WasmtimeMismatch as error:
         raise CityError(
             "CITY-4052", found=error.found, expected=WASMTIME_VERSION, version=ENGINE_VERSION
         ) from error
     except ArtifactError as error:
         raise CityError("CITY-4050", reason=str(error)) from error
-    raise CityError("CITY-8007", found=found.hex(), expected=expected.hex())
 
 
-def _age(path: Path) -> float:
-    return path.stat().st_mtime
+def _on_disk(config: NodeConfig, folder: Path, suite: Suite, expected: Hash) -> Path | None:
+    """Blocks. The file with this digest. Raises CITY-8007 where node.toml names another one."""
+    if config.engine.artifact:
+        path = config.path(config.engine.artifact)
+        found = open_artifact(path).digest_for(suite.hash)
+        if found != expected:
+            raise CityError("CITY-8007", found=found.hex(), expected=expected.hex())
+        return path
+    for path in known_artifacts(folder)[:CACHED_ARTIFACTS_MAX]:
+        if suite.hash(path.read_bytes()) == expected:
+            return path
+    return None
 
 
 def _bundle(genesis: Genesis, suite: Suite, index: int) -> Bundle:

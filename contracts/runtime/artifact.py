@@ -119,6 +119,17 @@ def ensure_artifact(folder: Path | None = None) -> Artifact:
     return open_artifact(path)
 
 
+def known_artifacts(folder: Path | None = None) -> list[Path]:
+    """Artifact files of a cache: the one of these sources first, then the newest. None is built.
+
+    folder: another cache than the user's own."""
+    folder = folder or cache_dir()
+    own = folder / f"engine-{source_digest()[:24]}.wasm"
+    others = [path for path in folder.glob("engine-*.wasm") if path != own]
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path for path in (own, *others) if path.is_file()]
+
+
 def open_artifact(path: Path) -> Artifact:
     """An artifact file as it is. Raises ArtifactError when there is none."""
     try:

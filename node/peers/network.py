@@ -23,36 +23,23 @@ from consensus.encoding import Hash
 from node.errors import CityError
 from node.genesis import ChannelConfig, NodeEntry
 from node.identity.suite import Suite, identity_digest
+from node.peers.artifact import ArtifactServer
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, listen
 from node.peers.link import Count, Link, count_nothing
-from node.peers.roster import Known, Roster, Self, fingerprint_of_pem, server_name
-from node.wire.frames import FRAME_BYTES_MAX, encode_batch, link_call, link_handler
+from node.peers.roster import Known, Roster, Self
+from node.peers.tls import LINK_OPTIONS, client_fingerprint, open_channel
+from node.wire.frames import encode_batch, link_call, peer_handler
 
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.05, 3.0
 STREAMS_MAX = 512
 HANDSHAKES_PER_CERTIFICATE_MAX = 4
 OBSERVERS_MAX = 64
-_OPTIONS = (
-    ("grpc.max_receive_message_length", FRAME_BYTES_MAX),
-    ("grpc.max_send_message_length", FRAME_BYTES_MAX),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-)
 _SERVER_OPTIONS = (
-    *_OPTIONS,
+    *LINK_OPTIONS,
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second listener
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
-)
-_CLIENT_OPTIONS = (
-    *_OPTIONS,
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.enable_retries", 0),
-    # A fresh connection for each attempt: the backoff is ours, not gRPC's shared two minutes.
-    ("grpc.use_local_subchannel_pool", 1),
 )
 
 log = structlog.get_logger("peers")
@@ -82,10 +69,11 @@ class PeerNetwork:
         observers: Sequence[NodeEntry] = (),
         count: Count = count_nothing,
         backoff: Backoff = Backoff(),
+        artifact: ArtifactServer | None = None,
     ) -> None:
         """listen: host:port of this node's peer port, port 0 takes a free one. addresses: host:port of
         other nodes' peer ports by their name; real time, whatever the channel's clock. config, observers:
-        those in force now, see `reconfigure`."""
+        those in force now, see `reconfigure`. artifact: the channel's engine, for nodes that lack it."""
         roster = Roster(suite, config, observers)
         self._party = Party(me, roster, config, channel_id, suite, _real_now_ms)
         self._identity = Hash(identity_digest(suite, me.signer.public_key))
@@ -94,6 +82,7 @@ class PeerNetwork:
         self._handler = handler
         self._count = count
         self._backoff = backoff
+        self._artifact = artifact or ArtifactServer(channel_id, None)
         self._links: dict[str, Link] = {}
         self._handshakes: Counter[Hash] = Counter()
         self._dialling: dict[Hash, asyncio.Task[None]] = {}
@@ -105,7 +94,7 @@ class PeerNetwork:
     async def start(self) -> None:
         """Listens and dials. Raises CITY-8005 when the address cannot be listened on."""
         server = grpc.aio.server(options=_SERVER_OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
-        server.add_generic_rpc_handlers((link_handler(self._serve),))
+        server.add_generic_rpc_handlers((peer_handler(self._serve, self._artifact.serve),))
         try:
             self.port = server.add_secure_port(self._listen_address, self._server_credentials())
         except RuntimeError as error:
@@ -205,7 +194,7 @@ class PeerNetwork:
         while True:
             known = self._party.roster.by_fingerprint.get(known.fingerprint, known)
             try:
-                async with self._channel(address, known) as channel:
+                async with open_channel(self._party.me.transport, address, known) as channel:
                     call = link_call(channel)()
                     async with asyncio.timeout(HANDSHAKE_S):
                         established = await dial(call, self._party, known)
@@ -225,19 +214,11 @@ class PeerNetwork:
             await asyncio.sleep(delay * (0.5 + secrets.randbelow(1000) / 1000))
             delay = min(delay * 2, self._backoff.cap)
 
-    def _channel(self, address: str, known: Known) -> grpc.aio.Channel:
-        transport = self._party.me.transport
-        credentials = grpc.ssl_channel_credentials(
-            known.certificate_pem, transport.key_pem, transport.certificate_pem
-        )
-        name = ("grpc.ssl_target_name_override", server_name(known.certificate_pem))
-        return grpc.aio.secure_channel(address, credentials, options=(*_CLIENT_OPTIONS, name))
-
     async def _serve(self, _: Any, context: grpc.aio.ServicerContext) -> None:
         """The listener's side of a link, for as long as it lives."""
         name = "unknown"
         try:
-            fingerprint = _client_fingerprint(context)
+            fingerprint = client_fingerprint(context)
             if self._handshakes[fingerprint] >= HANDSHAKES_PER_CERTIFICATE_MAX:
                 raise CityError("CITY-6201", reason="too many handshakes at a time")
             self._handshakes[fingerprint] += 1
@@ -303,14 +284,6 @@ class PeerNetwork:
         if said != "CITY-6203":  # once, not at every attempt
             log.info("peer.unreachable", peer=name, address=address, reason=reason)
         return "CITY-6203"
-
-
-def _client_fingerprint(context: grpc.aio.ServicerContext) -> Hash:
-    """Of the certificate the other end showed; TLS has verified it already."""
-    shown = context.auth_context().get("x509_pem_cert", ())
-    if len(shown) != 1:
-        raise CityError("CITY-2205")
-    return fingerprint_of_pem(shown[0])
 
 
 def _real_now_ms() -> int:

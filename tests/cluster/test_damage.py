@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from consensus.encoding import Hash, decode, encode
+from contracts.runtime.artifact import ENGINE_VERSION
 from node.client import CityError, Committed
 from node.genesis import EngineRef, Genesis
 from tests.cluster.cluster import Cluster
@@ -116,9 +117,14 @@ def _genesis(change: Callable[[Genesis], Genesis]) -> Harm:
     return harm
 
 
-def _other_engine(genesis: Genesis) -> Genesis:
-    engine = EngineRef("another", Hash(bytes(32)), 1)
-    return dataclasses.replace(genesis, config=dataclasses.replace(genesis.config, engine=engine))
+def _other_engine(version: str) -> Callable[[Genesis], Genesis]:
+    engine = EngineRef(version, Hash(bytes(32)), 1)
+
+    def change(genesis: Genesis) -> Genesis:
+        config = dataclasses.replace(genesis.config, engine=engine)
+        return dataclasses.replace(genesis, config=config)
+
+    return change
 
 
 def _other_channel(genesis: Genesis) -> Genesis:
@@ -163,8 +169,10 @@ REFUSED: tuple[tuple[str, Harm, str, str, str], ...] = (
      "without it nothing can be checked"),
     ("genesis cut short", lambda c: (_channel(c) / "genesis.bin").write_bytes(b"\x01\x02"),
      "CITY-8006", "", "not canonical"),
-    ("genesis of another engine", _genesis(_other_engine), "CITY-8007", "00000000",
+    ("genesis of another engine version", _genesis(_other_engine("99")), "CITY-4055", "version 99",
      "another engine could compute another state"),
+    ("genesis of another engine", _genesis(_other_engine(str(ENGINE_VERSION))), "CITY-4054", "no peer is known",
+     "no node runs an engine that it does not have, and nobody can give it"),
     ("genesis of another channel", _genesis(_other_channel), "CITY-8009", "",
      "the stores belong to the first"),
     ("another contract than its digest says", _genesis(_other_contract), "CITY-8006",

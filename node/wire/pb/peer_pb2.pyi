@@ -8,6 +8,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class EngineRequest(_message.Message):
+    __slots__ = ("channel_id", "digest", "offset")
+    CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    channel_id: bytes
+    digest: bytes
+    offset: int
+    def __init__(self, channel_id: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class EnginePart(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
 class PeerFrame(_message.Message):
     __slots__ = ("challenge", "hello", "batch")
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]

@@ -39,6 +39,11 @@ class PeerStub:
                 request_serializer=citychain_dot_v1_dot_peer__pb2.PeerFrame.SerializeToString,
                 response_deserializer=citychain_dot_v1_dot_peer__pb2.PeerFrame.FromString,
                 _registered_method=True)
+        self.Engine = channel.unary_unary(
+                '/citychain.v1.Peer/Engine',
+                request_serializer=citychain_dot_v1_dot_peer__pb2.EngineRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_peer__pb2.EnginePart.FromString,
+                _registered_method=True)
 
 
 class PeerServicer:
@@ -51,6 +56,13 @@ class PeerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Engine(self, request, context):
+        """A part of the engine artifact that genesis names, for a node that lacks it. TLS says who asks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +70,11 @@ def add_PeerServicer_to_server(servicer, server):
                     servicer.Link,
                     request_deserializer=citychain_dot_v1_dot_peer__pb2.PeerFrame.FromString,
                     response_serializer=citychain_dot_v1_dot_peer__pb2.PeerFrame.SerializeToString,
+            ),
+            'Engine': grpc.unary_unary_rpc_method_handler(
+                    servicer.Engine,
+                    request_deserializer=citychain_dot_v1_dot_peer__pb2.EngineRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_peer__pb2.EnginePart.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +104,33 @@ class Peer:
             '/citychain.v1.Peer/Link',
             citychain_dot_v1_dot_peer__pb2.PeerFrame.SerializeToString,
             citychain_dot_v1_dot_peer__pb2.PeerFrame.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Engine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Peer/Engine',
+            citychain_dot_v1_dot_peer__pb2.EngineRequest.SerializeToString,
+            citychain_dot_v1_dot_peer__pb2.EnginePart.FromString,
             options,
             channel_credentials,
             insecure,

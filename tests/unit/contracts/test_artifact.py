@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from consensus.encoding import Hash
 from contracts.runtime import artifact as module
 from contracts.runtime import gas, limits
 from contracts.runtime.artifact import (
+    ENGINE_VERSION,
     WASMTIME_VERSION,
     ArtifactError,
     WasmtimeMismatch,
@@ -23,6 +25,7 @@ from node import engines
 from node.cli.main import app
 from node.config import NodeConfig, load_config
 from node.errors import CityError
+from node.genesis import EngineRef
 from node.identity.suite import get_suite
 
 RUNNER = CliRunner()
@@ -93,16 +96,36 @@ def _config(root: Path, artifact: Path) -> NodeConfig:
     return load_config(root / "node.toml")
 
 
-def test_a_node_with_another_engine_or_wasmtime_refuses_and_says_what_to_do(
+async def test_a_node_with_another_engine_release_or_wasmtime_refuses_and_says_what_to_do(
     copied: Path, monkeypatch
 ) -> None:
     config, suite = _config(copied.parent, copied), get_suite("sm")
-    with pytest.raises(CityError, match="CITY-8007") as refused:
-        engines._artifact(config, suite, bytes(32))
-    assert "engine verify" in refused.value.localized("en")[2]
+    named = EngineRef(str(ENGINE_VERSION), Hash(bytes(32)), 1)
+
+    async def refusal(engine: EngineRef, config: NodeConfig = config) -> CityError:
+        with pytest.raises(CityError) as caught:
+            await engines._artifact(config, suite, engine, None)
+        return caught.value
+
+    other = await refusal(named)
+    assert other.code == "CITY-8007" and "engine verify" in other.localized("en")[2]
+    release = await refusal(EngineRef("99", named.digest, 1))
+    assert release.code == "CITY-4055" and "engine version 99" in release.localized("en")[2]
     monkeypatch.setattr(module.metadata, "version", lambda name: "99.0.0")
-    with pytest.raises(CityError, match="CITY-4052"):
-        engines._artifact(config, suite, bytes(32))
+    assert (await refusal(named)).code == "CITY-4052"
+
+
+async def test_a_node_builds_no_engine_for_a_channel_that_has_one(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "_build", lambda *_: pytest.fail("it was built"))
+    (tmp_path / "node.toml").write_text('name = "A"\n[engine]\ncache = "cache"\n')
+    config, suite = load_config(tmp_path / "node.toml"), get_suite("sm")
+    (tmp_path / "cache").mkdir()
+    with pytest.raises(CityError, match="CITY-4054"):
+        engine = EngineRef(str(ENGINE_VERSION), Hash(bytes(32)), 1)
+        await engines._artifact(config, suite, engine, None)
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_missing_artifact_is_said(tmp_path: Path) -> None:
