@@ -17,7 +17,9 @@ step "types of the core";    "$bin/mypy"
 step "who may import whom";  "$bin/lint-imports" --no-cache
 step "engine artifact";      "$bin/city" engine build
 step "unit and simulation";  "$bin/python" -m pytest -n 2 -m "not cluster" --junitxml=.venv/unit.xml tests
-step "real processes";       "$bin/python" -m pytest -m cluster --junitxml=.venv/cluster.xml tests
+# A file's tests stay together: they share clusters. Each of the two draws its ports from a range of its own.
+step "real processes"
+"$bin/python" -m pytest -n 2 --dist loadfile -m cluster --junitxml=.venv/cluster.xml tests
 step "seeds shown by what ran"
 "$bin/city" seeds --results .venv/unit.xml --results .venv/cluster.xml
 echo "all green"
