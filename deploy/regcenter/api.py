@@ -137,6 +137,7 @@ async def status(request: web.Request) -> web.Response:
             "frozen_fen": center.ledger.books.held.frozen_fen,
             "nonresident_fen": center.ledger.books.wallets.abroad.nonresident_fen,
             "reserve_wallets_fen": center.ledger.books.wallets.abroad.reserve_fen,
+            "rotations": len(center.chains) - 1,
             "operators": sorted(bank.name for bank in center.operators.values()),
         }
     )

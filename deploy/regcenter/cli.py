@@ -1,4 +1,4 @@
-"""`city regcenter`: runs the reference registration center."""
+"""`city regcenter`: runs the reference registration center, and what banks do there (cli_bank.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import tempfile
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,8 +15,9 @@ from aiohttp import web
 from deploy.regcenter.api import make_app
 from deploy.regcenter.api_common import WRITER
 from deploy.regcenter.audit import audit
-from deploy.regcenter.bench import measure
 from deploy.regcenter.center import Center
+from deploy.regcenter.cli_bank import app as bank_app
+from deploy.regcenter.cli_bench import regcenter as bench
 from deploy.regcenter.clock import offset_clock
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.writer import Writer
@@ -27,6 +27,9 @@ app = typer.Typer(
     help="The reference DC/EP registration center: a simulator, no public interface exists.",
     no_args_is_help=True,
 )
+
+app.registered_commands += bank_app.registered_commands
+app.command("bench")(bench)
 
 Directory = Annotated[Path, typer.Option("--dir", help="Where the center keeps its ledger.")]
 
@@ -67,20 +70,6 @@ def check(directory: Directory) -> None:
     except CenterError as error:
         _fail(error)
     typer.echo(json.dumps(report))
-
-
-@app.command()
-def bench(
-    payments: Annotated[int, typer.Option(min=1, max=50_000, help="How many transfers.")] = 5_000,
-    batch: Annotated[int, typer.Option(min=1, max=1_024, help="Transfers under one head.")] = 256,
-) -> None:
-    """Measure how many payments a second the center's core accepts, in a folder it removes again."""
-    with tempfile.TemporaryDirectory(prefix="regcenter-") as directory:
-        try:
-            figures = measure(Path(directory) / "center", payments, batch)
-        except CenterError as error:
-            _fail(error)
-    typer.echo(json.dumps(figures))
 
 
 def _fail(error: CenterError) -> NoReturn:

@@ -22,18 +22,20 @@ import aiohttp
 from consensus.center_request import (
     ACTION_AUTHORITY,
     ACTION_COINS,
+    ACTION_IDENTIFY,
     ACTION_OPERATOR,
     ACTION_PAYMENT,
+    ACTION_WALLET,
     AuthorityQuery,
     CenterRequest,
     CoinsQuery,
+    IdentifyQuery,
     OperatorQuery,
     PaymentQuery,
-    SignedCenterRequest,
     SignedDelegation,
-    request_digest,
+    WalletQuery,
 )
-from consensus.encoding import ZERO_HASH, Hash, Sig, decode, encode
+from consensus.encoding import ZERO_HASH, Hash, decode, encode
 from consensus.payment import (
     CCY,
     NO_REFERENCE,
@@ -45,17 +47,27 @@ from consensus.payment import (
     Kind,
     SignedCoinTransaction,
     SignedTreeHead,
-    WalletBinding,
-    binding_digest,
     coin_id,
-    coin_tx_digest,
-    wallet_address,
 )
-from consensus.payment_lock import Approval, LockTerms, Witness, lock_address
+from consensus.payment_lock import LockTerms, Witness, lock_address
 from deploy.regcenter.clock import real_ms
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.purse import Payment, Wallet, approve, authorization, sign_transaction
+from deploy.regcenter.requests import ACTIONS, READS
 from deploy.regcenter.strict_json import lock_view, release_view, transaction_view
-from node.identity.suite import Signer, get_suite
+from node.identity.suite import Signer
+
+__all__ = [
+    "Accepted",
+    "CenterClient",
+    "CenterKeys",
+    "CenterRefused",
+    "Payment",
+    "Wallet",
+    "approve",
+    "authorization",
+    "sign_transaction",
+]
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 TIMEOUT_S = 30.0
@@ -68,45 +80,6 @@ class CenterRefused(Exception):
     def __init__(self, code: str, message: str, detail: str = "") -> None:
         super().__init__(f"{code}: {message}" + (f" ({detail})" if detail else ""))
         self.code, self.message, self.detail = code, message, detail
-
-
-@dataclass(frozen=True, slots=True)
-class Wallet:
-    """A key that owns coins; a bank's vault is one too."""
-
-    signer: Signer
-
-    @classmethod
-    def generate(cls) -> Wallet:
-        suite = get_suite("sm")
-        return cls(suite.signer(suite.generate_key()))
-
-    @classmethod
-    def from_scalar(cls, scalar: bytes) -> Wallet:
-        suite = get_suite("sm")
-        return cls(suite.signer(suite.private_key(scalar)))
-
-    @property
-    def public_key(self) -> bytes:
-        return self.signer.public_key
-
-    @property
-    def address(self) -> Hash:
-        return wallet_address(sm3, self.signer.public_key)
-
-    def binding_signature(self, channel_id: bytes, member: str) -> bytes:
-        """Signature for the contract's `dcep.bind_wallet`: this wallet belongs to that member."""
-        binding = WalletBinding(Hash(channel_id), member, self.address)
-        return self.signer.sign(binding_digest(sm3, binding))
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One output to somebody. reference: its payment reference, zeros for none."""
-
-    to: bytes
-    amount_fen: int
-    reference: bytes = NO_REFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +181,44 @@ class CenterClient:
         )
         await self._call("POST", "/authority", headers=header)
 
+    async def open_wallet(self, opener: Wallet, query: WalletQuery) -> dict[str, Any]:
+        """A bank opens or changes a wallet; a holder from abroad opens his own of category 4."""
+        header = await self._authorize(opener.signer, ACTION_WALLET, query)
+        return await self._call("POST", "/wallet", headers=header)
+
+    async def identify(self, first: Wallet, second: Wallet, query: IdentifyQuery) -> dict[str, Any]:
+        """Two authorities learn whose an address is."""
+        header = await self._authorize(first.signer, ACTION_IDENTIFY, query)
+        other = await self._authorize(second.signer, ACTION_IDENTIFY, query)
+        header["X-Second-Authorization"] = other["Authorization"]
+        return await self._call("POST", "/identify", headers=header)
+
+    async def ask(self, by: Wallet, body: object) -> dict[str, Any]:
+        """Sends a body of deploy/regcenter/requests.py, signed; what the center answers."""
+        action = ACTIONS[type(body)]
+        header = await self._authorize(by.signer, action, body)
+        method = "GET" if action in READS else "POST"
+        return await self._call(method, f"/{action}", headers=header)
+
     async def issue(self, bank: Wallet, amount_fen: int) -> Accepted:
         """New money against the bank's reserve, into its vault."""
         return await self._send(Kind.ISSUE, bank, (), [Payment(bank.address, amount_fen)], "issue")
 
-    async def exchange(self, bank: Wallet, to: bytes, amount_fen: int) -> Accepted:
-        """From the bank's vault into a wallet of the public."""
-        return await self._pay(Kind.EXCHANGE, bank, [Payment(to, amount_fen)], "exchange")
+    async def exchange(
+        self, bank: Wallet, to: bytes, amount_fen: int, reference: bytes = NO_REFERENCE
+    ) -> Accepted:
+        """From the bank's vault into a wallet of the public, or to the account that `reference` names."""
+        payment = Payment(to, amount_fen, reference)
+        return await self._pay(Kind.EXCHANGE, bank, [payment], "exchange")
+
+    async def recharge(
+        self, bank: Wallet, machine: Wallet, to: bytes, amount_fen: int, purpose: str
+    ) -> Accepted:
+        """An exchange at an ATM or a POS terminal (purpose `ATM:name`, `POS:name`), which signs it as well."""
+        inputs, outputs = await self._collect(bank, [Payment(to, amount_fen)])
+        signed = await self._signed(Kind.EXCHANGE, bank, inputs, outputs, purpose)
+        approval = approve(machine, await self._log(), signed.tx)
+        return await self._accept("/recharge", release_view(signed, Witness(approvals=(approval,))))
 
     async def transfer(
         self, payer: Wallet, payments: Sequence[Payment], purpose: str = ""
@@ -231,13 +235,17 @@ class CenterClient:
         return await self._send(Kind.DESTROY, bank, tuple(coins), [], "destroy")
 
     async def lock(
-        self, payer: Wallet, terms: LockTerms, reference: bytes = NO_REFERENCE
+        self,
+        payer: Wallet,
+        terms: LockTerms,
+        reference: bytes = NO_REFERENCE,
+        purpose: str = "",
     ) -> Accepted:
         """Puts money under terms; output 0 is the locked coin."""
         payments = await self._collect(
             payer, [Payment(lock_address(sm3, terms), terms.amount_fen, reference)]
         )
-        signed = await self._signed(Kind.LOCK, payer, *payments, "")
+        signed = await self._signed(Kind.LOCK, payer, *payments, purpose)
         return await self._accept("/lock", lock_view(signed, terms))
 
     async def release(
@@ -275,7 +283,7 @@ class CenterClient:
         agreeing: Sequence[Wallet],
     ) -> Accepted:
         signed = await self._signed(kind, owner, (coin,), payments, "")
-        log = Hash(bytes.fromhex((await self.status())["log_id"]))
+        log = await self._log()
         approvals = tuple(approve(wallet, log, signed.tx) for wallet in agreeing)
         witness = Witness(preimage=preimage, approvals=approvals)
         return await self._accept("/release", release_view(signed, witness))
@@ -367,12 +375,15 @@ class CenterClient:
         return sign_transaction(payer, Hash(bytes.fromhex(status["log_id"])), tx)
 
     async def _authorize(self, signer: Signer, action: str, body: object) -> dict[str, str]:
-        if self._log_id is None:
-            self._log_id = Hash(bytes.fromhex((await self.status())["log_id"]))
         request = CenterRequest(
-            self._log_id, action, encode(body), real_ms(), secrets.token_bytes(16)
+            await self._log(), action, encode(body), real_ms(), secrets.token_bytes(16)
         )
         return authorization(signer, request)
+
+    async def _log(self) -> Hash:
+        if self._log_id is None:
+            self._log_id = Hash(bytes.fromhex((await self.status())["log_id"]))
+        return self._log_id
 
     async def _call(
         self,
@@ -405,20 +416,3 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
         if len(data) > ANSWER_BYTES_MAX:
             raise ValueError("the answer is too long")
     return bytes(data)
-
-
-def sign_transaction(payer: Wallet, log: Hash, tx: CoinTransaction) -> SignedCoinTransaction:
-    signature = Sig(payer.signer.sign(coin_tx_digest(sm3, log, tx)))
-    return SignedCoinTransaction(tx, payer.public_key, signature)
-
-
-def approve(wallet: Wallet, log: Hash, tx: CoinTransaction) -> Approval:
-    """An arbiter's, or the payee's, signature beside the owner's."""
-    return Approval(wallet.public_key, Sig(wallet.signer.sign(coin_tx_digest(sm3, log, tx))))
-
-
-def authorization(signer: Signer, request: CenterRequest) -> dict[str, str]:
-    """The header of a signed request."""
-    signature = Sig(signer.sign(request_digest(sm3, request)))
-    signed = SignedCenterRequest(request, signer.public_key, signature)
-    return {"Authorization": "SM2 " + encode(signed).hex()}

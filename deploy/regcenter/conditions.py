@@ -83,8 +83,11 @@ def check_release(
     terms: LockTerms | None,
     evidence: tuple[bytes, frozenset[Hash]],
     now_ms: int,
+    reference: Hash,
 ) -> Posting:
-    """The payee takes the money. evidence: preimage, and the addresses that signed too. Raises CenterError."""
+    """The payee takes the money. evidence: preimage, and the addresses that signed too. Raises CenterError.
+
+    reference: of the lock. What a hash opens pays what the lock was for, so that its payer can prove it."""
     coin, terms = _locked(tx, coins, terms)
     if signer != terms.payee:
         raise CenterError("RC_OWNER", "only the payee takes it")
@@ -97,6 +100,8 @@ def check_release(
         raise CenterError("RC_CONDITION", "these terms leave no rest")
     if len(rest) == len(tx.outputs):
         raise CenterError("RC_CONDITION", "nothing is released")
+    if terms.condition == Condition.HASH and any(o.reference != reference for o in tx.outputs):
+        raise CenterError("RC_CONDITION", "it pays under another reference than the lock's")
     if any(o.owner not in (terms.payee, coin.owner) for o in tx.outputs):
         raise CenterError("RC_OWNER", "a release pays the payee")
     return Posting(terms.payer, locked=rest)

@@ -42,7 +42,8 @@ def _values(record: TxRecord, index: int) -> dict[str, int | str | bytes]:
         "payee": output.owner,
         "payer": record.payer,
         "purpose": tx.purpose,
-        "ref_commit": output.reference,
+        # a refund refers to the coin it takes back, whatever its owner wrote: others rely on it
+        "ref_commit": tx.inputs[0] if tx.kind == Kind.REFUND_LOCK else output.reference,
         "regime": regime.regime_id,
         "status": STATUS_FINAL,
         "time_ms": record.accepted_ms,

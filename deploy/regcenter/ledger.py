@@ -205,7 +205,10 @@ class Ledger:
             case Kind.RELEASE:
                 evidence = (going.witness.preimage, self._approved(going))
                 terms = _terms(overlay, coins)
-                return conditions.check_release(tx, signer, coins, terms, evidence, now_ms)
+                reference = _reference(overlay, coins)
+                return conditions.check_release(
+                    tx, signer, coins, terms, evidence, now_ms, reference
+                )
             case Kind.REFUND_LOCK:
                 terms, approved = _terms(overlay, coins), self._approved(going)
                 return conditions.check_refund(tx, signer, coins, terms, approved, now_ms)
@@ -391,6 +394,15 @@ def _read(overlay: Overlay, key: bytes, structure: type[T]) -> T | None:
 def _terms(overlay: Overlay, coins: Sequence[Coin | None]) -> LockTerms | None:
     (coin,) = coins
     return None if coin is None else _read(overlay, b"w" + coin.owner, LockTerms)
+
+
+def _reference(overlay: Overlay, coins: Sequence[Coin | None]) -> Hash:
+    """What a coin was made under: the reference of its output."""
+    (coin,) = coins
+    record = None if coin is None else _read(overlay, b"t" + coin.point.txid, TxRecord)
+    if coin is None or record is None:
+        return NO_REFERENCE
+    return record.signed.tx.outputs[coin.point.output_index].reference
 
 
 def _paid(overlay: Overlay, reference: Hash) -> orders.Paid | None:

@@ -19,6 +19,7 @@ from consensus.payment import (
     FIELDS,
     VERSION,
     CoinPoint,
+    Kind,
     LogEntry,
     PaymentProof,
     ProofGrant,
@@ -129,13 +130,18 @@ def _record(center: Center, point: CoinPoint) -> TxRecord:
 
 
 def _parties(center: Center, record: TxRecord, point: CoinPoint) -> tuple[Hash, ...]:
-    """Who signed, who paid, who was paid; of money under terms, also the payee of the terms."""
-    outputs = record.signed.tx.outputs
+    """Who signed, who paid, who was paid; of money under terms, also the payee of the terms, and of its
+    refund."""
+    tx = record.signed.tx
+    outputs = tx.outputs
     parties = [wallet_address(sm3, record.signed.public_key), record.payer]
     if outputs:
         owner = outputs[point.output_index].owner
         terms = center.terms(owner)
         parties += [owner] if terms is None else [terms.payer, terms.payee]
+        coin = center.coin(tx.inputs[0]) if tx.kind == Kind.REFUND_LOCK else None
+        refunded = None if coin is None else center.terms(coin.owner)
+        parties += [] if refunded is None else [refunded.payee]
     return tuple(parties)
 
 

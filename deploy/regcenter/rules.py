@@ -24,6 +24,10 @@ from deploy.regcenter.errors import CenterError
 
 TX_AGE_MAX_MS = 120_000
 TX_AHEAD_MAX_MS = 5_000
+# What opens a locked coin may be signed when the coin is locked, so that others can carry it when the time
+# comes: the coin goes once, and its terms say until when.
+SIGNED_AHEAD = (Kind.RELEASE, Kind.REFUND_LOCK)
+SIGNED_AHEAD_MAX_MS = 366 * 86_400_000
 PURPOSE_CHARS_MAX = 64
 
 
@@ -101,7 +105,8 @@ def check_shape(tx: CoinTransaction, now_ms: int) -> None:
         raise CenterError("RC_KIND", str(tx.kind))
     if tx.ccy != CCY:
         raise CenterError("RC_CURRENCY", tx.ccy)
-    if not now_ms - TX_AGE_MAX_MS <= tx.time_ms <= now_ms + TX_AHEAD_MAX_MS:
+    age_max_ms = SIGNED_AHEAD_MAX_MS if tx.kind in SIGNED_AHEAD else TX_AGE_MAX_MS
+    if not now_ms - age_max_ms <= tx.time_ms <= now_ms + TX_AHEAD_MAX_MS:
         raise CenterError("RC_TIME", f"time_ms {tx.time_ms}, the center's clock says {now_ms}")
     if regime_at(now_ms) is None:
         raise CenterError("RC_TIME", "the center's clock stands before the first regime")

@@ -32,7 +32,7 @@ def log(
 
 @app.command()
 @guarded
-def wallet(
+def binding(
     member: Annotated[str, typer.Argument(help="the member's id")],
     output: OutputOption = Output.table,
 ) -> None:

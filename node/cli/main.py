@@ -86,10 +86,20 @@ def show_version(output: OutputOption = Output.table) -> None:
     show({"citychain": version("citychain")}, output)
 
 
+def plug_in(name: str, found: typer.Typer) -> None:
+    """Adds a plug-in's commands, to the group of its name where there is one."""
+    for group in app.registered_groups:
+        if group.name == name and group.typer_instance is not None:
+            group.typer_instance.registered_commands += found.registered_commands
+            group.typer_instance.registered_groups += found.registered_groups
+            return
+    app.add_typer(found, name=name)
+
+
 def main() -> None:
     """Entry point. `city as USER …` is short for `city --as USER …`."""
     for plugin in entry_points(group="citychain.commands"):
-        app.add_typer(plugin.load(), name=plugin.name)
+        plug_in(plugin.name, plugin.load())
     if len(sys.argv) > 2 and sys.argv[1] == "as":
         sys.argv[1:3] = ["--as", sys.argv[2]]
     app()

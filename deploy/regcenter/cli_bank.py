@@ -1,0 +1,297 @@
+"""`city regcenter …` for the central bank (its root key), banks, institutions and authorities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.regcenter.cli_common import (
+    CenterOption,
+    PasswordOption,
+    endpoint,
+    hash_of,
+    read_wallet,
+    refusing,
+    tell,
+    with_center,
+)
+
+app = typer.Typer()
+
+KeyFile = Annotated[Path, typer.Argument(help="Key file.")]
+Amount = Annotated[int, typer.Argument(min=1, help="In fen.")]
+FolderOption = Annotated[
+    str, typer.Option("--center", envvar="CITY_CENTER", help="Folder of the running center.")
+]
+
+
+def _root(center: str) -> Any:
+    """The wallet of the center's root key: whoever may read the folder is the central bank."""
+    from deploy.regcenter.keys import open_key
+    from deploy.regcenter.purse import Wallet
+    from node.identity.suite import get_suite
+
+    folder = endpoint(center).get("dir")
+    if folder is None:
+        raise typer.BadParameter("its folder: the root key lies there", param_hint="--center")
+    return Wallet(open_key(Path(str(folder)) / "keys" / "root.key", get_suite("sm")))
+
+
+# ---- by the root key -----------------------------------------------------------------------------
+
+
+@app.command()
+@refusing
+def bank(
+    name: Annotated[str, typer.Argument(help="The bank's name.")],
+    file: KeyFile,
+    reserve: Annotated[int, typer.Option(min=0, help="In fen, to be placed.")] = 0,
+    center: FolderOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """Registers an operator bank, or adds to its reserve."""
+    root, wallet = _root(center), read_wallet(file, password)
+
+    async def work(client: Any) -> dict[str, Any]:
+        await client.register_operator(root.signer, name, wallet.public_key, reserve)
+        return {"bank": name, "vault": wallet.address.hex(), "placed_fen": reserve}
+
+    tell(with_center(center, work))
+
+
+@app.command()
+@refusing
+def authority(
+    name: Annotated[str, typer.Argument(help="The authority's name.")],
+    role: Annotated[str, typer.Argument(help="court or aml")],
+    file: KeyFile,
+    center: FolderOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """Names a court or an AML authority."""
+    root, wallet = _root(center), read_wallet(file, password)
+
+    async def work(client: Any) -> dict[str, Any]:
+        await client.appoint(root.signer, name, role, wallet.public_key)
+        return {"authority": name, "role": role}
+
+    tell(with_center(center, work))
+
+
+@app.command()
+@refusing
+def institution(
+    name: Annotated[str, typer.Argument(help="The institution's name.")],
+    file: KeyFile,
+    center: FolderOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """Registers a payment institution; the address of its key is its pool."""
+    from deploy.regcenter.requests import InstitutionQuery
+
+    root, wallet = _root(center), read_wallet(file, password)
+    query = InstitutionQuery(name, wallet.public_key)
+    tell(with_center(center, lambda client: client.ask(root, query)))
+
+
+@app.command()
+@refusing
+def rotate(center: FolderOption = "") -> None:
+    """A new key signs tree heads from now on; the root key signs it in."""
+    from deploy.regcenter.requests import RotateQuery
+
+    root = _root(center)
+
+    async def work(client: Any) -> dict[str, Any]:
+        found: dict[str, Any] = await client.ask(
+            root, RotateQuery((await client.status())["rotations"])
+        )
+        return found
+
+    tell(with_center(center, work))
+
+
+# ---- by a bank -----------------------------------------------------------------------------------
+
+
+@app.command()
+@refusing
+def issue(
+    file: KeyFile, amount: Amount, center: CenterOption = "", password: PasswordOption = ""
+) -> None:
+    """Issues money against the bank's reserve, into its vault."""
+    wallet = read_wallet(file, password)
+
+    async def work(client: Any) -> dict[str, Any]:
+        return {"txid": (await client.issue(wallet, amount)).txid.hex()}
+
+    tell(with_center(center, work))
+
+
+@app.command()
+@refusing
+def exchange(
+    file: KeyFile,
+    to: Annotated[str, typer.Argument(help="Address of a wallet.")],
+    amount: Amount,
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """Gives money out of the bank's vault to a wallet."""
+    wallet, whom = read_wallet(file, password), hash_of(to, "TO")
+
+    async def work(client: Any) -> dict[str, Any]:
+        return {"txid": (await client.exchange(wallet, whom, amount)).txid.hex()}
+
+    tell(with_center(center, work))
+
+
+@app.command()
+@refusing
+def terminal(
+    file: KeyFile,
+    name: Annotated[str, typer.Argument(help="As recharges name it: ATM:NAME, POS:NAME.")],
+    machine: Annotated[Path, typer.Argument(help="The machine's key file.")],
+    limit: Annotated[int, typer.Option(min=1, help="In fen, for one recharge.")] = 1_000_000,
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """Sets an ATM or POS terminal of the bank up."""
+    from deploy.regcenter.requests import TerminalQuery
+
+    wallet = read_wallet(file, password)
+    query = TerminalQuery(name, read_wallet(machine, password).public_key, limit)
+    tell(with_center(center, lambda client: client.ask(wallet, query)))
+
+
+@app.command()
+@refusing
+def recharge(
+    file: KeyFile,
+    machine: Annotated[Path, typer.Argument(help="Key file of the machine that confirms it.")],
+    to: Annotated[str, typer.Argument(help="Address of a wallet.")],
+    amount: Amount,
+    purpose: Annotated[str, typer.Option(help="ATM:NAME for cash, POS:NAME for a card.")],
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """Recharges a wallet at a machine of the bank."""
+    wallet, signing = read_wallet(file, password), read_wallet(machine, password)
+    whom = hash_of(to, "TO")
+
+    async def work(client: Any) -> dict[str, Any]:
+        done = await client.recharge(wallet, signing, whom, amount, purpose)
+        return {"txid": done.txid.hex()}
+
+    tell(with_center(center, work))
+
+
+@app.command()
+@refusing
+def reports(
+    file: KeyFile,
+    after: Annotated[int, typer.Option(min=0, help="Serial of the last one seen.")] = 0,
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """AML reports with their clocks: an AML authority sees all, a bank its own."""
+    from deploy.regcenter.requests import ReportsQuery
+
+    wallet = read_wallet(file, password)
+    tell(with_center(center, lambda client: client.ask(wallet, ReportsQuery(after))))
+
+
+@app.command("file-report")
+@refusing
+def file_report(
+    file: KeyFile,
+    serial: Annotated[int, typer.Argument(min=1, help="Of the report.")],
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """The bank has handed a report in."""
+    from deploy.regcenter.requests import FileQuery
+
+    wallet = read_wallet(file, password)
+    tell(with_center(center, lambda client: client.ask(wallet, FileQuery(serial))))
+
+
+# ---- payment institutions ------------------------------------------------------------------------
+
+
+@app.command()
+@refusing
+def statement(file: KeyFile, center: CenterOption = "", password: PasswordOption = "") -> None:
+    """An institution's statement of today: what it owes, what its pool holds."""
+    from deploy.regcenter.limits import day_of
+    from deploy.regcenter.requests import StatementQuery
+
+    wallet = read_wallet(file, password)
+
+    async def work(client: Any) -> dict[str, Any]:
+        today = day_of((await client.status())["now_ms"])
+        found: dict[str, Any] = await client.ask(wallet, StatementQuery(today))
+        return found
+
+    tell(with_center(center, work))
+
+
+@app.command()
+@refusing
+def share(
+    file: KeyFile,
+    pool: Annotated[str, typer.Argument(help="Address of the institution's pool.")],
+    out: Annotated[Path, typer.Option(help="Where the proof goes.")],
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """The proof that an account's balance stands in today's statement; `solvency` checks it."""
+    from deploy.regcenter.limits import day_of
+    from deploy.regcenter.requests import ShareQuery
+
+    wallet, where = read_wallet(file, password), hash_of(pool, "POOL")
+
+    async def work(client: Any) -> dict[str, Any]:
+        today = day_of((await client.status())["now_ms"])
+        found: dict[str, Any] = await client.ask(wallet, ShareQuery(where, today))
+        return found
+
+    answer = with_center(center, work)
+    out.write_bytes(bytes.fromhex(answer["share"]))
+    tell({"file": str(out), "balance_fen": answer["balance_fen"]})
+
+
+@app.command()
+@refusing
+def solvency(
+    file: Annotated[Path, typer.Argument(help="Written by: city regcenter share --out FILE")],
+    root_key: Annotated[str, typer.Option(help="The center's root key that you trust, hex.")],
+) -> None:
+    """Checks offline that a balance stands in a signed statement whose coins cover what is owed."""
+    from consensus.encoding import EncodingError, decode
+    from deploy.regcenter.errors import CenterError
+    from deploy.regcenter.solvency import ShareProof, check_share
+    from node.identity.suite import get_suite
+
+    try:
+        proof, key = decode(ShareProof, file.read_bytes()), bytes.fromhex(root_key)
+    except EncodingError as error:
+        raise CenterError("RC_STATEMENT", str(error)) from error
+    except ValueError as error:
+        raise typer.BadParameter("hexadecimal", param_hint="--root-key") from error
+    found = check_share(get_suite("sm"), proof, key)
+    tell(
+        {
+            "valid": True,
+            "account": proof.share.account.hex(),
+            "balance_fen": proof.share.balance_fen,
+            "day": found.day,
+            "owed_fen": found.owed_fen,
+            "pool_fen": found.pool_fen,
+            "coverage_percent": 100
+            if not found.owed_fen
+            else found.pool_fen * 100 // found.owed_fen,
+        }
+    )
