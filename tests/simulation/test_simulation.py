@@ -88,7 +88,7 @@ def test_a_campaign_runs_on_several_processes_and_counts_what_it_ran(tmp_path: P
     command = [sys.executable, "-m", "tests.simulation", "--seeds", "0:12", "--jobs", "2"]
     command += ["--record", str(record)]
     result = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=600
     )
     assert result.stdout.splitlines()[-1] == "12 passed, 0 failed"
     (line,) = map(json.loads, record.read_text().splitlines())

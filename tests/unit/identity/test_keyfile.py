@@ -30,7 +30,7 @@ def suite(request):
 
 def tool(*arguments, data=None):
     return subprocess.run(
-        [OPENSSL, *map(str, arguments)], input=data, capture_output=True, check=True, timeout=60
+        [OPENSSL, *map(str, arguments)], input=data, capture_output=True, check=True, timeout=180
     ).stdout
 
 

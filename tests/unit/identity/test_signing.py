@@ -87,7 +87,7 @@ for _ in range(20):
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="this platform has no fork")
 def test_a_forked_process_repeats_no_nonce_of_its_parent():
     done = subprocess.run(
-        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=180
     )
     values = done.stdout.split()
     assert len(values) == 80 and len(set(values)) == 80

@@ -220,7 +220,7 @@ def test_the_command_prints_what_a_file_shows_and_ends_with_valid(tmp_path):
     path = tmp_path / "bundle.bin"
     path.write_bytes(encode("EvidenceBundle", file))
     command = [sys.executable, "-m", "tests.oracle", str(path), "--channel", world.channel_id.hex()]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=180)
     lines = ended.stdout.decode("utf-8", "replace").splitlines()
     assert (ended.returncode, ended.stderr, lines[-1]) == (0, b"", "VALID")
     assert lines[2:4] == ["  it is the channel given", "subject 'receivable R-1'"]
