@@ -161,10 +161,15 @@ class Queries:
         gas_limit: int,
     ) -> Transaction:
         limits, state = self._configuration.config.limits, self._contracts.state
-        version = version or state.head(contract).active
-        if (contract, version) not in state.terms:
-            known = ", ".join(sorted({name for name, _ in state.terms})) or "none"
-            raise CityError("CITY-3008", contract=f"{contract} version {version}", known=known)
+        versions = state.versions(contract)
+        if not versions:
+            names = ", ".join(sorted({name for name, _ in state.terms})) or "none"
+            raise CityError("CITY-3008", contract=contract, known=names)
+        # Of one that never ran, those who are to approve it may try what was proposed.
+        version = version or state.head(contract).active or versions[-1]
+        if version not in versions:
+            known = ", ".join(map(str, versions))
+            raise CityError("CITY-4060", contract=contract, version=version, known=known)
         if not method.isidentifier() or method.startswith("_"):
             raise CityError("CITY-3010", method=method[:64])
         self._check_args(args_json)

@@ -214,7 +214,7 @@ def _is_expired(terms: Terms, height: int) -> bool:
 def _law(call: ContractCall, rules: Rules) -> Law:
     args = call.args
     for asked in ("governing_law", "operator", "licence"):
-        if not args[asked].strip():
+        if not args[asked].strip(" "):
             raise Refused("LAW_INCOMPLETE", f"{asked} is empty")
     if rules.config.config.member(args["operator"]) is None:
         raise Refused("LAW_INCOMPLETE", f"operator {args['operator']} is no member of the channel")

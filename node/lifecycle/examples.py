@@ -18,7 +18,7 @@ from consensus.merkle import HashFunction
 from consensus.tags import Tag, preimage
 from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, Transaction, TxResult
-from contracts.runtime.keys import StateKeyError, split_state_key
+from contracts.runtime.keys import VAR, StateKeyError, split_state_key
 from node.arguments import BadArguments, check_arguments
 from node.lifecycle.calls import TRANSCRIPT_CHARS_MAX
 
@@ -45,9 +45,11 @@ def parse_examples(text: str) -> tuple[Example, ...]:
     """The examples of a proposal; none in an empty text. Raises BadArguments."""
     if not text:
         return ()
-    check_arguments(f'{{"examples": {text}}}')
-    found = json.loads(text)
-    if type(found) is not list or len(found) > EXAMPLES_MAX:
+    whole = f'{{"examples": {text}}}'
+    check_arguments(whole)
+    rows = json.loads(whole)
+    found = rows.pop("examples")
+    if rows or type(found) is not list or len(found) > EXAMPLES_MAX:
         raise BadArguments(f"examples are a list of at most {EXAMPLES_MAX} calls")
     examples = tuple(_example(number, row) for number, row in enumerate(found, 1))
     if sum(example.gas for example in examples) > EXAMPLES_GAS_MAX:
@@ -139,7 +141,8 @@ def _key(data: bytes) -> str:
         _, name, key = split_state_key(data)
     except StateKeyError:
         return data.hex()
-    return f"{name} {key!r}"
+    # JSON in ASCII: which characters Python itself shows depends on its version.
+    return name if key is VAR else f"{name} {json.dumps(values.to_json(key))}"
 
 
 def _bounded(hash_: HashFunction, lines: list[str]) -> str:
