@@ -110,7 +110,7 @@ COMMITTEE: tuple[Entry, ...] = (
     Entry(
         code="CITY-7010",
         name="JOURNAL_DAMAGED",
-        kind="internal",
+        kind="damaged",
         message="line {line} of {path} is no record",
         why="the file was changed by something else; a line cut short at its end would have been dropped",
         do="restore the file from a backup; without it the relay only asks again what the chain already answers",
