@@ -22,7 +22,9 @@ HEAD = """# Planted mistakes and what finds them
 
 Printed by `python -m tests.mutants --write`; `--quick` begins with the known killers. *Seeds* is how many the
 hunt needed, the last of them the killer (so its number is one less); *directed* is a schedule in
-`directed.py`. Every killer passes on the clean core.
+`directed.py`, `directed_raft.py` or a test; *told in* names a scenario of `tests/scenarios`. Every killer
+passes on the clean core. What broke in other systems, and what of ours would notice it, is in
+[pitfalls.toml](pitfalls.toml).
 
 | mutant | engine | rule | what is broken | killed by | first sign |
 |---|---|---|---|---|---|
@@ -31,7 +33,8 @@ hunt needed, the last of them the killer (so its number is one less); *directed*
 
 def row(kill: Kill) -> str:
     mutant = kill.mutant
-    by = f"{kill.seeds} seeds" if kill.seeds else "directed"
+    told = "directed" if mutant.directed is not None else f"told in *{mutant.told_in}*"
+    by = f"{kill.seeds} seeds" if kill.seeds else told
     sign = kill.sign.replace("|", "/")[:SIGN_LENGTH]
     return (
         f"| `{mutant.name}` | {mutant.engine} | {mutant.rule} | {mutant.reason} | {by} | {sign} |"

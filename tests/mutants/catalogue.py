@@ -8,7 +8,8 @@ from tests.mutants.epochs import EPOCHS
 from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.raft import RAFT
+from tests.mutants.raft_ordering import RAFT_ORDERING
 
-MUTANTS: tuple[Mutant, ...] = (*AGREEMENT, *MEMORY, *DUTIES, *EPOCHS, *RAFT)
+MUTANTS: tuple[Mutant, ...] = (*AGREEMENT, *MEMORY, *DUTIES, *EPOCHS, *RAFT, *RAFT_ORDERING)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 assert len(BY_NAME) == len(MUTANTS), "two mutants of one name"

@@ -5,11 +5,21 @@ Each raises AssertionError when the mistake shows, and passes on clean cores.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from consensus.certificate import CommitCert, Seal
+from consensus.certificate import (
+    KIND_PBFT,
+    KIND_RAFT,
+    CommitCert,
+    InvalidCertificate,
+    Seal,
+    bitmap,
+    seal_message,
+)
 from consensus.encoding import Hash, Sig
-from consensus.header import block_hash
+from consensus.header import Header, block_hash
+from consensus.light_client import HeaderRefused, LightClient
 from consensus.pbft import view_change
 from consensus.pbft.certificates import PreparedCert, vote_message
 from consensus.pbft.messages import (
@@ -23,7 +33,9 @@ from consensus.pbft.messages import (
 )
 from consensus.pbft.selection import Selection
 from consensus.tags import Tag
-from tests.simulation.ghost import SUITE, hash_
+from node.ledger.state import StateStore
+from node.ledger.store import Batch, MemoryStore, StoreWriteFailed
+from tests.simulation.ghost import SUITE, GhostVerifier, hash_
 from tests.unit.consensus.cluster import CHANNEL, Cluster, tx
 
 A, C, R, LIAR = 0, 1, 2, 3
@@ -193,6 +205,67 @@ def in_flight_twice() -> None:
     again = replace(first, header=header, parent_cert=None, signature=signature)
     cluster.receive(1, 0, again)
     assert not cluster.take(Prepare, sender=1), "S3 a transaction twice in the chain"
+
+
+def a_header_of_others() -> None:
+    """A quorum of liars seals a header that names other validators, now and from here on."""
+    cluster = Cluster(4)
+    genesis = cluster.genesis
+    header = replace(
+        genesis,
+        height=1,
+        parent_hash=block_hash(hash_, genesis),
+        timestamp_ms=genesis.timestamp_ms + 1,
+        validators_hash=FIRST,
+        next_validators_hash=FIRST,
+    )
+    _refused(cluster, header, KIND_PBFT, [0, 1, 2])
+
+
+def a_majority_for_a_quorum() -> None:
+    """Four of seven call their certificate one of the other kind."""
+    cluster = Cluster(7)
+    genesis = cluster.genesis
+    header = replace(
+        genesis,
+        height=1,
+        parent_hash=block_hash(hash_, genesis),
+        timestamp_ms=genesis.timestamp_ms + 1,
+    )
+    _refused(cluster, header, KIND_RAFT, [0, 1, 2, 3])
+
+
+def _refused(cluster: Cluster, header: Header, kind: str, signers: list[int]) -> None:
+    digest = block_hash(hash_, header)
+    message = seal_message(SUITE, Seal(CHANNEL, 0, header.height, 0, digest))
+    seals = tuple(cluster.sign(signer, message) for signer in signers)
+    cert = CommitCert(kind, 0, header.height, 0, digest, bitmap(signers, cluster.n), seals)
+    verifier = GhostVerifier(cluster.registry)
+    client = LightClient(cluster.genesis, cluster.validators, verifier, 1, KIND_PBFT)
+    with contextlib.suppress(HeaderRefused, InvalidCertificate):
+        client.advance(header, cert)
+    assert client.height == 0, "S9 a light client is led away"
+
+
+def dying_between_two_writes() -> None:
+    """The process dies before its second write behind a block. What it finds again is a whole block or none."""
+
+    class Dying(MemoryStore):
+        writes_left = 2  # genesis, then one
+
+        def write(self, batch: Batch) -> None:
+            if self.writes_left == 0:
+                raise StoreWriteFailed(self.folder, "the process died")
+            self.writes_left -= 1
+            super().write(batch)
+
+    store = Dying()
+    state = StateStore(store, hash_, SUITE, 1)
+    state.apply_block(0, {b"a": b"1"}, [])
+    with contextlib.suppress(StoreWriteFailed):
+        state.apply_block(1, {b"a": b"2"}, [b"receipt"])
+    found = StateStore(store, hash_, SUITE, 1)
+    assert found.receipts(1) == [b"receipt"] * (found.applied_height == 1), "S8 half of a block"
 
 
 def prepared_survives_a_restart() -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from consensus import light_client
+from consensus.certificate import certificate_items
 from consensus.ordering.requests import Requests
 from consensus.pbft.gossip import Gossip
 from consensus.pbft.normal import NormalCase
+from consensus.pbft.pace import Pace
 from consensus.pbft.replica import PbftCore
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 from consensus.validators import ValidatorSet
 from tests.mutants.directed import (
+    a_header_of_others,
+    a_majority_for_a_quorum,
     in_flight_twice,
     latecomer_is_helped,
     lost_votes_come_again,
@@ -19,6 +25,7 @@ from tests.mutants.directed import (
 )
 from tests.mutants.focus import lossy, lying, rough_lying
 from tests.mutants.mutant import Mutant, around, instead
+from tests.unit.consensus.pbft import test_pace as pace
 
 
 def _wrong_key(original: Any) -> Any:
@@ -47,6 +54,20 @@ def _credulous(original: Any) -> Any:
             self._normal.commit(event.block, event.cert, event.is_config)
 
     return syncing
+
+
+def _near_only(self: NormalCase, header: Any) -> bool:
+    return abs(header.timestamp_ms - self._state.wall_ms) <= self._state.config.drift_ms
+
+
+def _of_anybody(hash_: Any, header: Any, cert: Any, electorate: Any) -> Any:
+    return certificate_items(
+        cert, electorate.kind, electorate.suite_id, electorate.channel_id, electorate.validators
+    )
+
+
+def _of_any_kind(cert: Any, kind: str, *rest: Any) -> Any:
+    return certificate_items(cert, cert.kind, *rest)
 
 
 DUTIES = (
@@ -95,6 +116,26 @@ DUTIES = (
     Mutant(
         "suspects_nobody", "R5", "a leader that makes no progress is never suspected",
         instead(ViewChanger, "suspect", lambda *args: None), lying("silent"),
+    ),
+    Mutant(
+        "answers_without_end", "R9, S11", "whoever goes on speaking is answered each time (FISCO#2211)",
+        instead(Pace, "may_answer", lambda *args: True),
+        directed=pace.test_a_flood_of_view_changes_with_a_low_tip_is_answered_once,
+    ),
+    Mutant(
+        "waits_for_the_hour", "R1, L1", "a chain whose time ran ahead stands still until the clocks are there",
+        instead(NormalCase, "_is_timely", _near_only),
+        directed=partial(pace.test_a_chain_whose_time_ran_ahead_goes_on_by_the_least_step, 1),
+    ),
+    Mutant(
+        "electorate_unchecked", "S9", "whose validators a header names is not looked at",
+        instead(light_client, "sealed_items", _of_anybody),
+        directed=a_header_of_others,
+    ),
+    Mutant(
+        "kind_unchecked", "S9", "a majority's certificate passes where a quorum is needed",
+        instead(light_client, "certificate_items", _of_any_kind),
+        directed=a_majority_for_a_quorum,
     ),
     Mutant(
         "settles_not", "decisions 2.4", "no empty block follows the last state",

@@ -13,12 +13,26 @@ from consensus.pbft.view_change import ViewChanger
 from tests.mutants.directed import a_promise_of_yesterday, one_checkpoint_short
 from tests.mutants.focus import changing, forgetting
 from tests.mutants.mutant import Mutant, around, instead
+from tests.unit.consensus.pbft import test_first_start as first_start
+from tests.unit.consensus.pbft import test_forgotten_promise as forgotten
 
 
 def _joining_at_once(self: Admission) -> None:
     """It knows where the others stand, and takes that for enough."""
     if self._state.is_joining and self.target is not None:
         self._admit(0)
+
+
+def _stuck_alone(original: Any) -> Any:
+    def is_stuck(self: Admission) -> bool:
+        standing = dict(self._standing)
+        self._standing = dict.fromkeys(standing, True)
+        try:
+            return bool(original(self))
+        finally:
+            self._standing = standing
+
+    return is_stuck
 
 
 def _one_short(original: Any) -> Any:
@@ -55,6 +69,21 @@ EPOCHS = (
         "joins_at_once", "R13", "who forgot its votes joins as soon as it has heard the others",
         instead(Admission, "check", _joining_at_once), forgetting,
         told_in="A promise that was forgotten is void in others' hands",
+    ),
+    Mutant(
+        "late_start_never", "R13", "a chain that stands still for want of a first start does so for good",
+        instead(Admission, "_is_stuck", lambda self: False),
+        directed=first_start.test_a_late_first_start_beside_a_lost_log_brings_a_chain_that_stands_still_back,
+    ),
+    Mutant(
+        "late_start_hasty", "R13", "a first start need not hear f + 1 who vote where the chain stands still",
+        around(Admission, "_is_stuck", _stuck_alone),
+        directed=first_start.test_with_fewer_than_f_plus_one_voters_it_waits,
+    ),
+    Mutant(
+        "floor_of_views_ignored", "R13", "a view entered by a forgotten promise is voted in at once",
+        instead(ViewChanger, "_votes_above", lambda self, message: 0),
+        directed=forgotten.test_who_sealed_before_does_not_vote_again_in_a_view_made_of_a_forgotten_promise,
     ),
     Mutant(
         "checkpoint_one_short", "R13", "a checkpoint with q - 1 signatures admits",

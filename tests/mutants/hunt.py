@@ -74,9 +74,12 @@ def _try(mutant: Mutant, run: Callable[[], str | None], seeds: int) -> Kill | No
 
 
 def hunt(mutant: Mutant, seeds: Iterable[int] | None = None) -> Kill | None:
-    """The first kill by one of `seeds`, or by the directed schedule; None where the mutant survives."""
+    """The first kill by one of `seeds`, by the directed schedule or by the scenario that tells of it; None
+    where the mutant survives."""
     if mutant.directed is not None:
         return _try(mutant, partial(run_directed, mutant.directed), 0)
+    if mutant.hunt is None:
+        return _try(mutant, partial(run_told, mutant.told_in), 0)
     for seed in range(mutant.most) if seeds is None else seeds:
         kill = _try(mutant, partial(run_seed, mutant, seed), seed + 1)
         if kill is not None:

@@ -8,7 +8,8 @@ from consensus.api import Action, Persist
 from consensus.encoding import Hash
 from consensus.pbft import admission, restart
 from consensus.pbft.records import Recovered
-from tests.mutants.directed import prepared_survives_a_restart
+from node.ledger.state import StateStore
+from tests.mutants.directed import dying_between_two_writes, prepared_survives_a_restart
 from tests.mutants.focus import crashing, forgetting, rough
 from tests.mutants.mutant import Mutant, around, instead
 from tests.simulation.disk import Wal
@@ -79,6 +80,16 @@ def _applying_twice(original: Any) -> Any:
     return starting
 
 
+def _apart(self: StateStore, prepared: Any) -> None:
+    """State, marker and roots in one batch, receipts in the next."""
+    receipts = [item for item in prepared.batch if item[0][:1] == b"r"]
+    self._store.write([item for item in prepared.batch if item[0][:1] != b"r"])
+    self._tree.adopt(prepared.update)
+    self._slot, self._applied = prepared.update.slot, prepared.height
+    if receipts:
+        self._store.write(receipts)
+
+
 def _voting_anyway(state: Any, *_: Any) -> str | None:
     return admission.OBSERVER_NO_KEY if state.own_index is None else None
 
@@ -99,6 +110,10 @@ MEMORY = (
     Mutant(
         "applied_not_atomic", "S8", "state and applied marker in two writes (etcd#13766)",
         around(SimNode, "start", _applying_twice), rough,
+    ),
+    Mutant(
+        "receipts_apart", "S8", "receipts are written outside the block's batch (etcd#13766)",
+        instead(StateStore, "commit", _apart), directed=dying_between_two_writes,
     ),
     Mutant(
         "forgotten_view", "durability", "after a restart the node is back in view 0 (SmartBFT#149)",

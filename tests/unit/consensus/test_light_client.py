@@ -69,6 +69,10 @@ CHANGES: list[tuple[str, Callable[[Header], dict[str, object]]]] = [
     ("an older time", lambda h: {"timestamp_ms": 1}),
     ("another epoch", lambda h: {"epoch": 1}),
     ("other validators", lambda h: {"validators_hash": ZERO_HASH}),
+    (
+        "other validators from here on",
+        lambda h: {"validators_hash": ZERO_HASH, "next_validators_hash": ZERO_HASH},
+    ),
 ]
 
 
