@@ -88,8 +88,10 @@ def mul(a: Any, b: Any) -> Any:
     if is_number(ta) and tb in SLOTS:
         a, b, ta, tb = b, a, tb, ta
     if ta in SLOTS and is_number(tb):
-        sequence(len(a) * max(b, 0), SLOTS[ta])
-        return keep(a * b) if ta is list else a * b
+        # Nothing any number of times is nothing: an interpreter's own limit on the number never decides.
+        times = max(b, 0) if a else 0
+        sequence(len(a) * times, SLOTS[ta])
+        return keep(a * times) if ta is list else a * times
     if ta is Decimal or tb is Decimal:
         _decimal_operands(ta, tb, "*")
         charge(gas.DECIMAL_MUL)

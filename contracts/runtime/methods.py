@@ -39,12 +39,19 @@ _ROUNDINGS = frozenset(
     ]
 )
 _NOTHING = object()
+_BEYOND = limits.SEQUENCE_MAX + 1
 
 
 def _integer(value: Any) -> int:
     if not kinds.is_number(type(value)):
         raise TypeError("an integer is needed")
     return int(value)
+
+
+def _place(value: Any) -> int:
+    """An integer for a place or a count: beyond every sequence all of them mean the same, and an interpreter's
+    own limit, which differs between 32 and 64 bits, never decides."""
+    return max(-_BEYOND, min(_integer(value), _BEYOND))
 
 
 def _text(value: Any) -> str:
@@ -64,7 +71,8 @@ def _list_append(x: list[Any], item: Any) -> None:
 
 
 def _list_insert(x: list[Any], at: Any, item: Any) -> None:
-    _shift_cost(x, _integer(at))
+    at = _place(at)
+    _shift_cost(x, at)
     _list_append(x, None)
     x.pop()
     x.insert(at, item)
@@ -76,7 +84,8 @@ def _shift_cost(x: list[Any], at: int) -> None:
 
 
 def _list_pop(x: list[Any], at: Any = -1) -> Any:
-    _shift_cost(x, _integer(at))
+    at = _place(at)
+    _shift_cost(x, at)
     return x.pop(at)
 
 
@@ -299,7 +308,7 @@ def _split(name: str) -> Method:
         if separator is not None:
             charge(search_cost(len(x), len(_text(separator))))
         allocate(16 * len(x))
-        return keep(getattr(x, name)(separator, _integer(maxsplit)))
+        return keep(getattr(x, name)(separator, _place(maxsplit)))
 
     return run
 
@@ -330,8 +339,9 @@ def _join(x: str, parts: Any) -> str:
 
 
 def _replace(x: str, old: Any, new: Any, count: Any = -1) -> str:
+    count = _place(count)
     charge(len(x) + search_cost(len(x), len(_text(old))))
-    found = x.count(old) if _integer(count) < 0 else min(x.count(old), count)
+    found = x.count(old) if count < 0 else min(x.count(old), count)
     sequence(len(x) + found * max(len(_text(new)) - len(old), 0))
     return x.replace(old, new, count)
 
@@ -340,7 +350,8 @@ def _pad(name: str) -> Method:
     def run(x: str, width: Any, *fill: Any) -> str:
         if len(fill) > 1 or (name == "zfill" and fill):
             raise TypeError("too many arguments")
-        sequence(max(len(x), _integer(width)))
+        width = max(_integer(width), 0)
+        sequence(max(len(x), width))
         return getattr(x, name)(width, *fill)
 
     return run

@@ -174,6 +174,13 @@ RUN = {
     "value too deep": (SDK.replace("*", "Var") + "v = Var('v')\ndef f():\n    x = []\n    for i in range(20): x = [x]\n    v.set(x)", "fatal", "value-depth"),
     "value too large": (SDK.replace("*", "Var") + "v = Var('v')\ndef f():\n    v.set('a' * 300000)", "fatal", "value-too-large"),
     "key too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    m['a' * 2000] = 1", "fatal", "key-too-long"),
+    "numbers beyond 32 bits as places and counts": ("def f():\n    n = 2 ** 40\n    out = []\n    for k in (n, -n, 2 ** 70, -(2 ** 70)):\n        x = [1, 2]\n"
+        "        x.insert(k, 3)\n        out.append([[] * k, k * '', 'ab'.replace('a', 'c', k), 'a b'.split(' ', k), 'a b'.rsplit(' ', k), x, x[k:], x[:k]])\n"
+        "    for k in (-n, -(2 ** 70)): out.append([[1] * k, 'a' * k, 'a'.zfill(k), 'a'.ljust(k), 'a'.rjust(k)])\n"
+        "    for k in (n, -n, 2 ** 70):\n        try: [1].pop(k)\n        except IndexError: out.append('IndexError')\n    return out", "ok",
+        [[[], "", "cb", ["a", "b"], ["a", "b"], [1, 2, 3], [], [1, 2, 3]], [[], "", "cb", ["a", "b"], ["a", "b"], [3, 1, 2], [3, 1, 2], []],
+         [[], "", "cb", ["a", "b"], ["a", "b"], [1, 2, 3], [], [1, 2, 3]], [[], "", "cb", ["a", "b"], ["a", "b"], [3, 1, 2], [3, 1, 2], []],
+         [[], "", "a", "a", "a"], [[], "", "a", "a", "a"], "IndexError", "IndexError", "IndexError"]),
     "scan prefix too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan('a' * 1100)", "fatal", "key-too-long"),
     "scan tuple prefix too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan(('a' * 600, 'b' * 600))", "fatal", "key-too-long"),
     "scan position too long": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan(after='a' * 1100)", "fatal", "key-too-long"),
