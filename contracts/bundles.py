@@ -20,6 +20,8 @@ SUITE = (
     "forfaiting",
     "credit",
     "presentation",
+    "bill",
+    "rediscount",
     "guarantee",
     "oracle",
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+from contracts.rules.bill_machine import BILL, POOL
 from contracts.rules.credit_machine import CREDIT, PRESENTATION
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
@@ -51,6 +52,8 @@ TABLES = (
     Table("forfaiting", "sale", "Sale in the secondary market", SALE),
     Table("credit", "credit", "Documentary credit", CREDIT),
     Table("presentation", "presentation", "Presentation under a credit", PRESENTATION),
+    Table("bill", "bill", "Commercial bill", BILL),
+    Table("rediscount", "pool", "Rediscount pool", POOL),
     Table("guarantee", "guarantee", "Demand guarantee", GUARANTEE),
     Table("guarantee", "demand", "Demand under a guarantee", DEMAND),
 )

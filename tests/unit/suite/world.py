@@ -42,6 +42,7 @@ USERS = {
     "fb": ("FB", ("maker", "financier")),
     "fb-checker": ("FB", ("checker",)),
     "pbc": ("PBC-SZ", ("regulator",)),
+    "pbc-desk": ("PBC-SZ", ("maker",)),
     "arbiter": ("CIETAC", ("arbiter",)),
     "court": ("SZ-COURT", ("court",)),
     "nobody": ("ZZ", ("maker", "checker", "financier")),
