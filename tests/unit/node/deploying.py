@@ -16,9 +16,8 @@ from contracts.runtime.api import Bundle
 from node.genesis import channel_id
 from node.identity.signers import MemorySigner
 from node.model import Envelope, Receipt
-from tests.unit.node.network import COUNTER, SUITE, Cluster, make_genesis
+from tests.unit.node.network import COUNTER, SECONDS, SUITE, Cluster, Node, make_genesis
 
-SECONDS = 60
 OWNERS = ("alice", "bob", "carol", "dave")
 CLAUSE = "ab" * 32
 
@@ -119,6 +118,15 @@ class Deploying(Cluster):
             for stage in state.stages.values()
             if stage.status in ("proposed", "approved")
         )
+
+    async def idle(self) -> None:
+        """Until every node has applied the empty block that settles all before it: nothing moves then."""
+        await self.until(lambda: all(self._is_idle(node) for node in self.nodes.values()))
+
+    @staticmethod
+    def _is_idle(node: Node) -> bool:
+        ledger = node.channel.pipeline.ledger
+        return ledger.tip.tx_count == 0 and ledger.applied_height == ledger.tip.height
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(SECONDS):

@@ -23,7 +23,7 @@ from tests.unit.node.deploying import (
     deploying,
     proposal,
 )
-from tests.unit.node.network import COUNTER
+from tests.unit.node.network import COUNTER, SECONDS
 
 NAMES = {entry.name for entry in CATALOGUE.values()}
 
@@ -57,12 +57,17 @@ async def test_a_version_runs_from_the_block_that_was_named_and_not_before(tmp_p
     async with deploying(tmp_path) as net:
         await net.commit(net.envelope())
         await net.approved(SECOND)
+        await net.idle()
         height = net.nodes["n0"].height + 6
         answer = await net.ask("activate", name="counter", version=2, height=height)
         assert (answer["status"], answer["height"]) == ("scheduled", height)
         while net.nodes["n0"].channel.status()["applied_height"] < height - 1:
             assert net.stage().status == "scheduled"
             await net.commit(net.envelope("bob", version=1))
+            await (
+                net.idle()
+            )  # or the block that settles it could bring version 2 while the next is admitted
+        await net.at_height(height - 1)
         stages = {net.stage(at=name).status for name in net.nodes}
         assert stages == {"active"}
         assert await net.read() % 100 == 0
@@ -93,6 +98,7 @@ async def test_a_scheduled_migration_that_fails_is_told_and_the_old_version_goes
         await net.ask("activate", name="counter", version=2, height=height)
         while net.nodes["n0"].channel.status()["applied_height"] < height:
             await net.commit(net.envelope())
+        await net.at_height(height)
         stage = net.stage()
         assert (stage.status, stage.failure) == (
             "approved",
@@ -355,7 +361,7 @@ async def test_a_node_that_was_away_comes_back_over_an_activation_and_a_newcomer
         node = await net.start("n0")
         assert node.channel.contract("counter", 0).version == 2
         assert await net.read(at="n0") == 101
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(SECONDS):
             assert (await net.commit(net.envelope(version=2), at="n1")).outcome == "ok"
         await net.same_state()
 
