@@ -1,7 +1,9 @@
 """The supervisor of a channel's engine worker: starts it, feeds it blocks, replaces it, believes nothing.
 
 Time never decides a transaction: a block that takes ten times what its gas allows is an incident. The
-worker is replaced and the block runs again once; a second time the channel stops with EngineStopped.
+worker is replaced and the block runs again once; a second time the channel stops with EngineStopped. Blocks run
+in the artifact's fast form. One that is late there, or traps, runs again in the metered form, which decides it,
+and this node stays with that form until it starts anew (contracts/runtime/backstop.py).
 All pipe traffic of one worker happens on one thread of its own, off the event loop.
 """
 
@@ -21,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contracts.runtime import values, wire
+from contracts.runtime import backstop, values, wire
 from contracts.runtime.api import (
     BlockRequest,
     Bundle,
@@ -36,9 +38,6 @@ from node.frames import FrameEnd, FrameError, FrameReader, write_frame
 from node.read_prediction import ReadPredictor
 
 START_SECONDS_MAX = 60.0
-LOAD_SECONDS_MAX = 60.0
-BLOCK_SECONDS_BASE = 10.0
-SECONDS_PER_GAS = 10 * 0.1 / 1_000_000  # ten times the goal of 100 ms per 1,000,000 gas
 GET, SCAN = b"G", b"S"  # first bytes of the worker's questions: a key, a scan
 PIPE_BYTES = 1 << 20
 PREDICTED_KEYS_MAX = 8_192
@@ -56,16 +55,20 @@ class EngineStopped(Exception):
 
 
 class _Incident(Exception):
-    """The worker is late, gone or wrong: replace it and try once more."""
+    """The worker is gone or wrong: replace it and try once more."""
+
+
+class _Undecided(_Incident):
+    """The fast form is late, or has trapped: try once more in the metered one."""
 
 
 class _Process:
     """One worker process and its frames. Blocking; used from one thread."""
 
-    def __init__(self, compiled: Path, libcrypto: tuple[str, ...]) -> None:
+    def __init__(self, compiled: Path, form: str, libcrypto: tuple[str, ...]) -> None:
         start = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); import node.worker; node.worker.main()"
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-c", start, str(compiled), *libcrypto],
+            [sys.executable, "-I", "-c", start, str(compiled), form, *libcrypto],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env={}, close_fds=True, bufsize=0,
         )  # fmt: skip
@@ -106,7 +109,7 @@ class _Process:
         def wait() -> None:
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
-                raise _Incident("the worker is late")
+                raise _Undecided("the worker is late")
 
         try:
             return self._reader.read(wait)
@@ -127,6 +130,11 @@ def _message(frame: bytes) -> dict[str, Any]:
     if type(message) is not dict:
         raise _Incident("the worker sent no message")
     return message
+
+
+def _fault(message: dict[str, Any]) -> _Incident:
+    kind = _Undecided if message.get("undecided") is True else _Incident
+    return kind(str(message.get("fault", "the worker sent no answer")))
 
 
 def _widen(fd: int) -> None:
@@ -156,6 +164,7 @@ class EngineWorker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._closed = self._closing = False
         self._predictor = ReadPredictor()
+        self._metered = False
         self.replaced = 0
         self.sandbox = ""
 
@@ -220,7 +229,9 @@ class EngineWorker:
             self._artifact = ensure_artifact()
         try:
             # Known from its first moment, so that `close` need not wait until it has started.
-            self._process = _Process(precompiled(self._artifact), self._libcrypto)
+            compiled = precompiled(self._artifact, metered=self._metered)
+            form = "metered" if self._metered else "fast"
+            self._process = _Process(compiled, form, self._libcrypto)
             self._refuse_when_closing()
             self.sandbox = self._process.greet()
         except _Incident as incident:
@@ -252,6 +263,7 @@ class EngineWorker:
         try:
             return work(*args)
         except _Incident as incident:
+            self._metered |= isinstance(incident, _Undecided)
             self._on_incident(str(incident))
         except BaseException:
             self._stop()  # the state failed in the middle of a block, and the worker waits for its answer
@@ -284,11 +296,14 @@ class EngineWorker:
             "op": operation, "name": bundle.name, "version": bundle.version,
             "main": bundle.main, "rules": dict(bundle.rules),
         })  # fmt: skip
-        answer = process.receive(time.monotonic() + LOAD_SECONDS_MAX)
+        deadline = time.monotonic() + backstop.compile_seconds(metered=self._metered)
+        answer = process.receive(deadline)
+        if "findings" not in answer:
+            raise _fault(answer)
         try:
             return wire.read_findings(answer["findings"]), answer
-        except (KeyError, wire.WireError) as error:
-            raise _Incident(f"no findings: {answer.get('fault', error)}") from error
+        except wire.WireError as error:
+            raise _Incident(f"no findings: {error}") from error
 
     def _load(self, bundle: Bundle) -> None:
         findings = self._retried(self._findings, "load", bundle)
@@ -322,7 +337,7 @@ class EngineWorker:
     def _run_block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         process = self._live()
         limits = [tx.gas_limit for tx in request.txs]
-        deadline = time.monotonic() + BLOCK_SECONDS_BASE + SECONDS_PER_GAS * sum(limits)
+        deadline = time.monotonic() + backstop.block_seconds(limits, metered=self._metered)
         process.send({
             "op": "block", "request": wire.encode_request(request),
             "gas": struct.pack(f">{len(limits)}Q", *limits),
@@ -334,7 +349,7 @@ class EngineWorker:
                 continue
             message = _message(frame)
             if type(message.get("result")) is not bytes:
-                raise _Incident(str(message.get("fault", "the worker sent no result")))
+                raise _fault(message)
             try:
                 return wire.decode_results(message["result"], request)
             except wire.WireError as error:

@@ -5,9 +5,9 @@ and only then locks itself. It holds no secret and knows one channel's contracts
 0 and 1 are frames: 4 bytes of length, big-endian, at most 64 MiB, then one encoded value.
 
     node -> worker  {"op": "load" | "check" | "schema", …bundle}   {"op": "forget", …}   {"op": "block", …}
-    worker -> node  {"ready": …}, {"findings": […]}, {"schema": …}, {"result": …}, {"fault": text}, and
-                    while a block runs `G` and a key, answered by `+` and its value or by nothing, or `S` and
-                    a scan (wire.py)
+    worker -> node  {"ready": …}, {"findings": […]}, {"schema": …}, {"result": …},
+                    {"fault": text, "undecided": whether the metered form is to say}, and while a block runs `G`
+                    and a key, answered by `+` and its value or by nothing, or `S` and a scan (wire.py)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from contracts.runtime import values, wire
 from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction
-from contracts.runtime.host import WasmEngine
+from contracts.runtime.host import Undecided, WasmEngine
 from node import sandbox
 from node.frames import FrameEnd, FrameReader, write_frame
 from node.identity.suite import Suite, get_suite
@@ -122,7 +122,10 @@ class Worker:
                 return
             except Exception as error:
                 # Anything unforeseen: the node replaces this worker and runs the block again.
-                answer = {"fault": f"{type(error).__name__}: {error}"[:500]}
+                answer = {
+                    "fault": f"{type(error).__name__}: {error}"[:500],
+                    "undecided": isinstance(error, Undecided),
+                }
             self._pipe.send(answer)
             self._engine.prepare()
 
@@ -147,13 +150,13 @@ class Worker:
         return {"findings": []}
 
 
-def _run(compiled: Path, libcrypto: tuple[str, ...], status: list[int]) -> None:
+def _run(compiled: Path, metered: bool, libcrypto: tuple[str, ...], status: list[int]) -> None:
     pipe = Pipe(0, 1)
     try:
         suites = {name: get_suite(name, libcrypto=libcrypto) for name in ("sm", "intl")}
         natives = SuiteNatives(suites)
         natives.warm_up()
-        worker = Worker(pipe, WasmEngine(compiled, natives, PipeState(pipe)))
+        worker = Worker(pipe, WasmEngine(compiled, natives, PipeState(pipe), metered=metered))
         worker.warm_up()
         level = sandbox.lock()
         through = sandbox.probe() if level == "seccomp" else []
@@ -168,10 +171,10 @@ def _run(compiled: Path, libcrypto: tuple[str, ...], status: list[int]) -> None:
 
 
 def main() -> None:
-    """`node.worker.main()` with the compiled artifact's path and libcrypto paths as arguments."""
+    """`node.worker.main()` with the compiled artifact's path, its form and libcrypto paths as arguments."""
     status = [1]
     threading.stack_size(STACK_BYTES)
-    arguments = Path(sys.argv[1]), tuple(sys.argv[2:]), status
+    arguments = Path(sys.argv[1]), sys.argv[2] == "metered", tuple(sys.argv[3:]), status
     thread = threading.Thread(target=_run, args=arguments, name="engine")
     thread.start()
     thread.join()

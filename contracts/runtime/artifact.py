@@ -1,7 +1,8 @@
 """The engine artifact: built once a user cache, named by its sources, compiled for the machine once.
 
     <cache>/engine-<sources>.wasm                        the component: interpreter, linter, runtime, SDK
-    <cache>/engine-<digest>-<wasmtime>-<machine>.cwasm   its compiled form, with a .mac beside it
+    <cache>/engine-<digest>-<wasmtime>-<machine>-<form>.cwasm   compiled, with a .mac beside it;
+                                                         forms: fast, metered (backstop.py)
 
 The cache is `$CITY_HOME/engine` when CITY_HOME is set, else `~/.cache/citychain/engine`; only this user
 may write there. Two builds differ in their bytes, so a channel names one by digest. The compiled form is
@@ -31,7 +32,9 @@ ENGINE_VERSION = 1
 WASMTIME_VERSION = "50.0.1"
 BUILD_SECONDS_MAX = 300
 _ROOT = Path(__file__).parents[2]
-_HOST_ONLY = {"artifact.py", "cases.py", "checking.py", "host.py", "native.py", "testing.py"}
+_HOST_ONLY = {
+    "artifact.py", "backstop.py", "cases.py", "checking.py", "host.py", "native.py", "testing.py",
+}  # fmt: skip
 _CONSENSUS = ("encoding.py", "merkle.py", "tags.py")
 _APP = "engine_guest"
 
@@ -191,28 +194,28 @@ def check_wasmtime() -> str:
     return found
 
 
-def compiled_path(artifact: Artifact) -> Path:
-    """Where the compiled form lies: keyed by the artifact, the wasmtime version and the machine."""
+def compiled_path(artifact: Artifact, *, metered: bool = False) -> Path:
+    """Where a compiled form lies: keyed by the artifact, the wasmtime version and the machine."""
     machine = platform.machine() or "unknown"
-    version = metadata.version("wasmtime")
-    return artifact.path.parent / f"engine-{artifact.digest[:24]}-{version}-{machine}.cwasm"
+    version, form = metadata.version("wasmtime"), "metered" if metered else "fast"
+    return artifact.path.parent / f"engine-{artifact.digest[:24]}-{version}-{machine}-{form}.cwasm"
 
 
 def is_compiled(artifact: Artifact) -> bool:
-    """Whether the compiled form is in the cache and is the one that was made here."""
+    """Whether the form that nodes run is in the cache and is the one that was made here."""
     return _trusted(artifact.path.parent, compiled_path(artifact))
 
 
-def precompiled(artifact: Artifact) -> Path:
+def precompiled(artifact: Artifact, *, metered: bool = False) -> Path:
     """The artifact compiled for this machine: from the cache if its MAC holds, else compiled now in a
 
     throw-away process (about 6 seconds; the compiler's memory goes with it). Raises ArtifactError."""
     check_wasmtime()
-    folder, path = artifact.path.parent, compiled_path(artifact)
+    folder, path = artifact.path.parent, compiled_path(artifact, metered=metered)
     if not _trusted(folder, path):
         with _locked(folder):
             if not _trusted(folder, path):
-                _precompile(folder, artifact.path, path)
+                _precompile(folder, artifact.path, path, metered)
     return path
 
 
@@ -223,9 +226,12 @@ def _trusted(folder: Path, path: Path) -> bool:
     return hmac.compare_digest(mac.read_bytes(), _mac(folder, path))
 
 
-def _precompile(folder: Path, source: Path, path: Path) -> None:
+def _precompile(folder: Path, source: Path, path: Path, metered: bool) -> None:
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    command = [sys.executable, "-m", "contracts.runtime.artifact", str(source), str(fresh)]
+    command = [
+        sys.executable, "-m", "contracts.runtime.artifact", str(source), str(fresh),
+        "metered" if metered else "fast",
+    ]  # fmt: skip
     environment = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(
         command, env=environment, cwd=_ROOT, capture_output=True, text=True,
@@ -240,14 +246,14 @@ def _precompile(folder: Path, source: Path, path: Path) -> None:
     os.replace(mac, path.with_suffix(".mac"))
 
 
-def _main(source: str, target: str) -> None:
+def _main(source: str, target: str, form: str) -> None:
     from wasmtime.component import Component
 
     from contracts.runtime.host import make_engine
 
-    component = Component.from_file(make_engine(), source)
+    component = Component.from_file(make_engine(metered=form == "metered"), source)
     Path(target).write_bytes(bytes(component.serialize()))
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2])
+    _main(sys.argv[1], sys.argv[2], sys.argv[3])

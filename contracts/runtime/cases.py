@@ -30,12 +30,12 @@ class Engine(Protocol):
     def block(self, block: BlockRequest) -> list[TxResult]: ...
 
 
-def real_engine(natives: Natives | None = None) -> Engine:
-    """The WebAssembly engine with empty state."""
+def real_engine(natives: Natives | None = None, *, metered: bool = True) -> Engine:
+    """The WebAssembly engine with empty state, in one of its forms."""
     from contracts.runtime.artifact import ensure_artifact
     from contracts.runtime.host import WasmEngine
 
-    return WasmEngine(ensure_artifact(), natives or TestNatives(), MemoryState())
+    return WasmEngine(ensure_artifact(), natives or TestNatives(), MemoryState(), metered=metered)
 
 
 def _transaction(name: str, case: dict[str, Any]) -> Transaction:

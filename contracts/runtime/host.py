@@ -1,4 +1,6 @@
-"""The host of the guest: wasmtime with deterministic settings, fuel, and a fresh instance a block.
+"""The host of the guest: wasmtime with deterministic settings, and a fresh instance a block.
+
+In the metered form it counts fuel and decides what follows a trap; the fast form decides no trap (backstop.py).
 
 This is the second wall. It takes `Natives` and a `StateReader` and knows nothing of the node; the worker
 (node/worker.py) composes it with the crypto provider and a pipe.
@@ -13,7 +15,7 @@ from typing import Any
 from wasmtime import Config, Engine, Store, Trap, WasmtimeError
 from wasmtime.component import Component, Linker
 
-from contracts.runtime import limits, values, wire
+from contracts.runtime import backstop, limits, values, wire
 from contracts.runtime.api import (
     BlockRequest,
     Bundle,
@@ -29,10 +31,7 @@ from contracts.runtime.native import default_active
 
 MEMORY_BYTES_MAX = 256 << 20
 WASM_STACK_BYTES = 1 << 20
-# Fuel is a backstop far above what the gas of admitted programs can use (600 to 3,000 a gas).
-FUEL_BASE = 2_000_000_000
-FUEL_PER_GAS = 20_000
-COMPILE_FUEL = 200_000_000_000
+START_FUEL = 2_000_000_000
 PREPARED_CONTRACTS_MAX = 8
 PREPARED_BLOCKS_MAX = 64  # after so many the contracts to prepare are noted afresh
 
@@ -41,14 +40,19 @@ class EngineFault(Exception):
     """The engine failed in a way that is no transaction's outcome: the worker is replaced."""
 
 
-def make_engine() -> Engine:
-    """wasmtime as the engine version defines it."""
+class Undecided(EngineFault):
+    """A trap in the fast form: the metered one decides what it means."""
+
+
+def make_engine(*, metered: bool) -> Engine:
+    """wasmtime as the engine version defines it. The metered form has twice the stack of the fast one, so that
+    it traps for its own larger frames nowhere."""
     config = Config()
-    config.consume_fuel = True
+    config.consume_fuel = metered
     config.cranelift_nan_canonicalization = True
     config.wasm_relaxed_simd = False
     config.wasm_threads = False
-    config.max_wasm_stack = WASM_STACK_BYTES
+    config.max_wasm_stack = 2 * WASM_STACK_BYTES if metered else WASM_STACK_BYTES
     return Engine(config)
 
 
@@ -63,11 +67,13 @@ def _to_bytes(text: str) -> bytes:
 class _Instance:
     """One live guest and its store."""
 
-    __slots__ = ("about", "block", "compile", "prepare", "schema", "store")
+    __slots__ = ("about", "block", "compile", "metered", "prepare", "schema", "store")
 
-    def __init__(self, engine: Engine, linker: Linker, component: Component) -> None:
-        self.store = Store(engine)
-        self.store.set_fuel(FUEL_BASE)
+    def __init__(
+        self, engine: Engine, linker: Linker, component: Component, *, metered: bool
+    ) -> None:
+        self.store, self.metered = Store(engine), metered
+        self.refuel(START_FUEL)
         self.store.set_limits(memory_size=MEMORY_BYTES_MAX)
         instance = linker.instantiate(self.store, component)
         self.block = instance.get_func(self.store, "block")
@@ -76,15 +82,31 @@ class _Instance:
         self.about = instance.get_func(self.store, "about")
         self.schema = instance.get_func(self.store, "schema")
 
+    def refuel(self, fuel: int) -> None:
+        if self.metered:
+            self.store.set_fuel(fuel)
+
 
 class WasmEngine:
     """Loads bundles and runs blocks inside WebAssembly. Not for several threads at once."""
 
-    def __init__(self, artifact: Artifact | Path, natives: Natives, state: StateReader) -> None:
-        """artifact: compiled here when needed, or the path of a trusted compiled form."""
-        path = precompiled(artifact) if isinstance(artifact, Artifact) else artifact
-        self._natives, self._state = natives, state
-        self._engine = make_engine()
+    def __init__(
+        self,
+        artifact: Artifact | Path,
+        natives: Natives,
+        state: StateReader,
+        *,
+        metered: bool = True,
+    ) -> None:
+        """artifact: compiled here when needed, or the path of a trusted compiled form.
+
+        metered: its form. The fast one needs somebody who watches the time (node/engine.py).
+        """
+        path = artifact
+        if isinstance(artifact, Artifact):
+            path = precompiled(artifact, metered=metered)
+        self._natives, self._state, self._metered = natives, state, metered
+        self._engine = make_engine(metered=metered)
         self._component = Component.deserialize_file(self._engine, str(path))
         self._linker = self._link()
         self._code: dict[tuple[str, int], str] = {}
@@ -129,13 +151,12 @@ class WasmEngine:
         return best
 
     def _bare(self) -> _Instance:
-        return _Instance(self._engine, self._linker, self._component)
+        return _Instance(self._engine, self._linker, self._component, metered=self._metered)
 
     def _fresh(self) -> _Instance:
         self.prepare()
         instance, self._spare = self._spare, None
         assert instance is not None
-        instance.store.set_fuel(FUEL_BASE)
         self._live = instance
         return instance
 
@@ -196,8 +217,7 @@ class WasmEngine:
     def _tx_begin(self, index: int) -> None:
         self._position = index
         assert self._live is not None
-        fuel = FUEL_BASE + FUEL_PER_GAS * self._gas_limits[index]
-        self._live.store.set_fuel(fuel)
+        self._live.refuel(backstop.transaction_fuel(self._gas_limits[index]))
 
     def _sm3(self, data: str) -> str:
         return _to_text(self._natives.sm3(_to_bytes(data)))
@@ -226,7 +246,7 @@ class WasmEngine:
         function = getattr(instance, export)
         if function is None:
             raise ArtifactError(f"this artifact is of an older release: it derives no {export}")
-        instance.store.set_fuel(COMPILE_FUEL)
+        instance.refuel(backstop.compile_fuel())
         request = (bundle.name, bundle.version, bundle.main, dict(bundle.rules))
         try:
             found = function(instance.store, _to_text(values.encode(request)))
@@ -234,8 +254,7 @@ class WasmEngine:
             return b"", diagnostics("main", [(1, 1, "CT002", "")])
         except Exception as error:
             self._raise_fault()
-            if not isinstance(error, Trap | WasmtimeError):
-                raise
+            self._refuse(error)
             return b"", diagnostics("main", [(1, 1, "CT007", "")])
         message = values.decode(_to_bytes(found))
         if answer in message:
@@ -263,9 +282,9 @@ class WasmEngine:
     def run_block(self, request: bytes, gas_limits: tuple[int, ...]) -> bytes:
         """Result columns of a block's request columns.
 
-        Results leave only when the whole block has run. After a trap the block runs again from its
-        start, announcing each transaction, with those that trapped marked fatal; after 16 of them the
-        rest of the block is fatal. Every node does the same.
+        Results leave only when the whole block has run. After a trap in the metered form the block runs again
+        from its start, announcing each transaction, with those that trapped marked fatal; after 16 of them the
+        rest of the block is fatal. Every node does the same. Raises Undecided in the fast form.
         """
         self._gas_limits = gas_limits
         self._blocks_noted = (self._blocks_noted + 1) % PREPARED_BLOCKS_MAX
@@ -279,13 +298,12 @@ class WasmEngine:
             instance = self._fresh()
             self._position = None
             if not careful:
-                instance.store.set_fuel(FUEL_BASE + FUEL_PER_GAS * sum(gas_limits))
+                instance.refuel(backstop.block_fuel(gas_limits))
             try:
                 return _to_bytes(instance.block(instance.store, text, control))
             except Exception as error:
                 self._raise_fault()
-                if not isinstance(error, Trap | WasmtimeError):
-                    raise
+                self._refuse(error)
                 if not careful:
                     careful = True
                     continue
@@ -302,6 +320,13 @@ class WasmEngine:
         known = default_active(self.loaded, block)
         answer = self.run_block(wire.encode_request(known), tuple(tx.gas_limit for tx in block.txs))
         return wire.decode_results(answer, known)
+
+    def _refuse(self, error: Exception) -> None:
+        """Go on only after a trap of the metered form."""
+        if not isinstance(error, Trap | WasmtimeError):
+            raise error
+        if not self._metered:
+            raise Undecided(f"trap in the fast form: {error}") from error
 
     def _raise_fault(self) -> None:
         fault, self._fault = self._fault, None

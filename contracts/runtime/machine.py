@@ -31,8 +31,8 @@ from contracts.runtime.session import begin_transaction
 from contracts.runtime.wire import FATAL, OK, OUT_OF_GAS, REVERT
 
 LOAD_GAS = 10_000_000
-# The function that carries the state of a version over to the next one. It is exported to nobody: the ledger calls
-# it once, as a transaction that nobody has sent.
+# The function that carries the state of a version over to the next one. It is exported to nobody: the ledger
+# calls it once, as a transaction that nobody has sent.
 MIGRATE = "migrate"
 NONE = b"\x00"
 

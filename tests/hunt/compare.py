@@ -1,7 +1,8 @@
 """Runs programs in the native engine and in two WebAssembly instances of different history, and compares.
 
-First instance: the calls alone, every read asked for. Second: behind other calls of the same block, the
-read set sent along. Outcome, code, message, result, writes, events, gas and keys read must be the same.
+First instance: metered, the calls alone, every read asked for. Second: of the fast form, behind other calls of
+the same block, the read set sent along. Outcome, code, message, result, writes, events, gas and keys read must
+be the same.
 """
 
 from __future__ import annotations
@@ -35,16 +36,18 @@ class Engines:
     def __init__(self) -> None:
         self.state = MemoryState()
         self.wasm: Engine = real_engine()
+        self.fast: Engine = real_engine(metered=False)
         self.native = NativeEngine(TestNatives(), self.state)
-        for engine in (self.wasm, self.native):
+        for engine in (self.wasm, self.fast, self.native):
             engine.load(Bundle("peer", 1, HEAD))
 
     def compare(self, programs: Mapping[int, Program]) -> tuple[list[Divergence], list[TxResult]]:
         """Divergences of a few programs, and all results of the first run. They share a contract and a block,
         since its head would take longer than they do."""
         source = contract_of(list(programs.values()))
-        refused = [self._refusal(engine, source) for engine in (self.wasm, self.native)]
-        if refused[0] or refused[1]:
+        engines = (self.wasm, self.fast, self.native)
+        refused = [self._refusal(engine, source) for engine in engines]
+        if any(refused):
             return [Divergence(min(programs), f"refused: {refused}", source)], []
         try:
             runs = self._runs(programs)
@@ -88,7 +91,7 @@ class Engines:
             key: None for result in first for key in result.read_keys
         }
         behind = replace(plain, txs=(*noise, *txs), read_set=known, first_index=0)
-        return [first, self.wasm.block(behind)[len(noise) :], self.native.block(plain)]
+        return [first, self.fast.block(behind)[len(noise) :], self.native.block(plain)]
 
     @staticmethod
     def _refusal(engine: Engine, source: str) -> str:

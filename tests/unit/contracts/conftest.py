@@ -1,4 +1,4 @@
-"""Both engines for the tests of the engine: the real one is made once."""
+"""Both engines for the tests of the engine: each form of the real one is made once."""
 
 import pytest
 
@@ -10,6 +10,11 @@ from contracts.runtime.testing import MemoryState, TestNatives
 @pytest.fixture(scope="session")
 def wasm_engine():
     return real_engine()
+
+
+@pytest.fixture(scope="session")
+def fast_engine():
+    return real_engine(metered=False)
 
 
 @pytest.fixture(scope="session")

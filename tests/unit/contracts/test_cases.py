@@ -18,9 +18,12 @@ def test_all_public_cases_are_there():
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])
-def test_a_public_case_is_as_expected_and_equal_on_both_engines(case, native_engine, wasm_engine):
+def test_a_public_case_is_as_expected_and_equal_on_both_engines(
+    case, native_engine, wasm_engine, fast_engine
+):
     native, wasm = run_case(native_engine, case), run_case(wasm_engine, case)
     assert wasm["ok"], wasm
+    assert run_case(fast_engine, case) == wasm
     for field in ("outcome", "value", "gas", "code"):
         assert native[field] == wasm[field], field
 

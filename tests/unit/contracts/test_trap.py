@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from contracts.runtime import host, limits
+from contracts.runtime import backstop, limits
 from contracts.runtime.api import BlockRequest, Bundle, Transaction
 from contracts.runtime.artifact import ensure_artifact
 from contracts.runtime.host import EngineFault, WasmEngine
@@ -35,8 +35,9 @@ def engine(monkeypatch):
     found = WasmEngine(ensure_artifact(), TestNatives(), MemoryState())
     found.load(Bundle("a", 1, SOURCE))
     # Little fuel for a transaction stands in for a trap: nothing admitted reaches one otherwise.
-    monkeypatch.setattr(host, "FUEL_BASE", 30_000_000)
-    monkeypatch.setattr(host, "FUEL_PER_GAS", 0)
+    monkeypatch.setattr(backstop, "TRANSACTION_FUEL", 30_000_000)
+    monkeypatch.setattr(backstop, "BLOCK_SECONDS", 30_000_000 / backstop.FUEL_PER_SECOND)
+    monkeypatch.setattr(backstop, "FUEL_PER_GAS", 0)
     return found
 
 

@@ -2,16 +2,21 @@
 
 import hashlib
 import json
+import os
 import struct
+import threading
 
 import pytest
 
-from contracts.runtime import keys, values, wire
+from contracts.runtime import backstop, host, keys, values, wire
 from contracts.runtime.api import OUTCOMES, BlockRequest, Bundle, ContractRefused, Transaction
-from contracts.runtime.testing import MemoryState
+from contracts.runtime.artifact import ensure_artifact
+from contracts.runtime.testing import MemoryState, TestNatives
 from node import engine as supervisor
 from node import sandbox
 from node.engine import EngineStopped, EngineWorker
+from node.frames import FrameReader, write_frame
+from node.worker import Pipe, Worker
 
 SOURCE = """
 from sdk import Map, call, ctx, export, require, sm2_verify, view
@@ -122,11 +127,40 @@ async def test_a_killed_worker_is_replaced_and_the_block_runs_again(worker):
 
 
 async def test_a_worker_that_is_late_twice_stops_the_channel(worker, monkeypatch):
-    monkeypatch.setattr(supervisor, "BLOCK_SECONDS_BASE", -1.0)
-    monkeypatch.setattr(supervisor, "SECONDS_PER_GAS", 0.0)
+    monkeypatch.setattr(backstop, "BLOCK_SECONDS", -1.0)
+    monkeypatch.setattr(backstop, "SECONDS_PER_GAS", 0.0)
     with pytest.raises(EngineStopped):
         await worker.block(block(tx("put", k="k", v=1)), MemoryState())
     assert worker.replaced == 1
+
+
+async def test_a_block_that_is_late_in_the_fast_form_is_decided_by_the_metered_one(
+    worker, monkeypatch
+):
+    state, request = MemoryState(), block(tx("put", k="k", v=1), tx("who"))
+    expected = await worker.block(request, state)
+    at_once = -1e9
+    monkeypatch.setattr(
+        backstop, "block_seconds", lambda limits, *, metered: 600.0 if metered else at_once
+    )
+    assert await worker.block(request, state) == expected
+    assert await worker.block(request, state) == expected  # and it stays with that form
+    assert worker.replaced == 1
+
+
+def test_a_trap_in_the_fast_form_is_said_to_be_undecided(monkeypatch):
+    # Nothing admitted overflows the real stack, so here it is a short one.
+    monkeypatch.setattr(host, "WASM_STACK_BYTES", 4 << 10)
+    engine = host.WasmEngine(ensure_artifact(), TestNatives(), MemoryState(), metered=False)
+    request = wire.encode_request(block(tx("who")))
+    (to_worker, ask), (answer, from_worker) = os.pipe(), os.pipe()
+    serving = threading.Thread(target=Worker(Pipe(to_worker, from_worker), engine).serve)
+    serving.start()
+    write_frame(ask, values.encode({"op": "block", "request": request, "gas": bytes(8)}))
+    found = values.decode(FrameReader(answer).read())
+    os.close(ask)
+    serving.join()
+    assert found["undecided"] is True and "trap" in found["fault"]
 
 
 async def test_calls_after_close_are_refused(worker):
