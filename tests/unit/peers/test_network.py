@@ -10,6 +10,7 @@ import pytest
 from consensus.encoding import Hash
 from node.errors import CityError
 from node.model import Envelope
+from node.network.ports import free_ports
 from node.peers.batch import PeerBatch
 from node.peers.network import PeerNetwork
 from node.peers.statement import NodeGrant, issue_grant
@@ -60,8 +61,8 @@ async def test_a_peer_that_restarts_is_dialled_again() -> None:
     world = World()
     dialler, dialled = world.diallers_first()
     ear, first, second = Ear(), Ear(), Ear()
-    async with running(world, dialled, first) as listening:
-        port = listening.port
+    (port,) = free_ports(1)  # none that the system gives to somebody else meanwhile
+    async with running(world, dialled, first, listen=f"127.0.0.1:{port}") as listening:
         async with running(world, dialler, ear, {dialled: f"127.0.0.1:{port}"}) as network:
             await ear.until(lambda: ear.ups == [(dialled, True)])
             await listening.stop()
