@@ -62,17 +62,20 @@ async def test_a_peer_that_restarts_is_dialled_again() -> None:
     dialler, dialled = world.diallers_first()
     ear, first, second = Ear(), Ear(), Ear()
     (port,) = free_ports(1)  # none that the system gives to somebody else meanwhile
-    async with running(world, dialled, first, listen=f"127.0.0.1:{port}") as listening:
-        async with running(world, dialler, ear, {dialled: f"127.0.0.1:{port}"}) as network:
-            await ear.until(lambda: ear.ups == [(dialled, True)])
-            await listening.stop()
-            await ear.until(lambda: ear.ups == [(dialled, True), (dialled, False)])
-            assert network.up() == [] and not network.send(dialled, PeerBatch(consensus=(b"x",)))
-            await ear.until(lambda: ear.counted["peer_dial_failed"] >= 2)
-            async with running(world, dialled, second, listen=f"127.0.0.1:{port}"):
-                await ear.until(lambda: len(ear.ups) == 3)
-                assert network.send(dialled, PeerBatch(consensus=(b"again",)))
-                await second.until(lambda: second.consensus() == [b"again"])
+    address = f"127.0.0.1:{port}"
+    async with (
+        running(world, dialled, first, listen=address) as listening,
+        running(world, dialler, ear, {dialled: address}) as network,
+    ):
+        await ear.until(lambda: ear.ups == [(dialled, True)])
+        await listening.stop()
+        await ear.until(lambda: ear.ups == [(dialled, True), (dialled, False)])
+        assert network.up() == [] and not network.send(dialled, PeerBatch(consensus=(b"x",)))
+        await ear.until(lambda: ear.counted["peer_dial_failed"] >= 2)
+        async with running(world, dialled, second, listen=address):
+            await ear.until(lambda: len(ear.ups) == 3)
+            assert network.send(dialled, PeerBatch(consensus=(b"again",)))
+            await second.until(lambda: second.consensus() == [b"again"])
 
 
 async def refusal(world: World, stranger: dict[str, object], *codes: str) -> tuple[Ear, Ear]:
