@@ -1,5 +1,5 @@
 """A contract is replaced on real processes: proposed and activated from the command line, its examples run in
-the real engine, its state carried over by its migration, while one city is dead and comes back over all that."""
+the real engine, its state carried over by its migration, while a city is dead and comes back over all that."""
 
 from __future__ import annotations
 
