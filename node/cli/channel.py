@@ -10,6 +10,8 @@ import typer
 
 from node.cli.output import Output, OutputOption, fail, guarded, rows_table, show, stdout
 from node.cli.session import open_network
+from node.cli.standstill import warn
+from node.governance.changes import ADD, REMOVE, REPLACE_KEY
 
 CONFIG = "_config"
 CARD_FIELDS = ("name", "city", "member_id", "identity_key", "vote_key", "transport_cert")
@@ -57,7 +59,10 @@ def proposals(output: OutputOption = Output.table) -> None:
 
     Example:  city channel proposals
     """
-    _rows(_ask("proposals"), output, "no open proposals")
+    rows = _ask("proposals")
+    if output is Output.table:
+        rows = [{k: v for k, v in row.items() if k not in ("kind", "node")} for row in rows]
+    _rows(rows, output, "no open proposals")
 
 
 @app.command()
@@ -78,9 +83,12 @@ def add_validator(
 ) -> None:
     """Proposes that a node votes. It should follow the channel as an observer already.
 
+    Says on stderr where too few validators would vote then: a channel that stands still cannot be changed.
+
     Example:  city as admin-shenzhen channel propose add-validator shanghai.card
     """
-    _send("add_validator", read_card(card), output)
+    args = read_card(card)
+    _send("add_validator", args, output, (ADD, str(args["name"])))
 
 
 @propose.command("remove-validator")
@@ -92,7 +100,7 @@ def remove_validator(
 
     Example:  city as admin-shenzhen channel propose remove-validator Beijing
     """
-    _send("remove_validator", {"name": name}, output)
+    _send("remove_validator", {"name": name}, output, (REMOVE, name))
 
 
 @propose.command("replace-key")
@@ -110,7 +118,7 @@ def replace_key(
         data = bytes.fromhex(key)
     except ValueError:
         raise fail("CITY-1002", field="key", rule="130 hexadecimal digits") from None
-    _send("replace_key", {"name": name, "vote_key": data}, output)
+    _send("replace_key", {"name": name, "vote_key": data}, output, (REPLACE_KEY, name))
 
 
 @app.command()
@@ -123,7 +131,9 @@ def approve(
 
     Example:  city as admin-guangzhou channel approve p-3f9a01c2d4e5f607
     """
-    _send("approve", {"proposal": proposal}, output)
+    rows = [row for row in _ask("proposals") if row["proposal"] == proposal]
+    change = (rows[0]["kind"], rows[0]["node"]) if rows else None
+    _send("approve", {"proposal": proposal}, output, change)
 
 
 @app.command()
@@ -159,12 +169,17 @@ def _ask(view: str) -> Any:
         return values.to_json(net.query(CONFIG, view).value)
 
 
-def _send(method: str, args: dict[str, Any], output: Output) -> None:
-    """A config transaction has a block of its own: what would be refused now is not sent."""
+def _send(
+    method: str, args: dict[str, Any], output: Output, change: tuple[str, str] | None = None
+) -> None:
+    """A config transaction has a block of its own: what would be refused now is not sent. change: which kind to
+    which node, where it is to be said whether enough would vote then."""
     from contracts.runtime import values
 
     with open_network() as net:
         net.query(CONFIG, method, args)
+        if change is not None:
+            warn(net, values.to_json(net.query(CONFIG, "show").value), *change)
         done = net.call(CONFIG, method, args, gas_limit=1)
         show({"tx_id": done.tx_id, "block": done.block} | values.to_json(done.value), output)
 

@@ -68,6 +68,8 @@ def _proposal(state: ConfigState, proposal: Proposal) -> dict[str, Any]:
     return {
         "proposal": proposal.proposal_id,
         "change": describe(proposal.change),
+        "kind": proposal.change.kind,
+        "node": proposal.change.name,
         "proposed_by": proposal.proposed_by,
         "height": proposal.proposed_height,
         "expires": proposal.expires_height,
