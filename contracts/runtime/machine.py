@@ -19,6 +19,7 @@ from contracts.runtime import (
     sdk_impl,
     session,
     state,
+    text,
     wire,
 )
 from contracts.runtime.arguments import convert
@@ -214,7 +215,7 @@ def describe(error: Exception) -> tuple[str, str]:
         meter.VERDICT[0] = meter.VERDICT[0] or "recursion"
     elif isinstance(error, MemoryError):
         meter.VERDICT[0] = meter.VERDICT[0] or "allocation"
-    code = getattr(error, "_pl_code", None) or type(error).__name__
+    code = getattr(error, "_pl_code", None) or text.class_name(error)
     message = getattr(error, "_pl_message", None) or ""
     return code[: limits.CODE_CHARS_MAX], clean(message)
 

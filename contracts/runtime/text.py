@@ -42,9 +42,15 @@ def type_name(value: Any) -> str:
     """The only text an object without one has: its type's name, never an address."""
     if isinstance(value, type):
         return "type"
-    name = type(value).__name__
+    name = class_name(value)
     plain = {"builtin_function_or_method": "function", "method": "function"}
     return plain.get(name, name)
+
+
+def class_name(value: Any) -> str:
+    """The name of a value's class. A name that is not bound yet is a NameError, always: which of its two kinds,
+    interpreters see differently where comprehensions are compiled into the function around them."""
+    return "NameError" if type(value) is UnboundLocalError else type(value).__name__
 
 
 def object_text(value: Any) -> str:
@@ -65,7 +71,7 @@ def exception_text(value: BaseException) -> str:
     if own and "__str__" in {n for c in type(value).__mro__ if c in USER for n in vars(c)}:
         return object_text(value)
     message = getattr(value, "_pl_message", None)
-    return type(value).__name__ if message is None else message
+    return class_name(value) if message is None else message
 
 
 def quoted(value: str) -> str:

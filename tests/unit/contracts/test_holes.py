@@ -211,7 +211,10 @@ RUN = {
     "min max": ("def f():\n    return [max(3, 1), min([2, 1]), max('ab', 'b', key=len), max([], default=9)]", "ok", [3, 1, "ab", 9]),
     "text methods": ("def f():\n    return [' a '.strip(), 'a,b'.split(','), 'x'.join(['a', 'b']), 'aaa'.replace('a', 'b', 2), '7'.zfill(3), 'abc'.find('c'), 'a-b'.partition('-')]",
                      "ok", ["a", ["a", "b"], "axb", "bba", "007", 2, ["a", "-", "b"]]),
-    "late name": ("def f():\n    y = x\n    x = 1\n    return y", "revert", "UnboundLocalError"),
+    "late name": ("def f():\n    y = x\n    x = 1\n    return y", "revert", "NameError"),
+    "late name in a comprehension": ("def f():\n    out = []\n    for g in (lambda: [a for q in [1]], lambda: a):\n        try: g()\n"
+                                     "        except Exception as e: out.append(str(e))\n    try: [a for q in [1]]\n"
+                                     "    except Exception as e: out.append(str(e))\n    a = 1\n    return out", "ok", ["NameError"] * 3),
 }  # fmt: skip
 
 
