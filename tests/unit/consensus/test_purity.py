@@ -42,3 +42,17 @@ def is_set(node: ast.expr) -> bool:
 def test_the_core_builds_no_sets_so_that_no_output_depends_on_hash_order(path: Path) -> None:
     nodes = ast.walk(ast.parse(path.read_text()))
     assert not [node for node in nodes if isinstance(node, ast.expr) and is_set(node)]
+
+
+LINES_MAX, FUNCTION_LINES_MAX = 450, 60
+WITHOUT_MONEY = [path for path in sorted(ROOT.rglob("*.py")) if not path.name.startswith("payment")]
+
+
+@pytest.mark.parametrize("path", WITHOUT_MONEY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_of_consensus_can_be_read_in_one_sitting(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) < LINES_MAX
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, functions):
+            assert (node.end_lineno or 0) - node.lineno < FUNCTION_LINES_MAX, node.name
