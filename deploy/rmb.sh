@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Three uses of the currency abroad, each on a registration center of its own:  deploy/rmb.sh [trade|investment|reserve]
+# Three uses of the currency abroad, each on a registration center of its own; exits 0 only if every step held.
+#
+#   deploy/rmb.sh                               all three, a few seconds
+#   deploy/rmb.sh trade|investment|reserve      one of them
 set -euo pipefail
-cd "$(dirname "$0")/.."
-. deploy/env.sh
+. "$(dirname "$0")/env.sh"
 city_env
-exec .venv/bin/python -m deploy.rmb "$@"
+exec "$city_root/.venv/bin/python" -m deploy.rmb "$@"

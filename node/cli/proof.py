@@ -30,17 +30,33 @@ def trusted_channel(text: str) -> bytes | None:
         raise fail("CITY-1092", name="--channel-id", reason="it is no hexadecimal") from error
 
 
+RootKeyOption = Annotated[
+    str,
+    typer.Option(
+        "--root-key", help="hex; FILE is a payment proof of the log whose root key this is"
+    ),
+]
+
+
 @app.command()
 @guarded
 def verify(
-    file: Annotated[Path, typer.Argument(help="written by: city tx proof ID --out FILE")],
+    file: Annotated[
+        Path, typer.Argument(help="written by: city tx proof ID --out, or city dcep proof … --out")
+    ],
     channel_id: ChannelOption = "",
+    root_key: RootKeyOption = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Checks every signature, path and root of a proof file and prints the fact it shows.
 
-    Example:  city proof verify payment.proof
+    Examples:  city proof verify order.proof    city proof verify payment.bin --root-key 04…
     """
+    if root_key:
+        from node.cli.dcep import verify as verify_payment
+
+        verify_payment(file, root_key, output)
+        return
     from consensus.proof import ProofError
     from node.proofs import verify_proof
 

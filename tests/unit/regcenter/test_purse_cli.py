@@ -102,10 +102,10 @@ def test_a_wallet_pays_within_its_limits_and_proves_it(desk: Desk) -> None:
     out = desk.folder / "payment.bin"
     desk.dcep("proof", "shop", paid["txid"], "--out", out)
     root_key = json.loads((desk.center / "endpoint.json").read_text())["root_key"]
-    checked = RUN.invoke(
-        main.app, ["dcep", "verify", str(out), "--root-key", root_key, "-o", "json"]
-    )
-    assert json.loads(checked.stdout)["amount_fen"] == 70_000
+    for command in (["dcep", "verify"], ["proof", "verify"]):
+        options = [str(out), "--root-key", root_key, "-o", "json"]
+        checked = RUN.invoke(main.app, [*command, *options])
+        assert json.loads(checked.stdout)["amount_fen"] == 70_000
     events = desk.dcep("feed", "shop")["events"]
     assert paid["txid"] in [event["txid"] for event in events]
 
