@@ -35,6 +35,8 @@ def _values(record: TxRecord, index: int) -> dict[str, int | str | bytes]:
     tx, output = record.signed.tx, record.signed.tx.outputs[index]
     regime = regime_at(record.accepted_ms)
     assert regime is not None, "the center accepts nothing before the first regime"
+    # a refund refers to the coin it takes back, whatever its owner wrote: others rely on it
+    refunds = tx.inputs[0] if tx.kind == Kind.REFUND_LOCK and tx.inputs else b""
     return {
         "amount_fen": output.value_fen,
         "ccy": tx.ccy,
@@ -42,8 +44,7 @@ def _values(record: TxRecord, index: int) -> dict[str, int | str | bytes]:
         "payee": output.owner,
         "payer": record.payer,
         "purpose": tx.purpose,
-        # a refund refers to the coin it takes back, whatever its owner wrote: others rely on it
-        "ref_commit": tx.inputs[0] if tx.kind == Kind.REFUND_LOCK else output.reference,
+        "ref_commit": refunds or output.reference,
         "regime": regime.regime_id,
         "status": STATUS_FINAL,
         "time_ms": record.accepted_ms,

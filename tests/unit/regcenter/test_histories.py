@@ -15,7 +15,14 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from consensus.center_request import AuthorityQuery, IdentifyQuery
 from consensus.encoding import ZERO_HASH, Hash, Sig, decode, encode
@@ -360,5 +367,7 @@ class Histories(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=12, stateful_step_count=30, deadline=None)
+def test_no_history_of_any_kind_makes_or_loses_a_fen() -> None:
+    run_state_machine_as_test(
+        Histories, settings=settings(max_examples=12, stateful_step_count=30, deadline=None)
+    )
