@@ -24,6 +24,7 @@ SUITE = (
     "rediscount",
     "guarantee",
     "oracle",
+    "conditional",
 )
 _HERE = Path(__file__).parent
 

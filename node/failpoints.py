@@ -10,7 +10,14 @@ import os
 import signal
 
 VARIABLE = "CITY_FAILPOINT"
-NAMES = ("before-wal", "after-wal", "before-block", "after-block", "before-state", "after-state")
+NODE = ("before-wal", "after-wal", "before-block", "after-block", "before-state", "after-state")
+# of a relay that carries a delivery (node/oracle/delivery.py): before and after each of its steps
+DELIVERY = tuple(
+    f"dvp-{side}-{step}"
+    for step in ("lock", "settle", "release", "confirm", "refund", "unwind")
+    for side in ("before", "after")
+)
+NAMES = NODE + DELIVERY
 
 
 def _parse(text: str) -> tuple[str, int]:

@@ -1,13 +1,14 @@
 """Money of a financing: the payout against delivery, the repayment, and what was given back.
 
-Delivery against payment has two ways. A final payment: proof in, leaf out. Or a conditional coin: the bank has
-locked the money under a hash, and the transaction that shows lock and preimage moves the leaf. Then the
-borrower's RELEASE needs only what is public. The lock must outlive that moment by RELEASE_MARGIN_MS, so the
-money cannot have gone back while the leaf moves; without the preimage the bank has its money back at the
-lock's end, and the leaf is free again at the time-out. Nobody is ever left with nothing.
+Delivery against payment has two ways. A final payment: proof in, leaf out. Or a conditional coin: the bank
+locks the money under a hash whose preimage it alone knows, and the borrower signs its RELEASE in advance. The
+transaction that shows lock and preimage moves the leaf and makes the preimage public, so that anyone can
+complete the release. The lock must outlive that moment by RELEASE_MARGIN_MS; should the money go back all the
+same, the proof of that brings the leaf back. Where the bank never shows it, the leaf is free again at the
+time-out and the money goes back at the lock's end. Nobody is left with nothing.
 """
 
-from rules.calendar import CLOCK_DRIFT_MS
+from rules.calendar import CLOCK_DRIFT_MS, day_end_ms, parse_date
 from rules.financing_machine import RELEASE_MARGIN_MS
 from rules.financing_records import financings
 from rules.lock_terms import HASH
@@ -50,15 +51,29 @@ def deliver(financing):
         call("receivable", "assign_to_financier", leaf, lien, financing.bank)
 
 
+def hand_over(financing):
+    """The leaf is the bank's while the released money is on its way, and goes nowhere else meanwhile."""
+    if financing.leaf_id:
+        lien = financing.request_id
+        call("receivable", "hand_over", financing.leaf_id, lien, financing.bank)
+
+
 def take_lock(financing, proof: bytes, terms: bytes, preimage: bytes):
     lock = call("dcep", "verify_lock", proof, payout_expected(financing), terms)
     require(lock["condition"] == HASH, "E_LOCK_TERMS", "the money must wait for a preimage")
     opens = len(preimage) == PREIMAGE_BYTES and sm3(preimage) == lock["program_hash"]
     require(opens, "E_PREIMAGE", "it is not the preimage of the lock's hash")
-    in_time = ctx.time + RELEASE_MARGIN_MS <= lock["expires_ms"]
-    require(in_time, "E_LOCK_LATE", "the lock ends too soon to be released safely")
+    ends = lock["expires_ms"]
+    in_time = ctx.time + RELEASE_MARGIN_MS <= ends < day_end_ms(parse_date(financing.due_date) - 2)
+    require(in_time, "E_LOCK_LATE", "the lock ends too soon, or after the due date")
     financing.pay_nullifier = lock["nullifier"]
     financing.preimage = preimage
+    financings[financing.request_id] = financing
+
+
+def take_refund(financing, proof: bytes):
+    call("dcep", "verify_refund", proof, financing.pay_nullifier)
+    financing.preimage = b""
     financings[financing.request_id] = financing
 
 

@@ -7,6 +7,8 @@ from rules.machine import row_for
 from rules.money import half_up
 from sdk import Map, call, ctx, dataclass, require
 
+LOCKED = ("CLEARED", "SETTLED")  # the leaf is held by the contract
+
 
 @dataclass
 class Financing:
@@ -107,13 +109,16 @@ def let_go(financing):
     """Free what a financing that ends without payment was holding."""
     accepted = financing.principal_fen > 0
     if financing.leaf_id:
-        move = "unlock" if financing.state == "CLEARED" else "free"
+        if financing.state == "SETTLED":
+            holder = financing.borrower
+            call("receivable", "hand_over", financing.leaf_id, financing.request_id, holder)
+        move = "unlock" if financing.state in LOCKED else "free"
         call("receivable", move, financing.leaf_id, financing.request_id)
     elif accepted:
         advanced[(financing.borrower, financing.document)] -= financing.principal_fen
         drawn = (financing.document, financing.principal_fen, financing.borrower)
         call("invoice_registry", "restore", *drawn)
-    if financing.state == "CLEARED":
+    if financing.state in LOCKED:
         claim = (financing.fingerprint, financing.bank, financing.claim)
         call("invoice_registry", "unhold", *claim)
 
@@ -145,6 +150,7 @@ def describe(financing) -> dict:
         "repay_reference": financing.repay_reference,
         "pay_until_ms": financing.pay_until_ms,
         "owed_fen": financing.owed_fen,
+        "preimage": financing.preimage,
         "quotes": financing.quotes,
         "version": financing.version,
     }

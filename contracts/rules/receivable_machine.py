@@ -46,6 +46,8 @@ PIECE = (
     ("ACTIVE", "lock", "the financing contract", "its own lien, registry clear", "FINANCING",
      "EC.Locked"),
     ("FINANCING", "unlock", "the financing contract", "its own lien", "ACTIVE", "EC.Unlocked"),
+    ("FINANCING", "hand_over", "the financing contract",
+     "its own lien; the leaf stays held until the money has arrived", "FINANCING", "EC.Assigned"),
     ("FINANCING", "assign_to_financier", "the financing contract", "disbursement proven", "ACTIVE",
      "EC.Assigned"),
     ("ACTIVE", "due", "anyone", "the due date has come", "DUE", "EC.Due"),

@@ -80,6 +80,7 @@ WalletReleased = Event("Dcep.WalletReleased")
 PaymentVerified = Event("Dcep.PaymentVerified")
 LockVerified = Event("Dcep.LockVerified")
 ReversalVerified = Event("Dcep.ReversalVerified")
+RefundVerified = Event("Dcep.RefundVerified")
 
 
 # ---- logs and heads ------------------------------------------------------------------------------
@@ -415,6 +416,23 @@ def verify_lock(proof: bytes, expected: dict, terms: bytes) -> dict:
     }
 
 
+def taken_back(proof: bytes, nullifier: bytes, kind: str):
+    """What REVERSE and REFUND_LOCK have in common: they refer to one coin, and go to its payer."""
+    paid = used[nullifier]
+    require(paid is not None, "E_NOT_FOUND", "no payment was used under this nullifier")
+    require(ctx.caller == paid.contract, "E_CALLER", "another contract's payment")
+    found = read_checked(proof, (kind,))
+    opened = found.opened
+    require(found.log_id == paid.log_id, "E_PROOF_LOG", "it stands in the payment's own log")
+    check_reference(opened, coin_id_of(paid.point))
+    require(opened.get("payee", b"") == paid.payer, "E_PROOF_PAYEE", "it did not go back")
+    require(opened.get("ccy", "") == CCY, "E_PROOF_CURRENCY", "another currency")
+    fits = 0 < opened.get("amount_fen", 0) <= paid.amount_fen - paid.reversed_fen
+    require(fits, "E_PROOF_AMOUNT", "more than is left of the payment")
+    require(opened["time_ms"] <= ctx.time + SKEW_MS, "E_PROOF_TIME", "given back in the future")
+    return found, paid, use_once(found)
+
+
 @export
 def verify_reversal(proof: bytes, nullifier: bytes) -> dict:
     """The payee of a payment that this contract used gave some of it back, once for each proof.
@@ -422,29 +440,29 @@ def verify_reversal(proof: bytes, nullifier: bytes) -> dict:
     nullifier: of the payment. Returns amount_fen (of this proof), reversed_fen (of all), paid_fen.
     Codes: E_CALLER, E_NOT_FOUND, and E_PROOF_…
     """
-    paid = used[nullifier]
-    require(paid is not None, "E_NOT_FOUND", "no payment was used under this nullifier")
-    require(ctx.caller == paid.contract, "E_CALLER", "another contract's payment")
-    found = read_checked(proof, ("REVERSE",))
-    opened = found.opened
-    require(found.log_id == paid.log_id, "E_PROOF_LOG", "a reversal stands in the payment's log")
-    check_reference(opened, coin_id_of(paid.point))
-    require(opened.get("payee", b"") == paid.payer, "E_PROOF_PAYEE", "it did not go back")
-    require(opened.get("ccy", "") == CCY, "E_PROOF_CURRENCY", "another currency")
-    amount = opened.get("amount_fen", 0)
-    fits = 0 < amount <= paid.amount_fen - paid.reversed_fen
-    require(fits, "E_PROOF_AMOUNT", "more than is left of the payment")
-    require(opened["time_ms"] <= ctx.time + SKEW_MS, "E_PROOF_TIME", "given back in the future")
-    own = use_once(found)
-    payer = check_payer(opened, [])
+    found, paid, own = taken_back(proof, nullifier, "REVERSE")
+    payer = check_payer(found.opened, [])
     require(payer == paid.payee, "E_PROOF_PAYER", "only who was paid gives it back")
     check_orders((payer, paid.payer))
+    amount = found.opened["amount_fen"]
     paid.reversed_fen += amount
     used[nullifier] = paid
     keep_used(found, own, coin_id_of(paid.point))
     reversed_fen = paid.reversed_fen
     ReversalVerified(contract=ctx.caller, nullifier=nullifier, reversed_fen=reversed_fen)
     return {"amount_fen": amount, "reversed_fen": reversed_fen, "paid_fen": paid.amount_fen}
+
+
+@export
+def verify_refund(proof: bytes, nullifier: bytes) -> bool:
+    """The money of a lock that this contract used went back to its payer. Codes: as verify_reversal."""
+    found, paid, own = taken_back(proof, nullifier, "REFUND_LOCK")
+    paid.reversed_fen = paid.amount_fen
+    check_payer(found.opened, [])
+    used[nullifier] = paid
+    keep_used(found, own, coin_id_of(paid.point))
+    RefundVerified(contract=ctx.caller, nullifier=nullifier)
+    return True
 
 
 # ---- views ---------------------------------------------------------------------------------------

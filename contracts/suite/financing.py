@@ -28,9 +28,11 @@ from rules.financing_machine import (
 from rules.financing_payments import (
     claim_of,
     deliver,
+    hand_over,
     owe_again,
     take_lock,
     take_payout,
+    take_refund,
     take_release,
     take_repayment,
 )
@@ -269,30 +271,42 @@ def disburse(request_id: str, proof: bytes) -> str:
 
 @export
 def settle(request_id: str, proof: bytes, terms: bytes, preimage: bytes) -> str:
-    """Delivery against a conditional coin: the borrower shows the bank's locked money and what opens it.
+    """Delivery against a conditional coin: the bank shows its locked money and what opens it; the leaf moves.
 
-    proof: of the LOCK under the payout's reference; terms: canonical LockTerms with a hash; preimage: from here
-    on public, so that whoever carries the borrower's signed RELEASE can complete it. The leaf moves in this
-    very transaction, and only while there is time enough to release. Codes: E_STATE, E_NOT_PARTY, E_ROLE,
-    E_LOCK_TERMS, E_PREIMAGE, E_LOCK_LATE, E_PROOF_….
+    proof: of the LOCK under the payout's reference; terms: canonical LockTerms with a hash; preimage: known to
+    the bank alone until now, public from here on, so that whoever carries the borrower's signed RELEASE can
+    complete it. The leaf is the bank's, and stays held until release or refund is proven. Codes: E_STATE,
+    E_NOT_PARTY, E_ROLE, E_LOCK_TERMS, E_PREIMAGE, E_LOCK_LATE, E_PROOF_….
     """
     financing = load(request_id)
-    require_trader(financing.borrower, "the borrower")
+    require_bank(financing.bank)
     enter(financing, "settle")
     take_lock(financing, proof, terms, preimage)
-    deliver(financing)
+    hand_over(financing)
     Settled(request_id=request_id, preimage=preimage, version=financing.version)
     return financing.state
 
 
 @export
 def confirm_release(request_id: str, proof: bytes) -> str:
-    """Anyone brings the proof that the coin of `settle` was released: both halves are on record."""
+    """Anyone brings the proof that the borrower took the locked money: the leaf is free for the bank."""
     financing = load(request_id)
-    require(financing.preimage != b"", "E_STATE", "no conditional coin stands behind this payout")
     enter(financing, "confirm_release")
     take_release(financing, proof)
+    deliver(financing)
     Released(request_id=request_id, version=financing.version)
+    return financing.state
+
+
+@export
+def unwind(request_id: str, proof: bytes) -> str:
+    """Anyone brings the proof that the locked money went back to the bank: so does the leaf to the borrower."""
+    financing = load(request_id)
+    held = load(request_id)
+    enter(financing, "unwind")
+    take_refund(financing, proof)
+    let_go(held)
+    Lapsed(request_id=request_id, version=financing.version)
     return financing.state
 
 

@@ -414,6 +414,16 @@ def unlock(leaf_id: str, lien: str) -> bool:
 
 
 @export
+def hand_over(leaf_id: str, lien: str, holder: str) -> bool:
+    """The leaf changes hands and stays held: to the bank against a preimage, or back with its money."""
+    piece = financed_piece(leaf_id, "hand_over", lien)
+    previous = piece.holder
+    change_holder(piece, holder)
+    Assigned(leaf_id=leaf_id, previous=previous, holder=holder, version=piece.version)
+    return True
+
+
+@export
 def assign_to_financier(leaf_id: str, lien: str, bank: str) -> bool:
     """The money has been paid: the leaf is the bank's."""
     piece = financed_piece(leaf_id, "assign_to_financier", lien)

@@ -129,6 +129,54 @@ COMMITTEE: tuple[Entry, ...] = (
         why_zh="预言机每轮只签署一次,且不会回退",
         do_zh="请询问下一轮",
     ),
+    Entry(
+        code="CITY-7012",
+        name="DELIVERY_REFUSED",
+        kind="rejected",
+        message="the chain refuses the settlement of {request_id}: {reason}",
+        why="the money is locked and stays so until the lock ends; the leaf has not moved",
+        do="look the code up with: city explain {reason}; the refund follows at the lock's end",
+        message_zh="链上拒绝结算 {request_id}:{reason}",
+        why_zh="款项仍处于锁定状态直至期满,单元未转移",
+        do_zh="用 city explain {reason} 查看原因;锁定期满后自动退款",
+    ),
+    Entry(
+        code="CITY-7013",
+        name="RELAY_NOT_WATCHING",
+        kind="rejected",
+        message="the relay watches no obligation with the reference {reference}",
+        why="a payment is noticed only for an obligation that was registered with the relay",
+        do="register the obligation first",
+        message_zh="中继未监视编号为 {reference} 的义务",
+        why_zh="只有已在中继登记的义务才会被通知付款",
+        do_zh="请先登记该义务",
+    ),
 )
 
-ENTRIES: tuple[Entry, ...] = PAYMENT + COMMITTEE
+# 7020-7029: messages of the banks' own rails (node/iso20022).
+RAILS: tuple[Entry, ...] = (
+    Entry(
+        code="CITY-7020",
+        name="MESSAGE_UNREADABLE",
+        kind="rejected",
+        message="no payment message that is read here: {detail}",
+        why="read are camt.052, camt.054, pacs.002, pacs.004, pacs.008, pacs.009 and pain.001 with their header",
+        do="send one of these messages, whole and unchanged",
+        message_zh="无法读取的支付报文:{detail}",
+        why_zh="可读取带报文头的 camt.052、camt.054、pacs.002、pacs.004、pacs.008、pacs.009 和 pain.001",
+        do_zh="请原样发送上述报文之一",
+    ),
+    Entry(
+        code="CITY-7021",
+        name="MESSAGE_RULE_BROKEN",
+        kind="rejected",
+        message="the message breaks rule {rule}: {detail}",
+        why="a message obeys the usage rules of the service that its header names",
+        do="have its sender correct what the rule names",
+        message_zh="报文违反规则 {rule}:{detail}",
+        why_zh="报文须遵守其报文头所示服务的使用规则",
+        do_zh="请发送方更正规则所指的内容",
+    ),
+)
+
+ENTRIES: tuple[Entry, ...] = PAYMENT + COMMITTEE + RAILS
