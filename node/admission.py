@@ -72,14 +72,15 @@ class Admission:
         signatures: Signatures,
         are_ordered: Callable[[Sequence[Hash]], list[bool]],
         contracts: ContractsInForce | None = None,
+        seen: Callable[[Admitted], None] = lambda admitted: None,
     ) -> None:
         """are_ordered: which transactions already stand in a block of this node's ledger. It reads the
         disk, so it is asked for many at a time and in a thread. contracts: what runs now; none on a node
-        that executes nothing and so does not know."""
+        that executes nothing and so does not know. seen: told of each one that is good."""
         self._configuration, self._channel_id = configuration, channel_id
         self._suite, self._signatures = suite, signatures
         self._are_ordered = are_ordered
-        self._contracts = contracts
+        self._contracts, self._seen = contracts, seen
         self._digests: dict[bytes, Hash] = {}
 
     @property
@@ -104,6 +105,9 @@ class Admission:
         items = [self._signature(item) for item in good]
         answers = await self._signatures.check(items, wanted=tip_height is None)
         bad = {id(item) for item, holds in zip(good, answers, strict=True) if not holds}
+        for item in good:
+            if id(item) not in bad:
+                self._seen(item)
         return [CityError("CITY-3006") if id(item) in bad else item for item in found]
 
     def inspect(self, envelope: Envelope) -> Admitted:

@@ -7,6 +7,7 @@ the chain and change no outcome; what is lost is said again until it stands in t
 from __future__ import annotations
 
 import secrets
+from typing import Protocol
 
 import structlog
 
@@ -14,9 +15,11 @@ from consensus.api import Signer
 from consensus.header import identity_digest, tx_sign_digest
 from node.engine import EngineRefused, EngineStopped
 from node.errors import CityError
+from node.intake import monotonic_ms
 from node.lifecycle import CONTRACT, VERSION
 from node.lifecycle.examples import EmptyState, parse_examples, request_of, transcript
 from node.lifecycle.state import APPROVED, OPEN, SCHEDULED, Place
+from node.linting import Linter
 from node.loaded_engine import LoadedEngine
 from node.model import Envelope
 from node.opening import Ledger
@@ -24,23 +27,61 @@ from node.wire.body import TxBody, build_body
 from node.wire.codec import json_text
 
 AGAIN_MS = 10_000
+LOOK_SECONDS = 1.0
 VALID_FOR_BLOCKS = 600
 TRANSCRIPTS_KEPT = 8
 
 log = structlog.get_logger("contracts")
 
 
+class Ground(Protocol):
+    """The pipeline, as attesting needs it."""
+
+    @property
+    def is_catching_up(self) -> bool: ...
+
+    async def progress(self, seconds: float) -> None:
+        """Waits until the chain moved, or so long."""
+        ...
+
+    async def report(self, envelope: Envelope) -> None:
+        """Submits a transaction of the node's own."""
+        ...
+
+
 class Attester:
-    """One a channel, driven by the pipeline's own task."""
+    """One a channel."""
 
     def __init__(
-        self, ledger: Ledger, blocks: LoadedEngine, queries: LoadedEngine, signer: Signer | None
+        self,
+        ledger: Ledger,
+        blocks: LoadedEngine,
+        queries: LoadedEngine,
+        signer: Signer | None,
+        linter: Linter,
     ) -> None:
         """blocks: the engine that runs blocks, made ready here; queries: the one that runs the examples.
-        signer: the node's identity key; without one nothing is attested."""
+        signer: the node's identity key; without one nothing is attested. linter: ends with this."""
         self._ledger, self._blocks, self._queries, self._signer = ledger, blocks, queries, signer
+        self.linter = linter
         self._transcripts: dict[Place, str] = {}
         self._sent: dict[Place, int] = {}
+
+    async def run(self, ground: Ground) -> None:
+        """Until cancelled. It waits until the node has caught up: before that, others may have long decided."""
+        seen = None
+        try:
+            while True:
+                state = self._ledger.contracts.state
+                if state is seen or ground.is_catching_up:
+                    await ground.progress(LOOK_SECONDS)
+                if not ground.is_catching_up:
+                    seen = state
+                    await self.prepare()
+                    for envelope in await self.due(monotonic_ms()):
+                        await ground.report(envelope)
+        finally:
+            await self.linter.close()
 
     async def prepare(self) -> None:
         """Approved versions into the engine for blocks."""

@@ -14,6 +14,7 @@ from node.channel import Channel
 from node.clock import Clock
 from node.errors import CityError
 from node.links import Network
+from node.linting import Linter
 from node.loaded_engine import BlockEngine, LoadedEngine
 from node.opening import Ledger, replay
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
@@ -70,6 +71,12 @@ def build_channel(
     suite = ledger.suite
     if engine is None:
         replay(ledger, ledger.tip.height)
+    blocks = None if engine is None else LoadedEngine(engine, ledger.contracts)
+    queries = None if query_engine is None else LoadedEngine(query_engine, ledger.contracts)
+    attester = linter = None
+    if blocks is not None and queries is not None:
+        linter = Linter(ledger.contracts, blocks, queries)
+        attester = Attester(ledger, blocks, queries, reporter, linter)
     admission = Admission(
         ledger.configuration,
         ledger.channel_id,
@@ -77,12 +84,8 @@ def build_channel(
         signatures,
         lambda ids: [place is not None for place in ledger.blocks.places(ids)],
         ledger.contracts if engine is not None else None,
+        linter.seen if linter is not None else lambda admitted: None,
     )
-    blocks = None if engine is None else LoadedEngine(engine, ledger.contracts)
-    queries = None if query_engine is None else LoadedEngine(query_engine, ledger.contracts)
-    attester = None
-    if blocks is not None and queries is not None:
-        attester = Attester(ledger, blocks, queries, reporter)
     pipeline = Pipeline(
         ledger=ledger,
         cores=Cores(ledger, votes if engine is not None else no_vote, signatures),

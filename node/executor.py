@@ -15,7 +15,14 @@ from typing import Any
 
 from consensus.encoding import Hash
 from consensus.header import Header
-from contracts.runtime.api import BlockRequest, Bundle, StateReader, Transaction, TxResult
+from contracts.runtime.api import (
+    BlockRequest,
+    Bundle,
+    Diagnostic,
+    StateReader,
+    Transaction,
+    TxResult,
+)
 from node.activations import Activations, activate
 from node.failpoints import reach
 from node.governance import state_writes
@@ -52,10 +59,12 @@ class Executor:
         ledger: Ledger,
         engine: LoadedEngine,
         planner: Planner,
+        lint: Callable[[Bundle], Awaitable[tuple[Diagnostic, ...]]],
         on_applied: Callable[[Applied], Awaitable[None]],
         in_thread: Callable[..., Any] = asyncio.to_thread,
     ) -> None:
-        self._ledger, self._engine, self._planner = ledger, engine, planner
+        """lint: the linter's findings in what is proposed, the same on every node."""
+        self._ledger, self._engine, self._planner, self._lint = ledger, engine, planner, lint
         self._on_applied, self._in_thread = on_applied, in_thread
         self._more = asyncio.Event()
         self._hot: dict[bytes, None] = {}
@@ -101,7 +110,7 @@ class Executor:
         header, opened, to_lint, plan = await self._in_thread(self._read, height)
         if plan is not None:
             return plan
-        findings = {id_: await self._engine.check(bundle) for id_, bundle in to_lint.items()}
+        findings = {id_: await self._lint(bundle) for id_, bundle in to_lint.items()}
         return await self._in_thread(self._planner.plan, header, opened, findings)
 
     def _read(self, height: int) -> tuple[Header, Opened, dict[Hash, Bundle], Plan | None]:

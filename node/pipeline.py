@@ -88,7 +88,7 @@ class Pipeline:
         admission: Admission,
         pool: TxPool,
         metrics: Metrics,
-        attester: Attester | None = None,
+        attester: Attester | None,
     ) -> None:
         self.ledger, self.pool, self.metrics = ledger, pool, metrics
         self.waiters, self.moved = TxWaiters(), Signal()
@@ -103,7 +103,7 @@ class Pipeline:
         self._asking = asyncio.Event()
         self._seat = self._make_seat(ledger.configuration.state)
         self.executor = None
-        if engine is not None:
+        if engine is not None and attester is not None:
             planner = Planner(
                 ledger.configuration,
                 ledger.contracts,
@@ -111,7 +111,9 @@ class Pipeline:
                 ledger.channel_id,
                 ledger.suite,
             )
-            self.executor = Executor(ledger, engine, planner, self._on_applied)
+            self.executor = Executor(
+                ledger, engine, planner, attester.linter.check, self._on_applied
+            )
         checker = BlockChecker(
             ledger.configuration,
             ledger.channel_id,
@@ -153,7 +155,7 @@ class Pipeline:
             tasks.create_task(self._ask_for_bodies(), name="ask")
             tasks.create_task(self._keep_house(), name="house")
             if self._attester is not None:
-                tasks.create_task(self._attest(self._attester), name="attest")
+                tasks.create_task(self._attester.run(self), name="attest")
             for _ in range(BODY_WORKERS):
                 tasks.create_task(self.intake.check_bodies(), name="bodies")
 
@@ -530,27 +532,13 @@ class Pipeline:
                 self.waiters.dropped(dropped)
                 self.driver.pool_changed()
             for envelope in self._reports.due(monotonic_ms()):
-                await self._report(envelope)
+                await self.report(envelope)
             self.metrics.pool(self.pool.members())
             status = self._core_status()
             if status is not None:
                 self.metrics.core(status, self._clock.now_ms())
 
-    async def _attest(self, attester: Attester) -> None:
-        """What this node says of proposed contracts, once it has caught up: before that, others may have long
-        decided."""
-        seen = None
-        while True:
-            state = self.ledger.contracts.state
-            if state is seen or self.is_reconfiguring or self.is_catching_up:
-                await self.progress(HOUSE_SECONDS)
-            if not self.is_catching_up:
-                seen = state
-                await attester.prepare()
-                for envelope in await attester.due(monotonic_ms()):
-                    await self._report(envelope)
-
-    async def _report(self, envelope: Envelope) -> None:
+    async def report(self, envelope: Envelope) -> None:
         """It goes the way of every transaction; what refuses it now is tried again."""
         (found,) = await self._admission.admit([envelope], self.tip_height)
         try:

@@ -18,7 +18,6 @@ from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_id, tx_sign_digest
 from contracts.runtime.api import BlockRequest, Bundle, Diagnostic, StateReader, TxResult
 from contracts.runtime.native import NativeEngine
-from contracts.runtime.testing import MemoryState
 from node.channel import Channel
 from node.clock import RealClock
 from node.compose import PeerGate, build_channel, one_key
@@ -105,7 +104,7 @@ class Engine:
     _one_at_a_time = threading.Lock()
 
     def __init__(self) -> None:
-        self.bundles: dict[tuple[str, int], Bundle] = {}
+        self._native = NativeEngine(SuiteNatives(), EmptyState())
         self.blocks_executed = 0
         self.is_broken = False  # as when a worker failed twice on one block
 
@@ -116,27 +115,28 @@ class Engine:
         return await asyncio.to_thread(self._execute, request, state)
 
     async def schema(self, bundle: Bundle) -> bytes:
-        return await asyncio.to_thread(NativeEngine(SuiteNatives(), MemoryState()).schema, bundle)
+        return await asyncio.to_thread(NativeEngine(SuiteNatives(), EmptyState()).schema, bundle)
 
     async def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
         return await asyncio.to_thread(self._check, bundle)
 
     async def load(self, bundles: list[Bundle]) -> None:
-        self.bundles |= {(bundle.name, bundle.version): bundle for bundle in bundles}
+        await asyncio.to_thread(self._load, bundles)
 
     def _check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
         with self._one_at_a_time:
-            return NativeEngine(SuiteNatives(), EmptyState()).check(bundle)
+            return self._native.check(bundle)
+
+    def _load(self, bundles: list[Bundle]) -> None:
+        with self._one_at_a_time:
+            for bundle in bundles:
+                if (bundle.name, bundle.version) not in self._native.code:
+                    self._native.load(bundle)
 
     def _execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         with self._one_at_a_time:
-            return self._block(request, state)
-
-    def _block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
-        engine = NativeEngine(SuiteNatives(), state)
-        for bundle in self.bundles.values():
-            engine.load(bundle)
-        return engine.block(request)
+            self._native.state = state
+            return self._native.block(request)
 
 
 @dataclass(slots=True)
