@@ -12,6 +12,7 @@ import pytest
 
 from consensus.certificate import KIND_PBFT, KIND_RAFT
 from contracts.runtime import values
+from contracts.runtime.api import Bundle
 from contracts.runtime.limits import SOURCE_BYTES_MAX
 from node.errors import CATALOGUE
 from node.lifecycle.state import bundle_key
@@ -290,6 +291,21 @@ async def test_a_call_that_cannot_be_read_never_enters_the_pool(tmp_path):
         )
         assert wrong.error is not None and wrong.error.code == "CITY-3009"
         assert mine.error is not None and mine.error.code == "CITY-3010"
+
+
+async def test_a_proposal_is_linted_before_its_block_asks_for_it(tmp_path):
+    async with deploying(tmp_path) as net:
+        channel = net.nodes["n0"].channel
+        linter = channel.pipeline._attester.linter
+        bad = net.asked("propose", **proposal("import os\n"))
+        linter.seen(channel._admission.inspect(bad))
+        await asyncio.gather(*linter._ahead.values())
+        linter._blocks = None  # type: ignore[assignment]
+        findings = await linter.check(Bundle("counter", 2, "import os\n"))
+        assert [finding.code for finding in findings] == ["CT101"]
+        for idle in (net.asked("pause", name="counter"), net.envelope()):
+            linter.seen(channel._admission.inspect(idle))
+        assert not linter._ahead
 
 
 # ---- agreement ---------------------------------------------------------------------------------------
