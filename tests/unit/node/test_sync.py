@@ -21,7 +21,7 @@ from node.peers.batch import PeerBatch
 from node.sync import BlockChecker
 from tests.unit.node.network import SUITE, Cluster, cluster, make_genesis
 from tests.unit.node.test_recovery import commit
-from tests.unit.node.waiting import ready
+from tests.unit.node.waiting import caught_up
 
 
 def forgeries(block: StoredBlock) -> dict[str, StoredBlock]:
@@ -113,7 +113,7 @@ async def test_a_peer_that_lies_about_its_height_stops_nobody(tmp_path):
         status = await commit(net, "n2")
         assert status.receipt is not None and status.receipt.outcome == "ok"
         await net.same_state()
-        await ready(net)
+        await caught_up(net)
     finally:
         await net.stop_all()
 

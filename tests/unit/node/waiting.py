@@ -34,7 +34,8 @@ async def _until(net: Cluster, shown: Callable[[], object], expected: object) ->
             while shown() != expected:
                 await pipeline.progress(0.1)
     except TimeoutError:
-        raise AssertionError(f"{shown()} instead of {expected}") from None
+        said = {name: node.channel.status() for name, node in net.nodes.items()}
+        raise AssertionError(f"{shown()} instead of {expected}: {said}") from None
 
 
 async def voting(net: Cluster, name: str) -> None:
@@ -44,3 +45,8 @@ async def voting(net: Cluster, name: str) -> None:
 
 async def ready(net: Cluster) -> None:
     await _until(net, lambda: {_status(net, name)["state"] for name in net.nodes}, {"ready"})
+
+
+async def caught_up(net: Cluster) -> None:
+    """Until no node fetches blocks or looks for peers; one may be changing its view alone."""
+    await _until(net, lambda: {_status(net, name)["ready"] for name in net.nodes}, {True})
