@@ -98,6 +98,23 @@ def institution(
 
 @app.command()
 @refusing
+def revoke(
+    public_key: Annotated[str, typer.Argument(help="Of a bank, an authority or a machine, hex.")],
+    center: FolderOption = "",
+) -> None:
+    """A key is heard no more, for good: lost, stolen, or its owner out of business."""
+    from deploy.regcenter.requests import RevokeQuery
+
+    root = _root(center)
+    try:
+        query = RevokeQuery(bytes.fromhex(public_key))
+    except ValueError as error:
+        raise typer.BadParameter("hexadecimal", param_hint="PUBLIC_KEY") from error
+    tell(with_center(center, lambda client: client.ask(root, query)))
+
+
+@app.command()
+@refusing
 def rotate(center: FolderOption = "") -> None:
     """A new key signs tree heads from now on; the root key signs it in."""
     from deploy.regcenter.requests import RotateQuery

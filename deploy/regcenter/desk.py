@@ -31,6 +31,7 @@ from deploy.regcenter.requests import (
     FileQuery,
     InstitutionQuery,
     NetQuery,
+    RevokeQuery,
     ScreenQuery,
     SettleQuery,
     SignedVoucher,
@@ -100,6 +101,7 @@ def answer(
         is_root=instruction.signer == root_key,
         now_ms=now_ms,
     )
+    ledger.registry.require_heard(desk.signer)
     view = _HANDLERS[type(instruction.body)](desk, instruction.body)
     ledger.books.institutions.assert_covered()
     overlay.put(key, json.dumps(view).encode())
@@ -126,6 +128,13 @@ def _check_no_party(ledger: Ledger, address: Hash) -> None:
     registry = ledger.registry
     if registry.tier_of(address) is Tier.VAULT or address in registry.authorities:
         raise CenterError("RC_TIER", "the key is a bank's or an authority's")
+
+
+def _revoke(desk: Desk, query: RevokeQuery) -> View:
+    desk.require_root()
+    address = address_of(query.public_key)
+    desk.ledger.registry.revoke(desk.overlay, address)
+    return {"revoked": address.hex()}
 
 
 def _terminal(desk: Desk, query: TerminalQuery) -> View:
@@ -305,6 +314,7 @@ def _statement(desk: Desk, query: StatementQuery) -> View:
 
 _HANDLERS: Mapping[type, Callable[[Desk, Any], View]] = MappingProxyType(
     {
+        RevokeQuery: _revoke,
         InstitutionQuery: _institution,
         TerminalQuery: _terminal,
         DeviceQuery: _device,

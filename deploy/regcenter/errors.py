@@ -74,6 +74,7 @@ _REFUSALS: dict[str, tuple[int, str, str]] = {
     "RC_QR": (422, "the QR code does not hold: pay nothing", "ask the payee for a fresh code"),
     "RC_REPORT": (404, "there is no such report of yours", "list the reports again"),
     "RC_STATEMENT": (404, "there is no such statement", "let the institution make the day's"),
+    "RC_REVOKED": (403, "the key was revoked", "ask the central bank"),
     "RC_REGIME": (422, "the monetary regime does not know this", "read the detail"),
     "RC_ROTATION": (422, "the key has been changed meanwhile", "ask for the keys again"),
     "RC_UNAUTHORISED": (403, "only payer, payee or their delegate may ask", "ask with their key"),

@@ -33,7 +33,9 @@ View = dict[str, Any]
 
 def answer(center: Center, public_key: bytes, body: object) -> View:
     """Raises CenterError."""
-    return _HANDLERS[type(body)](center, address_of(public_key), body)
+    asking = address_of(public_key)
+    center.ledger.registry.require_heard(asking)
+    return _HANDLERS[type(body)](center, asking, body)
 
 
 def _feed(center: Center, asking: Hash, query: FeedQuery) -> View:

@@ -136,6 +136,7 @@ class Ledger:
     ) -> WalletRecord:
         """A bank opens a wallet, or a holder from abroad his own. Raises CenterError."""
         opener, registry = address_of(public_key), self.registry
+        registry.require_heard(opener)
         if any(a in registry.operators or a in registry.authorities for a in query.addresses):
             raise CenterError("RC_TIER", "the address is a bank's or an authority's")
         bank = opener if opener in registry.operators else ZERO_HASH
@@ -152,7 +153,9 @@ class Ledger:
         now_ms: int,
     ) -> WalletRecord:
         """Tells two authorities whose an address is; the log gets an entry over the request."""
-        authorities = [self.registry.authorities.get(address_of(key)) for key in asking]
+        addresses = [address_of(key) for key in asking]
+        self.registry.require_heard(*addresses)
+        authorities = [self.registry.authorities.get(address) for address in addresses]
         record = self.books.wallets.identify(overlay, query, authorities, request, now_ms)
         self.books.append(overlay, LogEntry(VERSION, request, None, request))
         return record
@@ -181,6 +184,7 @@ class Ledger:
             raise CenterError("RC_SIGNATURE")
         coins = [self.books.coin(overlay, wanted) for wanted in tx.inputs]
         going = Accepting(opened, address_of(opened.signed.public_key), coins, now_ms)
+        self.registry.require_heard(going.signer)
         if going.signer in self.devices.addresses:
             raise CenterError("RC_DEVICE", "a device pays by vouchers")
         posting = self._check(overlay, going)

@@ -21,14 +21,15 @@ NAME_CHARS_MAX = 64
 
 
 class Registry:
-    """Kept in memory and under `o` banks, `v` authorities, `T` terminals; `a` marks every address that was
-    ever used."""
+    """Kept in memory and under `o` banks, `v` authorities, `T` terminals, `Z` revoked keys; `a` marks every
+    address that was ever used."""
 
     def __init__(self, suite: Suite) -> None:
         self._suite = suite
         self.operators: dict[Hash, Operator] = {}
         self.authorities: dict[Hash, Authority] = {}
         self.terminals: dict[Hash, Terminal] = {}
+        self.revoked: set[Hash] = set()
 
     def load(self, store: Store) -> None:
         for address, data in store.items(b"o"):
@@ -37,6 +38,7 @@ class Registry:
             self.authorities[Hash(address)] = decode(Authority, data)
         for address, data in store.items(b"T"):
             self.terminals[Hash(address)] = decode(Terminal, data)
+        self.revoked = {Hash(address) for address, _ in store.items(b"Z")}
 
     def tier_of(self, address: Hash) -> Tier:
         return Tier.VAULT if address in self.operators else Tier.WALLET
@@ -47,6 +49,7 @@ class Registry:
     def register(self, overlay: Overlay, query: OperatorQuery) -> Operator:
         """A bank becomes an operator, or adds to its reserve. Raises CenterError."""
         address = self.new_address(overlay, query.public_key)
+        self.require_heard(address)
         known = self.operators.get(address)
         if known is not None and known.name != query.name:
             raise CenterError("RC_OPERATOR", f"this key is {known.name}'s")
@@ -101,13 +104,28 @@ class Registry:
 
         Raises CenterError RC_TERMINAL, RC_LIMIT."""
         _, _, name = purpose.partition(":")
-        for address in approved:
+        for address in approved - self.revoked:
             found = self.terminals.get(address)
             if found is not None and (found.bank, found.name) == (bank, name):
                 if fen > found.limit_fen:
                     raise CenterError("RC_LIMIT", f"{fen} of {found.limit_fen} fen a recharge")
                 return
         raise CenterError("RC_TERMINAL", purpose)
+
+    def revoke(self, overlay: Overlay, address: Hash) -> None:
+        """The key is heard no more. Raises CenterError RC_NOT_FOUND when it has no part here."""
+        if not any(
+            address in known for known in (self.operators, self.authorities, self.terminals)
+        ):
+            raise CenterError("RC_NOT_FOUND", "the key is no bank's, authority's or machine's")
+        self.revoked.add(address)
+        overlay.put(b"Z" + address, b"")
+
+    def require_heard(self, *addresses: Hash) -> None:
+        """Raises CenterError RC_REVOKED."""
+        for address in addresses:
+            if address in self.revoked:
+                raise CenterError("RC_REVOKED", address.hex())
 
     def new_address(self, overlay: Overlay, public_key: bytes) -> Hash:
         """The address of a key that no wallet of the public uses. Raises CenterError."""

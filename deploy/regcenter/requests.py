@@ -26,6 +26,13 @@ class RotateQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeQuery:
+    """By the root key: a bank's, an authority's or a machine's key is heard no more, for good."""
+
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class InstitutionQuery:
     """By the root key: a payment institution. The address of its key is its pool."""
 
@@ -165,6 +172,7 @@ class PostingsQuery:
 WRITES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "rotate": RotateQuery,
+        "revoke": RevokeQuery,
         "institution": InstitutionQuery,
         "terminal": TerminalQuery,
         "device": DeviceQuery,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from consensus.center_request import AuthorityQuery
+from consensus.center_request import AuthorityQuery, IdentifyQuery
+from consensus.encoding import Hash
 from consensus.payment import Kind
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Appointment, Center
+from deploy.regcenter.center import Appointment, Center, Identification
 from deploy.regcenter.client import Wallet
-from deploy.regcenter.requests import TerminalQuery
+from deploy.regcenter.requests import FileQuery, ReportsQuery, RevokeQuery, TerminalQuery
 from deploy.regcenter.residence import PURPOSES, Use
-from tests.unit.regcenter.desk_world import City
+from tests.unit.regcenter.desk_world import City, refusal
 from tests.unit.regcenter.test_center import refused
 from tests.unit.suite.center_world import NOW, placement
 
@@ -248,6 +250,34 @@ def test_a_terminal_keeps_its_name_key_and_bank(city: City, machine: Wallet) -> 
         refused(city, code, city.instruction(by, body))
     city.ask(city.bank, TerminalQuery("SZ-01", machine.public_key, 5))
     refused(city, "RC_LIMIT", city.recharge(city.open(), 6, "ATM:SZ-01", machine))
+
+
+def test_a_revoked_key_is_heard_no_more(city: City, machine: Wallet, tmp_path: Path) -> None:
+    wallet, court = city.open(), Wallet.generate()
+    city.money.process(Appointment(AuthorityQuery("court", "court", court.public_key)))
+    for known in (court, machine, city.bank):
+        refused(city, "RC_UNAUTHORISED", city.instruction(city.aml, RevokeQuery(known.public_key)))
+    stranger = RevokeQuery(city.other.public_key)
+    refused(city, "RC_NOT_FOUND", city.instruction(city.root, stranger))
+    recharge = city.recharge(wallet, 10, "ATM:SZ-01", machine)
+    city.ask(city.root, RevokeQuery(machine.public_key))
+    refused(city, "RC_TERMINAL", recharge)
+    city.ask(city.root, RevokeQuery(court.public_key))
+    freeze = replace(city.tx(Kind.FREEZE, [city.coin]), purpose="2026-7")
+    refused(city, "RC_REVOKED", city.signed(court, freeze))
+    asked = IdentifyQuery(wallet.address, "2026-7")
+    keys = (court.public_key, city.aml.public_key)
+    refused(city, "RC_REVOKED", Identification(asked, keys, Hash(bytes(32))))
+    city.ask(city.root, RevokeQuery(city.bank.public_key))
+    city.money.center.close()
+    city.money.center = Center.open(tmp_path / "center", lambda: NOW)
+    issue = city.tx(Kind.ISSUE, [], (city.bank.address, 5))
+    refused(city, "RC_REVOKED", city.signed(city.bank, issue))
+    refused(city, "RC_REVOKED", city.opening(Wallet.generate()))
+    refused(city, "RC_REVOKED", city.instruction(city.bank, FileQuery(1)))
+    refused(city, "RC_REVOKED", placement("QB", city.bank.public_key, 5))
+    assert refusal(city.read, city.bank, ReportsQuery(0)) == "RC_REVOKED"
+    city.money.center.close()
 
 
 def test_a_key_has_one_part_to_play(city: City) -> None:
