@@ -160,7 +160,8 @@ def _entry(target: tuple[str, int, str]) -> Entry:
         contract = find_contract(name, version)
         method = contract.methods.get(function)
         is_own = session.TX.call[3] == "" and function == MIGRATE
-        if method is None or not (method.exported or contract.open or is_own):
+        is_open = contract.open or (method is not None and method.exported)
+        if method is None or not (is_own or (is_open and function != MIGRATE)):
             raise Refusal("no-such-method", "the contract exports no method of this name")
         called = contract.functions[function]
         named = called.__code__.co_kwonlyargcount > 0
@@ -237,7 +238,7 @@ def call(name: Any, function: Any, args: tuple[Any, ...]) -> Any:
     tx = session.TX
     target = _active_contract(name)
     method = target.methods.get(function)
-    if method is None or not method.exported:
+    if method is None or not method.exported or function == MIGRATE:
         raise LookupError("no such method")
     if (name == tx.contract.name or name in tx.stack) and not method.view:
         raise RuntimeError("the contract is already running")

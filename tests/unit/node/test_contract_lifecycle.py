@@ -124,6 +124,15 @@ async def test_a_new_contract_is_deployed_beside_those_of_genesis(tmp_path):
         assert net.nodes["n3"].channel.contract("tally", 0).status == "active"
         bundle = await net.nodes["n3"].channel.contract_bundle("tally", 1)
         assert bundle.main == COUNTER
+        await net.approved(COUNTER + "\n\n# the same again\n", 2, "tally")
+        await net.ask("activate", name="tally", version=2, height=0)
+        await net.stop("n0")
+        await net.start("n0")
+        for version in (1, 2):
+            found = await net.nodes["n0"].channel.query(
+                "tally", version, "read", '{"name": "a"}', None
+            )
+            assert (values.decode(found.result), found.version) == (1, version)
         key = bundle_key(net.nodes["n0"].channel.contract("tally", 1).digest)
         _, stored = await net.nodes["n2"].channel.state(key)
         assert stored is not None and values.decode(stored) == bundle.encode()
