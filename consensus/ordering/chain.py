@@ -69,6 +69,11 @@ class Chain:
         return self._executed.get(self._lagged(height))
 
     @property
+    def executed_height(self) -> int:
+        """How far own execution has come. Blocks up to there are durable, those above it may not be yet."""
+        return next(reversed(self._executed), 0)
+
+    @property
     def is_executed(self) -> bool:
         """Whether own execution has reached the tip."""
         return self.height in self._executed

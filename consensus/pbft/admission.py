@@ -27,8 +27,9 @@ a.  Where the epoch begins: q - 1 others say that they stand at its base, and no
 b.  As above, with q - 1 for q: itself a fault, so one liar fewer is among them.
 c.  Both need blocks that others make. Where f more have lost their logs, and are silent, there are none
     without it. So where the chain has stood still for `checkpoint_wait_ms` twice, and q - 1 others, of whom
-    f + 1 vote, say since that they stand no higher, it votes above that height. Not with f = 0: there the
-    loss of a disk is beyond what the channel survives.
+    f + 1 vote, say since that they stand no higher, it votes above that height, even where a certificate
+    proves a higher block: nobody has what lies between. Not with f = 0: there the loss of a disk is beyond
+    what the channel survives.
 
 With one or two validators there are not q others for a lost log: an operator's word admits.
 """
@@ -131,7 +132,6 @@ class Admission:
         return (
             self._is_first_start
             and state.validators.weak_quorum > 1
-            and not state.chain.is_behind
             and state.now_ms - self._still[1] >= 2 * state.config.checkpoint_wait_ms
             and len(self._standing) >= state.quorum - 1
             and sum(self._standing.values()) >= state.validators.weak_quorum

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.simulation import world
 from tests.simulation.world import World
 
 CHUNK = 500
@@ -17,9 +19,9 @@ CHUNK = 500
 
 def run_seed(engine: str, seed: int, is_logged: bool = False) -> str | None:
     """None if every invariant held, otherwise what broke."""
-    world = World(seed, engine, log=print if is_logged else None)
+    run = World(seed, engine, log=print if is_logged else None)
     try:
-        world.run()
+        run.run()
     except AssertionError as error:
         if is_logged:
             traceback.print_exc()
@@ -29,7 +31,7 @@ def run_seed(engine: str, seed: int, is_logged: bool = False) -> str | None:
             traceback.print_exc()
         return f"{type(error).__name__}: {error} at {traceback.format_tb(error.__traceback__)[-1]}"
     if is_logged:
-        print(f"trace {world.trace_hash.hexdigest()}")
+        print(f"trace {run.trace_hash.hexdigest()}")
     return None
 
 
@@ -37,12 +39,19 @@ def _job(task: tuple[str, int]) -> tuple[int, str | None]:
     return task[1], run_seed(*task)
 
 
+def _collect_seldom() -> None:
+    """Worlds are rings of objects, and short-lived: looking for them after each 700 costs a tenth of a seed."""
+    gc.freeze()
+    gc.set_threshold(100_000)
+
+
 def results_of(engine: str, seeds: range, jobs: int) -> Iterator[tuple[int, str | None]]:
     tasks = [(engine, seed) for seed in seeds]
     if jobs == 1:
+        _collect_seldom()
         yield from map(_job, tasks)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, _collect_seldom) as pool:
         yield from pool.imap(_job, tasks, chunksize=8)
 
 
@@ -52,6 +61,11 @@ def commit_of_checkout() -> str:
     folder = Path(__file__).parent
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return result.stdout.strip() or "unknown"
+
+
+def is_native() -> bool:
+    """Whether this is a checkout that `tests.simulation.native` made."""
+    return not str(world.__file__).endswith(".py")
 
 
 class Record:
@@ -80,6 +94,7 @@ class Record:
             "seeds_per_second": round(len(seeds) / max(seconds, 0.001), 1),
             "jobs": jobs,
             "commit": commit_of_checkout(),
+            "is_native": is_native(),
         }
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")

@@ -15,15 +15,11 @@ from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
 from consensus.light_client import LightClient
 from tests.simulation.disk import ROTATE_BYTES, Disk
-from tests.simulation.engine import Engine, Said
+from tests.simulation.engine import Engine, Said, Violation
 from tests.simulation.ghost import GhostVerifier, Registry, hash_
 from tests.simulation.members import Change, Members
 
 WAL_BYTES_MAX = ROTATE_BYTES * 8
-
-
-class Violation(AssertionError):
-    """An invariant does not hold; the text begins with its name."""
 
 
 @dataclass

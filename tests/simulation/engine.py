@@ -5,18 +5,23 @@ The checkers know messages only through `votes`, `promised` and `leads`, so they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from consensus.api import Core
 from consensus.encoding import Hash
+from consensus.header import Header
 
 if TYPE_CHECKING:
     from tests.simulation.node import SimNode
     from tests.simulation.world import World
 
 DRIFT_MS = 10_000
+
+
+class Violation(AssertionError):
+    """An invariant does not hold; the text begins with its name."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,9 @@ class Engine:
     """`quorum` is computed from first principles, so that a mutant in the product cannot move it.
     `votes`: the votes in a message. `promised`: (epoch, view) below which its sender, with the given index,
     keeps silent. `leads`: (epoch, view) in which only one may send such a message. `place`: view and height,
-    for the trace and for correlated omission. `sizes`: what a core holds, and how much it may."""
+    for the trace and for correlated omission. `sizes`: what a core holds, and how much it may. `brings`: blocks
+    that a message brings to be voted for, with the view they are proposed or the term they were made in.
+    `is_later_term_lenient`: whether in a later term such a block is taken whatever its time is."""
 
     name: str
     kind: str
@@ -48,3 +55,5 @@ class Engine:
     place: Callable[[Any], tuple[int, int | str]]
     sizes: Callable[[Any], dict[str, tuple[int, int]]]
     retain: Callable[[Sequence[bytes], int], tuple[bytes, ...]]
+    brings: Callable[[Any], Iterable[tuple[Header, int]]]
+    is_later_term_lenient: bool

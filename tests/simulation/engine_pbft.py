@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consensus.api import Core, EpochBase, SignatureItem
 from consensus.certificate import KIND_PBFT
-from consensus.header import block_hash
+from consensus.header import Header, block_hash
 from consensus.pbft import PbftConfig, PbftCore, retain
 from consensus.pbft.messages import (
     Commit,
@@ -127,6 +127,10 @@ def _sizes(core: PbftCore) -> dict[str, tuple[int, int]]:
     }
 
 
+def _brings(message: Message) -> tuple[tuple[Header, int], ...]:
+    return ((message.header, message.view),) if isinstance(message, Proposal) else ()
+
+
 PBFT = Engine(
     name="pbft",
     kind=KIND_PBFT,
@@ -139,4 +143,6 @@ PBFT = Engine(
     place=_place,
     sizes=_sizes,
     retain=retain,
+    brings=_brings,
+    is_later_term_lenient=False,
 )

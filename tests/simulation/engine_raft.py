@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from consensus.api import Core
 from consensus.certificate import KIND_RAFT
+from consensus.header import Header
 from consensus.raft.ordering import RaftConfig, RaftCore, retain
 from consensus.raft.ordering.messages import (
     Append,
@@ -16,9 +18,10 @@ from consensus.raft.ordering.messages import (
     Message,
     VoteReply,
     VoteRequest,
+    decode_block,
     decode_message,
 )
-from tests.simulation.engine import Engine, Said
+from tests.simulation.engine import DRIFT_MS, Engine, Said
 from tests.simulation.ghost import SUITE, GhostSigner, GhostVerifier
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ def _core(world: World, node: SimNode) -> Core:
         window=shape.window,
         base_timeout_ms=shape.base_timeout_ms,
         status_interval_ms=shape.base_timeout_ms // 2,
+        drift_ms=DRIFT_MS,
         forward_after_ms=shape.base_timeout_ms,
         suspect_after_ms=shape.base_timeout_ms * 4,
         block_txs_max=shape.block_txs_max,
@@ -91,6 +95,14 @@ def _sizes(core: RaftCore) -> dict[str, tuple[int, int]]:
     return {"blocks": (sum(1 for _ in state.blocks), 3 * state.n * horizon)}
 
 
+def _brings(message: Message) -> Iterator[tuple[Header, int]]:
+    if isinstance(message, Append):
+        for entry in message.entries:
+            block = decode_block(entry.data) if entry.data else None
+            if block is not None:
+                yield block.header, entry.term
+
+
 RAFT = Engine(
     name="raft",
     kind=KIND_RAFT,
@@ -103,4 +115,6 @@ RAFT = Engine(
     place=_place,
     sizes=_sizes,
     retain=retain,
+    brings=_brings,
+    is_later_term_lenient=True,
 )

@@ -50,7 +50,7 @@ class Registry:
         return self.signed.get((item.key, item.message)) == item.signature
 
 
-@dataclass(frozen=True)
+@dataclass
 class GhostVerifier:
     registry: Registry
     suite_id: int = SUITE
@@ -62,7 +62,7 @@ class GhostVerifier:
         return self.registry.is_valid(item)
 
 
-@dataclass(frozen=True)
+@dataclass
 class GhostSigner:
     registry: Registry
     public_key: bytes

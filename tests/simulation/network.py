@@ -23,10 +23,10 @@ class Network:
         self._cut: dict[Link, int] = {}
         self._held: dict[Link, list[Callable[[], None]]] = {}
         self._omitted: dict[tuple[Any, ...], bool] = {}
-        self.is_healed = False
+        self.is_calm = False
 
     def heal(self) -> None:
-        self.is_healed = True
+        self.is_calm = True
         self._cut.clear()
         for link in list(self._held):
             self.release(link)
@@ -66,7 +66,7 @@ class Network:
     # --- clogs: what is sent meanwhile is held back
 
     def clog(self, link: Link) -> None:
-        if not self.is_healed:
+        if not self.is_calm:
             self._held.setdefault(link, [])
 
     def release(self, link: Link) -> None:
@@ -80,7 +80,7 @@ class Network:
     ) -> None:
         """Schedules `arrive` for every copy that gets through."""
         shape, rng = self._shape, self._rng
-        if self.is_healed:
+        if self.is_calm:
             self._later(shape.delay_ms, arrive)
             return
         link = (sender, to)

@@ -44,10 +44,11 @@ from consensus.certificate import CommitCert
 from consensus.encoding import Hash
 from consensus.header import leaves_root
 from node.opening import WAL_LOST
-from tests.simulation.checkers import Violation
 from tests.simulation.disk import Disk
+from tests.simulation.engine import Violation
 from tests.simulation.ghost import hash_, vote_key
 from tests.simulation.members import Members
+from tests.simulation.punctuality import Clock
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
 SYNC_BLOCKS_MAX = 8
 ASK_AGAIN_MS = 300
 POLL_MS = 700
-START_MS = 1_000_000
 CHECK_EVERY = 32
 EMPTY_ROOT = leaves_root(hash_, ())
 
@@ -77,8 +77,8 @@ class SimNode:
         )
         self.core: Core | None = None
         self.life = 0
-        self.clock_offset_ms = 0.0
-        self.clock_rate = 1.0
+        self.clock = Clock()
+        self.set_clock(0.0, 1.0)
         self.pool: dict[Hash, TxRef] = {}
         self.committed: dict[Hash, int] = {}
         self.has_begun = False  # whether it wrote a record in any life: it may have voted
@@ -87,6 +87,7 @@ class SimNode:
         self._timer = 0
         self._timer_at_ms: int | None = None
         self._behind_to = 0
+        self._fetch_number = 0  # of the last question for blocks: only that one is asked again
         self._is_executing = False
         self._polled_at = -1
 
@@ -102,7 +103,18 @@ class SimNode:
 
     @property
     def now_ms(self) -> int:
-        return int(START_MS + self.world.now * self.clock_rate + self.clock_offset_ms)
+        return int(self.clock.at(self.world.now))
+
+    @property
+    def clock_offset_ms(self) -> float:
+        return self.clock.settings[-1][1]
+
+    @property
+    def clock_rate(self) -> float:
+        return self.clock.settings[-1][2]
+
+    def set_clock(self, offset_ms: float, rate: float) -> None:
+        self.clock.set(self.world.now, offset_ms, rate)
 
     @property
     def members(self) -> Members:
@@ -362,6 +374,8 @@ class SimNode:
         world, disk = self.world, self.disk
         leaves = [self.pool[i].leaf for i in block.tx_ids]
         world.checkers.on_deliver(self.id, block, disk.tip, leaves)
+        members = world.checkers.members[block.header.epoch]
+        world.punctuality.on_deliver(block.header, disk.tip, cert, members, world.now)
         disk.blocks.append((block, cert))
         for tx_id in block.tx_ids:
             self.committed[tx_id] = block.header.height
@@ -432,9 +446,11 @@ class SimNode:
         if not self.is_up or height >= self._behind_to:
             return
         self.world.send_other(self.id, from_, "ask_blocks", height + 1)
+        self._fetch_number += 1
+        number = self._fetch_number
 
         def again() -> None:
-            if len(self.disk.blocks) == height:
+            if number == self._fetch_number and len(self.disk.blocks) == height:
                 self.fetch(self.world.any_peer(self.id))
 
         self.later(ASK_AGAIN_MS, again)
@@ -445,6 +461,7 @@ class SimNode:
         index = self.electorate.index_of(sender)
         if index is None:
             return  # a stranger to this epoch has no say
+        self.world.punctuality.on_heard(self.id, message, self.world.now)
         said = self.world.votes_of_liar(self, sender, message)
         try:
             self.step(Received(self.now_ms, index, message))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from consensus.api import TxRef
+from consensus.api import Leaving, TxRef
 from consensus.encoding import Hash
 from tests.simulation.ghost import hash_
 from tests.simulation.members import Change
@@ -30,7 +30,17 @@ class Operations:
         self._shape = world.shape
         self._rng = {
             name: stream(world.seed, f"ops/{name}")
-            for name in ("power", "losses", "clocks", "pauses", "cuts", "clogs", "load", "people")
+            for name in (
+                "power",
+                "departures",
+                "losses",
+                "clocks",
+                "pauses",
+                "cuts",
+                "clogs",
+                "load",
+                "people",
+            )
         }
         self._crash = stream(world.seed, "crash")
         self._sync = stream(world.seed, "sync")
@@ -39,11 +49,11 @@ class Operations:
 
     def crashes_now(self) -> bool:
         rate = self._shape.crash_mid_step
-        return bool(rate) and not self._world.is_healed and self._crash.random() < rate
+        return bool(rate) and not self._world.is_calm and self._crash.random() < rate
 
     def sync_fails_now(self) -> bool:
         rate = self._shape.sync_failure
-        return bool(rate) and not self._world.is_healed and self._sync.random() < rate
+        return bool(rate) and not self._world.is_calm and self._sync.random() < rate
 
     def restart_later(self, node: int) -> None:
         self._world.after(
@@ -52,15 +62,20 @@ class Operations:
 
     # --- the schedule
 
-    def schedule(self) -> None:
+    def start_all(self) -> None:
         shape = self._shape
         for node in self._world.nodes:
             rng = self._rng["clocks"]
-            node.clock_offset_ms = rng.uniform(-1, 1) * shape.clock_offset_ms
-            node.clock_rate = 1 + rng.uniform(-1, 1) * shape.clock_drift
+            offset_ms = rng.uniform(-1, 1) * shape.clock_offset_ms
+            node.set_clock(offset_ms, 1 + rng.uniform(-1, 1) * shape.clock_drift)
             self._world.start_node(node.id)
+
+    def schedule(self) -> None:
+        """All that will happen, from now on."""
+        shape = self._shape
         self._often("power", shape.crashes, self._crash_node)
         self._often("power", shape.full_disks, self._fill_disk)
+        self._often("departures", shape.departures, self._leave)
         self._often("clocks", shape.clock_jumps, self._jump_clock)
         self._often("pauses", shape.pauses, self._pause)
         self._often("losses", shape.wal_losses, self._lose_wal)
@@ -113,6 +128,23 @@ class Operations:
         self._world.trace(f"{node.id} disk full")
         until = self._rng["power"].uniform(100, self._shape.duration_ms / 2)
         node.disk.full_until = self._world.now + until
+
+    def _leave(self, node: SimNode) -> None:
+        """A daemon that is stopped in good order tells its core and waits, for an election timeout at most.
+        Sometimes the stop is called off, and the core goes on as before."""
+        if not node.is_up or node.is_paused:
+            return
+        self._world.trace(f"{node.id} is leaving")
+        life, is_called_off = node.life, self._rng["departures"].random() < 0.3
+        node.step(Leaving(node.now_ms))
+
+        def stop() -> None:
+            if node.life == life and not is_called_off:
+                self._world.trace(f"{node.id} stops in good order")
+                node.crash()
+                self.restart_later(node.id)
+
+        self._later("departures", 1, self._shape.base_timeout_ms, stop)
 
     def _may_lose(self, node: SimNode) -> bool:
         """Losses count among the f: not on top of lies, and not twice on different nodes than drawn."""
@@ -170,11 +202,11 @@ class Operations:
         rng = self._rng["clocks"]
         jump_ms = rng.choice((-1, 1)) * rng.uniform(1_000, 100_000_000)
         self._world.trace(f"{node.id} clock jumps {jump_ms:.0f}")
-        node.clock_offset_ms += jump_ms
+        node.set_clock(node.clock_offset_ms + jump_ms, node.clock_rate)
         node.refresh_timer()
 
         def back() -> None:
-            node.clock_offset_ms -= jump_ms
+            node.set_clock(node.clock_offset_ms - jump_ms, node.clock_rate)
             node.refresh_timer()
 
         self._later("clocks", 100, self._shape.duration_ms, back)

@@ -31,7 +31,8 @@ class Shape:
 
     `budget` bounds the events of the safety phase. `liars` pairs a node with a behaviour;
     `are_liars_lasting` says whether they go on after healing. `spares` are nodes that are not validators
-    at genesis."""
+    at genesis. `is_settled`: faults begin when all vote; otherwise with the channel's first start, which few
+    clusters get beyond while messages are lost."""
 
     n: int = 4
     window: int = 1
@@ -42,6 +43,7 @@ class Shape:
     budget: int = 1_500
     checkpoint_interval: int = 64
     is_grouping: bool = True
+    is_settled: bool = False
     execution_ms: float = 5.0
     # network
     delay_ms: float = 5.0
@@ -56,6 +58,7 @@ class Shape:
     crash_mid_step: float = 0.0
     sync_failure: float = 0.0
     full_disks: int = 0
+    departures: int = 0
     wal_losses: int = 0
     backups: int = 0
     wipes: int = 0
@@ -171,6 +174,14 @@ def _power(draw: _Draw, n: int) -> dict[str, Any]:
     }
 
 
+def _beginning(draw: _Draw, n: int) -> dict[str, Any]:
+    return {"is_settled": draw.rng.random() < 0.6}
+
+
+def _departures(draw: _Draw, n: int) -> dict[str, Any]:
+    return {"departures": draw.count(0.25, 3)}
+
+
 def _clocks(draw: _Draw, n: int) -> dict[str, Any]:
     return {
         "clock_offset_ms": int(draw.perhaps(0.4, 50, 3000)),
@@ -196,6 +207,8 @@ _CONCERNS: dict[str, Callable[[_Draw, int], dict[str, Any]]] = {
     "partitions": _partitions,
     "clogs": _clogs,
     "power": _power,
+    "beginning": _beginning,
+    "departures": _departures,
     "clocks": _clocks,
     "people": _people,
 }
@@ -234,6 +247,7 @@ FAULTS = (
     "crash_mid_step",
     "sync_failure",
     "full_disks",
+    "departures",
     "wal_losses",
     "backups",
     "wipes",

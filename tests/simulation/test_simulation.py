@@ -40,7 +40,19 @@ def regressions() -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize(("engine", "seed"), regressions())
 def test_a_seed_that_once_found_a_bug_still_passes(engine: str, seed: int) -> None:
+    """As it is drawn now, and as it was then: from the first start on, and nobody left in good order."""
     assert run_seed(engine, seed) is None
+    World(seed, engine, replace(draw_shape(seed, engine), is_settled=False, departures=0)).run()
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_where_faults_begin_late_all_vote_before_the_first(engine: str) -> None:
+    lines: list[str] = []
+    World(1, engine, Shape(n=4, is_settled=True, crashes=3, txs=2), log=lines.append).run()
+    events = [line[11:] for line in lines]
+    settled = events.index("settled")
+    assert not any(event.endswith(" crashes") for event in events[:settled])
+    assert any(event.endswith(" crashes") for event in events[settled:])
 
 
 def test_the_swarm_draws_every_size_window_fault_and_behaviour() -> None:

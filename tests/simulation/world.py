@@ -21,21 +21,23 @@ from consensus.header import Header, block_hash, leaves_root
 from consensus.pbft.evidence import Evidence
 from consensus.validators import ValidatorSet, validators_hash
 from tests.simulation.byzantine import LIARS, Liar
-from tests.simulation.checkers import Checkers, Violation
+from tests.simulation.checkers import Checkers
 from tests.simulation.disk import Disk, Wal
-from tests.simulation.engine import Said
+from tests.simulation.engine import Said, Violation
 from tests.simulation.engine_pbft import SharedRules
 from tests.simulation.engines import ENGINES
 from tests.simulation.ghost import SUITE, Registry, hash_, validator_set
 from tests.simulation.members import Change, Members
 from tests.simulation.network import Network
-from tests.simulation.node import POLL_MS, START_MS, SimNode
+from tests.simulation.node import POLL_MS, SimNode
 from tests.simulation.operations import Operations
+from tests.simulation.punctuality import START_MS, Punctuality
 from tests.simulation.shape import Shape, draw_shape, stream
 from tests.simulation.witness import Witness
 
 HEAL_LIMIT_MS = 400_000
 EVENTS_MAX = 400_000
+SETTLING_EVENTS_MAX = 1_000
 CHANNEL = Hash(hash_(b"channel"))
 
 
@@ -80,6 +82,7 @@ class World:
         self.trace_hash = hashlib.sha256()
         self.events = 0
         self.is_healed = False
+        self.is_settling = False
         self.has_progress = False
         self._log = log
         self._queue: list[tuple[float, float, int, Callable[[], None]]] = []
@@ -123,8 +126,13 @@ class World:
             {0: first},
             self.changes,
         )
+        self.punctuality = Punctuality(self.engine, self.nodes, self.untrusted)
         self.operations = Operations(self)
         self.witness = Witness()
+
+    @property
+    def is_calm(self) -> bool:
+        return self.is_healed or self.is_settling
 
     # --- time
 
@@ -190,7 +198,8 @@ class World:
 
     @property
     def are_liars_active(self) -> bool:
-        return not self.is_healed or self.shape.are_liars_lasting
+        is_over = self.is_healed and not self.shape.are_liars_lasting
+        return not (self.is_settling or is_over)
 
     def transmit(self, sender: int, target: int, message: Any, delay_ms: float = 0.0) -> None:
         """A liar's message, which may be bytes that do not even decode."""
@@ -356,8 +365,12 @@ class World:
     def run(self) -> None:
         """Raises Violation, InvariantBroken or AssertionError where an invariant does not hold."""
         self.trace(f"seed {self.seed} {self.shape}")
+        self.operations.start_all()
+        if self.shape.is_settled:
+            self._settle()
         self.operations.schedule()
-        self._run_until(self.shape.duration_ms, self.shape.budget, None)
+        most = self.events + self.shape.budget
+        self._run_until(self.now + self.shape.duration_ms, most, None)
         self._heal()
         most = self.events + EVENTS_MAX
         is_done = self._is_all_done
@@ -373,6 +386,14 @@ class World:
             if node not in self.accused:
                 raise Violation(f"S10 nobody accuses node {node} of {seen}")
         self.trace(f"done at {self.nodes[live[0]].disk.tip.height}")
+
+    def _settle(self) -> None:
+        """A calm first start, until all vote: faults then meet a cluster that works."""
+        self.is_settling = self.network.is_calm = True
+        while self._queue and self.events < SETTLING_EVENTS_MAX and not self.are_all_voting():
+            self._run_until(self.now + HEAL_LIMIT_MS, self.events + len(self.nodes), None)
+        self.is_settling = self.network.is_calm = False
+        self.trace("settled")
 
     def _is_beyond_tolerance(self) -> bool:
         """Whether more than f of the members lie or have lost what they signed and do not vote again yet: the
@@ -394,7 +415,8 @@ class World:
         if not self.shape.heal_everybody:
             self._keep_a_quorum()
         for node in self.nodes:
-            node.clock_rate, node.clock_offset_ms, node.disk.full_until = 1.0, 0.0, -1.0
+            node.set_clock(0.0, 1.0)
+            node.disk.full_until = -1.0
             if node.is_paused:
                 node.resume()
             node.refresh_timer()

@@ -221,6 +221,10 @@ class Intake:
         if header.height <= chain.height:
             if header.height == chain.height and digest != chain.tip_hash:
                 self._distrust("its log is not the certified chain")
+            elif header.height > chain.executed_height:
+                # The log is durable before the block is delivered: a restart in between would find the entry
+                # and no bodies.
+                return Verdict.WAIT, ground
             # Blocks in the store are certified; the ground above them is the tip.
             return Verdict.TAKE, Ground(chain.tip, chain.tip_hash)
         is_ending = state.config_height is not None

@@ -847,3 +847,27 @@ def test_a_block_from_the_log_is_known_to_change_the_configuration_after_the_poo
     cluster.step(follower, TxWaiting(cluster.now_ms, (replace(tx(1), is_config=True),)))
     cluster.step(follower, TxDropped(cluster.now_ms, (tx(1).tx_id,)))
     assert flight.last.is_config
+
+
+def test_an_entry_whose_block_came_by_its_certificate_waits_until_that_is_executed() -> None:
+    """A turn's records are durable before the blocks it delivers: a restart in between would find the entry,
+    but neither the block nor the bodies."""
+    cluster, leader = running(3)
+    late, other = [i for i in range(3) if i != leader]
+    cluster.is_fetching = cluster.is_executing = False
+    cluster.give(tx(1), to=[leader, other])
+    cluster.pass_time(60)
+    assert cluster.needed(late) and cluster.heights()[late] == 0
+    before = len(cluster.actions[late])
+
+    def appended() -> list[int]:
+        records = [
+            r for a in cluster.actions[late][before:] if isinstance(a, Persist) for r in a.records
+        ]
+        found = [decode_record(record) for record in records]
+        return [each.block.height for each in found if isinstance(each, Appended)]
+
+    cluster.give(tx(1), to=[late])
+    assert cluster.heights()[late] == 1 and appended() == []
+    cluster.execute(late)
+    assert appended() == [1]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from consensus.api import Synced
+from consensus.api import Received, Synced
+from consensus.certificate import Seal, seal_message
+from consensus.encoding import Hash
 from consensus.pbft.admission import OBSERVER_FIRST_START, OBSERVER_WAL_LOST
-from consensus.pbft.messages import Status
+from consensus.pbft.certificates import commit_cert
+from consensus.pbft.messages import Decided, Status
 from consensus.pbft.records import Born, decode_record, encode_record
-from tests.unit.consensus.cluster import CHANNEL, Cluster, tx
+from tests.simulation.ghost import hash_
+from tests.unit.consensus.cluster import CHANNEL, SUITE, Cluster, tx
 
 
 def late(n: int = 4, lost: int = 1) -> Cluster:
@@ -108,3 +112,23 @@ def test_a_log_that_is_whole_and_knows_another_key_is_a_first_start_of_the_new_o
     assert cluster.cores[3].is_observer_reason == OBSERVER_FIRST_START
     cluster.restart(3, observes_because="the log is damaged")
     assert cluster.cores[3].is_observer_reason == "the log is damaged", "in doubt it is lost"
+
+
+def test_a_certificate_whose_block_nobody_can_show_does_not_keep_a_first_start_waiting() -> None:
+    """The seals of the block below were lost with the log: there is nothing to fetch, and it is needed."""
+    cluster = late()
+    digest = Hash(hash_(b"a block above one whose seals are gone"))
+    seal = Seal(CHANNEL, 0, 4, 0, digest)
+    message = seal_message(SUITE, seal)
+    signed = {
+        i: cluster.registry.sign(cluster.validators.key(i), message) for i in range(cluster.n - 1)
+    }
+    decided = Decided(commit_cert(seal, signed, cluster.n))
+    cluster.step(3, Received(cluster.now_ms, 0, decided))
+    for _ in range(2 * cluster.config.checkpoint_wait_ms // 250 + 40):
+        cluster.flush()
+        bring_blocks(cluster, 3)
+        cluster.pass_time(250)
+        if cluster.cores[3].is_observer_reason is None:
+            break
+    assert reasons(cluster) == [None, OBSERVER_WAL_LOST, None, None]
