@@ -7,6 +7,7 @@ SignedCenterRequest>`: /payment /entry /coins /operator /authority /wallet /iden
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -38,7 +39,15 @@ from consensus.payment import (
 )
 from consensus.payment_lock import WitnessedTransaction
 from deploy.regcenter import log, proofs
-from deploy.regcenter.api_common import CENTER, WRITER, Handler, authorization, number, query_of
+from deploy.regcenter.api_common import (
+    CENTER,
+    IDENTITIES,
+    WRITER,
+    Handler,
+    authorization,
+    number,
+    query_of,
+)
 from deploy.regcenter.api_desk import desk_routes
 from deploy.regcenter.center import Appointment, Center, Identification, Opening, Placement, Refresh
 from deploy.regcenter.errors import CenterError
@@ -61,6 +70,7 @@ def make_app(center: Center) -> web.Application:
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_refusals])
     app[CENTER] = center
     app[WRITER] = Writer(center)
+    app[IDENTITIES] = asyncio.Lock()
     app.add_routes(
         [
             web.get("/status", status),

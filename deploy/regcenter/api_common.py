@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from deploy.regcenter.writer import Writer
 
 CENTER = web.AppKey("center", Center)
 WRITER = web.AppKey("writer", Writer)
+IDENTITIES = web.AppKey("identities", asyncio.Lock)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -36,6 +36,7 @@ from deploy.regcenter.clock import Clock, real_ms
 from deploy.regcenter.desk import Answer, Instruction, answer
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.identities import Kgc
 from deploy.regcenter.keys import Keys, forget_heads
 from deploy.regcenter.ledger import Ledger, Opened
 from deploy.regcenter.model import (
@@ -352,6 +353,11 @@ class Center:
 
     def coin(self, wanted: Hash) -> Coin | None:
         return self.ledger.books.coin(Overlay(self.store), wanted)
+
+    def kgc(self, wanted: Hash) -> Kgc | None:
+        """A registered key generation center of identity-based keys."""
+        data = self.store.get(b"G" + wanted)
+        return None if data is None else decode(Kgc, data)
 
     def terms(self, address: Hash) -> LockTerms | None:
         """The terms of a lock address."""

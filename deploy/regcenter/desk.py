@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from consensus.center_request import WalletQuery
 from consensus.encoding import Hash, decode, encode
 from consensus.payment import Kind
 from deploy.regcenter import aml, orders
 from deploy.regcenter.devices import Device, DoubleSpend, offline_limits_at
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.hashing import sm3
+from deploy.regcenter.identities import Enrolled, Kgc, is_master_key, month_of, name_of
 from deploy.regcenter.institutions import Institution, Netted
 from deploy.regcenter.ledger import Ledger, Order
 from deploy.regcenter.limits import day_of
@@ -30,6 +33,7 @@ from deploy.regcenter.requests import (
     DeviceStatement,
     FileQuery,
     InstitutionQuery,
+    KgcQuery,
     NetQuery,
     RevokeQuery,
     ScreenQuery,
@@ -128,6 +132,30 @@ def _check_no_party(ledger: Ledger, address: Hash) -> None:
     registry = ledger.registry
     if registry.tier_of(address) is Tier.VAULT or address in registry.authorities:
         raise CenterError("RC_TIER", "the key is a bank's or an authority's")
+
+
+def _kgc(desk: Desk, query: KgcQuery) -> View:
+    desk.require_root()
+    check_name(query.name)
+    if not is_master_key(query.master_key):
+        raise CenterError("RC_SM9", "this is no master public key")
+    known = Hash(sm3(query.master_key))
+    desk.overlay.put(b"G" + known, encode(Kgc(query.name, query.master_key)))
+    return {"kgc": known.hex(), "name": query.name}
+
+
+def _enrol(desk: Desk, enrolled: Enrolled) -> View:
+    """The key pays for the name's wallet until its month ends."""
+    query, wallets = enrolled.query, desk.ledger.books.wallets
+    if query.epoch != month_of(desk.now_ms):
+        raise CenterError("RC_EPOCH", str(query.epoch))
+    _check_no_party(desk.ledger, desk.signer)
+    wallet = Hash(sm3(query.kgc + name_of(replace(query, epoch=0))))
+    wanted = WalletQuery(
+        wallet, query.tier, f"{query.wallet} of {enrolled.kgc_name}", (desk.signer,)
+    )
+    record = wallets.enrol(desk.overlay, wanted, query.epoch, desk.now_ms)
+    return {"wallet": wallet.hex(), "category": record.category, "epoch": query.epoch}
 
 
 def _revoke(desk: Desk, query: RevokeQuery) -> View:
@@ -315,6 +343,8 @@ def _statement(desk: Desk, query: StatementQuery) -> View:
 _HANDLERS: Mapping[type, Callable[[Desk, Any], View]] = MappingProxyType(
     {
         RevokeQuery: _revoke,
+        KgcQuery: _kgc,
+        Enrolled: _enrol,
         InstitutionQuery: _institution,
         TerminalQuery: _terminal,
         DeviceQuery: _device,

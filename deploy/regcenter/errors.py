@@ -73,6 +73,12 @@ _REFUSALS: dict[str, tuple[int, str, str]] = {
     "RC_DEVICE": (422, "the device or its voucher does not hold", "read the detail"),
     "RC_QR": (422, "the QR code does not hold: pay nothing", "ask the payee for a fresh code"),
     "RC_REPORT": (404, "there is no such report of yours", "list the reports again"),
+    "RC_SM9": (401, "the identity-based key does not hold", "read the detail"),
+    "RC_EPOCH": (
+        403,
+        "the month for which the key was enrolled is over",
+        "enrol the key again with this month's identity key",
+    ),
     "RC_STATEMENT": (404, "there is no such statement", "let the institution make the day's"),
     "RC_REVOKED": (403, "the key was revoked", "ask the central bank"),
     "RC_REGIME": (422, "the monetary regime does not know this", "read the detail"),

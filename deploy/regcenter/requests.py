@@ -41,6 +41,39 @@ class InstitutionQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class KgcQuery:
+    """By the root key: a key generation center of identity-based keys (identities.py)."""
+
+    name: str
+    master_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolQuery:
+    """By an SM2 key that shall pay for the wallet of a name until the month ends. kgc: SM3 of the master
+    key. h, point: the name's SM9 signature over the digest of an `Enrolment`."""
+
+    kgc: Hash
+    wallet: str
+    tier: int
+    epoch: int
+    h: bytes
+    point: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What the name signs."""
+
+    log_id: Hash
+    kgc: Hash
+    wallet: str
+    tier: int
+    epoch: int
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TerminalQuery:
     """By a bank: an ATM or a POS terminal that confirms what it was handed. limit_fen: for one recharge."""
 
@@ -174,6 +207,7 @@ WRITES: Mapping[str, type[Any]] = MappingProxyType(
         "rotate": RotateQuery,
         "revoke": RevokeQuery,
         "institution": InstitutionQuery,
+        "kgc": KgcQuery,
         "terminal": TerminalQuery,
         "device": DeviceQuery,
         "settle": SettleQuery,
@@ -197,8 +231,12 @@ READS: Mapping[str, type[Any]] = MappingProxyType(
         "postings": PostingsQuery,
     }
 )
+ACTION_ENROL = "enrol"
 ACTIONS: Mapping[type, str] = MappingProxyType(
-    {body: action for action, body in (*WRITES.items(), *READS.items())}
+    {
+        EnrolQuery: ACTION_ENROL,
+        **{body: action for action, body in (*WRITES.items(), *READS.items())},
+    }
 )
 
 
@@ -289,6 +327,7 @@ _SIGNED_TAGS: Mapping[type, Tag] = MappingProxyType(
         CoinStatement: Tag.COIN_STATEMENT,
         DeviceStatement: Tag.COIN_STATEMENT,
         DeviceCertificate: Tag.DEVICE,
+        Enrolment: Tag.DEVICE,
         SolvencyStatement: Tag.SOLVENCY,
         Voucher: Tag.VOUCHER,
     }

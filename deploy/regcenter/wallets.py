@@ -16,6 +16,7 @@ from consensus.encoding import ZERO_HASH, Hash, decode, encode
 from consensus.payment import CoinState, CoinTransaction, Kind
 from deploy.regcenter import aml
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.identities import month_of
 from deploy.regcenter.limits import Category, Limits, day_of, limits_at
 from deploy.regcenter.model import Authority, Identified, WalletRecord
 from deploy.regcenter.packed import unpack_coin
@@ -54,17 +55,19 @@ class WalletBook:
     """Which address belongs to which wallet is kept in memory; everything else in the store.
 
     Keys: `b` wallets, `d` wallet by address, `g` balance by wallet, `y` paid by wallet and day, `i` who was
-    told."""
+    told, `E` months of enrolled keys."""
 
     def __init__(self) -> None:
         self._wallet_of: dict[Hash, Hash] = {}
         self._profiles: dict[Hash, Profile] = {}
+        self._epochs: dict[Hash, int] = {}
         self.abroad = Abroad(0, 0)
 
     def load(self, store: Store) -> None:
         """Raises CenterError RC_DAMAGED when a balance is not the sum of its coins."""
         for known, data in store.items(b"b"):
             self._profiles[Hash(known)] = _profile(decode(WalletRecord, data))
+        self._epochs = {Hash(a): int.from_bytes(e, "big") for a, e in store.items(b"E")}
         self._wallet_of = {Hash(a): Hash(wallet) for a, wallet in store.items(b"d")}
         counted: dict[Hash, int] = {}
         for _, data in store.items(b"c"):
@@ -102,12 +105,28 @@ class WalletBook:
             known = decode(WalletRecord, stored)
             if (known.bank, known.holder, _profile(known)) != (bank, query.holder, profile):
                 raise CenterError("RC_WALLET", "it has another bank, holder, residence or use")
+        return self._keep(overlay, query, record, now_ms)
+
+    def enrol(self, overlay: Overlay, query: WalletQuery, epoch: int, now_ms: int) -> WalletRecord:
+        """A name's key is an address of its wallet, and pays until its month is over. Raises CenterError."""
+        record = WalletRecord(
+            query.wallet, ZERO_HASH, query.category, query.holder, query.residence, query.use, 0
+        )
+        found = self._keep(overlay, query, record, now_ms)
+        for address in query.addresses:
+            self._epochs[address] = epoch
+            overlay.put(b"E" + address, epoch.to_bytes(8, "big"))
+        return found
+
+    def _keep(
+        self, overlay: Overlay, query: WalletQuery, record: WalletRecord, now_ms: int
+    ) -> WalletRecord:
         fresh = [a for a in query.addresses if self._wallet_of.get(a) != query.wallet]
         for address in fresh:
             if address in self._wallet_of or overlay.get(b"a" + address) is not None:
                 raise CenterError("RC_WALLET", f"{address.hex()} was in use before")
         overlay.put(b"b" + query.wallet, encode(record))
-        self._profiles[query.wallet] = profile
+        self._profiles[query.wallet] = _profile(record)
         for address in fresh:
             self._wallet_of[address] = query.wallet
             overlay.put(b"d" + address, query.wallet)
@@ -130,6 +149,9 @@ class WalletBook:
         if not self._wallet_of:
             return
         payer, payees = parties
+        epoch = self._epochs.get(payer)
+        if epoch not in (None, month_of(now_ms)) and tx.kind in LIMITED_PAYMENTS:
+            raise CenterError("RC_EPOCH", str(epoch))
         source = self._wallet_of.get(payer)
         mine = self._profile_of(source)
         for address in payees:
