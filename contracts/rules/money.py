@@ -9,7 +9,7 @@ RATE_UNIT = 1000000  # rates are parts per million a year: 3.05 % is 30,500
 BPS_UNIT = 10000  # shares and ratios are basis points: 80 % is 8,000
 
 
-def is_amount(amount) -> bool:
+def is_amount(amount: object) -> bool:
     """Whether this is a positive amount that every part of the system can carry."""
     return (
         isinstance(amount, int)
@@ -29,12 +29,25 @@ def half_up(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
+def half_even(numerator: int, denominator: int) -> int:
+    """The fraction rounded to the nearest whole minor unit, a half to the even one (bankers' rounding).
+
+    Raises ValueError as `half_up`.
+    """
+    if numerator < 0 or denominator <= 0:
+        raise ValueError("a cash flow is a fraction of non-negative integers")
+    whole, rest = divmod(numerator, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1):
+        return whole + 1
+    return whole
+
+
 def share_of(amount: int, bps: int) -> int:
     """The part of an amount, rounded down: a cap is never passed by rounding. `bps`: basis points."""
     return amount * bps // BPS_UNIT
 
 
-def split_by_weights(amount: int, weights: list) -> list:
+def split_by_weights(amount: int, weights: list[int]) -> list[int]:
     """Parts in proportion to the weights whose sum is the amount exactly (largest remainder).
 
     Of equal remainders the earlier part gets the unit, so that every node divides alike.
@@ -48,3 +61,14 @@ def split_by_weights(amount: int, weights: list) -> list:
     for i in by_remainder[: amount - sum(parts)]:
         parts[i] += 1
     return parts
+
+
+def split_evenly(amount: int, count: int) -> list[int]:
+    """Parts that differ by at most one minor unit and whose sum is the amount exactly; the larger ones first.
+
+    Raises ValueError for a negative amount or no parts.
+    """
+    if amount < 0 or count <= 0:
+        raise ValueError("an amount is split into at least one part")
+    part, rest = divmod(amount, count)
+    return [part + 1] * rest + [part] * (count - rest)

@@ -147,7 +147,6 @@ class Entry(NamedTuple):
     contract: Contract
     function: Callable[..., Any]
     plan: arguments.Plan
-    is_view: bool
 
 
 _ENTRIES: dict[tuple[str, int, str], Entry] = {}
@@ -161,12 +160,13 @@ def _entry(target: tuple[str, int, str]) -> Entry:
         contract = find_contract(name, version)
         method = contract.methods.get(function)
         is_own = session.TX.call[3] == "" and function == MIGRATE
-        if method is None or not (method.exported or contract.open or is_own):
+        is_open = contract.open or (method is not None and method.exported)
+        if method is None or not (is_own or (is_open and function != MIGRATE)):
             raise Refusal("no-such-method", "the contract exports no method of this name")
         called = contract.functions[function]
         named = called.__code__.co_kwonlyargcount > 0
         plan = arguments.plan(method.parameters, contract, named=named, positional=contract.open)
-        found = _ENTRIES[target] = Entry(contract, called, plan, method.view)
+        found = _ENTRIES[target] = Entry(contract, called, plan)
     return found
 
 
@@ -180,12 +180,9 @@ def run(call: wire.Call, index: int) -> wire.Ran:
     outcome, code, message = OK, "", ""
     tx = begin_transaction(call, index)
     try:
-        entry = _ENTRIES[target] if target in _ENTRIES else _entry(target)
-        tx.contract, function, plan, is_view = entry
+        tx.contract, function, plan = _ENTRIES[target] if target in _ENTRIES else _entry(target)
         args, words = convert(text, plan)
         returned = function(*args, **words) if words else function(*args)
-        if is_view and (tx.writes or tx.events):
-            raise RuntimeError("a view changed state")
         result = b"\x02" if returned is True else _encoded_result(returned)
     except Exception as error:
         outcome = REVERT
@@ -241,7 +238,7 @@ def call(name: Any, function: Any, args: tuple[Any, ...]) -> Any:
     tx = session.TX
     target = _active_contract(name)
     method = target.methods.get(function)
-    if method is None or not method.exported:
+    if method is None or not method.exported or function == MIGRATE:
         raise LookupError("no such method")
     if (name == tx.contract.name or name in tx.stack) and not method.view:
         raise RuntimeError("the contract is already running")

@@ -31,6 +31,17 @@ def put(k: str, v: int) -> int:
 def get(k: str) -> int:
     return m[k]
 """
+# An author who exports it by mistake opens it to nobody.
+EXPORTED = (
+    FIRST
+    + """
+
+@export
+def migrate() -> int:
+    m["own"] = 1
+    return 1
+"""
+)
 SECOND = (
     FIRST
     + """
@@ -134,10 +145,13 @@ async def test_nobody_but_the_ledger_calls_migrate(worker):
     sent = Transaction(bytes(32), "a", 2, "migrate", "{}", "s", "M", (), 1_000_000)
     through = replace(sent, contract="b", version=1, method="through")
     active = {"a": 2, "b": 1}
-    for call, code in ((sent, "no-such-method"), (through, "LookupError")):
-        request = BlockRequest("c", 1, 1, (call,), active=active)
-        (result,) = await worker.block(request, MemoryState())
-        assert (result.outcome, result.code) == ("revert", code)
+    await worker.load([Bundle("a", 3, EXPORTED)])
+    for version in (2, 3):
+        exported = replace(sent, version=version)
+        for call, code in ((exported, "no-such-method"), (through, "LookupError")):
+            request = BlockRequest("c", 1, 1, (call,), active=active | {"a": version})
+            (result,) = await worker.block(request, MemoryState())
+            assert (result.outcome, result.code) == ("revert", code)
 
 
 async def test_what_does_not_run_is_not_called_though_it_is_loaded(worker):

@@ -32,6 +32,11 @@ def test_the_sdk_is_strictly_typed_and_says_so() -> None:
     assert mypy("--strict", "contracts/sdk/__init__.py") == ""
 
 
+def test_the_money_that_contracts_import_is_strictly_typed() -> None:
+    files = [f"contracts/rules/{name}.py" for name in ("money", "currency", "codes")]
+    assert mypy("--strict", "--explicit-package-bases", *files) == ""
+
+
 def test_mypy_understands_every_contract_of_the_suite() -> None:
     files = [f"contracts/suite/{name}.py" for name in CONTRACTS]
     assert mypy("--check-untyped-defs", "--explicit-package-bases", *files) == ""
