@@ -164,9 +164,12 @@ def _block_of(calls: int) -> bytes:
     return wire.encode_request(BlockRequest("", 1, 1, tuple(txs), absent))
 
 
+_REHEARSED = machine.load("warm", 1, Compiled.load(_WARM), False)
+
+
 def rehearse(request: bytes) -> None:
     """Run a block of no chain: it touches the memory that every block touches, and leaves nothing."""
-    machine.load("warm", 1, Compiled.load(_WARM), False)
+    machine.CONTRACTS["warm", 1] = _REHEARSED
     results = machine.run_block(wire.decode_request(request, wire.encode_control()), None)
     assert {result[0] for result in results} == {wire.OK}, results
     wire.encode_results(results)
