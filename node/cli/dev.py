@@ -105,11 +105,11 @@ def _stop(root: Path) -> None:
 
 
 def _wait_for_leader(root: Path, stopping: threading.Event) -> list[dict[str, Any]]:
-    from node.network.control import network_status
+    from node.network.control import UP, network_status
 
     while True:
         rows = network_status(root)
-        if all(row["state"] == "ready" for row in rows) or stopping.wait(0.1):
+        if all(row["state"] in UP for row in rows) or stopping.wait(0.1):
             return rows
 
 

@@ -18,6 +18,8 @@ from node.network.layout import Layout
 REGCENTER = "regcenter"
 READY_SECONDS = 180.0
 STATUS_SECONDS = 3.0
+# A node that changed its view alone serves; it stays in that state until there is work for a new view.
+UP = ("ready", "changing view")
 
 
 def open_layout(root: Path) -> Layout:
@@ -52,12 +54,12 @@ def start_regcenter(layout: Layout) -> None:
 
 
 def wait_linked(root: Path) -> list[dict[str, Any]]:
-    """The status rows once every node says it is ready: linked to a quorum and caught up. Raises CITY-8025."""
+    """The status rows once every node is up: linked to a quorum and caught up. Raises CITY-8025."""
     layout = Layout(root)
     deadline = time.monotonic() + READY_SECONDS
     while True:
         rows = network_status(root)
-        waiting = [row for row in rows if row["state"] != "ready"]
+        waiting = [row for row in rows if row["state"] not in UP]
         if not waiting:
             return rows
         if time.monotonic() > deadline:
@@ -95,11 +97,7 @@ def _node_row(layout: Layout, slug: str) -> dict[str, Any]:
         return row | {"state": "not answering"}
     # The state root is that of the applied height: a block more may be ordered already.
     row |= {"state": status["state"], "role": status["role"], "height": status["applied_height"]}
-    if (
-        status["state"] == "ready"
-        and status["applied_height"] < status["height"]
-        and executes(status)
-    ):
+    if status["state"] in UP and status["applied_height"] < status["height"] and executes(status):
         row["state"] = "executing"
     return row | {"state_root": status["state_root"]}
 

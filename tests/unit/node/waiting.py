@@ -44,6 +44,7 @@ async def voting(net: Cluster, name: str) -> None:
 
 
 async def ready(net: Cluster) -> None:
+    """Over Raft, whose elections end: until there is a leader and no node is behind."""
     await _until(net, lambda: {_status(net, name)["state"] for name in net.nodes}, {"ready"})
 
 
