@@ -24,6 +24,7 @@ from node.cli import (
     explain,
     network,
     node,
+    oracle,
     party,
     proof,
     seeds,
@@ -70,6 +71,7 @@ app.add_typer(proof.app, name="proof")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(party.app, name="party")
 app.add_typer(dcep.app, name="dcep")
+app.add_typer(oracle.app, name="oracle")
 app.add_typer(contract.app, name="contract")
 app.add_typer(codegen.app, name="codegen")
 app.add_typer(engine.app, name="engine")
