@@ -14,6 +14,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from consensus.encoding import Hash, decode, encode
 from contracts.rules import calendar
@@ -128,7 +129,9 @@ def observe(overlay: Overlay, side: Side, txid: Hash, now_ms: int) -> None:
         found.append((Pattern.CASH, now.cash_fen))
     if now.count >= policy.payments_an_hour:
         found.append((Pattern.VELOCITY, now.out_fen))
-    if _near_days(overlay, record.wallet, day, threshold, policy) >= policy.near_days:
+    if _is_near(largest, threshold, policy) and (
+        _near_days(overlay, record.wallet, day, threshold, policy) >= policy.near_days
+    ):
         found.append((Pattern.STRUCTURING, largest))
     if is_listed(overlay, record.holder):
         found.append((Pattern.LISTED, side.value_fen))
@@ -152,8 +155,7 @@ def list_name(overlay: Overlay, name: str, is_on: bool) -> None:
 
 def is_listed(overlay: Overlay, holder: str) -> bool:
     """Whether the holder, or what stands before a comma (an identifier follows it), is on the list."""
-    whole = (holder, holder.partition(",")[0])
-    return any(overlay.get(b"S" + _plain(name).encode()) is not None for name in whole)
+    return any(overlay.get(key) is not None for key in _list_keys(holder))
 
 
 def reports(overlay: Overlay, bank: Hash | None, after: int) -> list[Report]:
@@ -172,6 +174,12 @@ def file_report(overlay: Overlay, bank: Hash, serial: int, now_ms: int) -> Repor
     filed = replace(found, filed_ms=now_ms)
     overlay.put(_report_key(serial), encode(filed))
     return filed
+
+
+@lru_cache(4_096)
+def _list_keys(holder: str) -> frozenset[bytes]:
+    names = (holder, holder.partition(",")[0])
+    return frozenset(b"S" + _plain(name).encode() for name in names)
 
 
 def _plain(name: str) -> str:
@@ -204,9 +212,12 @@ def _near_days(overlay: Overlay, wallet: Hash, day: int, threshold: int, policy:
     count = 0
     for past in range(max(day - 6, 0), day + 1):
         found = _activity(overlay, wallet, past)
-        largest = max(found.out_fen, found.in_fen)
-        count += threshold * policy.near_percent <= largest * 100 < threshold * 100
+        count += _is_near(max(found.out_fen, found.in_fen), threshold, policy)
     return count
+
+
+def _is_near(fen: int, threshold: int, policy: AmlPolicy) -> bool:
+    return threshold * policy.near_percent <= fen * 100 < threshold * 100
 
 
 def _report(

@@ -6,7 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
-from consensus.center_request import OperatorQuery
+from consensus.center_request import OperatorQuery, WalletQuery
 from consensus.encoding import Hash
 from consensus.payment import (
     CCY,
@@ -20,22 +20,26 @@ from consensus.payment import (
     SignedCoinTransaction,
     coin_id,
 )
-from deploy.regcenter.center import NO_WITNESS, Center, Operation, Placement
+from deploy.regcenter.center import NO_WITNESS, Center, Opening, Operation, Placement
 from deploy.regcenter.client import Wallet, sign_transaction
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.limits import Category
 from deploy.regcenter.model import Receipt
 
 VALUE_FEN = 100
 
 
-def measure(directory: Path, payments: int, batch: int) -> dict[str, int | float]:
-    """Accepts transfers of one coin each in a new center, in batches.
+def measure(
+    directory: Path, payments: int, batch: int, registered: bool = False
+) -> dict[str, int | float]:
+    """Accepts transfers of one coin each in a new center, in batches. registered: between wallets that a
+    bank opened, whose limits and reports are kept up.
 
     per_second: by the wall clock. per_core: by processor second of all threads. per_core_unsigned: the
     same less the processor time of opening the transactions (ids and payers' signatures) once more."""
     center = Center.open(directory)
     try:
-        signed = _prepared(center, payments)
+        signed = _prepared(center, payments, registered)
         wall, processor = time.perf_counter(), time.process_time()
         for start in range(0, payments, batch):
             _accept(center, *signed[start : start + batch])
@@ -49,6 +53,7 @@ def measure(directory: Path, payments: int, batch: int) -> dict[str, int | float
     return {
         "payments": payments,
         "batch": batch,
+        "registered": registered,
         "wall_s": round(wall, 3),
         "processor_s": round(processor, 3),
         "opening_s": round(opening, 3),
@@ -58,11 +63,17 @@ def measure(directory: Path, payments: int, batch: int) -> dict[str, int | float
     }
 
 
-def _prepared(center: Center, payments: int) -> list[SignedCoinTransaction]:
+def _prepared(center: Center, payments: int, registered: bool) -> list[SignedCoinTransaction]:
     """Signed transfers of `payments` coins, each in the payer's wallet."""
     bank, payer, payee = Wallet.generate(), Wallet.generate(), Wallet.generate()
     query = OperatorQuery("bench", bank.public_key, payments * VALUE_FEN)
     center.process([Placement(query, Hash(secrets.token_bytes(32)))])
+    if registered:
+        for wallet in (payer, payee):
+            opening = WalletQuery(
+                wallet.address, int(Category.CORPORATE), "bench", (wallet.address,)
+            )
+            center.process([Opening(opening, bank.public_key)])
     coins: list[Hash] = []
     while len(coins) < payments:
         count = min(OUTPUTS_MAX, payments - len(coins))

@@ -17,6 +17,9 @@ app = typer.Typer()
 def regcenter(
     payments: Annotated[int, typer.Option(min=1, max=50_000, help="How many transfers.")] = 5_000,
     batch: Annotated[int, typer.Option(min=1, max=1_024, help="Transfers under one head.")] = 256,
+    registered: Annotated[
+        bool, typer.Option("--registered", help="Between wallets with limits and reports.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> None:
     """Registration center: payments a second of its core, with and without the payers' signatures."""
@@ -25,7 +28,7 @@ def regcenter(
 
     with tempfile.TemporaryDirectory(prefix="regcenter-") as directory:
         try:
-            figures = measure(Path(directory) / "center", payments, batch)
+            figures = measure(Path(directory) / "center", payments, batch, registered)
         except CenterError as error:
             typer.echo(f"regcenter: {error}\n  next: {error.next_step}", err=True)
             raise typer.Exit(70) from None

@@ -52,21 +52,22 @@ class Abroad:
 
 
 class WalletBook:
-    """Which address belongs to which wallet is kept in memory; everything else in the store.
+    """Wallets and which address belongs to which are kept in memory; everything else in the store.
 
     Keys: `b` wallets, `d` wallet by address, `g` balance by wallet, `y` paid by wallet and day, `i` who was
     told, `E` months of enrolled keys."""
 
     def __init__(self) -> None:
         self._wallet_of: dict[Hash, Hash] = {}
+        self._records: dict[Hash, WalletRecord] = {}
         self._profiles: dict[Hash, Profile] = {}
         self._epochs: dict[Hash, int] = {}
         self.abroad = Abroad(0, 0)
 
     def load(self, store: Store) -> None:
         """Raises CenterError RC_DAMAGED when a balance is not the sum of its coins."""
-        for known, data in store.items(b"b"):
-            self._profiles[Hash(known)] = _profile(decode(WalletRecord, data))
+        for _, data in store.items(b"b"):
+            self._put(decode(WalletRecord, data))
         self._epochs = {Hash(a): int.from_bytes(e, "big") for a, e in store.items(b"E")}
         self._wallet_of = {Hash(a): Hash(wallet) for a, wallet in store.items(b"d")}
         counted: dict[Hash, int] = {}
@@ -118,6 +119,10 @@ class WalletBook:
             overlay.put(b"E" + address, epoch.to_bytes(8, "big"))
         return found
 
+    def _put(self, record: WalletRecord) -> None:
+        self._records[record.wallet] = record
+        self._profiles[record.wallet] = _profile(record)
+
     def _keep(
         self, overlay: Overlay, query: WalletQuery, record: WalletRecord, now_ms: int
     ) -> WalletRecord:
@@ -126,7 +131,7 @@ class WalletBook:
             if address in self._wallet_of or overlay.get(b"a" + address) is not None:
                 raise CenterError("RC_WALLET", f"{address.hex()} was in use before")
         overlay.put(b"b" + query.wallet, encode(record))
-        self._profiles[query.wallet] = _profile(record)
+        self._put(record)
         for address in fresh:
             self._wallet_of[address] = query.wallet
             overlay.put(b"d" + address, query.wallet)
@@ -186,12 +191,12 @@ class WalletBook:
         crosses = tx.kind in (Kind.TRANSFER, Kind.RELEASE) and len(residences) > 1
         is_cash = tx.kind == Kind.EXCHANGE and tx.purpose.startswith(CASH_MARK)
         sides = [
-            aml.Side(_record(overlay, wallet), fen, False, crosses, is_cash)
+            aml.Side(self._records[wallet], fen, False, crosses, is_cash)
             for wallet, fen in received.items()
         ]
         paid = 0 if source is None else self._paid(tx, source)
         if source is not None and paid:
-            sides.append(aml.Side(_record(overlay, source), paid, True, crosses, False))
+            sides.append(aml.Side(self._records[source], paid, True, crosses, False))
         return sides
 
     def state(self, overlay: Overlay, address: Hash, now_ms: int) -> WalletState:
@@ -199,7 +204,7 @@ class WalletBook:
         wallet = self._wallet_of.get(address)
         if wallet is None:
             raise CenterError("RC_NOT_FOUND", "no wallet has this address")
-        record = _record(overlay, wallet)
+        record = self._records[wallet]
         balance = _amount(overlay, b"g" + wallet)
         today = _amount(overlay, _day_key(wallet, now_ms))
         return WalletState(record, limits_at(record.category, now_ms), balance, today)
@@ -239,7 +244,7 @@ class WalletBook:
         return found
 
     def _check_payment(self, overlay: Overlay, wallet: Hash, fen: int, now_ms: int) -> None:
-        limits = limits_at(_record(overlay, wallet).category, now_ms)
+        limits = limits_at(self._records[wallet].category, now_ms)
         if limits.payment_fen is not None and fen > limits.payment_fen:
             raise CenterError("RC_LIMIT", f"{fen} of {limits.payment_fen} fen a payment")
         today = _amount(overlay, _day_key(wallet, now_ms)) + fen
@@ -248,7 +253,7 @@ class WalletBook:
 
     def _check_balance(self, overlay: Overlay, wallet: Hash, fen: int, now_ms: int) -> None:
         """Does not say what the wallet holds: the payer is not its owner."""
-        limits = limits_at(_record(overlay, wallet).category, now_ms)
+        limits = limits_at(self._records[wallet].category, now_ms)
         if (
             limits.balance_fen is not None
             and _amount(overlay, b"g" + wallet) + fen > limits.balance_fen
@@ -279,7 +284,7 @@ class WalletBook:
         names = tuple(sorted(a.name for a in asking if a is not None))
         told = Identified(query.address, query.order, names, now_ms)
         overlay.put(b"i" + request, encode(told))
-        return _record(overlay, wallet)
+        return self._records[wallet]
 
 
 def _profile(record: WalletRecord) -> Profile:
@@ -295,12 +300,6 @@ def _check_direct(query: WalletQuery, opener: Hash, profile: Profile) -> None:
         or profile.use == Use.RESERVE
     ):
         raise CenterError("RC_WALLET", "without a bank: category 4, from abroad, its own address")
-
-
-def _record(overlay: Overlay, wallet: Hash) -> WalletRecord:
-    data = overlay.get(b"b" + wallet)
-    assert data is not None, "an address belongs to a wallet"
-    return decode(WalletRecord, data)
 
 
 def _day_key(wallet: Hash, now_ms: int) -> bytes:
