@@ -1,8 +1,8 @@
 """The 27 mutations of a payment proof, and the order of its 18 checks, in both modes of payment.
 
-The list is domain/dcep.md 3.5. In mode P the contract verifies a proof; in mode R a quorum of oracles tells
+The list is domain/dcep.md 3.5. In mode P the contract verifies a proof; in mode Q a quorum of oracles tells
 of the
-payment. What mode R has no tree for is not in its list; everything after the count of the oracles is the same.
+payment. What mode Q has no tree for is not in its list; everything after the count of the oracles is the same.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def test_nullifier_payer_and_freeze_come_last_in_this_order(story: Story) -> Non
     story.refused("E_PROOF_NULLIFIER", again, payer_members=["LG"])
 
 
-# ---- mode R: a quorum of oracles tells of the payment --------------------------------------------
+# ---- mode Q: a quorum of oracles tells of the payment --------------------------------------------
 
 
 class Told:
@@ -337,7 +337,7 @@ REPORT_MUTATIONS: list[tuple[int, str, str, Callable[[Told], Mutant]]] = [
 @pytest.mark.parametrize(
     "name,code,mutate", [m[1:] for m in REPORT_MUTATIONS], ids=[m[1] for m in REPORT_MUTATIONS]
 )
-def test_mode_r_refuses_the_mutation(
+def test_mode_q_refuses_the_mutation(
     story: Story, name: str, code: str, mutate: Callable[[Told], Mutant]
 ) -> None:
     told = Told(story)
@@ -346,7 +346,7 @@ def test_mode_r_refuses_the_mutation(
     assert story.discharge(encode(told.report()))["amount_fen"] == AMOUNT
 
 
-def test_mode_r_needs_leave_takes_each_payment_once_and_shares_its_nullifier_with_mode_p(
+def test_mode_q_needs_leave_takes_each_payment_once_and_shares_its_nullifier_with_mode_p(
     story: Story,
 ) -> None:
     told = Told(story)
@@ -363,7 +363,7 @@ def test_mode_r_needs_leave_takes_each_payment_once_and_shares_its_nullifier_wit
     story.refused("E_PROOF_NULLIFIER", story.proof())
 
 
-def test_mode_r_on_another_channel_is_refused(story: Story) -> None:
+def test_mode_q_on_another_channel_is_refused(story: Story) -> None:
     """Its oracles sign for one channel, so the words of one channel are none on another."""
     told = Told(story)
     report = told.report()

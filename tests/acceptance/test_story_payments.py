@@ -1,6 +1,6 @@
 """The story's steps 3, 5, 10 to 12, 13, 19 to 21 and 23 with its exact figures, in both modes of payment.
 
-Mode P: the registration center's proofs, verified by the contract. Mode R: an operator without proofs, asked by
+Mode P: the registration center's proofs, verified by the contract. Mode Q: an operator without proofs, asked by
 seven oracles over its interface, of which five must say the same.
 """
 
@@ -74,7 +74,7 @@ class StoryWorld:
         return max(epoch, 1), round_ + 1
 
     def open_operator(self, session: aiohttp.ClientSession, url: str) -> None:
-        """Mode R: the seven ask the operator's interface; only their word counts from here on."""
+        """Mode Q: the seven ask the operator's interface; only their word counts from here on."""
         log_id = self.center.log_id
         self.world.ok("pbc", "dcep.allow_reports", log_id=log_id, allowed=True)
         oracles = [
