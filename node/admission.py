@@ -202,11 +202,12 @@ class Admission:
             return CityError(
                 "CITY-3014", valid_until_height=until, height=tip_height, window=window
             )
-        if admitted.body.contract in OWN:
-            return self._config_fault(admitted, tip_height + 1)
-        if self._contracts is None:
-            return None
-        return self._contracts.refusal(admitted.body.contract, admitted.body.version)
+        return self.refusal(admitted) or self._config_fault(admitted, tip_height + 1)
+
+    def refusal(self, admitted: Admitted) -> CityError | None:
+        """Why what it calls does not run now."""
+        body, contracts = admitted.body, self._contracts
+        return None if contracts is None else contracts.refusal(body.contract, body.version)
 
     def _config_fault(self, admitted: Admitted, height: int) -> CityError | None:
         """A config transaction takes a block of its own: what can never be accepted is not given one."""

@@ -175,6 +175,9 @@ class Channel:
                 status = await asyncio.to_thread(self._status_of, tx_id)
                 if status is not None and (level == "ordered" or status.level == "committed"):
                     return status
+                refusal = self.pipeline.pool.why_refused(tx_id)
+                if status is None and refusal is not None:
+                    raise refusal
             if self._stopped is not None:
                 raise self._stopped
             return await future

@@ -95,7 +95,7 @@ def build_channel(
         engine=blocks,
         signatures=signatures,
         admission=admission,
-        pool=TxPool(pool_limits),
+        pool=TxPool(pool_limits, admission.refusal),
         metrics=metrics,
         attester=attester,
     )

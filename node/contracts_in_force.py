@@ -18,8 +18,10 @@ from node.configuration import BAD_ARGUMENTS, InForce
 from node.errors import CityError
 from node.facade import Deployed
 from node.genesis import Genesis, Identity
+from node.governance import CONTRACT as CONFIG
 from node.identity.suite import Suite
 from node.lifecycle import (
+    CONTRACT,
     ContractCall,
     LifecycleState,
     Outcome,
@@ -34,6 +36,7 @@ from node.lifecycle.views import facts, status
 from node.wire.body import TxBody
 
 Get = Callable[[bytes], bytes | None]
+RESERVED = (CONFIG, CONTRACT)
 NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 
@@ -86,7 +89,9 @@ class ContractsInForce:
         return found
 
     def refusal(self, contract: str, version: int) -> CityError | None:
-        """Why a transaction may not call this version now."""
+        """Why a transaction may not call this version now. What the channel itself decides is always called."""
+        if self.running.get(contract) == version or contract in RESERVED:
+            return None
         head = self.state.heads.get(contract)
         if head is None or head.active == 0:
             known = ", ".join(sorted(n for n, v in self.running.items() if v)) or "none"

@@ -128,6 +128,7 @@ class Pipeline:
             is_voting=self.is_validator,
         )
         self._reports, self._attester = Reports(ledger, reporter), attester
+        self._contracts = ledger.contracts.state
         self.intake = Intake(
             seat=lambda: self._seat,
             catch_up=self.catch_up,
@@ -475,6 +476,9 @@ class Pipeline:
     async def _on_applied(self, applied: Applied) -> None:
         roots = applied.roots
         self._compare_with_sealed(applied.height, roots)
+        if self._contracts is not self.ledger.contracts.state:
+            self._contracts = self.ledger.contracts.state
+            self._drop_refused()
         self.driver.own(Executed(0, applied.height, roots.state_root, roots.receipts_root))
         if len(self.waiters):
             for receipt in applied.receipts:
@@ -531,12 +535,21 @@ class Pipeline:
             if dropped:
                 self.waiters.dropped(dropped)
                 self.driver.pool_changed()
+            self._drop_refused()
             for envelope in self._reports.due(monotonic_ms()):
                 await self.report(envelope)
             self.metrics.pool(self.pool.members())
             status = self._core_status()
             if status is not None:
                 self.metrics.core(status, self._clock.now_ms())
+
+    def _drop_refused(self) -> None:
+        """What no longer runs is not ordered: the leader would not take it, and be suspected for that."""
+        gone = self.pool.refuse()
+        for id_, error in gone:
+            self.waiters.refused(id_, error)
+        if gone:
+            self.driver.pool_changed()
 
     async def report(self, envelope: Envelope) -> None:
         """It goes the way of every transaction; what refuses it now is tried again."""

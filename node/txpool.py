@@ -8,7 +8,7 @@ proposal needs always find room (a full pool must not stop ordering); their numb
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -49,8 +49,13 @@ class _Entry:
 class TxPool:
     """Plain data: no clock, no I/O. One task owns it."""
 
-    def __init__(self, limits: PoolLimits | None = None) -> None:
-        self.limits = limits or PoolLimits()
+    def __init__(
+        self,
+        limits: PoolLimits | None = None,
+        refusal: Callable[[Admitted], CityError | None] = lambda admitted: None,
+    ) -> None:
+        """refusal: why a transaction, admitted a moment ago, may not be ordered now."""
+        self.limits, self._refusal = limits or PoolLimits(), refusal
         self._entries: OrderedDict[Hash, _Entry] = OrderedDict()
         self._total = _Use()
         self._by_member: dict[str, _Use] = {}
@@ -103,7 +108,7 @@ class TxPool:
         """True when it came in, False when it was there or was ordered meanwhile.
 
         `spread`: pass it on to the other city nodes. `needed`: a proposal waits for it, so no bound
-        applies. Raises CityError CITY-3020, CITY-3021."""
+        applies. Raises CityError CITY-3020, CITY-3021, and what `refusal` says."""
         if admitted.tx_id in self._lately_ordered:
             return False
         if self.is_better_copy(admitted.tx_id, admitted.envelope.signature):
@@ -117,6 +122,9 @@ class TxPool:
             return False
         if not needed:
             self._check_room(admitted)
+            refusal = self._refusal(admitted)
+            if refusal is not None:
+                raise refusal
         self._entries[admitted.tx_id] = _Entry(admitted, now_ms)
         self._count(admitted, +1)
         self._fresh.append(admitted.ref)
@@ -147,6 +155,25 @@ class TxPool:
             if entry.admitted.body.valid_until_height <= tip_height
             or now_ms - entry.since_ms > AGE_MS_MAX
         ]
+        self._drop(gone)
+        return gone
+
+    def refuse(self) -> list[tuple[Hash, CityError]]:
+        """Gives up what would be refused if it came now, and says why; the core is told at the next drain."""
+        gone = [
+            (tx_id, error)
+            for tx_id, entry in self._entries.items()
+            if (error := self._refusal(entry.admitted)) is not None
+        ]
+        self._drop([tx_id for tx_id, _ in gone])
+        return gone
+
+    def why_refused(self, tx_id: Hash) -> CityError | None:
+        """For whoever asks after a transaction that was given up for that reason."""
+        given_up = self._lately_dropped.get(tx_id)
+        return None if given_up is None else self._refusal(given_up)
+
+    def _drop(self, gone: list[Hash]) -> None:
         for tx_id in gone:
             entry = self._take(tx_id)
             assert entry is not None
@@ -154,7 +181,6 @@ class TxPool:
         while len(self._lately_dropped) > DROPPED_KEPT_MAX:
             self._lately_dropped.popitem(last=False)
         self._dropped += gone
-        return gone
 
     def drain_fresh(self) -> tuple[TxRef, ...]:
         """What came in since the last call and is still here: the core's TxWaiting."""

@@ -64,7 +64,11 @@ class TxWaiters:
 
     def dropped(self, tx_ids: Iterable[Hash]) -> None:
         for tx_id in tx_ids:
-            self._fail(tx_id, CityError("CITY-3022", tx_id=tx_id.hex()))
+            self.refused(tx_id, CityError("CITY-3022", tx_id=tx_id.hex()))
+
+    def refused(self, tx_id: Hash, error: CityError) -> None:
+        """It left the pool and will not be ordered."""
+        self._fail(tx_id, error)
 
     def fail_all(self, error: CityError) -> None:
         """The channel stopped: nothing more will be reached here."""

@@ -99,6 +99,7 @@ async def test_a_version_takes_over_while_a_city_is_dead_and_it_comes_back_over_
 
     four.start(dead)
     await four.applied(dead, later.block)
+    await attested(four, 3, 4, dead)  # its word on the version that is still open
     async with four.net(dead) as net:
         args = {"owner": "c", "amount": 2}
         last = await net.call("transfer", "open_account", args, version=2)
@@ -109,3 +110,10 @@ async def test_a_version_takes_over_while_a_city_is_dead_and_it_comes_back_over_
     listed = city(four, "contract", "versions", "transfer", "-o", "json")
     assert [row["status"] for row in listed] == ["archived", "active", "approved"]
     assert listed[1]["governing_law"] == "PRC" and len(listed[1]["clause_hash"]) == 64
+    shown = city(four, "contract", "show", "transfer", "-o", "json")
+    assert (shown["version"], shown["operator"], shown["licence"]) == (
+        2, "node-shenzhen", "Apache-2.0",
+    )  # fmt: skip
+    words = ("simulate", "transfer", "open_account", "owner=d", "amount=3", "--version", "3")
+    tried = city(four, *words, "-o", "json")
+    assert tried["writes"] == {"transfer.balance['d']": 3} and tried["version"] == 3

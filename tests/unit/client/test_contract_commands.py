@@ -62,6 +62,9 @@ async def test_text_is_typed_by_the_schema(net4: Whole) -> None:
     assert await city("query", "counter", "read", "name=a", "-o", "json") == "5\n"
     simulated = json.loads(await city("simulate", "counter", "add", "name=a", "by=2", "-o", "json"))
     assert simulated["value"] == 7
+    assert simulated["writes"] == {"counter.counts['a']": 7} and simulated["version"] == 1
+    (event,) = simulated["events"]
+    assert event.startswith("counter.Counted: ")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,43 @@ async def test_an_approved_version_with_its_migration_takes_over_and_the_old_one
         await net.same_state()
 
 
+@pytest.mark.parametrize("kind", [KIND_PBFT, KIND_RAFT])
+async def test_calls_that_are_on_their_way_meet_one_version_or_the_other_on_every_node(
+    tmp_path, kind
+):
+    """Ordering runs four blocks ahead of execution, so calls for the old version stand behind the switch."""
+    async with deploying(tmp_path, kind=kind, window=4) as net:
+        await net.commit(net.envelope())
+        await net.approved(SECOND)
+        channels = [node.channel for node in net.nodes.values()]
+        calls = [net.envelope("bob") for _ in range(30)]
+        switch = net.asked("activate", name="counter", version=2, height=0)
+        waiting = []
+        for number, envelope in enumerate([*calls[:10], switch, *calls[10:]]):
+            await asyncio.sleep(0)
+            (outcome,) = await channels[number % 4].submit([envelope])
+            if outcome.error is None:
+                waiting.append((number % 4, outcome.tx_id))
+            else:
+                assert outcome.error.code == "CITY-3009"
+        async with asyncio.timeout(SECONDS):
+            answers = await asyncio.gather(
+                *(channels[at].wait(id_, "committed") for at, id_ in waiting),
+                return_exceptions=True,
+            )
+        # What was still in a pool is told that another version runs.
+        refused = [answer for answer in answers if isinstance(answer, BaseException)]
+        assert {getattr(error, "code", error) for error in refused} <= {"CITY-3009"}
+        ended = [answer for answer in answers if not isinstance(answer, BaseException)]
+        (told,) = [s for s in ended if s.tx_id == net.id(switch)]
+        before = [s for s in ended if s.receipt and s.receipt.outcome == "ok" and s is not told]
+        late = {s.receipt.code for s in ended if s.receipt and s.receipt.outcome != "ok"}
+        assert late <= {"CONTRACT_VERSION_INACTIVE"}
+        assert all(s.height <= told.height for s in before), "the old version ran behind the switch"
+        await net.same_state()
+        assert await net.read() == 100 * (1 + len(before))
+
+
 async def test_a_version_runs_from_the_block_that_was_named_and_not_before(tmp_path):
     async with deploying(tmp_path) as net:
         await net.commit(net.envelope())
