@@ -67,7 +67,11 @@ def assign(name: str, value: ast.expr) -> ast.Assign:
 
 
 def tick(amount: int) -> list[ast.stmt]:
-    return ast.parse(f"{PREFIX}G[0] -= {amount}\nif {PREFIX}G[0] < 0: {PREFIX}oog()").body
+    """The charge of a block. What is left is kept in a local name, so that the cell is read once."""
+    left = f"{PREFIX}left"
+    return ast.parse(
+        f"{PREFIX}G[0] = {left} = {PREFIX}G[0] - {amount}\nif {left} < 0: {PREFIX}oog()"
+    ).body
 
 
 def is_short(node: ast.expr) -> bool:
@@ -122,14 +126,17 @@ class Instrumenter(ast.NodeTransformer):
         self.function_depth += 1
         body = self.block(node.body, extra=gas.FUNCTION_ENTRY)
         self.function_depth -= 1
-        head = ast.parse(f"if {PREFIX}D[0] > {gas.CALL_DEPTH_MAX}: {PREFIX}deep()").body
         if node.args.vararg:
             body.insert(2, ast.Expr(value=call("tuple", load(node.args.vararg.arg))))
         if node.args.kwarg:
             body.insert(2, ast.Expr(value=call("new", load(node.args.kwarg.arg))))
-        enter = ast.parse(f"{PREFIX}D[0] += 1").body[0]
-        leave = ast.parse(f"{PREFIX}D[0] -= 1").body
-        node.body = [enter, ast.Try(body=head + body, handlers=[], orelse=[], finalbody=leave)]
+        depth = f"{PREFIX}depth"
+        enter = ast.parse(
+            f"{depth} = {PREFIX}D[0]\nif {depth} >= {gas.CALL_DEPTH_MAX}: {PREFIX}deep()\n"
+            f"{PREFIX}D[0] = {depth} + 1"
+        ).body
+        leave = ast.parse(f"{PREFIX}D[0] = {depth}").body
+        node.body = [*enter, ast.Try(body=body, handlers=[], orelse=[], finalbody=leave)]
         self.strip_hints(node)
         kept = ("staticmethod", "classmethod", "property")
         node.decorator_list = [
