@@ -32,7 +32,9 @@ from consensus.payment import (
     tree_head_digest,
 )
 from consensus.payment_proof import ProofRefused
+from deploy.regcenter.desk import Instruction
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.requests import RotateQuery
 from node.identity.suite import get_suite
 from tests.oracle.__main__ import main as independent
 from tests.unit.suite.test_dcep import AMOUNT, SALT, Story, flip_hash, make_story
@@ -216,3 +218,27 @@ def test_a_replaced_keys_signature_still_convicts(story: Story) -> None:
     story.chain.now_ms += 60_000
     evidence, _ = lie(story)
     report(story, evidence)
+
+
+def test_the_centers_own_rotation_is_announced_and_its_old_key_says_nothing_more(
+    story: Story,
+) -> None:
+    center, chain = story.money.center, story.chain
+    old = story.proof()
+    reference = chain.ok(
+        "QB", "payer", "reference", obligation_id="FIN-2", amount_fen=7, payee="XY", salt=SALT
+    )
+    story.discharge(old)
+    chain.now_ms += 10_000
+    story.money.process(Instruction(RotateQuery(0), center.root_key, Hash(sm3(b"request"))))
+    paid = story.money.pay(story.qb, story.xy.address, 7, reference)
+    new = story.money.proof(story.xy, paid.txid, 0, old.head.head.tree_size)
+    assert new.key_chain != old.key_chain
+    entries = [encode(entry) for entry in center.chain.entries]
+    chain.ok("LG", "dcep", "announce_key", log_id=center.log_id, chain=entries)
+    forged = replace(
+        new, key_chain=old.key_chain,
+        head=replace(new.head, head=replace(new.head.head, key_id=old.head.head.key_id)),
+    )  # fmt: skip
+    story.refused("E_PROOF_KEY", forged, ref_commit=reference, amount_fen=7)
+    assert story.discharge(new, ref_commit=reference, amount_fen=7)["amount_fen"] == 7
