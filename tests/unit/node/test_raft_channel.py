@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 
 import pytest
 
@@ -104,6 +105,18 @@ async def test_a_wiped_log_is_not_voted_from_and_the_node_says_what_it_needs(tmp
         assert net.nodes["n2"].channel.status()["role"] == f"observer ({OBSERVER_WAL_LOST})"
 
 
+async def test_a_node_whose_folder_was_wiped_votes_when_it_has_heard_all_others(tmp_path):
+    async with cluster(tmp_path, 3, kind="raft") as net:
+        await count(net)
+        await net.stop("n2")
+        shutil.rmtree(tmp_path / "n2")
+        await net.start("n2")
+        await voting(net, "n2")
+        await net.stop("n1")  # now its vote is needed
+        await count(net)
+        await net.same_state()
+
+
 async def test_validators_leave_join_and_change_their_keys(tmp_path):
     net = Cluster(tmp_path, 4, kind="raft")
     new, joining, identity = (MemorySigner(SUITE.generate_key()) for _ in range(3))
@@ -117,8 +130,7 @@ async def test_validators_leave_join_and_change_their_keys(tmp_path):
         receipt = await configure(net, "n0", "remove_validator", name="n3")
         assert receipt.outcome == "ok", receipt
         await have_roles(net, *["validator"] * 3, "observer")
-        # Its operator's word that the key never voted: no log could say so.
-        await net.start("watcher", votes=Votes(joining), is_wal_loss_accepted=True)
+        await net.start("watcher", votes=Votes(joining))
         receipt = await configure(
             net,
             "n0",
@@ -132,9 +144,11 @@ async def test_validators_leave_join_and_change_their_keys(tmp_path):
         )
         assert receipt.outcome == "ok", receipt
         await have_epoch(net, 3)
+        await voting(
+            net, "watcher"
+        )  # it has heard all others: nobody had to say that its key is new
         await net.stop("n1")  # three of four are a majority only with the new one
         await count(net)
-        await voting(net, "watcher")
         await net.same_state()
     finally:
         await net.stop_all()

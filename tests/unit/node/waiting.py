@@ -39,8 +39,13 @@ async def _until(net: Cluster, shown: Callable[[], object], expected: object) ->
 
 
 async def voting(net: Cluster, name: str) -> None:
-    """Until the node votes: with a new key it hears the others first."""
-    await _until(net, lambda: _status(net, name)["role"], "validator")
+    """Until the node votes: with a new key it hears the others first. One that starts cannot say yet."""
+
+    def role() -> str:
+        status = _status(net, name)
+        return str(status["state"] if status["state"] == "starting" else status["role"])
+
+    await _until(net, role, "validator")
 
 
 async def ready(net: Cluster) -> None:
