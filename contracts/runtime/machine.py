@@ -149,6 +149,7 @@ class Entry(NamedTuple):
     contract: Contract
     function: Callable[..., Any]
     plan: arguments.Plan
+    is_view: bool
 
 
 _ENTRIES: dict[tuple[str, int, str], Entry] = {}
@@ -168,7 +169,7 @@ def _entry(target: tuple[str, int, str]) -> Entry:
         called = contract.functions[function]
         named = called.__code__.co_kwonlyargcount > 0
         plan = arguments.plan(method.parameters, contract, named=named, positional=contract.open)
-        found = _ENTRIES[target] = Entry(contract, called, plan)
+        found = _ENTRIES[target] = Entry(contract, called, plan, method.view)
     return found
 
 
@@ -182,9 +183,12 @@ def run(call: wire.Call, index: int) -> wire.Ran:
     outcome, code, message = OK, "", ""
     tx = begin_transaction(call, index)
     try:
-        tx.contract, function, plan = _ENTRIES[target] if target in _ENTRIES else _entry(target)
+        entry = _ENTRIES[target] if target in _ENTRIES else _entry(target)
+        tx.contract, function, plan, is_view = entry
         args, words = convert(text, plan)
         returned = function(*args, **words) if words else function(*args)
+        if is_view and (tx.writes or tx.events):
+            raise RuntimeError("a view changed state")
         result = b"\x02" if returned is True else _encoded_result(returned)
     except Exception as error:
         outcome = REVERT

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from contracts.runtime.api import ContractRefused, Diagnostic
 from contracts.runtime.language import linter
 from contracts.runtime.language.compiler import compile_module
-from contracts.runtime.language.hints import Hint, hint_of
-from contracts.runtime.language.schema import Schema, schema_of
+from contracts.runtime.language.hints import Hint
+from contracts.runtime.language.schema import Schema, class_names, declared_hint, schema_of
 from contracts.runtime.limits import SOURCE_BYTES_MAX
 
 _MODULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
@@ -134,9 +134,24 @@ class _Bundle:
                 offers.get(module[6:], set()),
             )
             self.found += linter.check_tree(tree, facts, self.sources[module])
+        self.found += self._second_classes()
+
+    def _second_classes(self) -> list[Diagnostic]:
+        """Classes whose name another module of the bundle has too: a stored value could be either's."""
+        known: set[str] = set()
+        found: list[Diagnostic] = []
+        for module, tree in self.trees.items():
+            own = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+            for node in own:
+                if node.name in known:
+                    at = (node.lineno, node.col_offset + 1, "CT105", node.name)
+                    found += linter.diagnostics(module, [at])
+            known |= {node.name for node in own}
+        return found
 
 
-def _methods(tree: ast.Module, classes: set[str]) -> dict[str, Method]:
+def _methods(tree: ast.Module, names: Mapping[str, str]) -> dict[str, Method]:
+    """names: of the classes that the module sees, and those that they were declared with."""
     found = {}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
@@ -148,8 +163,7 @@ def _methods(tree: ast.Module, classes: set[str]) -> dict[str, Method]:
         optional |= {a.arg for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d}
         parameters = []
         for one in [*positional, *args.kwonlyargs]:
-            hint = hint_of(one.annotation, classes) if one.annotation is not None else None
-            parameters.append((one.arg, hint, one.arg in optional))
+            parameters.append((one.arg, declared_hint(one.annotation, names), one.arg in optional))
         found[node.name] = Method(
             tuple(parameters), bool(marks & {"export", "view"}), "view" in marks
         )
@@ -157,17 +171,20 @@ def _methods(tree: ast.Module, classes: set[str]) -> dict[str, Method]:
 
 
 def _class_hints(trees: Mapping[str, ast.Module]) -> dict[str, dict[str, Hint | None]]:
-    names = {n.name for t in trees.values() for n in t.body if isinstance(n, ast.ClassDef)}
+    seen = class_names(trees)
     hints: dict[str, dict[str, Hint | None]] = {}
-    for tree in trees.values():
+    for module, tree in trees.items():
+        names = seen[module]
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.decorator_list:
                 own: dict[str, Hint | None] = {}
                 for base in node.bases:
-                    own |= hints.get(base.id, {}) if isinstance(base, ast.Name) else {}
+                    own |= (
+                        hints.get(names.get(base.id, ""), {}) if isinstance(base, ast.Name) else {}
+                    )
                 for item in node.body:
                     if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-                        own[item.target.id] = hint_of(item.annotation, names)
+                        own[item.target.id] = declared_hint(item.annotation, names)
                 hints[node.name] = own
     return hints
 
@@ -202,12 +219,11 @@ def compile_bundle(main: str, rules: Mapping[str, str]) -> Compiled:
     if found:
         raise ContractRefused(found)
     tree = bundle.trees["main"]
-    classes = {n.name for n in tree.body if isinstance(n, ast.ClassDef)}
     own = {
         m[6:]: {n.name for n in t.body if isinstance(n, ast.ClassDef)}
         for m, t in bundle.trees.items()
     }
-    methods = _methods(tree, classes | linter.imported_classes(tree, own))
+    methods = _methods(tree, class_names(bundle.trees)["main"])
     hints = _class_hints({m: bundle.trees[m] for m in order})
     modules: list[tuple[str, types.CodeType]] = []
     for module in order:

@@ -68,6 +68,8 @@ RULES: dict[str, Rule] = {
     "CT104": Rule("a circle of rule modules through {}", "modules load one after another",
                   "Move the shared part to a third module", "经由 {} 的循环导入", "模块须依次加载",
                   "请把共用部分移到第三个模块"),
+    "CT105": Rule("a second class {} in the bundle", "values are stored under the names of their classes",
+                  "Choose another name", "合约包中的第二个类 {}", "值按类名存储", "请另选名称"),
     # names
     "CT201": Rule("the name {}", "names that begin with __ or _pl_ belong to the interpreter and the"
                   " runtime", "Choose another name", "名称 {}", "以 __ 或 _pl_ 开头的名称属于解释器与运行时",

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from contracts.runtime.language.hints import hint_of, hint_text
+from contracts.runtime.language.hints import Hint, hint_of, hint_text
 
 FORMAT = 1
 ANY = "object"
@@ -49,7 +49,7 @@ def schema_of(trees: Trees) -> Schema:
 
 
 def _methods(trees: Trees) -> Iterator[Schema]:
-    names = _class_names(trees)["main"]
+    names = class_names(trees)["main"]
     for node in trees["main"].body:
         if not isinstance(node, ast.FunctionDef):
             continue
@@ -91,19 +91,26 @@ def _constant(node: ast.expr) -> tuple[Any] | None:
         return None
 
 
-def _hint(annotation: ast.expr | None, names: dict[str, str]) -> str:
+def _hint(annotation: ast.expr | None, names: Mapping[str, str]) -> str:
+    hint = declared_hint(annotation, names)
+    return ANY if hint is None else hint_text(hint)
+
+
+def declared_hint(annotation: ast.expr | None, names: Mapping[str, str]) -> Hint | None:
+    """What an annotation means, with every class under the name that it was declared with.
+
+    names: those that the module knows classes by, and the declared ones."""
     hint = None if annotation is None else hint_of(annotation, set(names))
-    return ANY if hint is None else hint_text(_renamed(hint, names))
+    return None if hint is None else _renamed(hint, names)
 
 
-def _renamed(hint: tuple[Any, ...], names: dict[str, str]) -> tuple[Any, ...]:
-    """The hint with every class under the name that it was declared with."""
+def _renamed(hint: Hint, names: Mapping[str, str]) -> Hint:
     if hint[0] == "class":
         return ("class", names[hint[1]])
     return (hint[0], *(_renamed(part, names) for part in hint[1:]))
 
 
-def _class_names(trees: Trees) -> dict[str, dict[str, str]]:
+def class_names(trees: Trees) -> dict[str, dict[str, str]]:
     """By module: the names under which it sees classes, and those that they were declared with."""
     own = {
         module: {node.name: node.name for node in tree.body if isinstance(node, ast.ClassDef)}
@@ -127,7 +134,7 @@ def _imports(trees: Trees) -> Iterator[tuple[str, str, str, str]]:
 
 def _classes(trees: Trees) -> Iterator[Schema]:
     """Dataclasses of every module, with the fields of those that they extend."""
-    seen = _class_names(trees)
+    seen = class_names(trees)
     nodes = {
         node.name: (module, node)
         for module, tree in trees.items()
