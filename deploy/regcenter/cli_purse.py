@@ -357,6 +357,36 @@ def feed(
     tell(with_center(center, lambda client: client.ask(wallet, FeedQuery(after))))
 
 
+@app.command()
+@refusing
+def coin(
+    file: KeyFile,
+    known: Annotated[str, typer.Argument(metavar="COIN", help="One of the wallet's coins.")],
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """The center's signed word on a coin: unspent, locked, spent or frozen, at a size of its log."""
+    from deploy.regcenter.requests import CoinQuery
+
+    wallet, query = read_wallet(file, password), CoinQuery(hash_of(known, "COIN"))
+    tell(with_center(center, lambda client: client.ask(wallet, query)))
+
+
+@app.command()
+@refusing
+def postings(
+    file: KeyFile,
+    txid: Annotated[str, typer.Argument(help="Of a transaction of this wallet.")],
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """What a transaction means in the books of central bank and bank, by the regime of its day."""
+    from deploy.regcenter.requests import PostingsQuery
+
+    wallet, query = read_wallet(file, password), PostingsQuery(hash_of(txid, "TXID"))
+    tell(with_center(center, lambda client: client.ask(wallet, query)))
+
+
 # ---- QR codes ------------------------------------------------------------------------------------
 
 

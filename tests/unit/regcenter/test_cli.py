@@ -6,6 +6,7 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from deploy.regcenter.center import Center
@@ -60,8 +61,9 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
         assert "--listen" in result.stderr
 
 
-def test_the_bench_accepts_every_payment_and_says_how_fast() -> None:
-    found = RUN.invoke(app, ["bench", "--payments", "20", "--batch", "16"])
+@pytest.mark.parametrize("options", [[], ["--registered"]])
+def test_the_bench_accepts_every_payment_and_says_how_fast(options: list[str]) -> None:
+    found = RUN.invoke(app, ["bench", "--payments", "20", "--batch", "16", *options])
     assert found.exit_code == 0, found.output
     figures = json.loads(found.output)
     assert (figures["payments"], figures["batch"]) == (20, 16)

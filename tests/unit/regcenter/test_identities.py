@@ -10,6 +10,7 @@ import pytest
 from consensus.encoding import Hash
 from consensus.payment import Kind
 from deploy.regcenter import identities
+from deploy.regcenter.api_common import IDENTITIES
 from deploy.regcenter.center import Center
 from deploy.regcenter.client import CenterRefused, Wallet
 from deploy.regcenter.desk import Instruction
@@ -149,3 +150,7 @@ async def test_the_interface_enrols_a_name(service: Service, master_key: bytes) 
     with pytest.raises(CenterRefused) as refusal_:
         await client.ask(key, replace(query, epoch=now + 1))
     assert refusal_.value.code == "RC_SM9"
+    async with service.app[IDENTITIES]:  # somebody else's signature is being checked
+        with pytest.raises(CenterRefused) as refusal_:
+            await client.ask(key, query)
+    assert refusal_.value.code == "RC_BUSY"

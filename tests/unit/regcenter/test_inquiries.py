@@ -13,7 +13,6 @@ from consensus.payment_proof import ProofRefused, TrustedLog, check_proof
 from deploy.regcenter.audit import audit
 from deploy.regcenter.center import Center, Refresh
 from deploy.regcenter.client import Wallet
-from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.postings import interest_fen, postings
 from deploy.regcenter.requests import (
@@ -128,8 +127,7 @@ def test_money_bears_interest_under_the_rules_of_2026_only() -> None:
     old, new = REGIMES
     assert interest_fen(1_000_000, 365, 5, new) == 500
     assert interest_fen(999, 1, 5, new) == 0
-    with pytest.raises(CenterError):
-        interest_fen(1_000_000, 365, 5, old)
+    assert refusal(interest_fen, 1_000_000, 365, 5, old) == "RC_REGIME"
 
 
 def test_a_party_asks_for_the_postings_of_a_transaction(city: City) -> None:

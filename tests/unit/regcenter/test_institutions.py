@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consensus.center_request import AuthorityQuery
 from consensus.encoding import Hash, decode, encode
 from consensus.payment import Kind
 from deploy.regcenter import solvency
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Center
+from deploy.regcenter.center import Appointment, Center
 from deploy.regcenter.client import Wallet
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import day_of
@@ -163,6 +164,16 @@ def test_frozen_coins_of_a_pool_stop_a_withdrawal_and_leave_the_account(city: Pa
     assert city.covered()[:2] == (1_400, 1_400)
     refused(city, "RC_OVERSPEND", city.instruction(city.li, WithdrawQuery(pool, 1)))
     assert city.account(city.li, city.first) == 1_000
+
+
+def test_a_court_moves_no_coins_that_cover_other_peoples_balances(city: Payers) -> None:
+    court, pool = Wallet.generate(), city.first.address
+    city.money.process(Appointment(AuthorityQuery("court", "court", court.public_key)))
+    (coin, fen), *_ = city.money.center.unspent(pool, Hash(bytes(32)), 9)
+    freeze = replace(city.tx(Kind.FREEZE, [coin]), purpose="2026-7")
+    city.money.process(city.signed(court, freeze))
+    move = city.tx(Kind.COURT_TRANSFER, [coin], (city.other.address, fen))
+    refused(city, "RC_COVERAGE", city.signed(court, replace(move, purpose="2026-7")))
 
 
 def test_balances_and_cover_are_there_after_a_restart(city: Payers, tmp_path: Path) -> None:

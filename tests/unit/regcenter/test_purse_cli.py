@@ -142,9 +142,18 @@ def test_locked_money_is_released_by_its_preimage_or_refunded_by_agreement(desk:
     assert desk.balance("li") == held + 40
 
 
+def test_the_center_gives_its_word_on_a_coin_to_its_owner_only(desk: Desk) -> None:
+    coin = desk.dcep("wallet", "show", "li")["coins"][0]
+    found = desk.dcep("coin", "li", coin["coin"])
+    assert (found["state"], found["value_fen"]) == ("UNSPENT", coin["fen"])
+    assert "RC_UNAUTHORISED" in desk.dcep("coin", "shop", coin["coin"], code=1)
+
+
 def test_money_goes_back_to_the_bank(desk: Desk) -> None:
     before = desk.balance("li")
-    desk.dcep("redeem", "li", desk.addresses["qb"], 30)
+    done = desk.dcep("redeem", "li", desk.addresses["qb"], 30)
+    (line,) = desk.dcep("postings", "li", done["txid"])["lines"]
+    assert (line["debit"], line["amount_fen"]) == ("wallet balances", 30)
     assert desk.balance("li") == before - 30
     assert "RC_TIER" in desk.dcep("redeem", "li", desk.addresses["shop"], 30, code=1)
 
