@@ -15,7 +15,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 CORES = ("consensus/pbft", "consensus/raft", "consensus/raft/ordering", "consensus/ordering")
 SHARED = ("encoding", "light_client", "merkle", "quorum")
-SIMULATOR = ("disk", "network", "node", "world")
+SIMULATOR = ("disk", "network", "node", "phases", "supply", "world")
 # Structures of the wire stay as they are: their annotations are their schema, and mypyc keeps half of those.
 STRUCTURES = ("certificates", "evidence", "membership", "messages", "records")
 SETTINGS = """[mypy]

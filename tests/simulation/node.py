@@ -23,11 +23,9 @@ from consensus.api import (
     Executed,
     Forward,
     Halt,
-    Have,
     Input,
     Keep,
     Need,
-    PeerConnected,
     Persist,
     ProtocolViolation,
     Received,
@@ -35,7 +33,6 @@ from consensus.api import (
     Restart,
     Send,
     SetTimer,
-    Synced,
     Tick,
     TxRef,
     TxWaiting,
@@ -49,12 +46,11 @@ from tests.simulation.engine import Violation
 from tests.simulation.ghost import hash_, vote_key
 from tests.simulation.members import Members
 from tests.simulation.punctuality import Clock
+from tests.simulation.supply import Supply
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SYNC_BLOCKS_MAX = 8
-ASK_AGAIN_MS = 300
 POLL_MS = 700
 CHECK_EVERY = 32
 EMPTY_ROOT = leaves_root(hash_, ())
@@ -86,8 +82,7 @@ class SimNode:
         self._burst: list[Callable[[], None]] = []
         self._timer = 0
         self._timer_at_ms: int | None = None
-        self._behind_to = 0
-        self._fetch_number = 0  # of the last question for blocks: only that one is asked again
+        self.supply = Supply(self)
         self._is_executing = False
         self._polled_at = -1
 
@@ -133,7 +128,7 @@ class SimNode:
         self.committed = {
             tx_id: block.header.height for block, _ in self.disk.blocks for tx_id in block.tx_ids
         }
-        self._behind_to, self._is_executing = 0, False
+        self.supply.behind_to, self._is_executing = 0, False
         records = self.disk.records()
         self.world.checkers.on_restart(self.id, self.disk)
         self._begin(records)
@@ -144,7 +139,7 @@ class SimNode:
         self.core, self.electorate = self.world.new_core(self), self.members
         tip = disk.tip
         known = disk.executed_from(min(max(0, tip.height - window), disk.executed_height))
-        is_tip_config = self._is_config_above(disk.executed_height)
+        is_tip_config = self.is_config_above(disk.executed_height)
         restart = Restart(
             self.now_ms,
             records,
@@ -180,11 +175,11 @@ class SimNode:
         self._polled_at = height
         self.later(POLL_MS, self._poll)
 
-    def _is_config_above(self, height: int) -> bool:
+    def is_config_above(self, height: int) -> bool:
         """Whether a delivered block that waits for execution changes the configuration."""
-        return any(self._is_config(block) for block, _ in self.disk.blocks[height:])
+        return any(self.is_config(block) for block, _ in self.disk.blocks[height:])
 
-    def _is_config(self, block: Block) -> bool:
+    def is_config(self, block: Block) -> bool:
         return any(tx_id in self.world.changes for tx_id in block.tx_ids)
 
     def effect(self, tx_id: Hash) -> ConfigEffect | None:
@@ -324,10 +319,10 @@ class SimNode:
                 self._deliver(block, cert)
                 self._perhaps_crash()
             case Need(tx_ids, from_):
-                self._need(tx_ids, self.node_at(from_))
+                self.supply.need(tx_ids, self.node_at(from_))
             case Behind(height, from_):
-                self._behind_to = max(self._behind_to, height)
-                self.fetch(self.node_at(from_))
+                self.supply.behind_to = max(self.supply.behind_to, height)
+                self.supply.fetch(self.node_at(from_))
             case Forward(to, tx_ids):
                 refs = tuple(self.pool[i] for i in tx_ids if i in self.pool)
                 world.send_other(self.id, self.node_at(to), "bodies", refs)
@@ -409,52 +404,6 @@ class SimNode:
         if self.is_up:
             self._execute_later()
 
-    # --- bodies and catching up
-
-    def add_bodies(self, refs: tuple[TxRef, ...]) -> None:
-        refs = self.world.heard_bodies(self.id, refs)
-        new = tuple(ref for ref in refs if ref.tx_id not in self.pool)
-        self.pool.update({ref.tx_id: ref for ref in new})
-        waiting = tuple(ref for ref in new if ref.tx_id not in self.committed)
-        if waiting:
-            self.step(TxWaiting(self.now_ms, waiting))
-
-    def _need(self, tx_ids: tuple[Hash, ...], from_: int) -> None:
-        unknown = []
-        for tx_id in tx_ids:
-            if tx_id in self.committed:
-                self._answer(tx_id, False)
-            elif tx_id in self.pool:
-                self._answer(tx_id, True)
-            else:
-                unknown.append(tx_id)
-        if unknown:
-            self.world.send_other(self.id, from_, "ask_bodies", tuple(unknown))
-            other = self.world.any_peer(self.id)
-            self.world.send_other(self.id, other, "ask_bodies", tuple(unknown))
-
-    def _answer(self, tx_id: Hash, is_valid: bool) -> None:
-        def have() -> None:
-            ref = self.pool.get(tx_id) if is_valid else None
-            self.step(Have(self.now_ms, tx_id, is_valid, ref))
-
-        self.later(0.1, have)
-
-    def fetch(self, from_: int) -> None:
-        """Ask for blocks until those are here that certificates speak of."""
-        height = len(self.disk.blocks)
-        if not self.is_up or height >= self._behind_to:
-            return
-        self.world.send_other(self.id, from_, "ask_blocks", height + 1)
-        self._fetch_number += 1
-        number = self._fetch_number
-
-        def again() -> None:
-            if number == self._fetch_number and len(self.disk.blocks) == height:
-                self.fetch(self.world.any_peer(self.id))
-
-        self.later(ASK_AGAIN_MS, again)
-
     # --- what arrives
 
     def receive(self, sender: int, message: Any) -> None:
@@ -470,46 +419,3 @@ class SimNode:
             return
         if said is not None and self.is_up:
             self.world.witness.note(self, sender, said)
-
-    def receive_other(self, sender: int, kind: str, content: Any) -> None:
-        if not self.is_up:
-            return
-        match kind:
-            case "bodies":
-                self.add_bodies(content)
-            case "ask_bodies":
-                known = tuple(self.pool[i] for i in content if i in self.pool)
-                if known:
-                    self.world.send_other(self.id, sender, "bodies", known)
-            case "ask_blocks":
-                blocks = self.disk.blocks[content - 1 : content - 1 + SYNC_BLOCKS_MAX]
-                if blocks:
-                    self.world.send_other(self.id, sender, "blocks", self._with_bodies(blocks))
-            case "blocks":
-                self._add_blocks(sender, content)
-            case "connected":
-                index = self.electorate.index_of(sender)
-                if index is not None:
-                    self.step(PeerConnected(self.now_ms, index))
-
-    def _with_bodies(self, blocks: list[tuple[Block, CommitCert]]) -> list[Any]:
-        return [(pair, tuple(self.pool[i] for i in pair[0].tx_ids)) for pair in blocks]
-
-    def _add_blocks(self, sender: int, content: list[Any]) -> None:
-        for (block, cert), refs in content:
-            if block.header.height != len(self.disk.blocks) + 1 or not self.is_up:
-                continue
-            if self._is_config_above(self.disk.executed_height):
-                break  # the next block is of a configuration that is not known yet
-            leaves = [ref.leaf for ref in refs]
-            ids = tuple(ref.tx_id for ref in refs)
-            if (ids, leaves_root(hash_, leaves)) != (block.tx_ids, block.header.tx_root):
-                self.world.on_blame(self.id, sender, "bodies that do not fit their block")
-                return
-            self.pool.update({ref.tx_id: ref for ref in refs})
-            try:
-                self.step(Synced(self.now_ms, block, cert, self._is_config(block)))
-            except ProtocolViolation as violation:
-                self.world.on_blame(self.id, sender, str(violation))
-                return
-        self.fetch(sender)

@@ -1,8 +1,7 @@
 """`World(seed)`: a cluster of real cores in virtual time, faults drawn from the seed, checkers watching.
 
 One heap of (time, tie, event); `tie` is drawn, so events of one instant are explored in different orders.
-Two phases: faults as drawn, then healing, after which every submitted transaction must commit and all
-that live must reach one settled tip (L1; with only a quorum left alive it is L2).
+Its course is in `phases`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from consensus.api import Core, EpochBase, ProtocolViolation, TxRef
-from consensus.certificate import KIND_RAFT
 from consensus.encoding import ZERO_HASH, Hash, decode
 from consensus.header import Header, block_hash, leaves_root
 from consensus.pbft.evidence import Evidence
@@ -31,13 +29,11 @@ from tests.simulation.members import Change, Members
 from tests.simulation.network import Network
 from tests.simulation.node import POLL_MS, SimNode
 from tests.simulation.operations import Operations
+from tests.simulation.phases import run
 from tests.simulation.punctuality import START_MS, Punctuality
 from tests.simulation.shape import Shape, draw_shape, stream
 from tests.simulation.witness import Witness
 
-HEAL_LIMIT_MS = 400_000
-EVENTS_MAX = 400_000
-SETTLING_EVENTS_MAX = 1_000
 CHANNEL = Hash(hash_(b"channel"))
 
 
@@ -89,7 +85,6 @@ class World:
         self._numbers = itertools.count()
         self._nonces = itertools.count(1)
         self._tie = stream(seed, "tie")
-        self._heal_rng = stream(seed, "heal")
         self._exec = stream(seed, "exec")
         self._peers = stream(seed, "peers")
         self.disk_rng = stream(seed, "disk")
@@ -103,8 +98,8 @@ class World:
         self._decoded: dict[bytes, Any] = {}
         self._validators: dict[Members, ValidatorSet] = {}
         self._rules: dict[int, SharedRules] = {}
-        self._dead: dict[int, None] = {}
-        self._lost: dict[int, None] = {}
+        self.dead: dict[int, None] = {}
+        self.lost: dict[int, None] = {}
         self._seen: dict[tuple[Any, ...], None] = {}
         first = Members.at_genesis(self.shape.n, self.shape.nodes)
         roots = (self.genesis.state_root, self.genesis.receipts_root)
@@ -134,6 +129,10 @@ class World:
     def is_calm(self) -> bool:
         return self.is_healed or self.is_settling
 
+    @property
+    def has_events(self) -> bool:
+        return bool(self._queue)
+
     # --- time
 
     def after(self, delay: float, event: Callable[[], None]) -> None:
@@ -146,7 +145,7 @@ class World:
         if self._log:
             self._log(line)
 
-    def _run_until(self, limit: float, most: int, is_done: Callable[[], bool] | None) -> bool:
+    def run_until(self, limit: float, most: int, is_done: Callable[[], bool] | None) -> bool:
         """`is_done` is asked after whatever made progress."""
         queue = self._queue
         while queue and queue[0][0] <= limit and self.events < most:
@@ -237,7 +236,7 @@ class World:
 
     def send_other(self, sender: int, target: int, kind: str, content: Any) -> None:
         """Bodies, blocks and questions: the node's own channels beside the core."""
-        if sender == target or target in self._dead:
+        if sender == target or target in self.dead:
             return
         liar = self.liars.get(sender)
         if liar is not None and self.are_liars_active:
@@ -250,7 +249,7 @@ class World:
             if node.is_paused:
                 self.after(POLL_MS, arrive)
             else:
-                node.receive_other(sender, kind, content)
+                node.supply.receive(sender, kind, content)
 
         self.network.transmit(sender, target, kind, 0, arrive)
 
@@ -311,7 +310,7 @@ class World:
 
     def start_node(self, id_: int) -> None:
         node = self.nodes[id_]
-        if node.is_up or id_ in self._dead:
+        if node.is_up or id_ in self.dead:
             return
         self.trace(f"{id_} starts at {node.disk.tip.height}")
         node.start()
@@ -339,7 +338,7 @@ class World:
         """After it. A node whose mark is gone with its log cannot know that it has voted before: it may vote
         twice, and is one of the f from now on. One that had never voted has lost nothing."""
         if node.has_begun:
-            self._lost[node.id] = None
+            self.lost[node.id] = None
             if node.disk.began_at is None:
                 self.untrusted[node.id] = None
 
@@ -352,126 +351,20 @@ class World:
 
     def spread(self, ref: TxRef, node: int) -> None:
         if self.is_healed:  # a client tries until a living node has it
-            for live in self._live():
-                self.nodes[live].add_bodies((ref,))
+            for live in self.live():
+                self.nodes[live].supply.add_bodies((ref,))
             return
         if self.nodes[node].is_up and not self.nodes[node].is_paused:
-            self.nodes[node].add_bodies((ref,))
+            self.nodes[node].supply.add_bodies((ref,))
             for other in range(self.shape.nodes):
                 self.send_other(node, other, "bodies", (ref,))
 
-    # --- the two phases
+    def live(self) -> list[int]:
+        return [i for i in range(self.shape.nodes) if i not in self.dead]
+
+    def live_honest(self) -> list[int]:
+        return [i for i in self.live() if i not in self.untrusted]
 
     def run(self) -> None:
         """Raises Violation, InvariantBroken or AssertionError where an invariant does not hold."""
-        self.trace(f"seed {self.seed} {self.shape}")
-        self.operations.start_all()
-        if self.shape.is_settled:
-            self._settle()
-        self.operations.schedule()
-        most = self.events + self.shape.budget
-        self._run_until(self.now + self.shape.duration_ms, most, None)
-        self._heal()
-        most = self.events + EVENTS_MAX
-        is_done = self._is_all_done
-        if not (is_done() or self._run_until(self.now + HEAL_LIMIT_MS, most, is_done)):
-            if self._is_beyond_tolerance():
-                self.trace("more members observe than may be missing")
-                return
-            raise Violation(f"L1 no settled common tip: {self._where()}")
-        live = self._live_honest()
-        for index in live:
-            self.checkers.at_end(self.nodes[index].disk.blocks)
-        for node, seen in self.witness.expected.items():
-            if node not in self.accused:
-                raise Violation(f"S10 nobody accuses node {node} of {seen}")
-        self.trace(f"done at {self.nodes[live[0]].disk.tip.height}")
-
-    def _settle(self) -> None:
-        """A calm first start, until all vote: faults then meet a cluster that works."""
-        self.is_settling = self.network.is_calm = True
-        while self._queue and self.events < SETTLING_EVENTS_MAX and not self.are_all_voting():
-            self._run_until(self.now + HEAL_LIMIT_MS, self.events + len(self.nodes), None)
-        self.is_settling = self.network.is_calm = False
-        self.trace("settled")
-
-    def _is_beyond_tolerance(self) -> bool:
-        """Whether more than f of the members lie or have lost what they signed and do not vote again yet: the
-        channel may stand still then, and by the rules it does. A shape is drawn within f, but people may
-        remove a member beside a liar. A late first start is no excuse, but over Raft beside a lost log: nobody
-        can tell the two apart there, and an operator has to."""
-        newest = max(self.nodes, key=lambda node: node.members.epoch).members
-        silent = [i for i in self._lost if not self.nodes[i].is_voting]
-        if silent and self.engine.kind == KIND_RAFT:
-            silent += [i for i in newest.nodes if not self.nodes[i].has_begun]
-        faulty = dict.fromkeys([*silent, *self.untrusted])
-        n = len(newest.voters)
-        return sum(i in faulty for i in newest.nodes) > n - self.engine.quorum(n)
-
-    def _heal(self) -> None:
-        self.trace("heal")
-        self.is_healed = True
-        self.network.heal()
-        if not self.shape.heal_everybody:
-            self._keep_a_quorum()
-        for node in self.nodes:
-            node.set_clock(0.0, 1.0)
-            node.disk.full_until = -1.0
-            if node.is_paused:
-                node.resume()
-            node.refresh_timer()
-            self.start_node(node.id)
-        for a in self._live():
-            for b in self._live():
-                if a < b:
-                    self.connect(a, b)
-        for ref in self.txs:
-            for index in self._live():
-                self.nodes[index].add_bodies((ref,))
-
-    def _keep_a_quorum(self) -> None:
-        """L2: a random quorum of those that vote lives on, the others are dead for ever. Who has not come to
-        vote yet counts among the faults: it needs a quorum of others."""
-        newest = max(self.nodes, key=lambda node: node.members.epoch).members
-        voters = [i for i in newest.nodes if i not in self.untrusted and i not in self._lost]
-        voters = [i for i in voters if self.nodes[i].is_voting]
-        needed = self.engine.quorum(len(newest.voters))
-        if len(voters) < needed:
-            return
-        kept = self._heal_rng.sample(voters, needed)
-        self.trace(f"only {sorted(kept)} live on")
-        for node in self.nodes:
-            if node.id not in kept:
-                self._dead[node.id] = None
-                if node.is_up:
-                    node.crash()
-
-    def _live(self) -> list[int]:
-        return [i for i in range(self.shape.nodes) if i not in self._dead]
-
-    def _live_honest(self) -> list[int]:
-        return [i for i in self._live() if i not in self.untrusted]
-
-    def _is_all_done(self) -> bool:
-        height = -1
-        for index in self._live_honest():
-            node = self.nodes[index]
-            disk = node.disk
-            if not node.is_up or disk.executed_height != len(disk.blocks):
-                return False
-            if height not in (-1, len(disk.blocks)):
-                return False
-            height = len(disk.blocks)
-            if any(ref.tx_id not in node.committed for ref in self.txs):
-                return False
-            if any(block.tx_ids for block, _ in disk.blocks[-self.shape.window :]):
-                return False
-        return True
-
-    def _where(self) -> list[str]:
-        return [
-            f"{node.id}: {node.core.status() if node.core else 'down'}"
-            f" executed {node.disk.executed_height} missing"
-            f" {sum(ref.tx_id not in node.committed for ref in self.txs)}"
-            for node in self.nodes
-        ]
+        run(self)
