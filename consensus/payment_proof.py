@@ -122,11 +122,17 @@ def decode_proof(data: bytes) -> PaymentProof:
 
 
 def check_proof(
-    hash_: HashFunction, verify: Verify, data: bytes, trusted: TrustedLog, now_ms: int | None
+    hash_: HashFunction,
+    verify: Verify,
+    data: bytes,
+    trusted: TrustedLog,
+    now_ms: int | None,
+    kinds: tuple[str, ...] = KINDS_ALLOWED,
 ) -> Payment:
     """The payment of a proof that holds (checks 1 to 10). Raises ProofRefused.
 
-    now_ms None: offline, freshness (check 6) and the grant's end (check 14) are not asked for.
+    now_ms None: offline, freshness (check 6) and the grant's end (check 14) are not asked for. kinds: those
+    that do what is asked; by default those that pay a debt.
     """
     proof = decode_proof(data)
     payment = _payment(proof)
@@ -173,7 +179,7 @@ def check_proof(
         "the payment is not in the tree",
     )
     _require(payment.status == STATUS_FINAL, "E_PROOF_STATUS", "the payment is not final")
-    _require(payment.kind in KINDS_ALLOWED, "E_PROOF_KIND", "this kind of payment pays no debt")
+    _require(payment.kind in kinds, "E_PROOF_KIND", "this kind of payment does not do it")
     if now_ms is not None:
         _require(
             now_ms <= proof.not_after_ms, "E_PROOF_EXPIRED", "the proof may not be used any more"

@@ -15,8 +15,15 @@ from typing import Any
 from consensus.api import SignatureItem
 from consensus.certificate import seals_needed
 from consensus.encoding import EncodingError, Hash, decode, encode
+from consensus.oracle_report import REPORT_VERSION
 from consensus.payment import log_id
-from consensus.payment_proof import ProofRefused, TrustedLog, check_proof, decode_proof
+from consensus.payment_proof import (
+    KINDS_ALLOWED,
+    ProofRefused,
+    TrustedLog,
+    check_proof,
+    decode_proof,
+)
 from consensus.proof import (
     EPOCHS_VERSION,
     PROOF_VERSION,
@@ -41,6 +48,15 @@ from node.model import decode_receipt
 from node.wire.codec import parse_body
 
 REGISTER_LOG = ("dcep", "register_log")
+# Calls that accept a proof of something else than a payment of a debt.
+KINDS_OF_CALL = {
+    ("financing", "settle"): ("LOCK",),
+    ("conditional", "fund"): ("LOCK",),
+    ("financing", "unwind"): ("REFUND_LOCK",),
+    ("financing", "on_reverse"): ("REVERSE",),
+    ("receivable", "on_reverse"): ("REVERSE",),
+}
+_REPORT = bytes((0, 0, 0, 8)) + REPORT_VERSION.to_bytes(8, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +222,8 @@ def _payment_view(data: bytes, transactions: Sequence[dict[str, Any]]) -> dict[s
         root_key = _registered_logs(transactions).get(proof.log_id)
         if root_key is None:
             raise ProofError("no transaction of the bundle registers the log of a payment")
-        payment = check_proof(sm.hash, sm.verify, data, TrustedLog(root_key), None)
+        kinds = _kinds_for(used_by[0]["call"])
+        payment = check_proof(sm.hash, sm.verify, data, TrustedLog(root_key), None, kinds)
     except ProofRefused as error:
         raise ProofError(f"a payment proof does not hold: {error}") from error
     return {
@@ -221,6 +238,12 @@ def _payment_view(data: bytes, transactions: Sequence[dict[str, Any]]) -> dict[s
     }
 
 
+def _kinds_for(call: str) -> tuple[str, ...]:
+    """What kind of proof a call accepts. call: `contract@version.method`."""
+    contract, _, rest = call.partition("@")
+    return KINDS_OF_CALL.get((contract, rest.partition(".")[2]), KINDS_ALLOWED)
+
+
 def _quotes(args: str, quoted: str) -> bool:
     """Whether the arguments carry exactly this proof: a text that contains it pays nothing."""
     arguments = json.loads(args)
@@ -233,7 +256,11 @@ def quoted_payments(bodies: Sequence[bytes]) -> list[bytes]:
     for body in bodies:
         arguments = json.loads(parse_body(body).args)
         if isinstance(arguments.get("proof"), str):
-            found.append(b64decode(arguments["proof"], validate=True))
+            data = b64decode(arguments["proof"], validate=True)
+            if not data.startswith(
+                _REPORT
+            ):  # told by oracles: the transaction itself is the evidence
+                found.append(data)
     return found
 
 

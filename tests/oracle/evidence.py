@@ -7,7 +7,15 @@ from types import SimpleNamespace
 
 from tests.oracle.certificates import Channel, seals_needed
 from tests.oracle.hashes import SUITE_NAMES
-from tests.oracle.payments import Payment, check_log, check_payment, keys_in, log_id_of
+from tests.oracle.payments import (
+    KINDS_OF_CALL,
+    PAYS,
+    Payment,
+    check_log,
+    check_payment,
+    keys_in,
+    log_id_of,
+)
 from tests.oracle.state_proof import check_state
 from tests.oracle.structures import Invalid, decode, require
 from tests.oracle.transactions import Transaction, check_transaction
@@ -75,7 +83,9 @@ def _check_quoted(data: bytes, transactions: list[Transaction], say: Say) -> Pay
     keys = {key for tx in accepted if tx.body.contract == "dcep" for key in keys_in(tx.arguments)}
     roots = [key for key in keys if log_id_of(key) == proof.log_id]
     require(len(roots) > 0, "no accepted transaction registers the log of a payment")
-    payment, point = check_payment(data, roots[0]), proof.point
+    called = quoting[0].body
+    kinds = KINDS_OF_CALL.get((called.contract, called.method), PAYS)
+    payment, point = check_payment(data, roots[0], kinds), proof.point
     say(f"payment {point.txid.hex()}:{point.output_index} of log {proof.log_id.hex()}")
     say("  " + ", ".join(f"{name} {_shown(value)}" for name, value in payment.fields.items()))
     say(f"  accepted by transaction {quoting[0].tx_id.hex()}")

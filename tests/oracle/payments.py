@@ -23,6 +23,13 @@ NUMBERS, DIGESTS = ("amount_fen", "time_ms"), ("payee", "payer", "ref_commit")
 TEXTS = ("ccy", "kind", "purpose", "regime", "status")
 FIELDS = NUMBERS + DIGESTS + TEXTS
 PAYS = ("TRANSFER", "RELEASE", "REDEEM")
+KINDS_OF_CALL = {
+    ("financing", "settle"): ("LOCK",),
+    ("conditional", "fund"): ("LOCK",),
+    ("financing", "unwind"): ("REFUND_LOCK",),
+    ("financing", "on_reverse"): ("REVERSE",),
+    ("receivable", "on_reverse"): ("REVERSE",),
+}
 sm3 = partial(H, SM)
 
 
@@ -100,8 +107,8 @@ def _field_value(item: SimpleNamespace) -> Any:
     return int.from_bytes(item.value, "big") if item.name in NUMBERS else item.value.decode()
 
 
-def check_payment(data: bytes, root_key: bytes) -> Payment:
-    """What the log says of one payment: signed, included, final, and of a kind that pays."""
+def check_payment(data: bytes, root_key: bytes, kinds: Sequence[str] = PAYS) -> Payment:
+    """What the log says of one payment: signed, included, final, and of a kind that does what is asked."""
     proof = decode("PaymentProof", data)
     require(proof.version == 1, f"payment proof version {proof.version} is unknown")
     paths = max(len(proof.audit_path), len(proof.anchor_path), len(proof.key_chain))
@@ -125,7 +132,7 @@ def check_payment(data: bytes, root_key: bytes) -> Payment:
     place = proof.leaf_index, head.tree_size
     check_inclusion(sm3, leaf, *place, proof.audit_path, head.root, "payment's audit path")
     require(fields.get("status") == "FINAL", "payment: not shown to be final")
-    require(fields.get("kind") in PAYS, "payment: of no kind that pays a debt")
+    require(fields.get("kind") in kinds, "payment: of no kind that pays a debt")
     return Payment(proof, fields)
 
 

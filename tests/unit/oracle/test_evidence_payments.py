@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from consensus.payment import CoinPoint, Kind, coin_id
 from consensus.proof import ProofError
-from deploy.regcenter.client import Wallet
+from deploy.regcenter.client import Payment, Wallet
+from deploy.regcenter.hashing import sm3
 from node.proofs import _payment_view
 from tests.unit.suite.center_world import NOW, Money
 
@@ -37,6 +39,25 @@ def test_a_payment_counts_where_an_accepted_call_carries_its_proof(tmp_path: Pat
     ):
         with pytest.raises(ProofError, match="quoted by no accepted transaction"):
             _payment_view(data, [register, wrong])
+    with pytest.raises(ProofError, match="E_PROOF_KIND"):
+        _payment_view(data, [register, called("receivable@1.on_reverse", proof=quoted)])
     with pytest.raises(ProofError, match="registers the log"):
         _payment_view(data, [called(record, proof=quoted)])
+    money.center.close()
+
+
+def test_a_reversal_counts_where_the_call_that_takes_it_accepted_it(tmp_path: Path) -> None:
+    money = Money(tmp_path / "center", lambda: NOW)
+    payer, payee = Wallet.generate(), Wallet.generate()
+    paid = money.pay(payer, payee.address, 600)
+    coin = money.fund(payee, 600)
+    back = Payment(payer.address, 600, coin_id(sm3, CoinPoint(paid.txid, 0)))
+    data = money.proof_bytes(payee, money.send(Kind.REVERSE, payee, [coin], [back]).txid)
+    quoted = b64encode(data).decode()
+    root_key = b64encode(money.center.root_key).decode()
+    register = called("dcep@1.register_log", root_key=root_key)
+    view = _payment_view(data, [register, called("receivable@1.on_reverse", proof=quoted)])
+    assert view["amount_fen"] == 600
+    with pytest.raises(ProofError, match="E_PROOF_KIND"):
+        _payment_view(data, [register, called("receivable@1.record_payment", proof=quoted)])
     money.center.close()
