@@ -14,7 +14,17 @@ from typing import Any
 
 from consensus import encoding, header, merkle
 from consensus.certificate import CommitCert, Seal, seal_message
-from consensus.payment import PaymentReference, payment_reference
+from consensus.oracle_report import (
+    FactPayload,
+    Observation,
+    OracleConfig,
+    PaymentReport,
+    ReportedField,
+    config_digest,
+    observation_digest,
+    payment_topic,
+)
+from consensus.payment import CoinPoint, PaymentReference, field_bytes, payment_reference
 from consensus.tags import SUITE_NAMES, Tag, preimage
 from consensus.validators import Validator, ValidatorSet, validators_hash
 from contracts.runtime import values
@@ -212,6 +222,44 @@ def money() -> dict[str, Any]:
     }
 
 
+def oracles() -> dict[str, Any]:
+    """What oracles sign, and a payment told by them (signatures are recognisable bytes, not made)."""
+    keys = tuple(b"\x04" + h(f"{name} x") + h(f"{name} y") for name in "abcdefg")
+    config = OracleConfig(
+        h("scf-px"), 1, 2, tuple(f"oracle-{name}" for name in "abcdefg"), keys, "QB"
+    )
+    digest = config_digest(HASHES[1], config)
+    fact = Observation(
+        h("scf-px"), "customs/530120260001234567", digest, 1, 7,
+        encoding.encode(FactPayload("CLEARED", 1_796_688_000_000)),
+    )  # fmt: skip
+    point = CoinPoint(h("payment"), 0)
+    fields = tuple(ReportedField(name, field_bytes(name, v)) for name, v in _FIELDS.items())
+    report = PaymentReport(
+        2, h("log"), point, fields, 1_796_688_000_000, digest, 1, 1, (0, 1, 2, 3, 4),
+        tuple(encoding.Sig(h(f"r{i}") + h(f"s{i}")) for i in range(5)),
+    )  # fmt: skip
+    told = Observation(
+        h("scf-px"), payment_topic(h("log"), point), digest, 1, 1, encoding.encode(report.payload)
+    )
+    return {
+        "config": {"value": plain(config), "digest": digest.hex()},
+        "fact": {"value": plain(fact), "digest": observation_digest(HASHES[1], fact).hex()},
+        "payment": {
+            "topic": told.topic,
+            "report": encoding.encode(report).hex(),
+            "digest": observation_digest(HASHES[1], told).hex(),
+        },
+    }
+
+
+_FIELDS: dict[str, int | str | bytes] = {
+    "amount_fen": 49_309_514, "ccy": "CNY", "kind": "TRANSFER", "payee": h("XY"), "payer": h("QB"),
+    "purpose": "", "ref_commit": h("reference"), "regime": "2026", "status": "FINAL",
+    "time_ms": 1_796_688_000_000,
+}  # fmt: skip
+
+
 def signatures() -> list[dict[str, Any]]:
     """Fresh signatures of each suite over a transaction digest and a seal, by a throw-away key."""
     out = []
@@ -237,6 +285,7 @@ def files() -> dict[str, Any]:
         "merkle.json": trees(),
         "values.json": value_samples(),
         "money.json": money(),
+        "oracles.json": oracles(),
         "schemas.json": schemas(),
     }
 
