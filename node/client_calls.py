@@ -20,7 +20,14 @@ from node.model import Envelope, Receipt
 from node.wire.codec import json_text
 
 # The engine's own words for a call that no contract saw.
-CALLER_MISTAKES = ("arguments", "no-such-contract", "no-such-method", "version-not-active")
+CALLER_MISTAKES = (
+    "arguments",
+    "no-such-contract",
+    "no-such-method",
+    "version-not-active",
+    "CONTRACT_UNKNOWN",
+    "CONTRACT_VERSION_INACTIVE",
+)
 _OUTCOME_CODES = {"revert": "CITY-4001", "oog": "CITY-4002", "fatal": "CITY-4003"}
 
 

@@ -152,7 +152,8 @@ class Planner:
             return self._change_contracts(height, id_, body, draft, findings.get(id_, ()))
         refusal = self._contracts.refusal(body.contract, body.version)
         if refusal is not None:
-            return self._refuse(id_, body, refusal.name, refusal.message)
+            # The catalogue's words may change with a release; a receipt is the same on every node.
+            return self._refuse(id_, body, refusal.name, "this version does not run")
         draft.first_uses[body.sender, body.request_id] = id_
         return Planned(id_, body, body.gas_limit, self._call(id_, body), None)
 
