@@ -1,4 +1,5 @@
-"""The invariants S1 to S11, as consensus.md section 6 names them; L1 and L2 are the world's.
+"""The invariants S1 to S11, as consensus.md section 6 names them; S12 is in `punctuality`, L1
+and L2 are in `phases`.
 
 What counts is what left a node, not what it signed: a signature that a crash kept at home binds nobody.
 """
