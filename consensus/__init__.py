@@ -48,6 +48,6 @@ separation), `merkle`, `quorum`, `validators`, `header`, `certificate`, `light_c
 and certificates alone), and the proofs that clients check. `ordering/` is what both engines stand on: their
 rules, the chain's end, what waits, blocks on their way. `pbft/` and `raft/` say in which order they read best.
 
-The rules R1 to R13 and invariants S1 to S11 that comments name are those of the consensus design; S12 is that the
+The rules R1 to R13 and invariants S1 to S11 that comments name are those of the consensus design. S12: the
 time of a block was near the clocks of enough members who let it pass.
 """
