@@ -211,8 +211,8 @@ def confirm(agreement_id: str, number: int, amount_fen: int) -> str:
         require(found["status"] == "ok", "E_HOLD", "the oracles have not reported, or too long ago")
         require(found["value"] == agreement.fact[2], "E_CONDITION", "the fact is another one")
     else:
-        allowed = {PAYER: (part.payer,), ARBITER: (agreement.arbiter,)}
-        allowed[EITHER] = (part.payer, agreement.arbiter)
+        both = (part.payer, agreement.arbiter)
+        allowed: dict = {PAYER: both[:1], ARBITER: both[1:], EITHER: both}
         require(ctx.member in allowed[by], "E_NOT_PARTY", f"only the {by} may do this")
         require_person(ctx.member, by)
     enter(agreement_id, part, "confirm")

@@ -110,7 +110,7 @@ def auto_check(id: str) -> str:
     E_CONCENTRATION, E_PARTY."""
     pool = enter(POOL, pools, id, "auto_check")
     most = share_of(pool.face_fen, CONCENTRATION_BPS)
-    by_acceptor = {}
+    by_acceptor: dict = {}
     for _, face, due, acceptor in pool.bills:
         left = parse_date(due) - today()
         require(left >= POOL_TENOR_DAYS_MIN, "E_TENOR", "a bill of the pool has fallen due")
