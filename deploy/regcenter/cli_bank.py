@@ -235,6 +235,24 @@ def file_report(
     tell(with_center(center, lambda client: client.ask(wallet, FileQuery(serial))))
 
 
+@app.command()
+@refusing
+def identify(
+    first: KeyFile,
+    second: Annotated[Path, typer.Argument(help="Key file of the other authority.")],
+    address: Annotated[str, typer.Argument(help="Whose owner they ask for.")],
+    order: Annotated[str, typer.Option(help="The number of the order that lets them.")],
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """Two authorities together learn an address's owner; the log remembers that they asked."""
+    from consensus.center_request import IdentifyQuery
+
+    one, other = read_wallet(first, password), read_wallet(second, password)
+    query = IdentifyQuery(hash_of(address, "ADDRESS"), order)
+    tell(with_center(center, lambda client: client.identify(one, other, query)))
+
+
 # ---- payment institutions ------------------------------------------------------------------------
 
 

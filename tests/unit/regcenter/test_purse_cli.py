@@ -219,6 +219,17 @@ def test_a_machine_recharges_a_wallet_and_the_authority_sees_cash(desk: Desk) ->
     assert desk.regcenter("file-report", "qb", report["serial"])["status"] == "filed"
 
 
+def test_two_authorities_together_learn_an_owner(desk: Desk) -> None:
+    for name, role in (("judge", "court"), ("bureau", "aml")):
+        desk.key(name)
+        desk.regcenter("authority", name.upper(), role, name)
+    address = desk.addresses["li"]
+    order = ("--order", "2026-7")
+    assert "RC_AUTHORITY" in desk.regcenter("identify", "judge", "judge", address, *order, code=1)
+    found = desk.regcenter("identify", "judge", "bureau", address, *order)
+    assert (found["holder"], found["bank"]) == ("Li", "QB")
+
+
 def test_the_head_key_is_rotated_for_real(desk: Desk) -> None:
     first = desk.regcenter("rotate")
     second = desk.regcenter("rotate")
