@@ -285,12 +285,24 @@ class Center:
         if query.serial != len(self.chains) - 1:
             raise CenterError("RC_ROTATION", f"there were {len(self.chains) - 1} before")
         self.keys = Keys.open(self.directory / "keys", self.suite, len(self.chains))
-        self.chains.append(_make_chain(self.keys, now_ms))
+        after_ms = max(
+            now_ms, self._head_ms + 1
+        )  # no head of the old key lies in the new one's time
+        self.chains.append(_make_chain(self.keys, after_ms))
         serial = (len(self.chains) - 1).to_bytes(8, "big")
         overlay.put(CHAIN_KEY + serial, encode(self.chain))
         self.voice = self.ledger.voice = self._voice_now()
         self._voices[self.voice.key_id] = self.voice
-        return Answer({"serial": len(self.chains) - 1, "key_id": self.voice.key_id.hex()})
+        view = {
+            "serial": len(self.chains) - 1,
+            "key_id": self.voice.key_id.hex(),
+            "key_chain": [encode(entry).hex() for entry in self.chain.entries],  # to be announced
+        }
+        return Answer(view)
+
+    def _key_ms(self) -> int:
+        """When the present head key's time began."""
+        return self.chain.entries[-1].key.not_before_ms
 
     def _voice_now(self) -> Voice:
         known = key_id(sm3, self.keys.head.public_key)
@@ -301,7 +313,7 @@ class Center:
             version=VERSION,
             log_id=self.log_id,
             tree_size=self.ledger.books.frontier.size,
-            timestamp_ms=max(now_ms, self.clock(), self._head_ms),
+            timestamp_ms=max(now_ms, self.clock(), self._head_ms, self._key_ms()),
             root=Hash(self.ledger.books.frontier.root(sm3)),
             key_id=self.voice.key_id,
             ext=b"",

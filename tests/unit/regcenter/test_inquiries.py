@@ -201,6 +201,19 @@ def test_a_rotation_that_was_cut_short_leaves_the_old_key_in_office(
     city.money.center.close()
 
 
+def test_no_head_of_the_old_key_lies_in_the_time_of_the_new_one(city: City) -> None:
+    """The clock stands still: the new key's time begins after the last head all the same."""
+    center = city.money.center
+    for serial in range(3):
+        city.money.process(Refresh())
+        last = center.latest.head.timestamp_ms
+        city.ask(city.root, RotateQuery(serial))
+        begins = center.chain.entries[-1].key.not_before_ms
+        assert last < begins <= center.latest.head.timestamp_ms
+    city.now_ms += 1_000
+    audit(center)
+
+
 def test_only_the_root_key_rotates_and_only_what_it_has_seen(city: City) -> None:
     refused(city, "RC_UNAUTHORISED", city.instruction(city.bank, RotateQuery(0)))
     city.ask(city.root, RotateQuery(0))
