@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation import native
 from tests.simulation.byzantine import LIARS
 from tests.simulation.byzantine.names import BEHAVIOURS
 from tests.simulation.campaign import Record, run_seed
@@ -115,6 +116,10 @@ def test_a_campaign_that_was_interrupted_goes_on_behind_what_is_recorded(tmp_pat
         range(1_000, 1_200),
     ]
     assert list(Record(path, "raft").chunks(range(0, 500))) == [range(0, 500)]
+
+
+def test_what_a_native_clone_compiles_is_there() -> None:
+    assert all(path.exists() for path in native.modules(REPOSITORY))
 
 
 def test_no_fault_outlives_healing() -> None:
