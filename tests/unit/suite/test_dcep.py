@@ -761,7 +761,7 @@ def bare_salt(proof: PaymentProof, salt: bytes) -> bytes:
 
 
 ENCODING_MUTANTS: list[tuple[str, str, Callable[[PaymentProof], bytes]]] = [
-    ("unknown version", "E_PROOF_VERSION", lambda p: encode(replace(p, version=2))),
+    ("unknown version", "E_PROOF_VERSION", lambda p: encode(replace(p, version=3))),
     ("no bytes", "E_PROOF_VERSION", lambda p: b""),
     ("trailing byte", "E_PROOF_ENCODING", lambda p: encode(p) + b"\0"),
     ("cut short", "E_PROOF_ENCODING", lambda p: encode(p)[:-1]),
