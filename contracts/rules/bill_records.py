@@ -59,13 +59,6 @@ RecoursePrepared = Event("Bill.RecoursePrepared")
 RecoursePaid = Event("Bill.RecoursePaid")
 
 
-def keep(bill, event) -> str:
-    """Store a bill after a step and tell it. Returns its state."""
-    bills[bill.id] = bill
-    event(id=bill.id, version=bill.version)
-    return bill.state
-
-
 def hand_over(bill, holder: str):
     """The next signature in the chain, without a gap [BA 31]."""
     assert bill.chain[-1] == bill.parties["holder"]

@@ -3,7 +3,7 @@
 from rules.banking_days import open_day
 from rules.calendar import date_text, parse_date
 from rules.money import BPS_UNIT
-from sdk import Event, Map, ctx, dataclass, require
+from sdk import Event, Map, dataclass
 
 
 @dataclass
@@ -59,13 +59,6 @@ Drawn = Event("Credit.Drawn")
 DrawingEnded = Event("Credit.DrawingEnded")
 
 
-def keep(credit, event) -> str:
-    """Store a credit after a step and tell it. Returns its state."""
-    credits[credit.id] = credit
-    event(id=credit.id, version=credit.version)
-    return credit.state
-
-
 def most_of(credit) -> int:
     """What may be drawn in all: the amount and the tolerance above it [30]."""
     return credit.amount_fen + credit.amount_fen * credit.tolerance_bps // BPS_UNIT
@@ -78,11 +71,6 @@ def last_day(credit, shipped_on: str) -> int:
         after = open_day(parse_date(shipped_on) + credit.presentation_days, credit.place)
         latest = min(latest, after)
     return latest
-
-
-def require_sight(parties: dict):
-    concerned = ctx.member != "" and ctx.member in parties.values()
-    require(concerned or "regulator" in ctx.roles, "E_NOT_PARTY", "not your credit")
 
 
 def describe(credit) -> dict:

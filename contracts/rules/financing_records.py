@@ -3,6 +3,7 @@
 from rules.calendar import date_of, day_at
 from rules.day_count import effective_rate
 from rules.financing_machine import FINANCING
+from rules.instrument import require_trader
 from rules.machine import row_for
 from rules.money import half_up
 from sdk import Map, call, ctx, dataclass, require
@@ -81,11 +82,6 @@ def enter(financing, move: str, expected_version: int = 0):
     financing.state = row[4]
     financing.version += 1
     financings[financing.request_id] = financing
-
-
-def require_trader(member: str, who: str):
-    require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
-    require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")
 
 
 def require_bank(member: str):

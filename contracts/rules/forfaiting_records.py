@@ -4,7 +4,7 @@ from rules.calendar import parse_date
 from rules.day_count import simple_interest, yield_discount
 from rules.money import half_up
 from rules.settlement import Due
-from sdk import Event, Map, ctx, dataclass, require
+from sdk import Event, Map, dataclass
 
 METHODS = ("straight", "yield")
 
@@ -116,29 +116,11 @@ def net_of(deal) -> int:
     return deal.face_fen - deal.discount_fen - deal.commitment_fen
 
 
-def keep(deal, event) -> str:
-    """Store a deal after a step and tell it. Returns its state."""
-    deals[deal.id] = deal
-    event(id=deal.id, version=deal.version)
-    return deal.state
-
-
-def keep_sale(sale, event) -> str:
-    sales[sale.id] = sale
-    event(id=sale.id, version=sale.version)
-    return sale.state
-
-
 def take_title(deal, holder: str):
     """The next holder in the one chain of title."""
     deal.titles = (*deal.titles, holder)
     deal.parties["holder"] = holder
     deal.open_sale = ""
-
-
-def require_sight(parties: dict):
-    concerned = ctx.member != "" and ctx.member in parties.values()
-    require(concerned or "regulator" in ctx.roles, "E_NOT_PARTY", "not your deal")
 
 
 def reference_of(due) -> bytes:

@@ -3,7 +3,7 @@
 from rules.calendar import date_text, day_at
 from rules.instrument import load
 from rules.settlement import Due
-from sdk import Event, Map, ctx, dataclass, require
+from sdk import Event, Map, dataclass
 
 
 @dataclass
@@ -67,24 +67,6 @@ SuspensionOver = Event("Guarantee.SuspensionOver")
 DemandWithdrawn = Event("Guarantee.DemandWithdrawn")
 PaymentPrepared = Event("Guarantee.PaymentPrepared")
 Paid = Event("Guarantee.Paid")
-
-
-def keep(record, event) -> str:
-    """Store a guarantee after a step and tell it. Returns its state."""
-    guarantees[record.id] = record
-    event(id=record.id, version=record.version)
-    return record.state
-
-
-def keep_demand(record, event) -> str:
-    demands[record.id] = record
-    event(id=record.id, version=record.version)
-    return record.state
-
-
-def require_sight(parties: dict):
-    concerned = ctx.member != "" and ctx.member in parties.values()
-    require(concerned or "regulator" in ctx.roles, "E_NOT_PARTY", "not your guarantee")
 
 
 def describe(found) -> dict:

@@ -14,6 +14,7 @@ Rows are (from, call, who, guard, to, event) as in `rules.machine`. A record is 
 and emits the event.
 """
 
+from rules.calendar import day_at
 from rules.machine import row_for
 from sdk import ctx, require
 
@@ -60,3 +61,27 @@ def enter(table: tuple, records, key, move: str, expected_version: int = 0):
         record.state = row[4]
     record.version += 1
     return record
+
+
+def keep(records, record, event) -> str:
+    """Store a record after a step and tell it. Returns its state."""
+    records[record.id] = record
+    event(id=record.id, version=record.version)
+    return record.state
+
+
+def require_sight(parties: dict):
+    """A record is for its parties and for regulators. Code: E_NOT_PARTY."""
+    concerned = ctx.member != "" and ctx.member in parties.values()
+    require(concerned or "regulator" in ctx.roles, "E_NOT_PARTY", "it belongs to other members")
+
+
+def today() -> int:
+    """The block's day in China Standard Time."""
+    return day_at(ctx.time)
+
+
+def require_trader(member: str, who: str):
+    """The sender is a maker or checker of this member: readers and auditors do not trade."""
+    require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
+    require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")

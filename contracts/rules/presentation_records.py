@@ -3,7 +3,7 @@
 from rules.banking_days import add_banking_days
 from rules.calendar import date_text, day_at, day_end_ms
 from rules.settlement import Due
-from sdk import Event, Map, call, ctx, dataclass, require
+from sdk import Event, Map, call, ctx, dataclass
 
 
 @dataclass
@@ -59,13 +59,6 @@ Stayed = Event("Presentation.Stayed")
 StayLifted = Event("Presentation.StayLifted")
 
 
-def keep(found, event) -> str:
-    """Store a presentation after a step and tell it. Returns its state."""
-    presentations[found.id] = found
-    event(id=found.id, version=found.version)
-    return found.state
-
-
 def settle(found, is_paid: bool):
     """It has ended: its amount was paid, or may be drawn again."""
     call("credit", "settle", found.credit, found.amount_fen, is_paid)
@@ -85,11 +78,6 @@ def banking_days_left(found) -> int:
         day = add_banking_days(day, 1, found.place)
         left += 1
     return left
-
-
-def require_sight(parties: dict):
-    concerned = ctx.member != "" and ctx.member in parties.values()
-    require(concerned or "regulator" in ctx.roles, "E_NOT_PARTY", "not your presentation")
 
 
 def describe(found) -> dict:

@@ -1,13 +1,7 @@
-"""What stands behind a credential: invoices, a credit limit, and people who may act."""
+"""What stands behind a credential: invoices, a credit limit, a wallet."""
 
 from rules.receivable_records import outstanding
 from sdk import call, ctx, require
-
-
-def require_trader(member: str, who: str):
-    """The sender is a maker or checker of this member: readers and auditors do not trade."""
-    require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
-    require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")
 
 
 def require_active():

@@ -1,7 +1,7 @@
 """What the rediscount contract stores, tells and shows."""
 
 from rules.settlement import Due
-from sdk import Event, Map, ctx, dataclass, require
+from sdk import Event, Map, dataclass
 
 
 @dataclass
@@ -38,18 +38,6 @@ UseReported = Event("Rediscount.UseReported")
 RepaymentPrepared = Event("Rediscount.RepaymentPrepared")
 Closed = Event("Rediscount.Closed")
 Revoked = Event("Rediscount.Revoked")
-
-
-def keep(pool, event) -> str:
-    """Store a pool after a step and tell it. Returns its state."""
-    pools[pool.id] = pool
-    event(id=pool.id, version=pool.version)
-    return pool.state
-
-
-def require_sight(pool):
-    concerned = ctx.member != "" and ctx.member in pool.parties.values()
-    require(concerned or "regulator" in ctx.roles, "E_NOT_PARTY", "not your pool")
 
 
 def describe(pool) -> dict:

@@ -44,7 +44,6 @@ from rules.bill_records import (
     bills,
     describe,
     hand_over,
-    keep,
     require_sight,
 )
 from rules.calendar import (
@@ -59,7 +58,7 @@ from rules.calendar import (
 )
 from rules.codes import is_code, is_digest
 from rules.day_count import simple_interest
-from rules.instrument import enter, load, require_step
+from rules.instrument import enter, keep, load, require_step, today
 from rules.machine import moves_from
 from rules.money import PAYMENT_MAX, half_up, is_amount
 from rules.settlement import fix, prove
@@ -67,10 +66,6 @@ from sdk import call, ctx, export, require, view
 
 RATE_PPM_MAX = 240000  # 24 % a year
 PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
-
-
-def today() -> int:
-    return day_at(ctx.time)
 
 
 def is_within_six_months(issued: str, due: str) -> bool:
@@ -130,12 +125,12 @@ def draw(
         call("party", "check_new_business", other)
     chain = (ctx.member,)
     bill = Bill(id, parts, face_fen, issued, due_date, is_transferable, chain, state="DRAWN")
-    return keep(bill, Drawn)
+    return keep(bills, bill, Drawn)
 
 
 @export
 def cancel(id: str, expected_version: int = 0) -> str:
-    return keep(enter(BILL, bills, id, "cancel", expected_version), Voided)
+    return keep(bills, enter(BILL, bills, id, "cancel", expected_version), Voided)
 
 
 @export
@@ -145,7 +140,7 @@ def accept(id: str, expected_version: int = 0) -> str:
     require_before_due(bill)
     bill.chain = (*bill.chain, bill.parties["payee"])
     bill.parties["holder"] = bill.parties["payee"]
-    return keep(bill, Accepted)
+    return keep(bills, bill, Accepted)
 
 
 # ---- splitting, endorsing, pledging --------------------------------------------------------------
@@ -169,7 +164,7 @@ def split(id: str, amounts: list, expected_version: int = 0) -> list:
         bills[piece.id] = piece
         numbers.append(piece.id)
     bill.pieces = len(amounts)
-    keep(bill, Split)
+    keep(bills, bill, Split)
     return numbers
 
 
@@ -184,7 +179,7 @@ def offer_endorsement(id: str, to: str, basis: str, expected_version: int = 0) -
     call("party", "check_new_business", to)
     bill.parties["endorsee"] = to
     bill.basis = basis
-    return keep(bill, EndorsementOffered)
+    return keep(bills, bill, EndorsementOffered)
 
 
 @export
@@ -192,14 +187,14 @@ def sign_endorsement(id: str, expected_version: int = 0) -> str:
     bill = enter(BILL, bills, id, "sign_endorsement", expected_version)
     require_before_due(bill)
     hand_over(bill, ctx.member)
-    return keep(bill, Endorsed)
+    return keep(bills, bill, Endorsed)
 
 
 @export
 def recall_endorsement(id: str, expected_version: int = 0) -> str:
     bill = enter(BILL, bills, id, "recall_endorsement", expected_version)
     bill.parties["endorsee"] = ""
-    return keep(bill, EndorsementRecalled)
+    return keep(bills, bill, EndorsementRecalled)
 
 
 @export
@@ -210,14 +205,14 @@ def pledge(id: str, to: str, expected_version: int = 0) -> str:
     require(to != ctx.member, "E_SELF", "nobody pledges to himself")
     call("party", "check_new_business", to)
     bill.parties["endorsee"] = to
-    return keep(bill, Pledged)
+    return keep(bills, bill, Pledged)
 
 
 @export
 def release_pledge(id: str, expected_version: int = 0) -> str:
     bill = enter(BILL, bills, id, "release_pledge", expected_version)
     bill.parties["endorsee"] = ""
-    return keep(bill, PledgeReleased)
+    return keep(bills, bill, PledgeReleased)
 
 
 # ---- discount ------------------------------------------------------------------------------------
@@ -234,7 +229,7 @@ def ask_discount(id: str, bank: str, expected_version: int = 0) -> str:
     bill.parties["endorsee"] = bank
     bill.net_fen = 0
     bill.due = None
-    return keep(bill, DiscountAsked)
+    return keep(bills, bill, DiscountAsked)
 
 
 @export
@@ -249,7 +244,7 @@ def offer_discount(id: str, rate_ppm: int, expected_version: int = 0) -> int:
     bill.net_fen = bill.face_fen - half_up(*simple_interest(bill.face_fen, rate_ppm, days))
     require(bill.net_fen > 0, "E_AMOUNT", "nothing would be paid out")
     bill.offer_until_ms = day_end_ms(today())
-    keep(bill, DiscountOffered)
+    keep(bills, bill, DiscountOffered)
     return bill.net_fen
 
 
@@ -260,7 +255,7 @@ def take_discount(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     offered = bill.net_fen > 0 and ctx.time < bill.offer_until_ms
     require(offered, "E_TOO_LATE", "the bank has made no offer today")
     reference = fix_payment(bill, bill.parties["endorsee"], ctx.member, bill.net_fen, salt)
-    keep(bill, DiscountTaken)
+    keep(bills, bill, DiscountTaken)
     return reference
 
 
@@ -270,7 +265,7 @@ def end_discount(id: str, expected_version: int = 0) -> str:
     require_nothing_waits(bill)
     bill.parties["endorsee"] = ""
     bill.due = None
-    return keep(bill, DiscountEnded)
+    return keep(bills, bill, DiscountEnded)
 
 
 @export
@@ -280,7 +275,7 @@ def settle_discount(id: str, proof: bytes) -> str:
     prove(bill.due, proof)
     bill.due = None
     hand_over(bill, bill.parties["endorsee"])
-    return keep(bill, Discounted)
+    return keep(bills, bill, Discounted)
 
 
 # ---- for the rediscount contract -----------------------------------------------------------------
@@ -291,18 +286,18 @@ def pool(id: str, bank: str) -> dict:
     """Take a discounted bill of this bank into its pool. Codes: E_NOT_PARTY, E_STATE."""
     bill = enter(BILL, bills, id, "pool")
     require(bill.parties["holder"] == bank, "E_NOT_PARTY", "another bank holds this bill")
-    keep(bill, Pooled)
+    keep(bills, bill, Pooled)
     return describe(bill)
 
 
 @export
 def unpool(id: str) -> str:
-    return keep(enter(BILL, bills, id, "unpool"), Unpooled)
+    return keep(bills, enter(BILL, bills, id, "unpool"), Unpooled)
 
 
 @export
 def rediscounted(id: str) -> str:
-    return keep(enter(BILL, bills, id, "rediscounted"), Rediscounted)
+    return keep(bills, enter(BILL, bills, id, "rediscounted"), Rediscounted)
 
 
 # ---- payment and recourse ------------------------------------------------------------------------
@@ -313,7 +308,7 @@ def present(id: str, expected_version: int = 0) -> str:
     bill = enter(BILL, bills, id, "present", expected_version)
     require(today() >= parse_date(bill.due_date), "E_TOO_EARLY", "the due date has not come")
     bill.presented_ms = ctx.time
-    return keep(bill, Presented)
+    return keep(bills, bill, Presented)
 
 
 @export
@@ -321,7 +316,7 @@ def prepare_payment(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     """The acceptor fixes its payment, in time or late. Codes: E_PREPARED, E_SALT, E_WALLET."""
     bill = enter(BILL, bills, id, "prepare_payment", expected_version)
     reference = fix_payment(bill, ctx.member, bill.parties["holder"], bill.face_fen, salt)
-    keep(bill, PaymentPrepared)
+    keep(bills, bill, PaymentPrepared)
     return reference
 
 
@@ -329,7 +324,7 @@ def prepare_payment(id: str, salt: bytes, expected_version: int = 0) -> bytes:
 def record_payment(id: str, proof: bytes) -> str:
     bill = enter(BILL, bills, id, "record_payment")
     prove(bill.due, proof)
-    return keep(bill, Paid)
+    return keep(bills, bill, Paid)
 
 
 @export
@@ -342,7 +337,7 @@ def dishonour(id: str, reason: str, expected_version: int = 0) -> str:
     refused = ctx.member == bill.parties["acceptor"]
     require(refused or today() > days, "E_TOO_EARLY", "the acceptor has three business days")
     bill.reason = reason
-    return keep(bill, Dishonoured)
+    return keep(bills, bill, Dishonoured)
 
 
 @export
@@ -354,7 +349,7 @@ def claim_recourse(id: str, debtor: str, expected_version: int = 0) -> str:
     require_nothing_waits(bill)
     bill.parties["debtor"] = debtor
     bill.due = None
-    return keep(bill, RecourseClaimed)
+    return keep(bills, bill, RecourseClaimed)
 
 
 @export
@@ -363,14 +358,14 @@ def drop_recourse(id: str, expected_version: int = 0) -> str:
     require_nothing_waits(bill)
     bill.parties["debtor"] = ""
     bill.due = None
-    return keep(bill, RecourseDropped)
+    return keep(bills, bill, RecourseDropped)
 
 
 @export
 def prepare_recourse(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     bill = enter(BILL, bills, id, "prepare_recourse", expected_version)
     reference = fix_payment(bill, ctx.member, bill.parties["holder"], bill.face_fen, salt)
-    keep(bill, RecoursePrepared)
+    keep(bills, bill, RecoursePrepared)
     return reference
 
 
@@ -384,7 +379,7 @@ def record_recourse(id: str, proof: bytes) -> str:
     bill.parties["holder"] = payer
     bill.parties["debtor"] = ""
     bill.due = None
-    return keep(bill, RecoursePaid)
+    return keep(bills, bill, RecoursePaid)
 
 
 # ---- views ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ credit is transferred once.
 """
 
 from rules.banking_days import PLACES, open_day
-from rules.calendar import day_at, is_date, parse_date
+from rules.calendar import is_date, parse_date
 from rules.codes import is_code, is_digest
 from rules.credit_machine import (
     CREDIT,
@@ -38,19 +38,13 @@ from rules.credit_records import (
     Transferred,
     credits,
     describe,
-    keep,
     last_day,
     most_of,
-    require_sight,
 )
-from rules.instrument import enter, load, require_step
+from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.money import PAYMENT_MAX, is_amount
 from sdk import call, ctx, export, require, view
-
-
-def today() -> int:
-    return day_at(ctx.time)
 
 
 def check_amount(amount_fen: int, tolerance_bps: int):
@@ -106,7 +100,7 @@ def apply(
     for bank in (issuing, advising, parts["nominated"], confirming or issuing):
         kind = call("party", "check_new_business", bank)["kind"]
         require(kind == "bank", "E_ROLE", f"{bank} is not a bank")
-    return keep(
+    return keep(credits,
         Credit(
             id, parts, amount_fen, tolerance_bps, expiry, place, examined_at or place, latest_shipment,
             presentation_days, method, tenor_days, tenor_from, is_transferable,
@@ -121,7 +115,7 @@ def approve_issue(id: str, expected_version: int = 0) -> str:
     """A maker of the issuing bank finds that it may be issued: a credit line or margin is there."""
     credit = enter(CREDIT, credits, id, "approve_issue", expected_version)
     credit.approved_by = ctx.sender
-    return keep(credit, Approved)
+    return keep(credits, credit, Approved)
 
 
 @export
@@ -131,19 +125,19 @@ def issue(id: str, expected_version: int = 0) -> str:
     four_eyes = credit.approved_by not in ("", ctx.sender)
     require(four_eyes, "E_FOUR_EYES", "approved by a maker, issued by another person")
     check_dates(credit.latest_shipment, credit.expiry, credit.presentation_days)
-    return keep(credit, Issued)
+    return keep(credits, credit, Issued)
 
 
 @export
 def decline_issue(id: str, reason: str, expected_version: int = 0) -> str:
     credit = enter(CREDIT, credits, id, "decline_issue", expected_version)
     require(0 < len(reason) <= 200, "E_TEXT", "a reason is 1 to 200 characters")
-    return keep(credit, Declined)
+    return keep(credits, credit, Declined)
 
 
 @export
 def advise(id: str, expected_version: int = 0) -> str:
-    return keep(enter(CREDIT, credits, id, "advise", expected_version), Advised)
+    return keep(credits, enter(CREDIT, credits, id, "advise", expected_version), Advised)
 
 
 @export
@@ -152,7 +146,7 @@ def confirm(id: str, expected_version: int = 0) -> str:
     credit = enter(CREDIT, credits, id, "confirm", expected_version)
     credit.parties["paying"] = credit.parties["confirming"]
     credit.parties["examining"] = credit.parties["confirming"]
-    return keep(credit, Confirmed)
+    return keep(credits, credit, Confirmed)
 
 
 @export
@@ -165,7 +159,7 @@ def propose_amendment(
     check_amount(amount_fen, credit.tolerance_bps)
     check_dates(latest_shipment, expiry, credit.presentation_days)
     credit.proposed = (amount_fen, expiry, latest_shipment)
-    return keep(credit, AmendmentProposed)
+    return keep(credits, credit, AmendmentProposed)
 
 
 @export
@@ -178,7 +172,7 @@ def accept_amendment(
     whole = credit.proposed == (amount_fen, expiry, latest_shipment)
     require(whole, "E_PARTIAL", "an amendment is accepted as a whole or not at all")
     take_amendment(credit)
-    return keep(credit, Amended)
+    return keep(credits, credit, Amended)
 
 
 def take_amendment(credit):
@@ -195,7 +189,7 @@ def reject_amendment(id: str, expected_version: int = 0) -> str:
     credit = enter(CREDIT, credits, id, "reject_amendment", expected_version)
     require(credit.proposed != (), "E_AMENDMENT", "no amendment is open")
     credit.proposed = ()
-    return keep(credit, AmendmentRejected)
+    return keep(credits, credit, AmendmentRejected)
 
 
 @export
@@ -223,7 +217,7 @@ def transfer_credit(
     require(second_beneficiary not in credit.parties.values(), "E_SELF", "a new beneficiary")
     credit.child = child
     credit.drawn_fen += amount_fen
-    keep(
+    keep(credits,
         Credit(
             child, parts, amount_fen, 0, expiry, credit.place, credit.examined_at, latest_shipment,
             presentation_days, credit.method, credit.tenor_days, credit.tenor_from, False,
@@ -231,7 +225,7 @@ def transfer_credit(
         ),
         Advised,
     )  # fmt: skip
-    keep(credit, Transferred)
+    keep(credits, credit, Transferred)
     return child
 
 
@@ -240,7 +234,7 @@ def consent_to_cancel(id: str, expected_version: int = 0) -> str:
     credit = enter(CREDIT, credits, id, "consent_to_cancel", expected_version)
     require(ctx.member not in credit.cancel_consents, "E_CONSENTED", "consented already")
     credit.cancel_consents = (*credit.cancel_consents, ctx.member)
-    return keep(credit, CancelConsented)
+    return keep(credits, credit, CancelConsented)
 
 
 @export
@@ -252,7 +246,7 @@ def cancel(id: str) -> str:
     agreed = all(credit.parties[part] in credit.cancel_consents for part in needed)
     require(agreed, "E_CONSENT", "issuing bank, confirming bank and beneficiary agree first")
     require_closed(credit)
-    return keep(credit, Cancelled)
+    return keep(credits, credit, Cancelled)
 
 
 def require_closed(credit):
@@ -266,7 +260,7 @@ def expire(id: str) -> str:
     over = today() > open_day(parse_date(credit.expiry), credit.place)
     require(over, "E_TOO_EARLY", "its expiry, moved to a banking day, has not passed")
     require_closed(credit)
-    return keep(credit, Expired)
+    return keep(credits, credit, Expired)
 
 
 @export
@@ -274,7 +268,7 @@ def exhaust(id: str) -> str:
     credit = enter(CREDIT, credits, id, "exhaust")
     done = credit.paid_fen >= credit.amount_fen and credit.open_presentations == 0
     require(done, "E_TOO_EARLY", "something may still be drawn")
-    return keep(credit, Exhausted)
+    return keep(credits, credit, Exhausted)
 
 
 # ---- drawings, by the presentation contract ------------------------------------------------------
@@ -313,7 +307,7 @@ def draw(id: str, amount_fen: int, under_amendment: bool = False) -> dict:
     require(alone, "E_PARTIAL_SHIPMENT", "partial shipments are not allowed [31]")
     credit.drawn_fen += amount_fen
     credit.open_presentations += 1
-    keep(credit, Drawn)
+    keep(credits, credit, Drawn)
     return describe(credit)
 
 
@@ -327,7 +321,7 @@ def settle(id: str, amount_fen: int, is_paid: bool) -> int:
     else:
         credit.drawn_fen -= amount_fen
     assert 0 <= credit.paid_fen <= credit.drawn_fen <= most_of(credit)
-    keep(credit, DrawingEnded)
+    keep(credits, credit, DrawingEnded)
     return most_of(credit) - credit.drawn_fen
 
 

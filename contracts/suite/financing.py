@@ -47,8 +47,8 @@ from rules.financing_records import (
     new_request,
     quotes,
     require_bank,
-    require_trader,
 )
+from rules.instrument import require_trader
 from rules.machine import moves_from
 from rules.money import BPS_UNIT, half_up, is_amount, share_of
 from sdk import Event, call, ctx, export, require, view

@@ -7,7 +7,7 @@ Invariants: one claim stands in one deal; one chain of title; anybody can comput
 settlement the seller owes nothing unless an award finds that the claim was not valid.
 """
 
-from rules.calendar import add_business_days, date_text, day_at, day_end_ms, is_date, parse_date
+from rules.calendar import add_business_days, date_text, day_end_ms, is_date, parse_date
 from rules.codes import is_code, is_digest
 from rules.forfaiting_machine import (
     DEAL,
@@ -55,26 +55,19 @@ from rules.forfaiting_records import (
     deals,
     describe,
     describe_sale,
-    keep,
-    keep_sale,
     net_of,
     price,
     quotes,
-    require_sight,
     sales,
     take_title,
 )
-from rules.instrument import enter, load, require_step
+from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.money import PAYMENT_MAX, is_amount
 from rules.settlement import fix, prove
 from sdk import call, ctx, export, require, view
 
 PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
-
-
-def today() -> int:
-    return day_at(ctx.time)
 
 
 def has_passed(date: str) -> bool:
@@ -117,7 +110,7 @@ def enquire(id: str, claim: str, obligor: str, face_fen: int, maturity: str) -> 
     bank = call("party", "check_member", obligor)
     require(bank["kind"] == "bank", "E_ROLE", "the obligor is the accepting or issuing bank")
     claims[claim] = id
-    return keep(Deal(id, parts, claim, face_fen, maturity, state="ENQUIRED"), Enquired)
+    return keep(deals, Deal(id, parts, claim, face_fen, maturity, state="ENQUIRED"), Enquired)
 
 
 @export
@@ -151,7 +144,7 @@ def quote(
         deal.quotes, ctx.member, method, rate_ppm, grace_days, commitment_ppm, available,
         settlement, valid_until_ms,
     )  # fmt: skip
-    keep(deal, Quoted)
+    keep(deals, deal, Quoted)
     return deal.quotes
 
 
@@ -176,14 +169,14 @@ def trade(id: str, number: int, expected_version: int = 0) -> dict:
     deal.trade_date = date_text(today())
     price(deal)
     require(net_of(deal) > 0, "E_AMOUNT", "nothing would be paid out")
-    keep(deal, Traded)
+    keep(deals, deal, Traded)
     return describe(deal)
 
 
 def end(deal, event) -> str:
     """The deal is over without a sale: the claim may be offered again."""
     claims[deal.claim] = ""
-    return keep(deal, event)
+    return keep(deals, deal, event)
 
 
 @export
@@ -202,13 +195,13 @@ def deliver_documents(id: str, documents: list, expected_version: int = 0) -> st
     deal.documents = tuple(documents)
     deal.reasons = ()
     deal.review_until_ms = day_end_ms(add_business_days(today(), REVIEW_BUSINESS_DAYS))
-    return keep(deal, DocumentsDelivered)
+    return keep(deals, deal, DocumentsDelivered)
 
 
 @export
 def accept_documents(id: str, expected_version: int = 0) -> str:
     deal = enter(DEAL, deals, id, "accept_documents", expected_version)
-    return keep(deal, DocumentsSatisfactory)
+    return keep(deals, deal, DocumentsSatisfactory)
 
 
 @export
@@ -220,14 +213,14 @@ def refuse_documents(id: str, reasons: list, expected_version: int = 0) -> str:
     told = told and all(isinstance(r, str) and 0 < len(r) <= 200 for r in reasons)
     require(told, "E_TEXT", "each reason in 1 to 200 characters")
     deal.reasons = tuple(reasons)
-    return keep(deal, DocumentsUnsatisfactory)
+    return keep(deals, deal, DocumentsUnsatisfactory)
 
 
 @export
 def review_over(id: str) -> str:
     deal = enter(DEAL, deals, id, "review_over")
     require(ctx.time >= deal.review_until_ms, "E_TOO_EARLY", "the forfaiter may still answer")
-    return keep(deal, DocumentsSatisfactory)
+    return keep(deals, deal, DocumentsSatisfactory)
 
 
 @export
@@ -251,7 +244,7 @@ def reserve(id: str, condition: str, until: str, expected_version: int = 0) -> s
     require(long_stop, "E_DATE", "the condition's last day lies after the settlement")
     deal.reserve = condition
     deal.reserve_until = until
-    return keep(deal, ReserveNamed)
+    return keep(deals, deal, ReserveNamed)
 
 
 @export
@@ -262,7 +255,7 @@ def prepare_settlement(id: str, salt: bytes, expected_version: int = 0) -> bytes
     seller = deal.parties["seller"]
     until = settle_until(deal.settlement)
     deal.due = fix(id, 1, deal.parties["forfaiter"], seller, net_of(deal), salt, until)
-    keep(deal, SettlementPrepared)
+    keep(deals, deal, SettlementPrepared)
     return deal.due.reference
 
 
@@ -282,7 +275,7 @@ def settle(id: str, proof: bytes) -> str:
     require(deal.reserve == "", "E_RESERVE", "a condition is open: settle under reserve")
     prove(deal.due, proof)
     take_title(deal, deal.parties["forfaiter"])
-    return keep(deal, Settled)
+    return keep(deals, deal, Settled)
 
 
 @export
@@ -290,21 +283,21 @@ def settle_under_reserve(id: str, proof: bytes) -> str:
     deal = enter(DEAL, deals, id, "settle_under_reserve")
     require(deal.reserve != "", "E_RESERVE", "no condition is named")
     prove(deal.due, proof)
-    return keep(deal, PaidUnderReserve)
+    return keep(deals, deal, PaidUnderReserve)
 
 
 @export
 def lift_reserve(id: str, expected_version: int = 0) -> str:
     deal = enter(DEAL, deals, id, "lift_reserve", expected_version)
     take_title(deal, deal.parties["forfaiter"])
-    return keep(deal, Settled)
+    return keep(deals, deal, Settled)
 
 
 @export
 def reserve_over(id: str) -> str:
     deal = enter(DEAL, deals, id, "reserve_over")
     require(has_passed(deal.reserve_until), "E_TOO_EARLY", "the condition may still be met")
-    return keep(deal, RefundDue)
+    return keep(deals, deal, RefundDue)
 
 
 @export
@@ -315,7 +308,7 @@ def prepare_refund(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     require_open(deal.refund_due)
     payee = deal.parties["holder"] or deal.parties["forfaiter"]
     deal.refund_due = fix(id, 3, deal.parties["seller"], payee, net_of(deal), salt)
-    keep(deal, RefundPrepared)
+    keep(deals, deal, RefundPrepared)
     return deal.refund_due.reference
 
 
@@ -340,7 +333,7 @@ def prepare_maturity(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     require_open(deal.maturity_due)
     parts = deal.parties
     deal.maturity_due = fix(id, 2, parts["obligor"], parts["holder"], deal.face_fen, salt)
-    keep(deal, MaturityPrepared)
+    keep(deals, deal, MaturityPrepared)
     return deal.maturity_due.reference
 
 
@@ -348,7 +341,7 @@ def prepare_maturity(id: str, salt: bytes, expected_version: int = 0) -> bytes:
 def record_maturity(id: str, proof: bytes) -> str:
     deal = enter(DEAL, deals, id, "record_maturity")
     prove(deal.maturity_due, proof)
-    return keep(deal, Paid)
+    return keep(deals, deal, Paid)
 
 
 @export
@@ -357,7 +350,7 @@ def obligor_default(id: str, expected_version: int = 0) -> str:
     deal = enter(DEAL, deals, id, "obligor_default", expected_version)
     last = parse_date(deal.maturity) + deal.grace_days
     require(today() > last, "E_TOO_EARLY", "maturity and grace have not passed")
-    return keep(deal, ObligorDefaulted)
+    return keep(deals, deal, ObligorDefaulted)
 
 
 @export
@@ -367,7 +360,7 @@ def find_breach(id: str, award: str, expected_version: int = 0) -> str:
     require(is_digest(award), "E_DIGEST", "an award is a digest: 64 hex digits")
     require(ctx.member not in deal.parties.values(), "E_SELF", "no party judges its own deal")
     deal.award = award
-    return keep(deal, ValidityBreach)
+    return keep(deals, deal, ValidityBreach)
 
 
 # ---- the secondary market ------------------------------------------------------------------------
@@ -394,7 +387,7 @@ def offer_sale(
     deal.sales += 1
     number = f"{id}/{deal.sales}"
     deal.open_sale = number
-    keep(deal, SaleOffered)
+    keep(deals, deal, SaleOffered)
     parties = {"holder": ctx.member, "buyer": buyer}
     sales[number] = Sale(number, id, parties, price_fen, settlement, state="OFFERED")
     return number
@@ -405,7 +398,7 @@ def confirm_sale(id: str, expected_version: int = 0) -> str:
     """The buyer's forfaiting confirmation."""
     sale = enter(SALE, sales, id, "confirm_sale", expected_version)
     require(not has_passed(sale.settlement), "E_TOO_LATE", "the settlement date has passed")
-    return keep_sale(sale, SaleConfirmed)
+    return keep(sales, sale, SaleConfirmed)
 
 
 @export
@@ -428,7 +421,7 @@ def close_sale(sale, event) -> str:
     deal.open_sale = ""
     deal.version += 1
     deals[deal.id] = deal
-    return keep_sale(sale, event)
+    return keep(sales, sale, event)
 
 
 @export
@@ -438,7 +431,7 @@ def prepare_sale(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     parts = sale.parties
     until = settle_until(sale.settlement)
     sale.due = fix(id, 1, parts["buyer"], parts["holder"], sale.price_fen, salt, until)
-    keep_sale(sale, SalePrepared)
+    keep(sales, sale, SalePrepared)
     return sale.due.reference
 
 
@@ -452,7 +445,7 @@ def settle_sale(id: str, proof: bytes) -> str:
     take_title(deal, sale.parties["buyer"])
     deal.version += 1
     deals[deal.id] = deal
-    return keep_sale(sale, Sold)
+    return keep(sales, sale, Sold)
 
 
 # ---- views ---------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ refusal notice a demand; an amendment counts as a whole or not at all.
 
 from rules.calendar import (
     add_business_days,
-    day_at,
     day_end_ms,
     is_date,
     parse_date,
@@ -53,20 +52,13 @@ from rules.guarantee_records import (
     describe,
     describe_demand,
     guarantees,
-    keep,
-    keep_demand,
-    require_sight,
     settle,
 )
-from rules.instrument import enter, load, require_step
+from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.money import PAYMENT_MAX, is_amount
 from rules.settlement import fix, prove
 from sdk import call, ctx, export, require, view
-
-
-def today() -> int:
-    return day_at(ctx.time)
 
 
 def check_terms(amount_fen: int, expiry: str, reductions: tuple):
@@ -111,7 +103,7 @@ def draft(
     steps = tuple(tuple(reduction) for reduction in reductions or ())
     check_terms(amount_fen, expiry, steps)
     made = Guarantee(id, parts, amount_fen, expiry, terms, steps, ctx.sender, state="DRAFT")
-    return keep(made, Drafted)
+    return keep(guarantees, made, Drafted)
 
 
 @export
@@ -120,18 +112,18 @@ def issue(id: str, expected_version: int = 0) -> str:
     found = enter(GUARANTEE, guarantees, id, "issue", expected_version)
     require(ctx.sender != found.maker, "E_FOUR_EYES", "maker and checker are two persons")
     require(parse_date(found.expiry) >= today(), "E_EXPIRED", "the expiry lies ahead")
-    return keep(found, Issued)
+    return keep(guarantees, found, Issued)
 
 
 @export
 def cancel(id: str, expected_version: int = 0) -> str:
-    return keep(enter(GUARANTEE, guarantees, id, "cancel", expected_version), Voided)
+    return keep(guarantees, enter(GUARANTEE, guarantees, id, "cancel", expected_version), Voided)
 
 
 @export
 def advise(id: str, expected_version: int = 0) -> str:
     """The advising party tells the beneficiary; the guarantee counts since its issue either way."""
-    return keep(enter(GUARANTEE, guarantees, id, "advise", expected_version), Advised)
+    return keep(guarantees, enter(GUARANTEE, guarantees, id, "advise", expected_version), Advised)
 
 
 @export
@@ -141,7 +133,7 @@ def propose_amendment(id: str, amount_fen: int, expiry: str, expected_version: i
     require(not found.proposed, "E_AMENDMENT", "an amendment is open already")
     check_terms(amount_fen, expiry, ())
     found.proposed = (amount_fen, expiry)
-    return keep(found, AmendmentProposed)
+    return keep(guarantees, found, AmendmentProposed)
 
 
 @export
@@ -155,7 +147,7 @@ def accept_amendment(id: str, amount_fen: int, expiry: str, expected_version: in
     found.amount_fen = amount_fen
     found.expiry = expiry
     found.proposed = ()
-    return keep(found, Amended)
+    return keep(guarantees, found, Amended)
 
 
 @export
@@ -163,7 +155,7 @@ def reject_amendment(id: str, expected_version: int = 0) -> str:
     found = enter(GUARANTEE, guarantees, id, "reject_amendment", expected_version)
     require(found.proposed != (), "E_AMENDMENT", "no amendment is open")
     found.proposed = ()
-    return keep(found, AmendmentRejected)
+    return keep(guarantees, found, AmendmentRejected)
 
 
 @export
@@ -175,7 +167,7 @@ def reduce(id: str, expected_version: int = 0) -> str:
     require(parse_date(date) <= today(), "E_TOO_EARLY", "the date of the reduction has not come")
     found.amount_fen = min(found.amount_fen, max(left, found.drawn_fen))
     found.reductions = found.reductions[1:]
-    return keep(found, Reduced)
+    return keep(guarantees, found, Reduced)
 
 
 @export
@@ -183,7 +175,7 @@ def release(id: str, expected_version: int = 0) -> str:
     """The beneficiary gives the guarantee back."""
     found = enter(GUARANTEE, guarantees, id, "release", expected_version)
     require(found.open_demands == 0, "E_DEMAND_OPEN", "a demand is open")
-    return keep(found, Released)
+    return keep(guarantees, found, Released)
 
 
 @export
@@ -191,14 +183,14 @@ def expire(id: str) -> str:
     found = enter(GUARANTEE, guarantees, id, "expire")
     require(today() > parse_date(found.expiry), "E_TOO_EARLY", "its expiry has not passed")
     require(found.open_demands == 0, "E_DEMAND_OPEN", "a demand made in time is open")
-    return keep(found, Expired)
+    return keep(guarantees, found, Expired)
 
 
 @export
 def exhaust(id: str) -> str:
     found = enter(GUARANTEE, guarantees, id, "exhaust")
     require(found.paid_fen == found.amount_fen, "E_TOO_EARLY", "something may still be drawn")
-    return keep(found, Exhausted)
+    return keep(guarantees, found, Exhausted)
 
 
 # ---- a demand ------------------------------------------------------------------------------------
@@ -233,7 +225,8 @@ def demand(
     guarantees[id] = found
     number = f"{id}/{found.demands}"
     until = day_end_ms(add_business_days(today(), EXAMINE_BUSINESS_DAYS))
-    keep_demand(
+    keep(
+        demands,
         Demand(
             number, id, found.parties, amount_fen, statement, extend_to, until, state="EXAMINING"
         ),
@@ -245,7 +238,7 @@ def demand(
 @export
 def comply(id: str, expected_version: int = 0) -> str:
     """The guarantor finds that the demand complies on its face."""
-    return keep_demand(enter(DEMAND, demands, id, "comply", expected_version), DemandComplies)
+    return keep(demands, enter(DEMAND, demands, id, "comply", expected_version), DemandComplies)
 
 
 @export
@@ -258,7 +251,7 @@ def reject(id: str, discrepancies: list, expected_version: int = 0) -> str:
     require(told, "E_DISCREPANCIES", "each discrepancy in 1 to 200 characters")
     found.discrepancies = tuple(discrepancies)
     settle(found, False)
-    return keep_demand(found, DemandRejected)
+    return keep(demands, found, DemandRejected)
 
 
 @export
@@ -266,7 +259,7 @@ def deadline_passed(id: str) -> str:
     """Silence for five business days: the guarantor may no longer say that the demand does not comply."""
     found = enter(DEMAND, demands, id, "deadline_passed")
     require(ctx.time >= found.answer_until_ms, "E_TOO_EARLY", "the guarantor may still answer")
-    return keep_demand(found, GuarantorPrecluded)
+    return keep(demands, found, GuarantorPrecluded)
 
 
 @export
@@ -276,7 +269,7 @@ def suspend(id: str, expected_version: int = 0) -> str:
     require(found.extend_to != "", "E_NO_EXTENSION", "the demand asks for payment only")
     require(ctx.time < found.answer_until_ms, "E_TOO_LATE", "the five business days are over")
     found.suspended_until_ms = day_end_ms(today() + EXTEND_OR_PAY_DAYS)
-    return keep_demand(found, PaymentSuspended)
+    return keep(demands, found, PaymentSuspended)
 
 
 @export
@@ -288,27 +281,27 @@ def extend(id: str, expected_version: int = 0) -> str:
     guarantee = load(guarantees, found.guarantee)
     guarantee.expiry = found.extend_to
     guarantees[guarantee.id] = guarantee
-    return keep_demand(found, Extended)
+    return keep(demands, found, Extended)
 
 
 @export
 def refuse_extension(id: str, expected_version: int = 0) -> str:
     found = enter(DEMAND, demands, id, "refuse_extension", expected_version)
-    return keep_demand(found, ExtensionRefused)
+    return keep(demands, found, ExtensionRefused)
 
 
 @export
 def suspension_over(id: str) -> str:
     found = enter(DEMAND, demands, id, "suspension_over")
     require(ctx.time >= found.suspended_until_ms, "E_TOO_EARLY", "the thirty days are not over")
-    return keep_demand(found, SuspensionOver)
+    return keep(demands, found, SuspensionOver)
 
 
 @export
 def withdraw(id: str, expected_version: int = 0) -> str:
     found = enter(DEMAND, demands, id, "withdraw", expected_version)
     settle(found, False)
-    return keep_demand(found, DemandWithdrawn)
+    return keep(demands, found, DemandWithdrawn)
 
 
 @export
@@ -318,7 +311,7 @@ def prepare_payment(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     require(found.due is None, "E_PREPARED", "the reference is fixed already")
     parts = found.parties
     found.due = fix(id, 1, parts["guarantor"], parts["beneficiary"], found.amount_fen, salt)
-    keep_demand(found, PaymentPrepared)
+    keep(demands, found, PaymentPrepared)
     return found.due.reference
 
 
@@ -328,7 +321,7 @@ def record_payment(id: str, proof: bytes) -> str:
     found = enter(DEMAND, demands, id, "record_payment")
     prove(found.due, proof)
     settle(found, True)
-    return keep_demand(found, Paid)
+    return keep(demands, found, Paid)
 
 
 # ---- views ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ counted against the credit, once.
 """
 
 from rules.banking_days import open_day
-from rules.calendar import date_text, day_at, day_end_ms, parse_date
+from rules.calendar import date_text, day_end_ms, parse_date
 from rules.codes import is_digest
 from rules.credit_machine import (
     CORRUPTION_DAYS,
@@ -19,7 +19,7 @@ from rules.credit_machine import (
     PRESENTATION,
     PRESENTATIONS_MAX,
 )
-from rules.instrument import enter, load, require_step
+from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.presentation_records import (
     BankPrecluded,
@@ -44,19 +44,13 @@ from rules.presentation_records import (
     Withdrawn,
     banking_days_left,
     describe,
-    keep,
     presentations,
-    require_sight,
     serials,
     settle,
     start_clock,
 )
 from rules.settlement import fix, prove
 from sdk import call, ctx, export, require, view
-
-
-def today() -> int:
-    return day_at(ctx.time)
 
 
 def check_documents(documents: list) -> tuple:
@@ -92,7 +86,7 @@ def present(
         terms["examined_at"], terms["method"], terms["tenor_days"], terms["tenor_from"],
         state="PRESENTED",
     )  # fmt: skip
-    keep(found, Made)
+    keep(presentations, found, Made)
     return number
 
 
@@ -104,14 +98,14 @@ def complete(id: str, documents: list, expected_version: int = 0) -> str:
     found.documents = check_documents(documents)
     found.presented_on = date_text(today())
     start_clock(found, EXAMINE_BANKING_DAYS)
-    return keep(found, Completed)
+    return keep(presentations, found, Completed)
 
 
 @export
 def withdraw(id: str, expected_version: int = 0) -> str:
     found = enter(PRESENTATION, presentations, id, "withdraw", expected_version)
     settle(found, False)
-    return keep(found, Withdrawn)
+    return keep(presentations, found, Withdrawn)
 
 
 @export
@@ -121,7 +115,7 @@ def report_corruption(id: str, expected_version: int = 0) -> str:
     require(ctx.time < found.answer_until_ms, "E_TOO_LATE", "the five banking days are over")
     found.days_left = banking_days_left(found)
     found.suspended_until_ms = day_end_ms(today() + CORRUPTION_DAYS)
-    return keep(found, CorruptionReported)
+    return keep(presentations, found, CorruptionReported)
 
 
 @export
@@ -130,7 +124,7 @@ def replace_records(id: str, documents: list, expected_version: int = 0) -> str:
     require(ctx.time < found.suspended_until_ms, "E_TOO_LATE", "the thirty days are over")
     found.documents = check_documents(documents)
     start_clock(found, found.days_left)
-    return keep(found, RecordsReplaced)
+    return keep(presentations, found, RecordsReplaced)
 
 
 @export
@@ -138,13 +132,13 @@ def corruption_over(id: str) -> str:
     found = enter(PRESENTATION, presentations, id, "corruption_over")
     require(ctx.time >= found.suspended_until_ms, "E_TOO_EARLY", "the thirty days are not over")
     settle(found, False)
-    return keep(found, NotPresented)
+    return keep(presentations, found, NotPresented)
 
 
 @export
 def comply(id: str, expected_version: int = 0) -> str:
     found = enter(PRESENTATION, presentations, id, "comply", expected_version)
-    return keep(found, Complies)
+    return keep(presentations, found, Complies)
 
 
 @export
@@ -162,7 +156,7 @@ def refuse(id: str, discrepancies: list, disposition: str, expected_version: int
     found.discrepancies = tuple(discrepancies)
     found.disposition = disposition
     settle(found, False)
-    return keep(found, Refused)
+    return keep(presentations, found, Refused)
 
 
 @export
@@ -170,7 +164,7 @@ def deadline_passed(id: str) -> str:
     """No notice in five banking days: the bank may not claim any more that the records do not comply [16f]."""
     found = enter(PRESENTATION, presentations, id, "deadline_passed")
     require(ctx.time >= found.answer_until_ms, "E_TOO_EARLY", "the bank may still answer")
-    return keep(found, BankPrecluded)
+    return keep(presentations, found, BankPrecluded)
 
 
 @export
@@ -180,7 +174,7 @@ def waive(id: str, expected_version: int = 0) -> str:
     held = found.disposition == "hold_for_waiver"
     require(held, "E_DISPOSITION", "the documents are not held for a waiver")
     found.is_waived = True
-    return keep(found, Waived)
+    return keep(presentations, found, Waived)
 
 
 @export
@@ -189,7 +183,7 @@ def accept_waiver(id: str, expected_version: int = 0) -> str:
     found = enter(PRESENTATION, presentations, id, "accept_waiver", expected_version)
     require(found.is_waived, "E_NOT_WAIVED", "the applicant has not waived the discrepancies")
     call("credit", "draw", found.credit, found.amount_fen)
-    return keep(found, WaiverAccepted)
+    return keep(presentations, found, WaiverAccepted)
 
 
 @export
@@ -204,7 +198,7 @@ def present_again(id: str, documents: list, expected_version: int = 0) -> str:
     found.is_waived = False
     found.presented_on = date_text(today())
     start_clock(found, EXAMINE_BANKING_DAYS)
-    return keep(found, MadeAgain)
+    return keep(presentations, found, MadeAgain)
 
 
 # ---- payment -------------------------------------------------------------------------------------
@@ -227,7 +221,7 @@ def prepare_honour(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     found = enter(PRESENTATION, presentations, id, "prepare_honour", expected_version)
     require_sight_payment(found)
     reference = fix_payment(found, salt)
-    keep(found, HonourPrepared)
+    keep(presentations, found, HonourPrepared)
     return reference
 
 
@@ -238,7 +232,7 @@ def honour(id: str, proof: bytes) -> str:
     require_sight_payment(found)
     prove(found.due, proof)
     settle(found, True)
-    return keep(found, Honoured)
+    return keep(presentations, found, Honoured)
 
 
 @export
@@ -251,7 +245,7 @@ def undertake(id: str, expected_version: int = 0) -> str:
     due = parse_date(start) + found.tenor_days
     found.maturity = date_text(due)
     found.pay_on = date_text(open_day(due, found.place))
-    keep(found, Undertaken)
+    keep(presentations, found, Undertaken)
     return found.maturity
 
 
@@ -261,7 +255,7 @@ def prepare_maturity(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     found = enter(PRESENTATION, presentations, id, "prepare_maturity", expected_version)
     require(today() >= parse_date(found.pay_on), "E_TOO_EARLY", "the maturity has not come")
     reference = fix_payment(found, salt)
-    keep(found, MaturityPrepared)
+    keep(presentations, found, MaturityPrepared)
     return reference
 
 
@@ -270,7 +264,7 @@ def record_maturity(id: str, proof: bytes) -> str:
     found = enter(PRESENTATION, presentations, id, "record_maturity")
     prove(found.due, proof)
     settle(found, True)
-    return keep(found, Paid)
+    return keep(presentations, found, Paid)
 
 
 @export
@@ -279,7 +273,7 @@ def stay(id: str, order: str, expected_version: int = 0) -> str:
     found = enter(PRESENTATION, presentations, id, "stay", expected_version)
     require(is_digest(order), "E_DIGEST", "an order is a digest: 64 hex digits")
     found.order = order
-    return keep(found, Stayed)
+    return keep(presentations, found, Stayed)
 
 
 @export
@@ -287,7 +281,7 @@ def lift_stay(id: str, order: str, expected_version: int = 0) -> str:
     found = enter(PRESENTATION, presentations, id, "lift_stay", expected_version)
     require(is_digest(order), "E_DIGEST", "an order is a digest: 64 hex digits")
     found.order = order
-    return keep(found, StayLifted)
+    return keep(presentations, found, StayLifted)
 
 
 # ---- views ---------------------------------------------------------------------------------------

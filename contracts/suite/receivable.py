@@ -21,6 +21,7 @@ from rules.calendar import (
     parse_date,
 )
 from rules.codes import is_digest
+from rules.instrument import require_trader
 from rules.machine import moves_from, row_for
 from rules.money import PAYMENT_MAX, is_amount
 from rules.receivable_issue import (
@@ -28,7 +29,6 @@ from rules.receivable_issue import (
     release_backing,
     require_active,
     require_contract,
-    require_trader,
     require_wallet,
 )
 from rules.receivable_machine import (

@@ -15,10 +15,10 @@ from rules.bill_machine import (
     TAGS,
     USE_REPORT_DAYS,
 )
-from rules.calendar import date_text, day_at, parse_date
+from rules.calendar import date_text, parse_date
 from rules.codes import is_code, is_digest
 from rules.day_count import simple_interest
-from rules.instrument import enter, load, require_step
+from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.money import half_up, share_of
 from rules.rediscount_records import (
@@ -36,16 +36,10 @@ from rules.rediscount_records import (
     UseReported,
     Withdrawn,
     describe,
-    keep,
     pools,
-    require_sight,
 )
 from rules.settlement import fix, prove
 from sdk import call, ctx, export, require, view
-
-
-def today() -> int:
-    return day_at(ctx.time)
 
 
 def rate_on(date: str) -> int:
@@ -87,21 +81,21 @@ def bundle(id: str, branch: str, tag: str, bills: list) -> str:
     require(one_day, "E_TENOR", "the bills of a pool fall due on one day")
     face = sum(bill[1] for bill in taken)
     pool = Pool(id, parts, tag, tuple(taken), face, ctx.sender, state="DRAFT")
-    return keep(pool, Bundled)
+    return keep(pools, pool, Bundled)
 
 
 @export
 def apply(id: str, expected_version: int = 0) -> str:
     pool = enter(POOL, pools, id, "apply", expected_version)
     require(ctx.sender != pool.maker, "E_FOUR_EYES", "maker and checker are two persons")
-    return keep(pool, AppliedFor)
+    return keep(pools, pool, AppliedFor)
 
 
 @export
 def withdraw(id: str, expected_version: int = 0) -> str:
     pool = enter(POOL, pools, id, "withdraw", expected_version)
     let_go(pool)
-    return keep(pool, Withdrawn)
+    return keep(pools, pool, Withdrawn)
 
 
 @export
@@ -119,7 +113,7 @@ def auto_check(id: str) -> str:
     alone = len(by_acceptor) == 1 and len(pool.bills) == 1
     spread = alone or all(part <= most for part in by_acceptor.values())
     require(spread, "E_CONCENTRATION", "one acceptor has more than half of the pool")
-    return keep(pool, Checked)
+    return keep(pools, pool, Checked)
 
 
 @export
@@ -130,7 +124,7 @@ def return_pool(id: str, reasons: list, expected_version: int = 0) -> str:
     require(told, "E_TEXT", "each reason in 1 to 200 characters")
     pool.reasons = tuple(reasons)
     let_go(pool)
-    return keep(pool, Returned)
+    return keep(pools, pool, Returned)
 
 
 @export
@@ -142,7 +136,7 @@ def approve(id: str, expected_version: int = 0) -> dict:
     pool.approved_on = date_text(today())
     pool.rate_ppm = rate_on(pool.approved_on)
     pool.interest_fen = interest(pool.bills, pool.approved_on)
-    keep(pool, Approved)
+    keep(pools, pool, Approved)
     return describe(pool)
 
 
@@ -154,7 +148,7 @@ def prepare_disbursement(id: str, salt: bytes, expected_version: int = 0) -> byt
     parts = pool.parties
     net = pool.face_fen - pool.interest_fen
     pool.due = fix(id, 1, parts["branch"], parts["bank"], net, salt)
-    keep(pool, DisbursementPrepared)
+    keep(pools, pool, DisbursementPrepared)
     return pool.due.reference
 
 
@@ -165,7 +159,7 @@ def disburse(id: str, proof: bytes) -> str:
     pool.due = None
     for bill in pool.bills:
         call("bill", "rediscounted", bill[0])
-    return keep(pool, Disbursed)
+    return keep(pools, pool, Disbursed)
 
 
 @export
@@ -176,7 +170,7 @@ def report_use(id: str, report: str, expected_version: int = 0) -> str:
     require(today() <= last, "E_TOO_LATE", "the report was due within 30 days")
     require(is_digest(report), "E_DIGEST", "a report is a digest: 64 hex digits")
     pool.use = report
-    return keep(pool, UseReported)
+    return keep(pools, pool, UseReported)
 
 
 @export
@@ -188,7 +182,7 @@ def prepare_repayment(id: str, salt: bytes, expected_version: int = 0) -> bytes:
     require(pool.due is None, "E_PREPARED", "the reference is fixed already")
     parts = pool.parties
     pool.due = fix(id, 2, parts["bank"], parts["branch"], pool.face_fen, salt)
-    keep(pool, RepaymentPrepared)
+    keep(pools, pool, RepaymentPrepared)
     return pool.due.reference
 
 
@@ -198,7 +192,7 @@ def repay(id: str, proof: bytes) -> str:
     pool = enter(POOL, pools, id, "repay")
     prove(pool.due, proof)
     let_go(pool)
-    return keep(pool, Closed)
+    return keep(pools, pool, Closed)
 
 
 @export
@@ -208,14 +202,14 @@ def revoke(id: str, reason: str, expected_version: int = 0) -> str:
     require(pool.due is None, "E_PREPARED", "the disbursement is fixed and may be proven")
     pool.reasons = (reason,)
     let_go(pool)
-    return keep(pool, Revoked)
+    return keep(pools, pool, Revoked)
 
 
 @view
 def get(id: str) -> dict:
     """Bank, branch and regulators see a pool."""
     pool = load(pools, id)
-    require_sight(pool)
+    require_sight(pool.parties)
     return describe(pool)
 
 
