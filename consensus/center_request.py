@@ -21,6 +21,7 @@ ACTION_OPERATOR = "operator"
 ACTION_AUTHORITY = "authority"
 ACTION_WALLET = "wallet"
 ACTION_IDENTIFY = "identify"
+ACTION_FEED = "feed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,13 @@ class CoinsQuery:
     """Body of action `coins`: the unspent coins of the signer's own address, after a coin id."""
 
     after: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuery:
+    """Body of action `feed`, by a wallet: what came to its address, from leaf `after` on."""
+
+    after: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -351,7 +351,7 @@ def feed(
     password: PasswordOption = "",
 ) -> None:
     """What came to the wallet: ask again from `next` on."""
-    from deploy.regcenter.requests import FeedQuery
+    from consensus.center_request import FeedQuery
 
     wallet = read_wallet(file, password)
     tell(with_center(center, lambda client: client.ask(wallet, FeedQuery(after))))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from consensus.center_request import FeedQuery
 from consensus.encoding import Hash, encode
 from consensus.payment import CoinState, Kind, regime_at
 from deploy.regcenter import aml, institutions, orders
@@ -18,7 +19,6 @@ from deploy.regcenter.requests import (
     AccountQuery,
     CoinQuery,
     CoinStatement,
-    FeedQuery,
     PostingsQuery,
     ReportsQuery,
     ShareQuery,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from consensus.center_request import ACTION_FEED, FeedQuery
 from consensus.encoding import Hash, Sig, encode
 from consensus.payment import KeyChainEntry
 from consensus.tags import SUITE_SM, Tag, preimage
@@ -161,13 +162,6 @@ class ShareQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedQuery:
-    """By a wallet: what came to its address, from leaf `after` on."""
-
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
 class CoinQuery:
     """By a coin's owner: the center's statement about it."""
 
@@ -222,7 +216,7 @@ WRITES: Mapping[str, type[Any]] = MappingProxyType(
 )
 READS: Mapping[str, type[Any]] = MappingProxyType(
     {
-        "feed": FeedQuery,
+        ACTION_FEED: FeedQuery,
         "unspent-proof": CoinQuery,
         "wallet-state": WalletStateQuery,
         "reports": ReportsQuery,

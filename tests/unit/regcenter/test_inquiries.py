@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from consensus.center_request import FeedQuery
 from consensus.encoding import Hash, decode, encode
 from consensus.payment import REGIMES, CoinState, Kind
 from consensus.payment_proof import ProofRefused, TrustedLog, check_proof
@@ -18,7 +19,6 @@ from deploy.regcenter.postings import interest_fen, postings
 from deploy.regcenter.requests import (
     CoinQuery,
     CoinStatement,
-    FeedQuery,
     PostingsQuery,
     RotateQuery,
     Signed,
