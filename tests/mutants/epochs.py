@@ -11,7 +11,7 @@ from consensus.pbft.messages import SignatureRules
 from consensus.pbft.state import State
 from consensus.pbft.view_change import ViewChanger
 from tests.mutants.directed import a_promise_of_yesterday, one_checkpoint_short
-from tests.mutants.focus import changing, forgetting
+from tests.mutants.focus import changing, forgetting, remembered_by_others
 from tests.mutants.mutant import Mutant, around, instead
 from tests.unit.consensus.pbft import test_first_start as first_start
 from tests.unit.consensus.pbft import test_forgotten_promise as forgotten
@@ -21,6 +21,20 @@ def _joining_at_once(self: Admission) -> None:
     """It knows where the others stand, and takes that for enough."""
     if self._state.is_joining and self.target is not None:
         self._admit(0)
+
+
+def _impatient(original: Any) -> Any:
+    """Any checkpoint above the others' tips will do."""
+
+    def check(self: Admission) -> None:
+        if self.target is None:
+            return
+        waited_for = self.target
+        self.target -= 2 * self._state.config.window + self._state.config.tip_spread - 1
+        original(self)
+        self.target = waited_for
+
+    return check
 
 
 def _stuck_alone(original: Any) -> Any:
@@ -69,6 +83,10 @@ EPOCHS = (
         "joins_at_once", "R13", "who forgot its votes joins as soon as it has heard the others",
         instead(Admission, "check", _joining_at_once), forgetting,
         told_in="A promise that was forgotten is void in others' hands",
+    ),
+    Mutant(
+        "joins_too_soon", "R13", "a checkpoint above the others' tips admits, however little above",
+        around(Admission, "check", _impatient), remembered_by_others,
     ),
     Mutant(
         "late_start_never", "R13", "a chain that stands still for want of a first start does so for good",

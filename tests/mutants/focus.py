@@ -86,6 +86,11 @@ def forgetting(seed: int) -> Shape:
     )  # fmt: skip
 
 
+def remembered_by_others(seed: int) -> Shape:
+    """The same where checkpoints are frequent: one may stand too near to what was forgotten."""
+    return replace(forgetting(seed), checkpoint_interval=2 - seed % 2, txs=12, block_txs_max=1)
+
+
 def lossy(seed: int) -> Shape:
     """Much is lost, then nothing more."""
     return replace(

@@ -16,7 +16,7 @@ from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root
 from consensus.light_client import LightClient
 from tests.simulation.disk import ROTATE_BYTES, Disk
-from tests.simulation.engine import Engine, Said, Violation
+from tests.simulation.engine import Engine, Promise, Said, Violation
 from tests.simulation.ghost import GhostVerifier, Registry, hash_
 from tests.simulation.members import Change, Members
 
@@ -42,7 +42,8 @@ class Checkers:
     submitted: dict[Hash, None] = field(default_factory=dict)
     roots: dict[int, tuple[Hash, Hash]] = field(default_factory=dict)
     votes: dict[tuple[str, int, int, int, int], Hash] = field(default_factory=dict)
-    promises: dict[tuple[int, int], int] = field(default_factory=dict)
+    promises: dict[tuple[int, int], Promise] = field(default_factory=dict)
+    forgotten: dict[tuple[int, int], list[Promise]] = field(default_factory=dict)
     seals: dict[tuple[int, int, int, Hash], dict[int, None]] = field(default_factory=dict)
     certified: dict[int, Hash] = field(default_factory=dict)
     delivered: dict[int, int] = field(default_factory=dict)
@@ -61,27 +62,48 @@ class Checkers:
         index = members.index_of(sender)
         promised = None if index is None else self.engine.promised(message, index)
         if promised is not None:
-            self._on_promise(sender, *promised)
+            self._on_promise(sender, promised)
         reign = self.engine.leads(message)
         if reign is not None and self.leaders.setdefault(reign, sender) != sender:
             raise Violation(f"S5 nodes {self.leaders[reign]} and {sender} both lead in {reign}")
 
     def _on_vote(self, sender: int, said: Said) -> None:
         """S5 and S7."""
-        promise = self.promises.get((said.epoch, sender), 0)
-        if said.view < promise:
-            raise Violation(f"S7 node {sender} sent a {said.kind} in view {said.view} < {promise}")
+        held = self._binding(said.epoch, sender, said.height)
+        if held is not None and said.view < held.view:
+            raise Violation(
+                f"S7 node {sender} sent a {said.kind} in view {said.view} < {held.view}"
+            )
         place = (said.kind, said.epoch, sender, said.view, said.height)
         if self.votes.setdefault(place, said.block_hash) != said.block_hash:
             raise Violation(
                 f"S5 node {sender} sent two {said.kind}s in view {said.view}, height {said.height}"
             )
 
-    def _on_promise(self, sender: int, epoch: int, view: int) -> None:
-        held = self.promises.get((epoch, sender), 0)
-        if view < held:
-            raise Violation(f"S7 node {sender} speaks of view {view} below {held}")
-        self.promises[epoch, sender] = view
+    def _on_promise(self, sender: int, said: Promise) -> None:
+        height = None if said.tip is None else said.tip + 1
+        held = self._binding(said.epoch, sender, height)
+        if held is not None and said.view < held.view:
+            raise Violation(f"S7 node {sender} speaks of view {said.view} below {held.view}")
+        self.promises[said.epoch, sender] = said
+
+    def on_loss(self, node: int) -> None:
+        """A node has lost the record of what it promised."""
+        for place in [place for place in self.promises if place[1] == node]:
+            self.forgotten.setdefault(place, []).append(self.promises.pop(place))
+
+    def _binding(self, epoch: int, node: int, height: int | None) -> Promise | None:
+        """The promise of the highest view that binds a node at `height`. One that it has forgotten binds it up
+        to where R13 voids it: whoever helps to seal a higher block stands so far above the promise's tip, that
+        no view entered by it has that vote at this height. Reckoned from what was said, not from the core."""
+        void_above = 2 * self.window + 1
+        held = [
+            each
+            for each in self.forgotten.get((epoch, node), ())
+            if each.tip is None or height is None or height <= each.tip + void_above
+        ]
+        kept = self.promises.get((epoch, node))
+        return max([kept, *held] if kept else held, key=lambda each: each.view, default=None)
 
     def _on_seal(self, sender: int, said: Said) -> None:
         """S2, over all seals that ever left a node; every liar is taken to have sealed everything."""

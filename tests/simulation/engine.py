@@ -36,12 +36,22 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """Silence below `view`. `tip`: the highest block that it rests on, from which R13 reckons when it is void
+    after a loss; None where nothing ever voids it."""
+
+    epoch: int
+    view: int
+    tip: int | None
+
+
+@dataclass(frozen=True)
 class Engine:
     """`quorum` is computed from first principles, so that a mutant in the product cannot move it.
-    `votes`: the votes in a message. `promised`: (epoch, view) below which its sender, with the given index,
-    keeps silent. `leads`: (epoch, view) in which only one may send such a message. `place`: view and height,
-    for the trace and for correlated omission. `sizes`: what a core holds, and how much it may. `brings`: blocks
-    that a message brings to be voted for, with the view they are proposed or the term they were made in.
+    `votes`: the votes in a message. `promised`: what its sender, with the given index, promises by it.
+    `leads`: (epoch, view) in which only one may send such a message. `place`: view and height, for the
+    trace and for correlated omission. `sizes`: what a core holds, and how much it may. `brings`: blocks that
+    a message brings to be voted for, with the view they are proposed or the term they were made in.
     `is_later_term_lenient`: whether in a later term such a block is taken whatever its time is."""
 
     name: str
@@ -50,7 +60,7 @@ class Engine:
     decode: Callable[[bytes], Any]
     quorum: Callable[[int], int]
     votes: Callable[[Any], tuple[Said, ...]]
-    promised: Callable[[Any, int], tuple[int, int] | None]
+    promised: Callable[[Any, int], Promise | None]
     leads: Callable[[Any], tuple[int, int] | None]
     place: Callable[[Any], tuple[int, int | str]]
     sizes: Callable[[Any], dict[str, tuple[int, int]]]

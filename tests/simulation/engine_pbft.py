@@ -19,7 +19,7 @@ from consensus.pbft.messages import (
     decode_message,
 )
 from consensus.validators import ValidatorSet
-from tests.simulation.engine import DRIFT_MS, Engine, Said
+from tests.simulation.engine import DRIFT_MS, Engine, Promise, Said
 from tests.simulation.ghost import SUITE, GhostSigner, GhostVerifier, hash_
 
 if TYPE_CHECKING:
@@ -94,13 +94,19 @@ def _said(message: Message) -> tuple[Said, ...]:
     return ()
 
 
-def _promised(message: Message, sender: int) -> tuple[int, int] | None:
+def _promised(message: Message, sender: int) -> Promise | None:
     """Own ViewChanges and NewViews; others' are passed on."""
     if isinstance(message, ViewChange) and message.sender == sender:
-        return message.epoch, message.new_view
+        return Promise(message.epoch, message.new_view, _tip_of(message))
     if isinstance(message, NewView) and message.sender == sender:
-        return message.epoch, message.view
+        tip = max(_tip_of(change) for change in message.view_changes)
+        return Promise(message.epoch, message.view, tip)
     return None
+
+
+def _tip_of(change: ViewChange) -> int:
+    """Without a certificate genesis: losses, for which alone it matters, are not drawn beside new epochs."""
+    return change.tip_cert.height if change.tip_cert else 0
 
 
 def _place(message: Message) -> tuple[int, int | str]:

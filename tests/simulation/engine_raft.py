@@ -21,7 +21,7 @@ from consensus.raft.ordering.messages import (
     decode_block,
     decode_message,
 )
-from tests.simulation.engine import DRIFT_MS, Engine, Said
+from tests.simulation.engine import DRIFT_MS, Engine, Promise, Said
 from tests.simulation.ghost import SUITE, GhostSigner, GhostVerifier
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def _is_pre(message: Message) -> bool:
     return isinstance(message, VoteRequest | VoteReply) and message.is_pre
 
 
-def _promised(message: Message, sender: int) -> tuple[int, int] | None:
+def _promised(message: Message, sender: int) -> Promise | None:
     """Terms never go back; a pre-vote speaks of a term that may never come."""
     if isinstance(message, Decided) or _is_pre(message) or message.head.sender != sender:
         return None
-    return message.head.epoch, message.head.term
+    return Promise(message.head.epoch, message.head.term, None)
 
 
 def _leads(message: Message) -> tuple[int, int] | None:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from consensus.encoding import Hash
 from tests.simulation import native
 from tests.simulation.byzantine import LIARS
 from tests.simulation.byzantine.names import BEHAVIOURS
 from tests.simulation.campaign import Record, run_seed
+from tests.simulation.engine import Promise, Said, Violation
 from tests.simulation.engines import ENGINES
 from tests.simulation.shape import FAULTS, Shape, draw_shape, faults_of
 from tests.simulation.world import World
@@ -44,6 +46,28 @@ def test_a_seed_that_once_found_a_bug_still_passes(engine: str, seed: int) -> No
     """As it is drawn now, and as it was then: from the first start on, and nobody left in good order."""
     assert run_seed(engine, seed) is None
     World(seed, engine, replace(draw_shape(seed, engine), is_settled=False, departures=0)).run()
+
+
+def test_a_promise_that_is_lost_binds_up_to_where_the_rules_void_it() -> None:
+    world = World(0, shape=Shape(n=4, window=4))
+    checkers, voided = world.checkers, 7 + 2 * 4 + 1
+    checkers._on_promise(3, Promise(0, 2, tip=7))
+
+    def vote(view: int, height: int) -> None:
+        checkers._on_vote(3, Said("prepare", 0, view, height, Hash(bytes(32))))
+
+    for height in (8, voided, voided + 1):
+        with pytest.raises(Violation, match="S7"):
+            vote(1, height)
+    checkers.on_loss(3)
+    with pytest.raises(Violation, match="S7"):
+        vote(1, voided)
+    with pytest.raises(Violation, match="S7"):
+        checkers._on_promise(3, Promise(0, 1, tip=voided - 1))
+    vote(1, voided + 1)
+    checkers._on_promise(3, Promise(0, 2, tip=voided))
+    with pytest.raises(Violation, match="S7"):
+        vote(1, voided + 1)
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))

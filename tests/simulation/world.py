@@ -339,6 +339,7 @@ class World:
         twice, and is one of the f from now on. One that had never voted has lost nothing."""
         if node.has_begun:
             self.lost[node.id] = None
+            self.checkers.on_loss(node.id)
             if node.disk.began_at is None:
                 self.untrusted[node.id] = None
 
