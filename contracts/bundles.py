@@ -13,6 +13,7 @@ from contracts.runtime.api import Bundle
 
 SUITE = (
     "party",
+    "rulebook",
     "invoice_registry",
     "dcep",
     "receivable",

@@ -371,5 +371,22 @@ SUITE_CODES: dict[str, SuiteCode] = {
         ("E_CONCENTRATION", "One acceptor's bills are more than half of the pool.",
          "bundle bills of other acceptors too",
          "单一承兑人票据超过票据池一半。", "请加入其他承兑人的票据"),
+        # dated rules
+        ("E_AUTHORITY", "Another authority issues this rule.", "names() of rulebook lists who does",
+         "该规则由其他主管机构发布。", "调用 rulebook 的 names 查看主管机构"),
+        ("E_BACKDATED", "A rule holds from a day that lies ahead; days that have begun keep theirs.",
+         "give a later first day",
+         "规则只能自未来日期起生效。", "请指定更晚的生效日"),
+        ("E_VALUE", "A field of the rule is missing, unknown or out of its bounds.",
+         "names() of rulebook shows its fields",
+         "规则字段缺失、未知或超出范围。", "调用 rulebook 的 names 查看字段"),
+        ("E_CALENDAR", "A calendar's days lie within its year, once each; make-up work days are weekends.",
+         "correct the days that the message names",
+         "日历中的日期须在其年度内且不重复，调休上班日须为周末。", "请更正所列日期"),
+        ("E_DRAFT_OPEN", "A draft of this rule waits for its signature.", "sign or withdraw that one first",
+         "该规则已有待签署草案。", "请先签署或撤回"),
+        ("E_NO_RULE", "No rule of this name is in force on that day.",
+         "ask its authority to issue one, or name another day",
+         "该日没有此名称的有效规则。", "请主管机构发布，或指定其他日期"),
     )
 }  # fmt: skip

@@ -17,6 +17,7 @@ from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
+from contracts.rules.rulebook_machine import RULE
 
 Row = tuple[str, str, str, str, str, str]
 
@@ -56,6 +57,7 @@ TABLES = (
     Table("rediscount", "pool", "Rediscount pool", POOL),
     Table("guarantee", "guarantee", "Demand guarantee", GUARANTEE),
     Table("guarantee", "demand", "Demand under a guarantee", DEMAND),
+    Table("rulebook", "rule", "Dated rule of an authority", RULE),
 )
 
 
