@@ -339,6 +339,8 @@ class Channel:
             # It computes no state: what it has is what a quorum sealed for the height W below its tip.
             facts |= {"state_root": "", "receipts_root": ""}
             facts |= {"certified_state_root": tip.state_root.hex()}
+        refusal = self._room()
+        facts["room"] = "" if refusal is None else refusal.message
         facts |= self.pipeline.status()
         if self._stopped is not None:
             facts |= {

@@ -97,7 +97,7 @@ async def open_parts(config: NodeConfig) -> Parts:
     check_ports(config)
     genesis = read_genesis(config.channel_dir)
     structlog.contextvars.bind_contextvars(channel=genesis.config.name)
-    suite = _suite(config, genesis.config)
+    suite = open_suite(config, genesis.config)
     state = peek_configuration(config.channel_dir, genesis)
     keyring = open_keyring(config, state, suite)
     clock = _clock(config, genesis.config)
@@ -262,7 +262,8 @@ def check_ports(config: NodeConfig) -> None:
             raise CityError("CITY-8005", address=address, use=use, reason=reason) from None
 
 
-def _suite(config: NodeConfig, channel: ChannelConfig) -> Suite:
+def open_suite(config: NodeConfig, channel: ChannelConfig) -> Suite:
+    """The channel's cryptography by the backend that the configuration asks for. Raises CityError."""
     paths = [str(config.path(config.crypto.libcrypto))] if config.crypto.libcrypto else []
     return get_suite(
         channel.suite,

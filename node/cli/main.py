@@ -29,6 +29,7 @@ from node.cli import (
     proof,
     seeds,
     tx,
+    why,
 )
 from node.cli.output import Output, OutputOption, guarded, show
 
@@ -59,6 +60,7 @@ def _options(
 
 app.add_typer(dev.app, name="dev")
 app.add_typer(node.app, name="node")
+app.command("why")(why.why)
 app.add_typer(network.app, name="network")
 app.add_typer(channel.app, name="channel")
 app.command("call")(call.call)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node.cli.output import Output, OutputOption, guarded, show
+from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
 from node.cli.session import open_network
 
 app = typer.Typer(help="Run a city node and ask it how it is.", no_args_is_help=True)
@@ -106,3 +106,33 @@ def prepare_key(
     from node.keyring import prepare_vote_key
 
     show(prepare_vote_key(load_config(config)), output)
+
+
+@app.command()
+@guarded
+def doctor(
+    config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
+        "node.toml"
+    ),
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="of a stopped node, read every block and every value too"),
+    ] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Looks at one node on its own host: what keeps it from running, or soon will, with the next step.
+
+    Configuration, keys, certificate, engine, disk, ports, the way to each peer; of a stopped node also its
+    log and stores. Exit code 1 where something is bad. For the channel as a whole: city why.
+
+    Examples:  city node doctor --config nodes/shenzhen/node.toml    city node doctor --deep -o json
+    """
+    from node.doctor import Mark, examine
+
+    found = examine(config, deep=deep, progress=progress)
+    marks = {Mark.ok: "✓", Mark.warn: "!", Mark.bad: "✗"}
+    rows = [(marks[check.mark], check.name, check.found, check.do) for check in found]
+    data = [{"check": c.name, "mark": c.mark, "found": c.found, "do": c.do} for c in found]
+    show(data, output, lambda: rows_table(("", "Check", "Found", "Next step"), rows))
+    if any(check.mark is Mark.bad for check in found):
+        raise typer.Exit(1)

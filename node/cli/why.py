@@ -1,0 +1,65 @@
+"""`city why`: why the channel stands still, or one of its nodes, and what to do."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from node.cli.output import Output, OutputOption, guarded, rows_table, show, stdout
+from node.cli.session import open_network
+from node.diagnosis import Answers, Finding, Severity, diagnose, summary
+from node.errors import CityError
+
+ANSWER_SECONDS = 3.0
+MARKS = {Severity.stop: "✗", Severity.warn: "!"}
+
+
+@guarded
+def why(
+    node: Annotated[str, typer.Argument(help="one node; empty: the whole channel")] = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """Asks every node how it is and says what keeps the channel, or one node, from going on, and the next step.
+
+    Examples:  city why    city why Guangzhou    city why -o json
+    """
+    with open_network() as net:
+        answers = ask_all(net)
+    found = [f for f in diagnose(answers) if node in ("", f.node) or f.severity is Severity.stop]
+    if output is Output.json:
+        rows = [{"severity": f.severity, "node": f.node, "what": f.what, "do": f.do} for f in found]
+        show({"summary": summary(answers), "findings": rows}, output)
+        return
+    stdout.print(summary(answers), markup=False)
+    if found:
+        stdout.print(rows_table(("", "Node", "What", "Next step"), [_row(f) for f in found]))
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    return MARKS[finding.severity], finding.node or "(channel)", finding.what, finding.do
+
+
+def ask_all(net: Any) -> Answers:
+    """Every node of the context, and every validator of the configuration that one of them tells."""
+    statuses: dict[str, dict[str, Any] | None] = {}
+    for address in net.context.nodes:
+        try:
+            status = net.node_status(address.name, timeout=ANSWER_SECONDS)
+        except CityError:
+            statuses[address.name] = None
+        else:
+            statuses[address.name] = status | {"asked_ms": time.time_ns() // 1_000_000}
+    return Answers(statuses, _validators(net, statuses))
+
+
+def _validators(net: Any, statuses: dict[str, dict[str, Any] | None]) -> list[str]:
+    """As the configuration in force has them; where nobody answers, the nodes that were asked."""
+    if not any(statuses.values()):
+        return list(statuses)
+    try:
+        shown = net.query("_config", "show", {}).value
+    except CityError:
+        return list(statuses)
+    return [each["name"] for each in shown["validators"]]
