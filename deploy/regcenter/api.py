@@ -49,10 +49,11 @@ from deploy.regcenter.api_common import (
     query_of,
 )
 from deploy.regcenter.api_desk import desk_routes
-from deploy.regcenter.center import Appointment, Center, Identification, Opening, Placement, Refresh
+from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Authority, Operator, Receipt, WalletRecord
+from deploy.regcenter.operations import Appointment, Identification, Opening, Placement, Refresh
 from deploy.regcenter.strict_json import (
     BODY_BYTES_MAX,
     hexed,

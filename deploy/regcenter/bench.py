@@ -20,11 +20,12 @@ from consensus.payment import (
     SignedCoinTransaction,
     coin_id,
 )
-from deploy.regcenter.center import NO_WITNESS, Center, Opening, Operation, Placement
+from deploy.regcenter.center import NO_WITNESS, Center
 from deploy.regcenter.client import Wallet, sign_transaction
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import Category
 from deploy.regcenter.model import Receipt
+from deploy.regcenter.operations import Opening, Operation, Placement
 
 VALUE_FEN = 100
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from consensus.center_request import AuthorityQuery, IdentifyQuery, OperatorQuery, WalletQuery
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
 from consensus.payment import (
     VERSION,
@@ -40,13 +39,20 @@ from deploy.regcenter.identities import Kgc
 from deploy.regcenter.keys import Keys, forget_heads
 from deploy.regcenter.ledger import Ledger, Opened
 from deploy.regcenter.model import (
-    Authority,
     KeyChain,
     Operator,
     Receipt,
     Totals,
     TxRecord,
-    WalletRecord,
+)
+from deploy.regcenter.operations import (
+    Appointment,
+    Identification,
+    Opening,
+    Operation,
+    Outcome,
+    Placement,
+    Stateful,
 )
 from deploy.regcenter.requests import RotateQuery
 from deploy.regcenter.rules import Tier
@@ -63,48 +69,7 @@ THREADS_MAX = 8
 PARALLEL_MIN = 8  # fewer signatures are checked sooner than handed out
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Operation: a bank places reserve. request: digest of the signed request; each places reserve once."""
-
-    query: OperatorQuery
-    request: Hash
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """Operation: sign the present tree again, so that its head is fresh."""
-
-
-@dataclass(frozen=True, slots=True)
-class Appointment:
-    """Operation: the root key names an authority. Repeating it changes nothing."""
-
-    query: AuthorityQuery
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Operation: a bank, by its public key, opens or changes a wallet."""
-
-    query: WalletQuery
-    bank: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Identification:
-    """Operation: two authorities, by their public keys, ask whose an address is. request: digest of the
-    first one's signed request."""
-
-    query: IdentifyQuery
-    asking: tuple[bytes, bytes]
-    request: Hash
-
-
-_Stateful = Placement | Appointment | Opening | Identification | Refresh | Instruction
-Operation = SignedCoinTransaction | WitnessedTransaction | _Stateful
-_Ready = Opened | _Stateful | CenterError
-Outcome = Receipt | Operator | Authority | WalletRecord | SignedTreeHead | Answer | CenterError
+_Ready = Opened | Stateful | CenterError
 
 
 class Center:

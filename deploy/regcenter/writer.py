@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TypeVar
 
-from deploy.regcenter.center import Center, Operation, Outcome
+from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.operations import Operation, Outcome
 
 QUEUE_MAX = 1_024
 BATCH_MAX = 256

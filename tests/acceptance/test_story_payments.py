@@ -31,9 +31,9 @@ from consensus.payment import (
     tree_head_digest,
 )
 from deploy.operator.api import make_operator
-from deploy.regcenter.center import Refresh
 from deploy.regcenter.client import Payment
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.operations import Refresh
 from node.identity.suite import get_suite
 from node.oracle.committee import Oracle, fact_payload, fact_report
 from node.oracle.delivery import Delivery, End, Trade

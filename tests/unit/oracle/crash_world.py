@@ -17,8 +17,9 @@ from typing import Any
 from consensus.encoding import Hash, encode
 from consensus.payment import SignedCoinTransaction
 from consensus.payment_lock import LockTerms, Witness, WitnessedTransaction
-from deploy.regcenter.center import Center, Refresh
+from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.operations import Refresh
 from node.errors import CityError
 from node.oracle.delivery import STEPS, Delivery, End, Financing, Trade
 from node.oracle.journal import Journal

@@ -11,12 +11,12 @@ from consensus.encoding import ZERO_HASH, Hash
 from consensus.payment import CoinOutput, CoinPoint, CoinTransaction, Kind, coin_id
 from consensus.payment_lock import Witness, WitnessedTransaction
 from deploy.regcenter import inquiries
-from deploy.regcenter.center import Appointment, Opening
 from deploy.regcenter.client import Wallet, approve, sign_transaction
 from deploy.regcenter.desk import Answer, Instruction
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Receipt
+from deploy.regcenter.operations import Appointment, Opening
 from tests.unit.regcenter.test_center import Bench
 
 

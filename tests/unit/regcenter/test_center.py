@@ -25,10 +25,11 @@ from consensus.payment import (
     coin_txid,
 )
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Center, Refresh
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Payment, Wallet, sign_transaction
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.operations import Refresh
 from deploy.regcenter.rules import Tier
 from tests.unit.suite.center_world import NOW, Money, placement
 

@@ -33,10 +33,11 @@ from consensus.payment_lock import (
     lock_address,
 )
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Appointment, Center
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Wallet, approve
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.operations import Appointment
 from deploy.regcenter.rules import Tier
 from tests.unit.regcenter.test_center import Bench, refused
 from tests.unit.suite.center_world import NOW, placement

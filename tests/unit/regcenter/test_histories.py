@@ -36,12 +36,13 @@ from consensus.payment_lock import (
     lock_address,
 )
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Appointment, Center, Identification
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Wallet, approve
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import day_of
 from deploy.regcenter.model import Receipt
+from deploy.regcenter.operations import Appointment, Identification
 from deploy.regcenter.requests import (
     BookQuery,
     DeviceQuery,

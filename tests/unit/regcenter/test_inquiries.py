@@ -12,9 +12,10 @@ from consensus.encoding import Hash, decode, encode
 from consensus.payment import REGIMES, CoinState, Kind
 from consensus.payment_proof import ProofRefused, TrustedLog, check_proof
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Center, Refresh
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Wallet
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.operations import Refresh
 from deploy.regcenter.postings import interest_fen, postings
 from deploy.regcenter.requests import (
     CoinQuery,

@@ -14,10 +14,11 @@ from consensus.encoding import Hash, decode, encode
 from consensus.payment import Kind
 from deploy.regcenter import solvency
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Appointment, Center
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Wallet
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import day_of
+from deploy.regcenter.operations import Appointment
 from deploy.regcenter.requests import (
     AccountQuery,
     BookQuery,

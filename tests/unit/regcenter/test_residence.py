@@ -12,8 +12,9 @@ from consensus.center_request import AuthorityQuery, IdentifyQuery
 from consensus.encoding import Hash
 from consensus.payment import Kind
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Appointment, Center, Identification
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Wallet
+from deploy.regcenter.operations import Appointment, Identification
 from deploy.regcenter.requests import FileQuery, ReportsQuery, RevokeQuery, TerminalQuery
 from deploy.regcenter.residence import PURPOSES, Use
 from tests.unit.regcenter.desk_world import City, refusal

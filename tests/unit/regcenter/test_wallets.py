@@ -20,11 +20,12 @@ from consensus.encoding import ZERO_HASH, Hash
 from consensus.payment import CoinPoint, Kind, LogEntry, coin_id
 from deploy.regcenter.api import SECOND_HEADER
 from deploy.regcenter.audit import audit
-from deploy.regcenter.center import Appointment, Center, Identification, Opening
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Payment, Wallet
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import Category, Limits, limits_at
+from deploy.regcenter.operations import Appointment, Identification, Opening
 from tests.unit.regcenter.test_api import Service, service
 from tests.unit.regcenter.test_center import Bench, refused
 from tests.unit.suite.center_world import NOW

@@ -33,10 +33,11 @@ from contracts.runtime.host import WasmEngine
 from contracts.runtime.native import NativeEngine
 from contracts.runtime.testing import Engine
 from deploy.regcenter import proofs
-from deploy.regcenter.center import Center, Placement
+from deploy.regcenter.center import Center
 from deploy.regcenter.client import Payment, Wallet, sign_transaction
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Receipt
+from deploy.regcenter.operations import Placement
 from node.identity.suite import get_suite
 
 NOW = 1_796_688_000_000  # 2026-12-08 00:00 UTC

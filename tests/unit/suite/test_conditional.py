@@ -20,9 +20,9 @@ from consensus.payment_lock import (
 )
 from contracts.bundles import load_bundle
 from contracts.rules.conditional_templates import TEMPLATES
-from deploy.regcenter.center import Refresh
 from deploy.regcenter.client import Wallet, approve, sign_transaction
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.operations import Refresh
 from node.oracle.committee import fact_report
 from tests.unit.oracle.committee_world import Committee, committee_chain
 from tests.unit.suite.center_world import Chain, Money

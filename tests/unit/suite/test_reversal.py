@@ -9,9 +9,9 @@ import pytest
 
 from consensus.encoding import Hash, encode
 from consensus.payment import CoinPoint, Kind, coin_id
-from deploy.regcenter.center import Refresh
 from deploy.regcenter.client import Payment
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.operations import Refresh
 from tests.unit.suite.test_story import finance_invoice
 from tests.unit.suite.world import EC, World, at, digest
 

@@ -16,10 +16,10 @@ from contracts.rules import calendar
 from contracts.runtime import keys, values
 from contracts.runtime.api import BlockRequest, Transaction, TxResult
 from contracts.runtime.native import NativeEngine
-from deploy.regcenter.center import Refresh
 from deploy.regcenter.client import Wallet
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Receipt
+from deploy.regcenter.operations import Refresh
 from tests.unit.suite.center_world import CHANNEL, MemoryState, Money, Natives, as_json
 
 HOUR_MS = 3_600_000
