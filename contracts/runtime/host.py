@@ -266,8 +266,11 @@ class WasmEngine:
         code, findings = self.compile(bundle)
         if findings:
             raise ContractRefused(findings)
-        entry = _to_text(values.encode((code, every_function)))
-        self._code[bundle.name, bundle.version] = entry
+        self.install(bundle.name, bundle.version, code, every_function)
+
+    def install(self, name: str, version: int, code: bytes, every_function: bool = False) -> None:
+        """Make code callable that `compile` of this artifact made, here or in its other form."""
+        self._code[name, version] = _to_text(values.encode((code, every_function)))
         self._spare = None  # it may hold what this name meant before
 
     def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:

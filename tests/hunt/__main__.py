@@ -19,7 +19,7 @@ from contracts.runtime.artifact import ensure_artifact
 from tests.hunt.compare import Engines
 from tests.hunt.grammar import numbered_programs
 
-BATCH = 10
+BATCH = 25  # programs that share a contract
 REPORT_EVERY = 1_000
 
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction, TxResult
-from contracts.runtime.cases import Engine, real_engine
-from contracts.runtime.host import EngineFault
+from contracts.runtime.artifact import ensure_artifact
+from contracts.runtime.host import EngineFault, WasmEngine
 from contracts.runtime.native import NativeEngine
 from contracts.runtime.testing import MemoryState, TestNatives
 from tests.hunt.grammar import HEAD, Program, contract_of
 
+OTHER_FORM_EVERY = 20  # groups
 # Calls of another contract before the programs' own in the second instance; none leaves a write.
 NOISE = (("echo", '{"value": [1, {"a": "b"}]}'), ("missing", "{}"), ("bump", '{"by": 13}'))
 
@@ -35,19 +36,21 @@ class Engines:
 
     def __init__(self) -> None:
         self.state = MemoryState()
-        self.wasm: Engine = real_engine()
-        self.fast: Engine = real_engine(metered=False)
-        self.native = NativeEngine(TestNatives(), self.state)
-        for engine in (self.wasm, self.fast, self.native):
-            engine.load(Bundle("peer", 1, HEAD))
+        artifact, natives = ensure_artifact(), TestNatives()
+        self.wasm = WasmEngine(artifact, natives, self.state)
+        self.fast = WasmEngine(artifact, natives, self.state, metered=False)
+        self.native = NativeEngine(natives, self.state)
+        self.groups = 0
+        self._refusals(Bundle("peer", 1, HEAD))
 
     def compare(self, programs: Mapping[int, Program]) -> tuple[list[Divergence], list[TxResult]]:
         """Divergences of a few programs, and all results of the first run. They share a contract and a block,
-        since its head would take longer than they do."""
+        since its head and an instance would take longer than they do."""
         source = contract_of(list(programs.values()))
-        engines = (self.wasm, self.fast, self.native)
-        refused = [self._refusal(engine, source) for engine in engines]
+        refused = self._refusals(Bundle("prey", 1, source))
         if any(refused):
+            if len(programs) > 1:
+                return self._one_by_one(programs)
             return [Divergence(min(programs), f"refused: {refused}", source)], []
         try:
             runs = self._runs(programs)
@@ -69,7 +72,7 @@ class Engines:
     def _one_by_one(
         self, programs: Mapping[int, Program]
     ) -> tuple[list[Divergence], list[TxResult]]:
-        """Something among them stopped the engine, which no program may."""
+        """Something among them stopped the engine or was refused, which no program may be."""
         answers = [self.compare({number: program}) for number, program in programs.items()]
         return [d for found, _ in answers for d in found], [r for _, rs in answers for r in rs]
 
@@ -93,13 +96,24 @@ class Engines:
         behind = replace(plain, txs=(*noise, *txs), read_set=known, first_index=0)
         return [first, self.fast.block(behind)[len(noise) :], self.native.block(plain)]
 
-    @staticmethod
-    def _refusal(engine: Engine, source: str) -> str:
+    def _refusals(self, bundle: Bundle) -> list[str]:
+        """Load a contract everywhere; what the linter of each interpreter finds, or that the forms disagree.
+
+        Compiling takes ten times as long as running. Code is the artifact's and not its form's, so one form
+        compiles for both; the other looks at a group now and then.
+        """
+        code, findings = self.fast.compile(bundle)
+        refused = [", ".join(str(finding) for finding in findings)]
+        if self.groups % OTHER_FORM_EVERY == 0 and self.wasm.compile(bundle) != (code, findings):
+            refused.append("the forms compile differently")
+        self.groups += 1
+        for engine in (self.fast, self.wasm):
+            engine.install(bundle.name, bundle.version, code)
         try:
-            engine.load(Bundle("prey", 1, source))
-        except ContractRefused as refused:
-            return ", ".join(str(finding) for finding in refused.diagnostics)
-        return ""
+            self.native.load(bundle)
+        except ContractRefused as failed:
+            refused.append(", ".join(str(finding) for finding in failed.diagnostics))
+        return refused
 
 
 def _facts(results: Sequence[TxResult]) -> list[tuple[object, ...]]:

@@ -8,8 +8,8 @@ from contracts.runtime.language.bundle import check_bundle
 from tests.hunt.compare import Engines
 from tests.hunt.grammar import contract_of, numbered_programs, write_program
 
-PROGRAMS, BATCH = 480, 10
-DRAWN = 20
+PROGRAMS, BATCH = 475, 25
+DRAWN = 25
 
 
 @pytest.fixture(scope="module")
