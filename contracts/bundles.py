@@ -24,6 +24,8 @@ SUITE = (
     "bill",
     "rediscount",
     "guarantee",
+    "einvoice",
+    "tax_return",
     "oracle",
     "conditional",
 )

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from contracts.rules.bill_machine import BILL, POOL
 from contracts.rules.credit_machine import CREDIT, PRESENTATION
+from contracts.rules.einvoice_machine import EINVOICE, QUOTA, TAX_RETURN
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
@@ -58,6 +59,9 @@ TABLES = (
     Table("guarantee", "guarantee", "Demand guarantee", GUARANTEE),
     Table("guarantee", "demand", "Demand under a guarantee", DEMAND),
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
+    Table("einvoice", "quota", "Quota of e-invoices", QUOTA),
+    Table("einvoice", "einvoice", "E-invoice", EINVOICE),
+    Table("tax_return", "tax_return", "Tax return of a month", TAX_RETURN),
 )
 
 
