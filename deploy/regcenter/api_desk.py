@@ -10,11 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
+from consensus.payment import SignedTreeHead
 from deploy.regcenter import identities, inquiries, proofs
 from deploy.regcenter.api_common import CENTER, IDENTITIES, WRITER, Handler, authorization, query_of
 from deploy.regcenter.desk import Answer, Instruction
 from deploy.regcenter.errors import CenterError
-from deploy.regcenter.requests import ACTION_ENROL, READS, WRITES, EnrolQuery
+from deploy.regcenter.operations import Refresh
+from deploy.regcenter.requests import ACTION_ENROL, READS, WRITES, CoinQuery, EnrolQuery
 
 
 def desk_routes() -> list[web.RouteDef]:
@@ -60,6 +62,8 @@ def _read(action: str, body: type[Any]) -> Handler:
         query_of(request)
         center = request.app[CENTER]
         key, found, _ = proofs.open_request(center, authorization(request), action, body)
+        if body is CoinQuery and not center.is_mapped:
+            await request.app[WRITER].submit(Refresh(with_map=True), SignedTreeHead)
         return web.json_response(inquiries.answer(center, key, found))
 
     return handler

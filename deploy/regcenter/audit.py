@@ -42,7 +42,13 @@ def audit(center: Center) -> dict[str, int]:
     heads = _check_heads(center, roots)
     if frontier.size != center.totals.tree_size:
         raise _damaged("entries and totals disagree")
-    return {"entries": frontier.size, "heads": heads, "coins": _check_coins(center)}
+    unspent = center.ledger.books.unspent.check(center.store)
+    return {
+        "entries": frontier.size,
+        "heads": heads,
+        "coins": _check_coins(center),
+        "unspent": unspent,
+    }
 
 
 def _check_entry(center: Center, found: LogEntry, index: int) -> None:

@@ -19,6 +19,7 @@ from deploy.regcenter.packed import ENTRY_HEAD, pack_coin, pack_entry, unpack_co
 from deploy.regcenter.registry import Registry
 from deploy.regcenter.rules import Tier
 from deploy.regcenter.store import Overlay, Store
+from deploy.regcenter.unspent import UnspentMap
 from deploy.regcenter.wallets import WalletBook
 
 TOTALS_KEY, HELD_KEY = b"m", b"x"
@@ -34,6 +35,7 @@ class Books:
         self.frontier = log.Frontier(0, [])
         self.wallets = WalletBook()
         self.institutions = Institutions()
+        self.unspent = UnspentMap()
 
     # ---- opening and closing ---------------------------------------------------------------------
 
@@ -107,7 +109,9 @@ class Books:
     def move(self, overlay: Overlay, was: int, coin: Coin) -> None:
         """Stores a coin in its new state and moves its value between the sums. A new coin was SPENT."""
         value, owner, state = coin.value_fen, coin.owner, coin.state
-        overlay.put(b"c" + coin.coin_id, pack_coin(coin))
+        packed = pack_coin(coin)
+        overlay.put(b"c" + coin.coin_id, packed)
+        self.unspent.move(coin.coin_id, packed, state)
         free = state == CoinState.UNSPENT
         overlay.put(b"u" + owner + coin.coin_id, value.to_bytes(8, "big") if free else None)
         self._hold(was, -value)

@@ -8,9 +8,8 @@ stands in a file beside the store, so that an older copy of the store is noticed
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, Sig, decode, encode
@@ -52,11 +51,14 @@ from deploy.regcenter.operations import (
     Operation,
     Outcome,
     Placement,
+    Refresh,
     Stateful,
 )
+from deploy.regcenter.packed import coin_id_of
 from deploy.regcenter.requests import RotateQuery
 from deploy.regcenter.rules import Tier
 from deploy.regcenter.store import Overlay, Store
+from deploy.regcenter.unspent import Mapped
 from deploy.regcenter.voice import Voice
 from node.identity.suite import Suite, get_suite
 
@@ -95,6 +97,7 @@ class Center:
         self._failed = False
         self._head_ms = 0
         self.latest: SignedTreeHead
+        self.mapped: Mapped | None = None
 
     # ---- opening ---------------------------------------------------------------------------------
 
@@ -138,12 +141,23 @@ class Center:
             self._commit(Overlay(self.store), self.latest)
         if not self.ledger.books.recount(self.store):
             raise CenterError("RC_DAMAGED", "the coins do not add up to the totals")
+        self.ledger.books.unspent.load(self.store, self._moved_since)
+        self._note_map()
         self.ledger.books.wallets.load(self.store)
         self.ledger.devices.load(self.store)
         try:
             self.ledger.books.institutions.assert_covered()
         except AssertionError as error:
             raise CenterError("RC_DAMAGED", str(error)) from error
+
+    def _moved_since(self, leaf: int) -> Iterator[Hash]:
+        """Ids of the coins that the transactions from a leaf of the log on made, spent or held."""
+        for _, data in self.store.items(b"e", log.before(leaf)):
+            record = self.record(decode(LogEntry, data).txid)
+            if record is not None:
+                tx, txid = record.signed.tx, decode(LogEntry, data).txid
+                yield from tx.inputs
+                yield from (coin_id_of(txid, index) for index in range(len(tx.outputs)))
 
     def _check_rollback(self, has_head: bool) -> None:
         """The file beside the store holds the last head that was signed: the store must contain it."""
@@ -189,9 +203,16 @@ class Center:
             changed = changed or not isinstance(outcome, CenterError)
             outcomes.append(outcome)
         if changed:
+            self._map(overlay, operations, now_ms)
             self._commit(overlay, self._sign_head(now_ms))
         self._failed = False
         return [self._under_latest(outcome) for outcome in outcomes]
+
+    def _map(self, overlay: Overlay, operations: Sequence[Operation], now_ms: int) -> None:
+        """Brings the map of unspent coins up to date when somebody asks for it, or it is time."""
+        unspent = self.ledger.books.unspent
+        if unspent.is_due(now_ms) or any(isinstance(o, Refresh) and o.with_map for o in operations):
+            unspent.update(overlay, self.ledger.books.frontier.size, now_ms)
 
     def _open_all(self, operations: Sequence[Operation]) -> list[_Ready]:
         """Signatures are checked in threads; nothing else of a batch can be done side by side."""
@@ -209,7 +230,10 @@ class Center:
     def _under_latest(self, outcome: Outcome) -> Outcome:
         """A batch is answered under the head that was signed at its end."""
         if isinstance(outcome, Receipt):
-            return replace(outcome, tree_size=self.latest.head.tree_size)
+            return Receipt(
+                outcome.txid, outcome.kind, outcome.accepted_ms, outcome.first_leaf,
+                outcome.outputs, self.latest.head.tree_size,
+            )  # fmt: skip
         return self.latest if isinstance(outcome, SignedTreeHead) else outcome
 
     def _apply(self, overlay: Overlay, operation: _Ready, now_ms: int) -> Outcome:
@@ -281,7 +305,7 @@ class Center:
             timestamp_ms=max(now_ms, self.clock(), self._head_ms, self._key_ms()),
             root=Hash(self.ledger.books.frontier.root(sm3)),
             key_id=self.voice.key_id,
-            ext=b"",
+            ext=self.ledger.books.unspent.extension,
         )
         return SignedTreeHead(head, Sig(self.keys.head.sign(tree_head_digest(sm3, head))))
 
@@ -292,9 +316,17 @@ class Center:
         self.ledger.books.save(overlay)
         self.store.write(overlay.writes)
         _replace_file(self.directory / "latest-head", encode(signed))
+        self.ledger.books.unspent.committed()
         self.latest = signed
         self._head_ms = time_ms
+        self._note_map()
         forget_heads(self.directory / "keys", len(self.chains) - 1)
+
+    def _note_map(self) -> None:
+        """Remembers the head and the store of a moment when the map shows every coin of the log."""
+        unspent = self.ledger.books.unspent
+        if not unspent.is_behind and self.latest.head.ext == unspent.extension:
+            self.mapped = Mapped(self.latest, unspent.slot, self.store.snapshot())
 
     # ---- reading ---------------------------------------------------------------------------------
 
@@ -360,6 +392,11 @@ class Center:
 
     def is_stale(self) -> bool:
         return self.clock() - self.latest.head.timestamp_ms > HEAD_REFRESH_MS
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the latest head is fresh, and its map shows every coin of its log."""
+        return self.mapped is not None and self.mapped.signed is self.latest and not self.is_stale()
 
     def unspent(self, address: Hash, after: Hash, limit: int) -> list[tuple[Hash, int]]:
         """Coins of an address: coin id and fen, by coin id."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from consensus import merkle
 from consensus.encoding import Hash
 from consensus.payment import (
     FIELDS,
@@ -89,6 +88,14 @@ def commitments(record: TxRecord, index: int) -> list[Hash]:
     return found
 
 
+def _root_of_ten(leaves: list[bytes]) -> Hash:
+    """`merkle.root` of the ten fields' leaf hashes, its tree written out: eight and two."""
+    level = leaves[:8]
+    while len(level) > 1:
+        level = [sm3(b"\x01" + a + b) for a, b in zip(level[::2], level[1::2], strict=True)]
+    return Hash(sm3(b"\x01" + level[0] + sm3(b"\x01" + leaves[8] + leaves[9])))
+
+
 def entries(record: TxRecord, txid: Hash) -> list[LogEntry]:
     """The log entries of a transaction: one an output, or one for the whole when it has none."""
     if not record.signed.tx.outputs:
@@ -96,5 +103,5 @@ def entries(record: TxRecord, txid: Hash) -> list[LogEntry]:
     found = []
     for index in range(len(record.signed.tx.outputs)):
         leaves = [sm3(b"\x00" + each) for each in sorted(commitments(record, index))]
-        found.append(LogEntry(VERSION, txid, index, Hash(merkle.root(sm3, leaves))))
+        found.append(LogEntry(VERSION, txid, index, _root_of_ten(leaves)))
     return found

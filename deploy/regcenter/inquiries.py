@@ -8,8 +8,8 @@ from typing import Any
 
 from consensus.center_request import FeedQuery
 from consensus.encoding import Hash, encode
-from consensus.payment import CoinState, Kind, regime_at
-from deploy.regcenter import aml, institutions, orders
+from consensus.payment import CertifiedTreeHead, Coin, CoinState, Kind, regime_at
+from deploy.regcenter import aml, institutions, log, orders
 from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.limits import Category
@@ -18,7 +18,6 @@ from deploy.regcenter.postings import postings
 from deploy.regcenter.requests import (
     AccountQuery,
     CoinQuery,
-    CoinStatement,
     PostingsQuery,
     ReportsQuery,
     ShareQuery,
@@ -43,7 +42,7 @@ def _feed(center: Center, asking: Hash, query: FeedQuery) -> View:
     size = center.latest.head.tree_size
     found: list[View] = []
     following = query.after
-    for key, _ in center.store.items(b"F" + asking, _before(query.after)):
+    for key, _ in center.store.items(b"F" + asking, log.before(query.after)):
         leaf = int.from_bytes(key, "big")
         if leaf >= size or len(found) == FEED_PAGE:
             break
@@ -67,30 +66,29 @@ def _feed(center: Center, asking: Hash, query: FeedQuery) -> View:
     return {"events": found, "next": following, "tree_size": size}
 
 
-def _before(leaf: int) -> bytes:
-    """The key after which `leaf` is the first."""
-    return (leaf - 1).to_bytes(8, "big") if leaf else b""
-
-
 def _coin(center: Center, asking: Hash, query: CoinQuery) -> View:
-    signed = (
-        center.latest
-    )  # before the coin: what it says of the coin is then no older than the head
+    """A proof that the coin is unspent, or that no such coin is: for its owner, and for the parties of its
+    terms. Of what never was anybody may learn that."""
+    mapped = center.mapped
+    if mapped is None:
+        raise CenterError("RC_NOT_FOUND", "the map of unspent coins is not ready")
     coin = center.coin(query.coin_id)
-    if coin is None:
-        raise CenterError("RC_UNKNOWN_COIN", query.coin_id.hex())
-    if coin.owner != asking:
+    if coin is not None and asking not in _owners(center, coin):
         raise CenterError("RC_UNAUTHORISED", "only its owner asks about a coin")
-    head, voice = signed.head, center.voice_of(signed)
-    statement = CoinStatement(
-        center.log_id, coin.coin_id, coin.value_fen, coin.state, head.tree_size, center.clock()
-    )
+    head = CertifiedTreeHead(mapped.signed, center.voice_of(mapped.signed).chain)
+    proof = center.ledger.books.unspent.prove(mapped, head, query.coin_id)
+    shown = proof.coin
     return {
-        "state": CoinState(coin.state).name,
-        "value_fen": coin.value_fen,
-        "tree_size": head.tree_size,
-        "statement": encode(voice.say(statement)).hex(),
+        "state": "NOT UNSPENT" if shown is None else CoinState(shown.state).name,
+        "value_fen": 0 if shown is None else shown.value_fen,
+        "tree_size": mapped.signed.head.tree_size,
+        "proof": encode(proof).hex(),
     }
+
+
+def _owners(center: Center, coin: Coin) -> tuple[Hash, ...]:
+    terms = center.terms(coin.owner)
+    return (coin.owner,) if terms is None else (terms.payer, terms.payee)
 
 
 def _wallet(center: Center, asking: Hash, query: WalletStateQuery) -> View:

@@ -354,8 +354,11 @@ class Ledger:
             assert freeze is not None, "only what was frozen is let go"
             return replace(coin, state=freeze.state)
         spent = posting.inputs == CoinState.SPENT
-        spent_by = going.opened.txid if spent else ZERO_HASH
-        return replace(coin, state=int(posting.inputs), spent_by=spent_by)
+        return Coin(  # as dataclasses.replace makes it, in a third of the time
+            coin.version, coin.coin_id, coin.point, coin.value_fen, coin.ccy, coin.owner,
+            coin.owner_kind, coin.issuer, coin.serial, int(posting.inputs),
+            going.opened.txid if spent else ZERO_HASH,
+        )  # fmt: skip
 
     def _output(self, going: Accepting, posting: Posting, index: int) -> Coin:
         tx, txid = going.signed.tx, going.opened.txid
@@ -375,6 +378,7 @@ class Ledger:
         )
 
     def receipt(self, txid: Hash, record: TxRecord) -> Receipt:
+        """Without the head that it will stand under."""
         tx = record.signed.tx
         return Receipt(
             txid, Kind(tx.kind), record.accepted_ms, record.first_leaf, len(tx.outputs),

@@ -23,6 +23,11 @@ def leaf_key(leaf: bytes) -> bytes:
     return b"l" + leaf
 
 
+def before(leaf: int) -> bytes:
+    """The key after which `leaf` is the first, where leaves are counted in keys."""
+    return (leaf - 1).to_bytes(8, "big") if leaf else b""
+
+
 class Frontier:
     """The perfect subtrees of a tree, largest first: all that appending needs to remember."""
 

@@ -163,7 +163,7 @@ class ShareQuery:
 
 @dataclass(frozen=True, slots=True)
 class CoinQuery:
-    """By a coin's owner: the center's statement about it."""
+    """By a coin's owner: a proof that it is unspent, or that no such coin is (consensus/unspent_proof.py)."""
 
     coin_id: Hash
 
@@ -247,18 +247,6 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class CoinStatement:
-    """What a coin is at the end of a log of `tree_size` leaves. state: CoinState."""
-
-    log_id: Hash
-    coin_id: Hash
-    value_fen: int
-    state: int
-    tree_size: int
-    time_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class DeviceCertificate:
     """That a key belongs to a secure element which signs no counter twice."""
 
@@ -318,7 +306,6 @@ class SolvencyStatement:
 
 _SIGNED_TAGS: Mapping[type, Tag] = MappingProxyType(
     {
-        CoinStatement: Tag.COIN_STATEMENT,
         DeviceStatement: Tag.COIN_STATEMENT,
         DeviceCertificate: Tag.DEVICE,
         Enrolment: Tag.DEVICE,

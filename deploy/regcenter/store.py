@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,8 +38,10 @@ class Store:
             raise CenterError("RC_IN_USE" if held else "RC_DAMAGED", f"{path}: {error}") from error
 
     def get(self, key: bytes) -> bytes | None:
-        with _damage():
+        try:  # written out: most of what accepting a payment asks for comes through here
             value: bytes | None = self._db.get(key, verify_checksums=True)
+        except plyvel.Error as error:
+            raise CenterError("RC_DAMAGED", str(error)) from error
         return value
 
     def items(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
@@ -55,6 +57,17 @@ class Store:
         scan = self._db.prefixed_db(prefix)
         with _damage(), scan.iterator(reverse=True, verify_checksums=True) as found:
             return next(found, None)
+
+    def snapshot(self) -> Callable[[bytes], bytes | None]:
+        """Reads of the store as it is now, whatever is written later."""
+        held = self._db.snapshot()
+
+        def get(key: bytes) -> bytes | None:
+            with _damage():
+                value: bytes | None = held.get(key, verify_checksums=True)
+            return value
+
+        return get
 
     def write(self, writes: dict[bytes, bytes | None]) -> None:
         """All or nothing, on the disk when it returns."""

@@ -16,6 +16,7 @@ from typing import Any
 from tests.oracle.hashes import SM, H, P, identity, tagged, tagged_structure
 from tests.oracle.merkle import check_consistency, check_inclusion, leaf_hash, root
 from tests.oracle.sm2 import verify
+from tests.oracle.state_proof import check_state
 from tests.oracle.structures import decode, encode, require
 
 PATH_MAX = 64
@@ -134,6 +135,28 @@ def check_payment(data: bytes, root_key: bytes, kinds: Sequence[str] = PAYS) -> 
     require(fields.get("status") == "FINAL", "payment: not shown to be final")
     require(fields.get("kind") in kinds, "payment: of no kind that pays a debt")
     return Payment(proof, fields)
+
+
+def check_unspent(data: bytes, root_key: bytes) -> SimpleNamespace:
+    """A coin in the map of unspent coins under a signed tree head, or that it holds no such coin."""
+    proof = decode("UnspentProof", data)
+    require(proof.version == 1, f"unspent proof version {proof.version} is unknown")
+    head = proof.head.signed.head
+    chained = SimpleNamespace(
+        key_chain=proof.head.key_chain, log_id=head.log_id, head=proof.head.signed
+    )
+    require(len(chained.key_chain) <= PATH_MAX, "unspent: a path is too long")
+    key = _check_key_chain(chained, root_key)
+    require(head.version == 1, f"unspent: tree head version {head.version} is unknown")
+    require(head.key_id == identity(SM, key), "unspent: the tree head names another key")
+    signature = proof.head.signed.signature
+    _check_signed(key, "tree-head", "TreeHead", head, signature, "the tree head's signature")
+    extension = decode("HeadExtension", head.ext)
+    require(extension.unspent_size <= head.tree_size, "unspent: the map is ahead of its log")
+    value = None if proof.coin is None else encode("Coin", proof.coin)
+    require(proof.coin is None or proof.coin.coin_id == proof.coin_id, "unspent: another coin")
+    check_state(SM, extension.unspent_root, proof.coin_id, value, proof.path)
+    return proof
 
 
 def check_log(payments: Sequence[Payment]) -> None:

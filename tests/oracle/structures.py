@@ -58,6 +58,10 @@ ForkEvidence: version int, first CertifiedTreeHead, second CertifiedTreeHead
 HistoryEvidence: version int, first CertifiedTreeHead, second CertifiedTreeHead, leaf_index int,
     first_leaf hash, first_path list of hash, second_leaf hash, second_path list of hash
 ForkCase: version int, root_key bytes, evidence bytes
+Coin: version int, coin_id hash, point CoinPoint, value_fen int, ccy text, owner hash, owner_kind int,
+    issuer hash, serial int, state int, spent_by hash
+HeadExtension: unspent_root hash, unspent_size int
+UnspentProof: version int, coin_id hash, coin optional Coin, head CertifiedTreeHead, path StateProof
 Disclosure: name text, value bytes, salt salt
 ProofGrant: log_id hash, point CoinPoint, nonce salt, not_after_ms int
 PaymentProof: version int, log_id hash, point CoinPoint, fields_root hash, disclosures list of Disclosure,

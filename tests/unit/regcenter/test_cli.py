@@ -20,7 +20,7 @@ def test_a_stopped_center_can_be_recomputed(tmp_path: Path) -> None:
     Center.open(tmp_path).close()
     result = RUN.invoke(app, ["check", "--dir", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"entries": 0, "heads": 1, "coins": 0}
+    assert json.loads(result.stdout) == {"entries": 0, "heads": 1, "coins": 0, "unspent": 0}
 
 
 def test_a_rolled_back_store_is_refused_with_the_next_step(tmp_path: Path) -> None:

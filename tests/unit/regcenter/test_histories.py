@@ -42,7 +42,7 @@ from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import day_of
 from deploy.regcenter.model import Receipt
-from deploy.regcenter.operations import Appointment, Identification
+from deploy.regcenter.operations import Appointment, Identification, Refresh
 from deploy.regcenter.requests import (
     BookQuery,
     DeviceQuery,
@@ -323,6 +323,10 @@ class Histories(RuleBasedStateMachine):
         serial = len(self.city.money.center.chains) - 1
         self.attempt(self.city.instruction(self.city.root, RotateQuery(serial)))
 
+    @rule(with_map=st.booleans())
+    def refresh(self, with_map: bool) -> None:
+        self.attempt(Refresh(with_map))
+
     @rule(hours=st.sampled_from((1, 25)))
     def wait(self, hours: int) -> None:
         self.city.now_ms += hours * HOUR
@@ -363,6 +367,8 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "city"):
+            self.attempt(Refresh(with_map=True))
+            assert not self.city.money.center.ledger.books.unspent.is_behind
             audit(self.city.money.center)
             self.city.money.center.close()
             shutil.rmtree(self.folder)

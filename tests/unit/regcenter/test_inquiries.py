@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from consensus.center_request import FeedQuery
-from consensus.encoding import Hash, decode, encode
-from consensus.payment import REGIMES, CoinState, Kind
+from consensus.encoding import Hash, encode
+from consensus.payment import REGIMES, Kind
 from consensus.payment_proof import ProofRefused, TrustedLog, check_proof
 from deploy.regcenter.audit import audit
 from deploy.regcenter.center import Center
@@ -18,8 +18,7 @@ from deploy.regcenter.hashing import sm3
 from deploy.regcenter.operations import Refresh
 from deploy.regcenter.postings import interest_fen, postings
 from deploy.regcenter.requests import (
-    CoinQuery,
-    CoinStatement,
+    DeviceStatement,
     PostingsQuery,
     RotateQuery,
     Signed,
@@ -57,34 +56,22 @@ def test_the_feed_tells_a_wallet_what_came_and_goes_on_where_it_ended(city: City
     assert city.read(Wallet.generate(), FeedQuery(0))["events"] == []
 
 
-def test_the_center_says_signed_whether_a_coin_is_unspent_and_only_to_its_owner(city: City) -> None:
-    center = city.money.center
-    answer = city.read(city.wallet, CoinQuery(city.coin))
-    assert answer["state"] == "UNSPENT"
-    said = decode(Signed, bytes.fromhex(answer["statement"]))
-    found = check_said(center.suite, said, center.root_key, CoinStatement, NOW)
-    assert (found.coin_id, found.value_fen, found.state) == (city.coin, 600, CoinState.UNSPENT)
-    assert refusal(city.read, city.other, CoinQuery(city.coin)) == "RC_UNAUTHORISED"
-    assert refusal(city.read, city.wallet, CoinQuery(Hash(bytes(32)))) == "RC_UNKNOWN_COIN"
-    city.money.process(city.send(city.wallet, city.coin, (city.other.address, 600)))
-    assert city.read(city.wallet, CoinQuery(city.coin))["state"] == "SPENT"
-
-
 def test_a_statement_of_another_center_or_with_another_body_does_not_hold(city: City) -> None:
     center = city.money.center
-    said = decode(Signed, bytes.fromhex(city.read(city.wallet, CoinQuery(city.coin))["statement"]))
+    said = center.voice.say(DeviceStatement(center.log_id, city.coin, False, NOW))
+    assert check_said(center.suite, said, center.root_key, DeviceStatement, NOW).time_ms == NOW
     for broken in (
         Signed(said.body[:-1] + b"\x01", said.key_chain, said.signature),
         Signed(said.body + b"x", said.key_chain, said.signature),
         Signed(said.body, (), said.signature),
         Signed(said.body, said.key_chain * 2, said.signature),
     ):
-        wrong = (center.suite, broken, center.root_key, CoinStatement, NOW)
+        wrong = (center.suite, broken, center.root_key, DeviceStatement, NOW)
         assert refusal(check_said, *wrong) == "RC_SIGNATURE"
     stranger = Wallet.generate().public_key
-    args = (center.suite, said, stranger, CoinStatement, NOW)
+    args = (center.suite, said, stranger, DeviceStatement, NOW)
     assert refusal(check_said, *args) == "RC_SIGNATURE"
-    old = (center.suite, said, center.root_key, CoinStatement, 0)
+    old = (center.suite, said, center.root_key, DeviceStatement, 0)
     assert refusal(check_said, *old) == "RC_SIGNATURE"
 
 
