@@ -56,13 +56,6 @@ def periodic_yield_discount(face: int, rate_ppm: int, days: int, basis: str = "A
     return (face * (grown - whole), grown)
 
 
-def overdue_penalty(amount: int, daily_bps: int, days: int) -> tuple:
-    """Contractual daily rate in basis points, simple, never compounded."""
-    if amount < 0 or daily_bps < 0 or days < 0:
-        raise ValueError("amount, rate and days are not negative")
-    return (amount * daily_bps * days, 10000)
-
-
 def effective_rate(discount: int, net: int, days: int, basis: str = "A360") -> tuple:
     """I/net·B/d in parts per million: what the borrower really pays a year, to be shown to him."""
     if discount < 0 or net <= 0 or days <= 0:

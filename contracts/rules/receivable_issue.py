@@ -1,6 +1,5 @@
 """What stands behind a credential: invoices, a credit limit, a wallet."""
 
-from rules.receivable_records import outstanding
 from sdk import call, ctx, require
 
 
@@ -13,10 +12,6 @@ def require_wallet():
     """Who takes a claim can be paid: otherwise the debtor could not pay, and would owe penalties for it."""
     bound = call("dcep", "wallet_of", ctx.member)
     require(bound != b"", "E_WALLET", "bind a wallet first: the claim is paid into it")
-
-
-def require_contract(who: str):
-    require(ctx.caller == who, "E_CALLER", f"only the {who} contract may do this")
 
 
 def back_with_invoices(first_holder: str, face_fen: int, invoices: list) -> list:
@@ -37,6 +32,6 @@ def back_with_invoices(first_holder: str, face_fen: int, invoices: list) -> list
 
 def release_backing(ec):
     """Give invoices and credit limit back: the credential never came to life."""
-    outstanding[(ec.issuer, ec.paying_bank)] -= ec.face_fen
+    call("credit_line", "give_back", ec.issuer, ec.paying_bank, ec.face_fen)
     for document, amount in ec.invoices:
         call("invoice_registry", "restore", document, amount, ec.first_holder)

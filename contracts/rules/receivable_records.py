@@ -4,9 +4,11 @@ A credential's pieces share its number as the beginning of their id, so one scan
 """
 
 from rules.machine import row_for
-from sdk import Map, ctx, dataclass, require
+from sdk import Map, call, ctx, dataclass, require
 
-DEBTOR_SEES = ("DUE", "OVERDUE", "PAID", "REINSTATED")
+DEBTOR_SEES = ("DUE", "OVERDUE", "PAID", "REINSTATED", "PREPAYING", "GUARANTEE_CALLED", "RECOURSE")
+LAW = "CN-Civil-Code-545..547,761..769"
+TITLES_MAX = 32  # former holders that a leaf remembers
 
 
 @dataclass
@@ -26,11 +28,25 @@ class Credential:
     issue_date: str = ""
     offer_until_ms: int = 0
     paid_fen: int = 0
+    reduced_fen: int = 0
+    recourse: bool = False  # whoever transfers a leaf answers for it
+    guarantor: str = ""
+    guaranteed: bool = False
+    transferable: bool = True
+    splittable: bool = True
+    depth_max: int = 8
+    purpose: str = ""
     version: int = 1
 
 
 @dataclass
 class Piece:
+    """reduced_fen: what a decision took off; the nominal amount stays, so that leaves add up to the face.
+    titles: former holders that may have to answer, (member, answers), the last one last.
+    satisfied: members that a guarantor or a former holder has paid for this leaf.
+    before: the state that a dispute interrupted; frozen_from: the one an order did.
+    """
+
     leaf_id: str
     ec_id: str
     parent: str
@@ -47,7 +63,13 @@ class Piece:
     children: int = 0
     payments: int = 0
     paid_fen: int = 0
-    owed_since_ms: int = 0  # of a reinstated leaf: penalties count from then
+    owed_since_ms: int = 0  # after a reversal or a part payment: penalties count from then
+    reduced_fen: int = 0
+    titles: tuple = ()
+    satisfied: tuple = ()
+    before: str = ""
+    frozen_from: str = ""
+    held_payment: int = 0
     version: int = 1
 
 
@@ -62,17 +84,15 @@ class Payment:
     not_before_ms: int
     not_after_ms: int
     principal_fen: int
+    of_fen: int  # principal that was owed when the payment was prepared
     nullifier: bytes = b""
     received_fen: int = 0
 
 
-credentials = Map("credential", None)
-pieces = Map("piece", None)
+credentials = Map("credential", None, indexes=(("issuer", "state"), ("first_holder", "state")))
+pieces = Map("piece", None, indexes=(("holder", "state"), "state"))
 held = Map("held", False)  # (holder, leaf id) → True while it is a leaf of that holder
 serials = Map("serial", 0)  # (year, city)
-limits = Map("limit", 0)  # (issuer, bank)
-limit_proposals = Map("limit_proposal", None)
-outstanding = Map("outstanding", 0)  # (issuer, bank)
 payments = Map("payment", None)  # (leaf id, instalment)
 
 
@@ -106,6 +126,11 @@ def store_leaf(piece):
     held[(piece.holder, piece.leaf_id)] = True
 
 
+def take_title(piece, answers: bool):
+    """The holder of now becomes a former one."""
+    piece.titles = (*piece.titles, (piece.holder, answers))[-TITLES_MAX:]
+
+
 def change_holder(piece, holder: str):
     held.delete((piece.holder, piece.leaf_id))
     piece.holder = holder
@@ -124,6 +149,7 @@ def describe(piece) -> dict:
         "financed": piece.financed,
         "offered_to": piece.offered_to,
         "paid_fen": piece.paid_fen,
+        "reduced_fen": piece.reduced_fen,
         "version": piece.version,
     }
 
@@ -141,24 +167,66 @@ def terms(ec) -> dict:
         "min_piece_fen": ec.min_piece_fen,
         "penalty_daily_bps": ec.penalty_daily_bps,
         "clause_hash": ec.clause_hash,
+        "law": LAW,
+        "purpose": ec.purpose,
+        "recourse": ec.recourse,
+        "guarantor": ec.guarantor,
+        "guaranteed": ec.guaranteed,
+        "transferable": ec.transferable,
+        "splittable": ec.splittable,
+        "depth_max": ec.depth_max,
         "state": ec.state,
         "paid_fen": ec.paid_fen,
+        "reduced_fen": ec.reduced_fen,
         "version": ec.version,
     }
 
 
-def book_paid(piece, by_fen: int):
-    """The leaf and every piece above it know how much of them is paid; a reversal books it back."""
-    piece.paid_fen += by_fen
-    assert 0 <= piece.paid_fen <= piece.amount_fen
-    pieces[piece.leaf_id] = piece
-    above = piece.parent
-    while above != "":
-        whole = load_piece(above)
-        whole.paid_fen += by_fen
-        assert 0 <= whole.paid_fen <= whole.amount_fen
-        pieces[above] = whole
-        above = whole.parent
+def book(piece, paid_fen: int, reduced_fen: int = 0):
+    """Principal paid or taken off, or owed again: the leaf, all above it, the credential, the credit limit."""
+    ec = load_credential(piece.ec_id)
+    ec.paid_fen += paid_fen
+    ec.reduced_fen += reduced_fen
+    assert 0 <= ec.paid_fen <= ec.face_fen - ec.reduced_fen
+    credentials[ec.ec_id] = ec
+    call("credit_line", "give_back", ec.issuer, ec.paying_bank, paid_fen + reduced_fen)
+    found = piece
+    while True:
+        found.paid_fen += paid_fen
+        found.reduced_fen += reduced_fen
+        assert 0 <= found.paid_fen <= found.amount_fen - found.reduced_fen
+        pieces[found.leaf_id] = found
+        if found.parent == "":
+            return
+        found = load_piece(found.parent)
+
+
+def principal_due(piece) -> int:
+    return piece.amount_fen - piece.paid_fen - piece.reduced_fen
+
+
+def settled_for(piece, member: str) -> bool:
+    """Whether the debtor has paid this piece, or somebody has paid this member for it."""
+    paid = piece.paid_fen > 0 and principal_due(piece) == 0
+    if paid or member in piece.satisfied:
+        return True
+    parts = [f"{piece.leaf_id}/{number + 1}" for number in range(piece.children)]
+    return bool(parts) and all(settled_for(load_piece(part), member) for part in parts)
+
+
+def page_of_pieces(holder: str, state: str, after: str, limit: int) -> list:
+    """By index: a holder's pieces of a state, a holder's leaves, or everybody's."""
+    start = after or None
+    if holder and state:
+        found = pieces.by(("holder", "state"), holder, state, after=start, limit=limit)
+    elif holder:
+        at = (holder, after) if after else None
+        return [pieces[key[1]] for key, _ in held.scan((holder,), at, limit)]
+    elif state:
+        found = pieces.by("state", state, after=start, limit=limit)
+    else:
+        found = pieces.scan(None, start, limit)
+    return [piece for _, piece in found]
 
 
 def may_see(piece) -> bool:
@@ -202,14 +270,15 @@ def own_branches(everything, member: str) -> list:
 def facts_of(ec, everything) -> dict:
     """Counted anew from the tree: what I1, I2, I3 and I7 speak of."""
     leaves = [found for found in everything if found.state != "SPLIT"]
-    key = (ec.issuer, ec.paying_bank)
+    line = call("credit_line", "headroom", ec.issuer, ec.paying_bank)
     return {
         "face_fen": ec.face_fen,
         "leaves": len(leaves),
         "leaves_fen": sum([found.amount_fen for found in leaves]),
         "paid_fen": sum([found.paid_fen for found in leaves]),
+        "reduced_fen": sum([found.reduced_fen for found in leaves]),
         "every_leaf_has_a_holder": all(found.holder != "" for found in leaves),
         "depth": max([0] + [found.depth for found in everything]),
-        "outstanding_fen": outstanding[key],
-        "limit_fen": limits[key],
+        "outstanding_fen": line["outstanding_fen"],
+        "limit_fen": line["limit_fen"],
     }

@@ -269,6 +269,7 @@ def describe(party) -> dict:
         "version": party.version,
         "attested_by": "" if attested is None else attested.issuer,
         "risk": "" if attested is None else attested.risk,
+        "kyc_level": 0 if attested is None else attested.level,
         "kyc_expires": "" if attested is None else attested.expires,
     }
 

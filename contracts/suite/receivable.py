@@ -2,11 +2,12 @@
 
 A credential (EC) has a tree of pieces: `EC-2026-SZ-000001` is the root, `EC-2026-SZ-000001/2/1` the first
 part of its second part. What may happen when stands in `rules.receivable_machine`; the guards are here.
+Disputes, prepayment, guarantee calls and recourse are the contract `remedy`, which moves pieces by this table.
 
 Invariants, held by every method: I1 leaf amounts add up to the face. I2 a leaf has exactly one holder.
-I3 an issuer's outstanding debt stays within its limit. I4 a piece with a lien neither splits nor moves.
-I5 credentials never exceed the invoices beneath them. I6 a PAID leaf stays PAID, and
-I8 nothing moves after CLOSED, unless the payee gives money back (`on_reverse`). I7 depth is bounded.
+I3 an issuer's debt stays within its credit line. I4 a piece with a lien neither splits nor moves.
+I5 credentials never exceed the invoices beneath them. I6 a PAID leaf stays PAID, and I8 nothing moves
+after CLOSED, unless the payee gives money back (`on_reverse`). I7 depth is bounded.
 Amounts are fen; dates are text `2027-05-20` in China Standard Time.
 """
 
@@ -21,14 +22,13 @@ from rules.calendar import (
     parse_date,
 )
 from rules.codes import is_digest
-from rules.instrument import require_trader
 from rules.machine import moves_from, row_for
-from rules.money import PAYMENT_MAX, is_amount
+from rules.money import PAYMENT_MAX, is_amount, split_by_weights
+from rules.persons import require_contract, require_trader
 from rules.receivable_issue import (
     back_with_invoices,
     release_backing,
     require_active,
-    require_contract,
     require_wallet,
 )
 from rules.receivable_machine import (
@@ -41,28 +41,39 @@ from rules.receivable_machine import (
     TENOR_HARD_DAYS,
     TENOR_WARN_DAYS,
     TRANSFER_BUSINESS_DAYS,
+    TRANSFER_KYC_LEVEL,
 )
-from rules.receivable_payments import fix_payment, reinstate, settle
+from rules.receivable_payments import (
+    amount_due,
+    apply_payment,
+    fix_payment,
+    owe_again,
+    reinstate,
+    settle,
+)
 from rules.receivable_records import (
     Credential,
     Piece,
     advance,
+    book,
     change_holder,
     credentials,
     describe,
     facts_of,
     has_lien,
     held,
-    limit_proposals,
-    limits,
     load_credential,
     load_piece,
     may_see,
-    outstanding,
     own_branches,
+    page_of_pieces,
+    payments,
     pieces,
+    principal_due,
     serials,
+    settled_for,
     store_leaf,
+    take_title,
     terms,
     whole_tree,
 )
@@ -87,37 +98,9 @@ Assigned = Event("EC.Assigned")
 Due = Event("EC.Due")
 Overdue = Event("EC.Overdue")
 Closed = Event("EC.Closed")
-LimitApproved = Event("EC.LimitApproved")
-
-
-# ---- credit limits -------------------------------------------------------------------------------
-
-
-@export
-def propose_limit(issuer: str, limit_fen: int) -> bool:
-    """A maker of the paying bank puts a credit limit for an issuer forward."""
-    require("maker" in ctx.roles, "E_ROLE", "a maker of the bank proposes")
-    bank = call("party", "check_member", ctx.member)
-    require(bank["kind"] == "bank", "E_ROLE", "only a bank gives credit limits")
-    require(is_amount(limit_fen), "E_AMOUNT", "a limit is a positive number of fen")
-    limit_proposals[(issuer, ctx.member)] = (limit_fen, ctx.sender)
-    return True
-
-
-@export
-def approve_limit(issuer: str, limit_fen: int) -> bool:
-    """A checker of the same bank, another person, makes exactly this limit count."""
-    require("checker" in ctx.roles, "E_ROLE", "a checker of the bank approves")
-    require_active()
-    key = (issuer, ctx.member)
-    proposal = limit_proposals[key]
-    require(proposal is not None and proposal[0] == limit_fen, "E_NOT_FOUND", "no such proposal")
-    require(proposal[1] != ctx.sender, "E_FOUR_EYES", "the maker cannot approve")
-    require(outstanding[key] <= limit_fen, "E_LIMIT", "more than that is outstanding")
-    limits[key] = limit_fen
-    limit_proposals.delete(key)
-    LimitApproved(issuer=issuer, bank=ctx.member)
-    return True
+Guaranteed = Event("EC.Guaranteed")
+Frozen = Event("Reg.Frozen")
+Released = Event("Reg.Released")
 
 
 # ---- drawing up, offering, accepting -------------------------------------------------------------
@@ -126,12 +109,16 @@ def approve_limit(issuer: str, limit_fen: int) -> bool:
 @export
 def draft(
     first_holder: str, paying_bank: str, face_fen: int, due_date: str, invoices: list[str],
-    clause_hash: str, min_piece_fen: int = 1, penalty_daily_bps: int = 5,
+    clause_hash: str, min_piece_fen: int = 1, penalty_daily_bps: int = 5, recourse: bool = False,
+    guarantor: str = "", transferable: bool = True, splittable: bool = True,
+    depth_max: int = 8, purpose: str = "",
 ) -> str:  # fmt: skip
     """Draw a credential up. Returns its number, EC-2026-SZ-000001.
 
-    invoices: digests of invoices that the first holder lodged against the issuer. Codes: E_ROLE, E_PARTY,
-    E_KYC_EXPIRED, E_SELF, E_AMOUNT, E_DATE, E_DIGEST, E_LIMIT, E_NOT_FOUND, E_TRADE_BASIS, E_UNDERLYING.
+    invoices: digests of invoices that the first holder lodged against the issuer. recourse: who transfers a
+    leaf answers for its payment. guarantor: must sign before the first holder accepts. Codes: E_ROLE,
+    E_PARTY, E_KYC_EXPIRED, E_SELF, E_AMOUNT, E_DATE, E_DIGEST, E_LIMIT, E_NOT_FOUND, E_TRADE_BASIS,
+    E_UNDERLYING, E_DEPTH, E_TEXT.
     """
     require("maker" in ctx.roles, "E_ROLE", "a maker of the issuer draws up")
     issuer = call("party", "check_new_business", ctx.member)
@@ -145,16 +132,21 @@ def draft(
     require(0 <= penalty_daily_bps <= 100, "E_AMOUNT", "a daily penalty is 0 to 100 basis points")
     require(is_date(due_date), "E_DATE", "a date is written YYYY-MM-DD")
     require(is_digest(clause_hash), "E_DIGEST", "a digest is 64 lower-case hex digits")
-    key = (ctx.member, paying_bank)
-    require(outstanding[key] + face_fen <= limits[key], "E_LIMIT", "the credit limit is too small")
-    outstanding[key] += face_fen
+    require(1 <= depth_max <= DEPTH_MAX, "E_DEPTH", "a tree is 1 to 8 levels deep")
+    require(len(purpose) <= 100, "E_TEXT", "a purpose is at most 100 characters")
+    if guarantor:
+        require(guarantor not in (ctx.member, first_holder), "E_SELF", "another party guarantees")
+        call("party", "check_new_business", guarantor)
+    call("credit_line", "draw", ctx.member, paying_bank, face_fen)
     backing = back_with_invoices(first_holder, face_fen, invoices)
     year = date_of(day_at(ctx.time))[0]
     serials[(year, issuer["city"])] += 1
     ec_id = f"EC-{year}-{issuer['city']}-{serials[(year, issuer['city'])]:06d}"
     credentials[ec_id] = Credential(
         ec_id, ctx.member, first_holder, paying_bank, face_fen, due_date, min_piece_fen,
-        penalty_daily_bps, clause_hash, backing, ctx.sender,
+        penalty_daily_bps, clause_hash, backing, ctx.sender, recourse=recourse,
+        guarantor=guarantor, transferable=transferable, splittable=splittable,
+        depth_max=depth_max, purpose=purpose,
     )  # fmt: skip
     Drafted(ec_id=ec_id, issuer=ctx.member, version=1)
     return ec_id
@@ -185,6 +177,21 @@ def sign(ec_id: str, expected_version: int = 0) -> list:
 
 
 @export
+def guarantee(ec_id: str, expected_version: int = 0) -> bool:
+    """The guarantor named in the terms promises to pay each leaf that becomes overdue."""
+    ec = load_credential(ec_id)
+    require(ctx.member == ec.guarantor, "E_NOT_PARTY", "only the guarantor may do this")
+    require("checker" in ctx.roles, "E_ROLE", "a checker of the guarantor signs")
+    advance(CREDENTIAL, ec, "guarantee", expected_version)
+    call("party", "check_new_business", ctx.member)
+    require(not ec.guaranteed, "E_CONSENTED", "signed already")
+    ec.guaranteed = True
+    credentials[ec_id] = ec
+    Guaranteed(ec_id=ec_id, by=ctx.member, version=ec.version)
+    return True
+
+
+@export
 def cancel(ec_id: str, expected_version: int = 0) -> str:
     ec = load_credential(ec_id)
     require_trader(ec.issuer, "the issuer")
@@ -205,6 +212,8 @@ def accept(ec_id: str, expected_version: int = 0) -> str:
     call("party", "check_member", ec.issuer)
     require_wallet()
     require(ctx.time < ec.offer_until_ms, "E_EXPIRED", "the offer has run out")
+    signed = ec.guaranteed or ec.guarantor == ""
+    require(signed, "E_GUARANTEE", "the guarantor has not signed yet")
     credentials[ec_id] = ec
     store_leaf(Piece(ec_id, ec_id, "", ec.first_holder, ec.face_fen, 1))
     Accepted(ec_id=ec_id, holder=ec.first_holder, version=ec.version)
@@ -249,14 +258,18 @@ def split(leaf_id: str, amounts: list[int], expected_version: int = 0) -> list:
     require(2 <= len(amounts) <= PIECES_MAX, "E_SPLIT_COUNT", "a split makes 2 to 16 parts")
     require(all(is_amount(a) for a in amounts), "E_AMOUNT", "a part is a positive number of fen")
     require(sum(amounts) == piece.amount_fen, "E_SPLIT_SUM", "the parts do not add up to the piece")
-    smallest = load_credential(piece.ec_id).min_piece_fen
-    require(min(amounts) >= smallest, "E_PIECE_MIN", "a part is smaller than the terms allow")
-    require(piece.depth < DEPTH_MAX, "E_DEPTH", "the tree is as deep as it may be")
+    ec = load_credential(piece.ec_id)
+    require(ec.splittable, "E_TERMS", "the terms do not let it be split")
+    require(min(amounts) >= ec.min_piece_fen, "E_PIECE_MIN", "smaller than the terms allow")
+    require(piece.depth < ec.depth_max, "E_DEPTH", "the tree is as deep as it may be")
+    reductions = split_by_weights(piece.reduced_fen, amounts)
     ids = []
     for number, amount in enumerate(amounts):
         part = Piece(f"{leaf_id}/{number + 1}", piece.ec_id, leaf_id, piece.holder, amount,
                      piece.depth + 1)  # fmt: skip
         part.financed = piece.financed
+        part.titles = piece.titles
+        part.reduced_fen = reductions[number]
         store_leaf(part)
         ids.append(part.leaf_id)
     piece.children = len(ids)
@@ -278,11 +291,15 @@ def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0)
     require_active()
     require(not has_lien(piece), "E_LIEN", "a piece under a lien cannot be transferred")
     require(to != piece.holder, "E_SELF", "the new holder is another party")
-    call("party", "check_new_business", to)
-    due_day = parse_date(load_credential(piece.ec_id).due_date)
+    taker = call("party", "check_new_business", to)
+    known = taker["kyc_level"] >= TRANSFER_KYC_LEVEL
+    require(known, "E_KYC_LEVEL", "the new holder's customer check is too light for a transfer")
+    ec = load_credential(piece.ec_id)
+    require(ec.transferable, "E_TERMS", "the terms do not let it be transferred")
+    due_day = parse_date(ec.due_date)
     cut_off_ms = day_end_ms(add_business_days(due_day, -CUT_OFF_BUSINESS_DAYS))
     require(ctx.time < cut_off_ms, "E_CUT_OFF", "too close to the due date")
-    call("invoice_registry", "draw", basis, piece.amount_fen, to, piece.holder)
+    call("invoice_registry", "draw", basis, principal_due(piece), to, piece.holder)
     window_ms = day_end_ms(add_business_days(day_at(ctx.time), TRANSFER_BUSINESS_DAYS))
     piece.offered_to = to
     piece.basis = basis
@@ -294,7 +311,7 @@ def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0)
 
 def end_offer(piece):
     """The offer came to nothing: the invoice behind it is free again, the holder stays."""
-    call("invoice_registry", "restore", piece.basis, piece.amount_fen, piece.offered_to)
+    call("invoice_registry", "restore", piece.basis, principal_due(piece), piece.offered_to)
     TransferDeclined(leaf_id=piece.leaf_id, by=ctx.member, version=piece.version)
     piece.offered_to = ""
     piece.basis = ""
@@ -313,6 +330,7 @@ def accept_transfer(leaf_id: str, expected_version: int = 0) -> str:
     require(ctx.time < piece.offer_until_ms, "E_EXPIRED", "the offer has run out")
     previous = piece.holder
     piece.offered_to = ""
+    take_title(piece, load_credential(piece.ec_id).recourse)
     change_holder(piece, ctx.member)
     Transferred(leaf_id=leaf_id, previous=previous, holder=ctx.member, version=piece.version)
     return piece.holder
@@ -377,7 +395,7 @@ def reserve(leaf_id: str, holder: str, lien: str, until_ms: int) -> dict:
     piece.lien_until_ms = until_ms
     pieces[leaf_id] = piece
     LeafReserved(leaf_id=leaf_id, version=piece.version)
-    return {"amount_fen": piece.amount_fen, "due_date": ec.due_date, "debtor": ec.issuer}
+    return {"amount_fen": principal_due(piece), "due_date": ec.due_date, "debtor": ec.issuer}
 
 
 @export
@@ -414,25 +432,148 @@ def unlock(leaf_id: str, lien: str) -> bool:
 
 
 @export
-def hand_over(leaf_id: str, lien: str, holder: str) -> bool:
+def hand_over(leaf_id: str, lien: str, holder: str, recourse: bool = False) -> bool:
     """The leaf changes hands and stays held: to the bank against a preimage, or back with its money."""
     piece = financed_piece(leaf_id, "hand_over", lien)
     previous = piece.holder
+    if piece.titles and piece.titles[-1][0] == holder:
+        piece.titles = piece.titles[:-1]
+    else:
+        take_title(piece, recourse)
     change_holder(piece, holder)
     Assigned(leaf_id=leaf_id, previous=previous, holder=holder, version=piece.version)
     return True
 
 
 @export
-def assign_to_financier(leaf_id: str, lien: str, bank: str) -> bool:
-    """The money has been paid: the leaf is the bank's."""
+def assign_to_financier(leaf_id: str, lien: str, bank: str, recourse: bool = False) -> bool:
+    """The money has been paid: the leaf is the bank's. recourse: the borrower answers for it."""
     piece = financed_piece(leaf_id, "assign_to_financier", lien)
     previous = piece.holder
     piece.lien = ""
     piece.financed = True
+    if previous != bank:
+        take_title(piece, recourse)
     change_holder(piece, bank)
     Assigned(leaf_id=leaf_id, previous=previous, holder=bank, version=piece.version)
     return True
+
+
+# ---- remedies: only the contract `remedy` may call these -----------------------------------------
+
+
+def remedied(leaf_id: str, move: str, expected_version: int = 0):
+    require_contract("remedy")
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, f"remedy.{move}", expected_version)
+    return piece
+
+
+@export
+def remedy_step(leaf_id: str, move: str, expected_version: int = 0) -> dict:
+    """Take a step of the table that moves no claim. Returns what the remedy must know of the leaf."""
+    before = load_piece(leaf_id).state
+    piece = remedied(leaf_id, move, expected_version)
+    if piece.state == "DISPUTED":
+        piece.before = before
+    pieces[leaf_id] = piece
+    return remedy_facts(leaf_id)
+
+
+@export
+def resolve_dispute(leaf_id: str, move: str, owed_fen: int) -> dict:
+    """The state before returns with `owed_fen` owed; with nothing owed the leaf is VOID."""
+    piece = remedied(leaf_id, move)
+    if move != "annul":
+        piece.state = piece.before
+    piece.before = ""
+    off = principal_due(piece) - owed_fen
+    require(owed_fen >= 0 and off >= 0, "E_AMOUNT", "a decision takes off, it adds nothing")
+    book(piece, 0, off)
+    if owed_fen == 0:
+        held.delete((piece.holder, leaf_id))
+    return remedy_facts(leaf_id)
+
+
+@export
+def subrogate(leaf_id: str, move: str, to: str) -> bool:
+    """Who paid instead of the debtor takes the leaf: its guarantor, or the former holder that answered."""
+    piece = remedied(leaf_id, move)
+    piece.satisfied = (*piece.satisfied, piece.holder)[-DEPTH_MAX:]
+    if move == "record_recourse_payment":
+        piece.titles = piece.titles[:-1]
+    change_holder(piece, to)
+    return True
+
+
+@export
+def discharge_early(leaf_id: str) -> bool:
+    """A prepayment was proven: the rebate is the holder's gift, the whole principal is discharged."""
+    piece = remedied(leaf_id, "record_prepayment")
+    held.delete((piece.holder, leaf_id))
+    book(piece, principal_due(piece))
+    return True
+
+
+@export
+def reopen_prepaid(leaf_id: str, owed_fen: int) -> bool:
+    """A prepayment was given back, and the remedy contract has seen the proof."""
+    require_contract("remedy")
+    owe_again(load_piece(leaf_id), owed_fen)
+    return True
+
+
+@view
+def remedy_facts(leaf_id: str) -> dict:
+    """What the remedy contract must know of a leaf; nobody else may ask."""
+    require_contract("remedy")
+    piece = load_piece(leaf_id)
+    ec = load_credential(piece.ec_id)
+    former, answers = piece.titles[-1] if piece.titles else ("", False)
+    return {
+        "state": piece.state,
+        "holder": piece.holder,
+        "issuer": ec.issuer,
+        "guarantor": ec.guarantor if ec.guaranteed else "",
+        "former": former if answers else "",
+        "has_lien": has_lien(piece),
+        "principal_fen": principal_due(piece),
+        "due_fen": amount_due(piece, ec),
+        "due_date": ec.due_date,
+        "version": piece.version,
+    }
+
+
+# ---- orders: only the regulator contract may call these ------------------------------------------
+
+
+@export
+def freeze(leaf_id: str, order: str) -> int:
+    """An order holds the leaf where it is. A payment proven meanwhile is recorded and waits."""
+    require_contract("regulator")
+    piece = load_piece(leaf_id)
+    piece.frozen_from = piece.state
+    advance(PIECE, piece, "freeze")
+    pieces[leaf_id] = piece
+    Frozen(leaf_id=leaf_id, order=order, version=piece.version)
+    return piece.version
+
+
+@export
+def unfreeze(leaf_id: str, order: str) -> int:
+    """The state before returns; a payment received meanwhile now counts."""
+    require_contract("regulator")
+    piece = load_piece(leaf_id)
+    advance(PIECE, piece, "unfreeze")
+    piece.state = piece.frozen_from
+    piece.frozen_from = ""
+    number = piece.held_payment
+    piece.held_payment = 0
+    pieces[leaf_id] = piece
+    Released(leaf_id=leaf_id, order=order, version=piece.version)
+    if number:
+        apply_payment(piece, payments[(leaf_id, number)])
+    return piece.version
 
 
 # ---- maturity ------------------------------------------------------------------------------------
@@ -461,23 +602,25 @@ def mark_overdue(leaf_id: str) -> str:
 
 
 @export
-def prepare_payment(leaf_id: str, salt: bytes, expected_version: int = 0) -> dict:
+def prepare_payment(
+    leaf_id: str, salt: bytes, expected_version: int = 0, amount_fen: int = 0
+) -> dict:
     """The issuer fixes what it will pay, to whom and under which reference, before it pays.
 
     Stands until the end of the day, because the amount grows by the penalty. `salt`: 16 to 32 random bytes.
+    amount_fen: a part of what is due, penalty first; 0 for all.
     """
     piece = load_piece(leaf_id)
     ec = load_credential(piece.ec_id)
     require_trader(ec.issuer, "the issuer")
     advance(PIECE, piece, "prepare_payment", expected_version)
-    return fix_payment(piece, ec, salt)
+    return fix_payment(piece, ec, salt, amount_fen)
 
 
 @export
 def record_payment(leaf_id: str, proof: bytes, instalment: int = 0) -> str:
-    """Anyone brings the proof that the money's own ledger paid the leaf's holder: the debt is discharged."""
+    """Anyone brings the proof that the money's own ledger paid the leaf's holder. Returns the state."""
     piece = load_piece(leaf_id)
-    advance(PIECE, piece, "record_payment")
     settle(piece, instalment, proof)
     return piece.state
 
@@ -487,6 +630,8 @@ def on_reverse(leaf_id: str, instalment: int, proof: bytes) -> int:
     """Anyone brings the proof that the payee gave a payment back. Returns what is owed again (fen)."""
     piece = load_piece(leaf_id)
     row = row_for(PIECE, piece.state, "on_reverse")
+    if piece.paid_fen > 0:
+        row = row or row_for(PIECE, piece.state, "on_reverse_part")
     require(row is not None, "E_STATE", f"on_reverse is not possible in state {piece.state}")
     return reinstate(piece, instalment, proof)
 
@@ -495,7 +640,8 @@ def on_reverse(leaf_id: str, instalment: int, proof: bytes) -> int:
 def close(ec_id: str) -> str:
     ec = load_credential(ec_id)
     advance(CREDENTIAL, ec, "close")
-    require(ec.paid_fen == ec.face_fen, "E_UNPAID", "a leaf is not paid yet")
+    settled = ec.paid_fen + ec.reduced_fen == ec.face_fen
+    require(settled, "E_UNPAID", "a leaf is not paid yet")
     credentials[ec_id] = ec
     Closed(ec_id=ec_id, version=ec.version)
     return ec.state
@@ -519,10 +665,17 @@ def get_piece(leaf_id: str) -> dict:
 
 
 @view
-def is_settled(leaf_id: str) -> bool:
-    """Whether this piece is paid, itself or through all its parts."""
+def is_settled(leaf_id: str, member: str = "") -> bool:
+    """Whether this piece is paid, itself or through its parts; or somebody paid this member for it."""
+    return settled_for(load_piece(leaf_id), member)
+
+
+@view
+def check_holder(leaf_id: str, member: str) -> str:
+    """The state of a leaf that this member holds. Code E_NOT_PARTY for another's."""
     found = load_piece(leaf_id)
-    return found.paid_fen == found.amount_fen
+    require(found.holder == member, "E_NOT_PARTY", "another member holds this piece")
+    return found.state
 
 
 @view
@@ -546,15 +699,29 @@ def invariants(ec_id: str) -> dict:
 @view
 def my_leaves(after: str = "", limit: int = 100) -> list:
     """Leaves the asking member holds, in order, after the given id."""
-    start = (ctx.member, after) if after else None
-    found = held.scan((ctx.member,), start, min(max(limit, 1), 200))
-    return [describe(load_piece(key[1])) for key, _ in found]
+    return list_pieces(ctx.member, "", after, limit)
 
 
 @view
-def headroom(issuer: str, bank: str) -> dict:
-    """An issuer's credit limit at a bank and what of it is used (fen)."""
-    return {"limit_fen": limits[(issuer, bank)], "outstanding_fen": outstanding[(issuer, bank)]}
+def list_pieces(holder: str = "", state: str = "", after: str = "", limit: int = 50) -> list:
+    """Pieces by index, in the order of their ids, after the given id: of a holder, of a state, or both.
+
+    A member lists its own, a regulator anybody's. Without a state a holder's leaves that are not paid.
+    """
+    supervises = "regulator" in ctx.roles
+    who = holder if supervises else holder or ctx.member
+    allowed = supervises or (who != "" and who == ctx.member)
+    require(allowed, "E_NOT_PARTY", "list your own pieces")
+    found = page_of_pieces(who, state, after, min(max(limit, 1), 200))
+    return [describe(piece) for piece in found]
+
+
+@view
+def list_credentials(state: str, first_holder: bool = False, after: str = "") -> list:
+    """Credentials of a state that the asking member issued, or is the first holder of; 50 at a time."""
+    part = "first_holder" if first_holder else "issuer"
+    found = credentials.by((part, "state"), ctx.member, state, after=after or None, limit=50)
+    return [terms(ec) for _, ec in found]
 
 
 @view

@@ -16,8 +16,8 @@ async def give_limit(play: Play) -> None:
     step, desk = play.story["step7"], play.desk
     limit = {"issuer": step["issuer"], "limit_fen": step["limit_fen"]}
     bank = step["paying_bank"]
-    await desk.do(desk.user(bank), "receivable", "propose_limit", **limit)
-    await desk.do(desk.user(bank, "checker"), "receivable", "approve_limit", **limit)
+    await desk.do(desk.user(bank), "credit_line", "propose_limit", **limit)
+    await desk.do(desk.user(bank, "checker"), "credit_line", "approve_limit", **limit)
 
 
 async def draft(play: Play, terms: Any) -> str:

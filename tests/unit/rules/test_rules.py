@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.rules import calendar, canonical, check_digits, codes, day_count, money
+from contracts.rules import calendar, canonical, check_digits, codes, day_count, money, penalty
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from contracts.rules import calendar, canonical, check_digits, codes, day_count,
         (day_count.yield_discount(800_000_000, 30_500, 93), 6_254_057),
         (day_count.simple_interest(960_000_000, 32_000, 90), 7_680_000),
         (day_count.simple_interest(300_000_000, 17_500, 120), 1_750_000),
-        (day_count.overdue_penalty(600_000_000, 5, 10), 3_000_000),
+        (penalty.overdue_penalty(600_000_000, 5, 10), 3_000_000),
         (day_count.simple_interest(800_000_000, 30_500, 86), 5_828_889),
         (day_count.yield_discount(800_000_000, 30_500, 86), 5_786_726),
     ],

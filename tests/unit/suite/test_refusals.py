@@ -170,19 +170,19 @@ def test_one_invoice_backs_no_second_credential_until_the_first_is_void(world: W
              "invoices": [digest("moulds")], "clause_hash": digest("terms")}  # fmt: skip
     world.refused("E_UNDERLYING", "px-maker", "receivable.draft", **again)
     world.ok("px-maker", "receivable.cancel", ec_id=ec_id)
-    assert world.ok("lg", "receivable.headroom", issuer="PX", bank="QB")["outstanding_fen"] == 0
+    assert world.ok("lg", "credit_line.headroom", issuer="PX", bank="QB")["outstanding_fen"] == 0
     assert world.draft() == "EC-2026-SZ-000002"
 
 
 def test_a_credit_limit_needs_two_people_and_covers_what_is_outstanding(world: World) -> None:
     world.issue()
     key = {"issuer": "PX", "limit_fen": 599_999_999}
-    world.refused("E_ROLE", "px-maker", "receivable.propose_limit", **key)
-    world.ok("qb-ops", "receivable.propose_limit", **key)
-    world.refused("E_ROLE", "qb-ops", "receivable.approve_limit", **key)
-    world.refused("E_NOT_FOUND", "nb-checker", "receivable.approve_limit", **key)
-    world.refused("E_NOT_FOUND", "qb-checker", "receivable.approve_limit", issuer="PX", limit_fen=1)
-    world.refused("E_LIMIT", "qb-checker", "receivable.approve_limit", **key)
+    world.refused("E_ROLE", "px-maker", "credit_line.propose_limit", **key)
+    world.ok("qb-ops", "credit_line.propose_limit", **key)
+    world.refused("E_ROLE", "qb-ops", "credit_line.approve_limit", **key)
+    world.refused("E_NOT_FOUND", "nb-checker", "credit_line.approve_limit", **key)
+    world.refused("E_NOT_FOUND", "qb-checker", "credit_line.approve_limit", issuer="PX", limit_fen=1)
+    world.refused("E_LIMIT", "qb-checker", "credit_line.approve_limit", **key)
 
 
 def test_the_maker_never_signs_and_the_tenor_has_a_warning_and_an_end(world: World) -> None:
@@ -647,9 +647,9 @@ def test_a_party_suspended_in_the_middle_gets_nothing_more_through(paying_world:
     world.refused("E_PARTY", "lg", "receivable.accept", ec_id=other)
     world.ok("pbc", "party.resume", party_id="PX", reason="order 8")
     world.ok("px-maker", "receivable.cancel", ec_id=other)
-    world.ok("qb-ops", "receivable.propose_limit", issuer="PX", limit_fen=2_000_000_000)
+    world.ok("qb-ops", "credit_line.propose_limit", issuer="PX", limit_fen=2_000_000_000)
     world.ok("pbc", "party.suspend", party_id="QB", reason="order 9")
-    world.refused("E_PARTY", "qb-checker", "receivable.approve_limit", issuer="PX",
+    world.refused("E_PARTY", "qb-checker", "credit_line.approve_limit", issuer="PX",
                   limit_fen=2_000_000_000)  # fmt: skip
     world.ok("pbc", "party.resume", party_id="QB", reason="order 10")
     first = world.draft()

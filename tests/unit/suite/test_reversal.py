@@ -71,7 +71,7 @@ def test_a_partial_reversal_reinstates_that_much_and_paying_it_closes_again(matu
     terms = world.ok("px-maker", "receivable.get", ec_id=EC)
     assert (terms["state"], terms["paid_fen"]) == ("ACTIVE", 599_000_000)
     world.refused("E_UNPAID", "px-maker", "receivable.close", ec_id=EC)
-    room = world.ok("pbc", "receivable.headroom", issuer="PX", bank="QB")
+    room = world.ok("pbc", "credit_line.headroom", issuer="PX", bank="QB")
     assert room["outstanding_fen"] == 1_000_000
     wanted = prepare(world, leaf)
     assert (wanted["amount_fen"], wanted["instalment"]) == (1_000_000, 2)

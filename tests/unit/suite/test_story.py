@@ -127,7 +127,7 @@ def test_the_debt_ends_by_payment_proofs_to_the_holders_of_the_day(paying_world:
         world.refused("E_STATE", "hl", "receivable.record_payment", leaf_id=leaf_id, proof=paid)
     assert world.ok("hl", "financing.repay", request_id=request_id) == "REPAID"
     assert world.ok("hl", "receivable.close", ec_id=EC) == "CLOSED"
-    room = world.ok("qb-ops", "receivable.headroom", issuer="PX", bank="QB")
+    room = world.ok("qb-ops", "credit_line.headroom", issuer="PX", bank="QB")
     assert room["outstanding_fen"] == 0
     assert world.gas_max < GAS_DEMO_MAX
 

@@ -202,8 +202,8 @@ class World:
             )  # fmt: skip
 
     def limit(self, amount_fen: int = 1_000_000_000) -> None:
-        self.ok("qb-ops", "receivable.propose_limit", issuer="PX", limit_fen=amount_fen)
-        self.ok("qb-checker", "receivable.approve_limit", issuer="PX", limit_fen=amount_fen)
+        self.ok("qb-ops", "credit_line.propose_limit", issuer="PX", limit_fen=amount_fen)
+        self.ok("qb-checker", "credit_line.approve_limit", issuer="PX", limit_fen=amount_fen)
 
     def draft(self, **changes: Any) -> str:
         args = {
