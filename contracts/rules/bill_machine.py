@@ -3,7 +3,6 @@
 Rows are (from, call, who, guard, to, event), read by `rules.instrument`. BA: Negotiable Instruments Act.
 """
 
-TENOR_MONTHS_MAX = 6  # issue to due date, 2022 measures
 ENDORSEMENTS_MAX = 32
 PIECES_MAX = 16
 BILLS_MAX = 50  # in one pool
@@ -12,11 +11,9 @@ USE_REPORT_DAYS = 30
 CONCENTRATION_BPS = 5000  # most of a pool that one acceptor's bills may be
 POOL_TENOR_DAYS_MIN = 1
 TAGS = ("agriculture", "green", "private", "small-and-micro")
-# From which day on the central bank rediscounts at which rate (parts per million a year).
-REDISCOUNT_RATES = (("2020-07-01", 20000), ("2024-01-25", 17500))
 
 BILL = (
-    ("-", "draw", "drawer:maker", "parties active, due on a business day within six months",
+    ("-", "draw", "drawer:maker", "parties active, due on a business day within the tenor of tenor:bill",
      "DRAWN", "Bill.Drawn"),
     ("DRAWN", "cancel", "drawer", "not accepted yet", "VOID", "Bill.Voided"),
     ("DRAWN", "accept", "acceptor:checker", "unconditional [BA 43]", "ACCEPTED", "Bill.Accepted"),

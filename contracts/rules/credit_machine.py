@@ -7,7 +7,6 @@ UCP 600, those with an e of eUCP 2.1.
 EXAMINE_BANKING_DAYS = 5  # [14b]: the banking days following the day of presentation
 PRESENTATION_DAYS = 21  # [14c]: after shipment, unless the credit says less
 CORRUPTION_DAYS = 30  # [e12]: then the record counts as not presented
-TENOR_DAYS_MAX = 366
 TOLERANCE_BPS_MAX = 1000  # [30]: "about" is 10 % up or down
 DISCREPANCIES_MAX = 40
 DOCUMENTS_MAX = 40

@@ -1,7 +1,7 @@
 """What the credit contract stores, tells and shows."""
 
-from rules.banking_days import open_day
 from rules.calendar import date_text, parse_date
+from rules.dated_rules import following
 from rules.money import BPS_UNIT
 from sdk import Event, Map, dataclass
 
@@ -66,9 +66,9 @@ def most_of(credit) -> int:
 
 def last_day(credit, shipped_on: str) -> int:
     """The last day for presenting: expiry or days after shipment, each moved to a banking day [29]."""
-    latest = open_day(parse_date(credit.expiry), credit.place)
+    latest = following(parse_date(credit.expiry), credit.place)
     if shipped_on:
-        after = open_day(parse_date(shipped_on) + credit.presentation_days, credit.place)
+        after = following(parse_date(shipped_on) + credit.presentation_days, credit.place)
         latest = min(latest, after)
     return latest
 

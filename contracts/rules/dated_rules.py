@@ -16,6 +16,11 @@ def add_business_days(day: int, count: int, place: str = "CN") -> int:
     return call("rulebook", "add_business_days", place, day, count)
 
 
+def business_days_between(day: int, last: int, place: str = "CN") -> int:
+    """How many business days lie after `day`, up to `last`, that day included; 0 when it is over."""
+    return call("rulebook", "business_days_between", place, day, last)
+
+
 def is_business_day(day: int, place: str = "CN") -> bool:
     """Whether banks at the place are open on this day."""
     return call("rulebook", "is_business_day", place, day)

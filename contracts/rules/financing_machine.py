@@ -7,7 +7,6 @@ QUOTE_VALID_MS_MAX = 172800000  # a quote stands at most 48 hours
 PAY_BUSINESS_DAYS = 2  # the bank pays within two business days
 PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
 RELEASE_MARGIN_MS = 21600000  # a lock must run 6 hours more when the leaf moves against it
-ADVANCE_BPS = 8000  # at most 80 % of an invoice
 RATE_PPM_MAX = 240000  # 24 % a year
 
 # from, call, who, guard, to, event

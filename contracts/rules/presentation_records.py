@@ -1,7 +1,7 @@
 """What the presentation contract stores, tells and shows, and its clock."""
 
-from rules.banking_days import add_banking_days
 from rules.calendar import date_text, day_at, day_end_ms
+from rules.dated_rules import add_business_days, business_days_between
 from rules.settlement import Due
 from sdk import Event, Map, call, ctx, dataclass
 
@@ -66,18 +66,13 @@ def settle(found, is_paid: bool):
 
 def start_clock(found, days: int):
     """The banking days after today in which the bank answers."""
-    found.answer_until_ms = day_end_ms(add_banking_days(day_at(ctx.time), days, found.place))
+    found.answer_until_ms = day_end_ms(add_business_days(day_at(ctx.time), days, found.place))
 
 
 def banking_days_left(found) -> int:
     """Banking days after today until the answer is due; 0 on the last one."""
-    day = day_at(ctx.time)
     last = day_at(found.answer_until_ms - 1)
-    left = 0
-    while day < last:
-        day = add_banking_days(day, 1, found.place)
-        left += 1
-    return left
+    return business_days_between(day_at(ctx.time), last, found.place)
 
 
 def describe(found) -> dict:

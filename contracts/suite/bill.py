@@ -12,7 +12,6 @@ from rules.bill_machine import (
     ENDORSEMENTS_MAX,
     PAY_BUSINESS_DAYS,
     PIECES_MAX,
-    TENOR_MONTHS_MAX,
 )
 from rules.bill_records import (
     Accepted,
@@ -47,16 +46,15 @@ from rules.bill_records import (
     require_sight,
 )
 from rules.calendar import (
-    add_business_days,
     date_of,
     date_text,
     day_at,
     day_end_ms,
-    is_business_day,
     is_date,
     parse_date,
 )
 from rules.codes import is_code, is_digest
+from rules.dated_rules import add_business_days, is_business_day, rule_on
 from rules.day_count import simple_interest
 from rules.instrument import enter, keep, load, require_step, today
 from rules.machine import moves_from
@@ -68,10 +66,10 @@ RATE_PPM_MAX = 240000  # 24 % a year
 PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
 
 
-def is_within_six_months(issued: str, due: str) -> bool:
-    """The due date is at most the same day six months on."""
-    year, month, day = date_of(parse_date(issued))
-    months = month - 1 + TENOR_MONTHS_MAX
+def is_within_tenor(issued: int, due: str) -> bool:
+    """The due date is at most the same day as many months on as the rule of the day of issue says."""
+    year, month, day = date_of(issued)
+    months = month - 1 + rule_on("tenor:bill", issued)["months"]
     latest = (year + months // 12, months % 12 + 1, day)
     return date_of(parse_date(due)) <= latest
 
@@ -120,7 +118,8 @@ def draw(
     open_day = is_business_day(parse_date(due_date))
     require(open_day, "E_BUSINESS_DAY", "a bill falls due on a business day")
     issued = date_text(today())
-    require(is_within_six_months(issued, due_date), "E_TENOR", "a bill runs six months at most")
+    in_time = is_within_tenor(today(), due_date)
+    require(in_time, "E_TENOR", "longer than the tenor that the rulebook allows a bill")
     for other in (ctx.member, acceptor, payee):
         call("party", "check_new_business", other)
     chain = (ctx.member,)

@@ -7,14 +7,13 @@ Invariants: what is drawn never exceeds amount and tolerance; an amendment count
 credit is transferred once.
 """
 
-from rules.banking_days import PLACES, open_day
+from rules.banking_days import PLACES
 from rules.calendar import is_date, parse_date
 from rules.codes import is_code, is_digest
 from rules.credit_machine import (
     CREDIT,
     METHODS,
     PRESENTATION_DAYS,
-    TENOR_DAYS_MAX,
     TENOR_FROM,
     TOLERANCE_BPS_MAX,
 )
@@ -41,6 +40,7 @@ from rules.credit_records import (
     last_day,
     most_of,
 )
+from rules.dated_rules import following, rule_on
 from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.money import PAYMENT_MAX, is_amount
@@ -91,9 +91,12 @@ def apply(
     check_amount(amount_fen, tolerance_bps)
     check_dates(latest_shipment, expiry, presentation_days)
     require(method in METHODS, "E_METHOD", "sight, acceptance or deferred")
-    timed = tenor_days == 0 if method == "sight" else 0 < tenor_days <= TENOR_DAYS_MAX
+    longest = rule_on("tenor:credit", today())["days"]
+    timed = tenor_days == 0 if method == "sight" else 0 < tenor_days <= longest
     require(
-        timed and tenor_from in TENOR_FROM, "E_TENOR", "sight has no tenor, others up to a year"
+        timed and tenor_from in TENOR_FROM,
+        "E_TENOR",
+        "sight has no tenor, others up to the rule's days",
     )
     for trader in (ctx.member, beneficiary):
         call("party", "check_new_business", trader)
@@ -257,7 +260,7 @@ def require_closed(credit):
 @export
 def expire(id: str) -> str:
     credit = enter(CREDIT, credits, id, "expire")
-    over = today() > open_day(parse_date(credit.expiry), credit.place)
+    over = today() > following(parse_date(credit.expiry), credit.place)
     require(over, "E_TOO_EARLY", "its expiry, moved to a banking day, has not passed")
     require_closed(credit)
     return keep(credits, credit, Expired)

@@ -6,16 +6,10 @@ Delivery against payment: a leaf is locked, then paid for, then one transaction 
 it; if nobody pays in time both sides are free again. Source: domain/trade-finance.md 2.2 and 2.5.
 """
 
-from rules.calendar import (
-    add_business_days,
-    day_at,
-    day_end_ms,
-    is_date,
-    parse_date,
-)
+from rules.calendar import day_at, day_end_ms, is_date, parse_date
+from rules.dated_rules import add_business_days, rule_on
 from rules.day_count import simple_interest
 from rules.financing_machine import (
-    ADVANCE_BPS,
     FINANCING,
     PAY_BUSINESS_DAYS,
     PROOF_MARGIN_MS,
@@ -127,8 +121,8 @@ def quote(
     if financing.leaf_id:
         require(principal_fen == financing.gross_fen, "E_AMOUNT", "a leaf is bought as a whole")
     else:
-        most = share_of(financing.gross_fen, ADVANCE_BPS)
-        require(principal_fen <= most, "E_ADVANCE", "an advance is at most 80 % of the invoice")
+        most = most_advanced(financing.gross_fen)
+        require(principal_fen <= most, "E_ADVANCE", f"at most {most} fen on this invoice")
     ahead = valid_until_ms - ctx.time
     require(0 < ahead <= QUOTE_VALID_MS_MAX, "E_EXPIRED", "a quote stands up to 48 hours")
     given = [quotes[(request_id, number)].bank for number in range(1, financing.quotes + 1)]
@@ -142,6 +136,11 @@ def quote(
     financings[request_id] = financing
     Quoted(request_id=request_id, number=number, version=financing.version)
     return number
+
+
+def most_advanced(gross_fen: int) -> int:
+    """What banks may advance on an invoice, by the rule of the day."""
+    return share_of(gross_fen, rule_on("cap:advance", day_at(ctx.time))["bps"])
 
 
 def price(financing, chosen):
@@ -200,8 +199,8 @@ def hold_invoice(financing, salt: bytes):
     """Draw the advance from the invoice, and fix how principal and interest come back to the bank."""
     document, principal = financing.document, financing.principal_fen
     key = (financing.borrower, document)
-    most = share_of(financing.gross_fen, ADVANCE_BPS)
-    require(advanced[key] + principal <= most, "E_ADVANCE", "more than 80 % of the invoice")
+    most = most_advanced(financing.gross_fen)
+    require(advanced[key] + principal <= most, "E_ADVANCE", f"at most {most} fen on this invoice")
     advanced[key] += principal
     found = call("invoice_registry", "get_document", document, financing.borrower)
     call("invoice_registry", "draw", document, principal, financing.borrower, found["buyer"])

@@ -7,8 +7,9 @@ Invariants: one claim stands in one deal; one chain of title; anybody can comput
 settlement the seller owes nothing unless an award finds that the claim was not valid.
 """
 
-from rules.calendar import add_business_days, date_text, day_end_ms, is_date, parse_date
+from rules.calendar import date_text, day_end_ms, is_date, parse_date
 from rules.codes import is_code, is_digest
+from rules.dated_rules import add_business_days
 from rules.forfaiting_machine import (
     DEAL,
     DOCUMENTS_MAX,

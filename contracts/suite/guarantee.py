@@ -8,13 +8,9 @@ Invariants: what is paid and demanded never exceeds the amount in force; a refus
 refusal notice a demand; an amendment counts as a whole or not at all.
 """
 
-from rules.calendar import (
-    add_business_days,
-    day_end_ms,
-    is_date,
-    parse_date,
-)
+from rules.calendar import day_end_ms, is_date, parse_date
 from rules.codes import is_code, is_digest
+from rules.dated_rules import add_business_days
 from rules.guarantee_machine import (
     DEMAND,
     DEMANDS_MAX,

@@ -7,7 +7,6 @@ Invariants: a refused presentation is never paid; one refusal notice an examinat
 counted against the credit, once.
 """
 
-from rules.banking_days import open_day
 from rules.calendar import date_text, day_end_ms, parse_date
 from rules.codes import is_digest
 from rules.credit_machine import (
@@ -19,6 +18,7 @@ from rules.credit_machine import (
     PRESENTATION,
     PRESENTATIONS_MAX,
 )
+from rules.dated_rules import following
 from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.presentation_records import (
@@ -244,7 +244,7 @@ def undertake(id: str, expected_version: int = 0) -> str:
     require(start != "", "E_DATE", "the tenor runs from a shipment that is not dated")
     due = parse_date(start) + found.tenor_days
     found.maturity = date_text(due)
-    found.pay_on = date_text(open_day(due, found.place))
+    found.pay_on = date_text(following(due, found.place))
     keep(presentations, found, Undertaken)
     return found.maturity
 

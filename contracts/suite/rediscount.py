@@ -11,12 +11,12 @@ from rules.bill_machine import (
     CONCENTRATION_BPS,
     POOL,
     POOL_TENOR_DAYS_MIN,
-    REDISCOUNT_RATES,
     TAGS,
     USE_REPORT_DAYS,
 )
 from rules.calendar import date_text, parse_date
 from rules.codes import is_code, is_digest
+from rules.dated_rules import rule_on
 from rules.day_count import simple_interest
 from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
@@ -44,11 +44,7 @@ from sdk import call, ctx, export, require, view
 
 def rate_on(date: str) -> int:
     """The central bank's rate of a day, parts per million a year."""
-    rate = REDISCOUNT_RATES[0][1]
-    for since, known in REDISCOUNT_RATES:
-        if since <= date:
-            rate = known
-    return rate
+    return rule_on("rate:rediscount", parse_date(date))["rate_ppm"]
 
 
 def interest(bills: tuple, date: str) -> int:

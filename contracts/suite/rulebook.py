@@ -166,6 +166,18 @@ def add_business_days(place: str, day: int, count: int) -> int:
 
 
 @view
+def business_days_between(place: str, day: int, last: int) -> int:
+    """How many business days lie after `day`, up to `last`, that day included. Codes: E_CODE, E_DATE."""
+    require(last - day <= COUNT_MAX, "E_DATE", "too far away")
+    found = 0
+    day = move(place, day, "count", 1)
+    while day <= last:
+        found += 1
+        day = move(place, day, "count", 1)
+    return found
+
+
+@view
 def following(place: str, day: int) -> int:
     """The day itself or the next business day. Code: E_CODE."""
     return move(place, day, "following")
@@ -215,10 +227,11 @@ def get(id: str) -> dict:
 
 
 @view
-def history(name: str) -> list:
-    """Every version drawn up under a name, the oldest first."""
+def history(name: str, after: int = 0, limit: int = 50) -> list:
+    """Versions drawn up under a name after a number, the oldest first."""
     require_row(name)
-    return [describe(rules[f"{name}/{number}"]) for number in range(1, drafted[name] + 1)]
+    last = min(drafted[name], after + min(max(limit, 1), 100))
+    return [describe(rules[f"{name}/{number}"]) for number in range(max(after, 0) + 1, last + 1)]
 
 
 @view
