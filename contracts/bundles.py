@@ -29,6 +29,8 @@ SUITE = (
     "einvoice",
     "tax_return",
     "oracle",
+    "tax_form",
+    "tax_review",
     "conditional",
 )
 _HERE = Path(__file__).parent

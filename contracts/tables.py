@@ -19,13 +19,14 @@ from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.rulebook_machine import RULE
+from contracts.rules.tax_form_machine import FORM, REVIEW, USE
 
 Row = tuple[str, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """rows: (from, call, who, guard, to, event); `from` may name several states, "-" is none yet."""
+    """rows: (from, call, who, guard, to, event); `from` and `to` may name several states, "-" is none yet."""
 
     contract: str
     record: str
@@ -35,7 +36,7 @@ class Table:
     @property
     def states(self) -> list[str]:
         """In the order in which the rows reach them."""
-        named = [name for row in self.rows for name in (*row[0].split("|"), row[4])]
+        named = [n for row in self.rows for n in (*row[0].split("|"), *row[4].split("|"))]
         return [name for name in dict.fromkeys(named) if name not in ("-", "=", "")]
 
     @property
@@ -58,6 +59,9 @@ TABLES = (
     Table("rediscount", "pool", "Rediscount pool", POOL),
     Table("guarantee", "guarantee", "Demand guarantee", GUARANTEE),
     Table("guarantee", "demand", "Demand under a guarantee", DEMAND),
+    Table("tax_form", "form", "Tax filing form", FORM),
+    Table("tax_form", "use", "Payment under a tax filing form", USE),
+    Table("tax_review", "review", "Review of a tax filing form", REVIEW),
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
     Table("einvoice", "quota", "Quota of e-invoices", QUOTA),
     Table("einvoice", "einvoice", "E-invoice", EINVOICE),
@@ -69,23 +73,26 @@ def diagram(table: Table) -> str:
     """The moves as a Mermaid state diagram; calls that keep the state stand in the table only."""
     lines = ["```mermaid", "stateDiagram-v2"]
     moves = [
-        ("[*]" if state == "-" else state, row[4], row[1])
+        ("[*]" if state == "-" else state, end, row[1])
         for row in table.rows
         if row[4] not in ("=", "")
         for state in row[0].split("|")
-        if state != row[4]
+        for end in row[4].split("|")
+        if state != end
     ]
     for (start, end), group in groupby(sorted(moves), key=lambda move: move[:2]):
         lines.append(f"    {start} --> {end}: {', '.join(move[2] for move in group)}")
     return "\n".join([*lines, "```"])
 
 
+def cells(row: Row) -> list[str]:
+    start, call, who, guard, end, event = row
+    return [start.replace("|", ", "), f"`{call}`", who, guard, end.replace("|", ", "), event]
+
+
 def section(table: Table) -> str:
     head = ["| From | Call | Who | Guard | To | Event |", "|---|---|---|---|---|---|"]
-    rows = [
-        "| " + " | ".join([row[0].replace("|", ", "), f"`{row[1]}`", *row[2:]]) + " |"
-        for row in table.rows
-    ]
+    rows = ["| " + " | ".join(cells(row)) + " |" for row in table.rows]
     return "\n".join([f"## {table.title}", "", diagram(table), "", *head, *rows])
 
 

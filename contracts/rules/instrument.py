@@ -10,8 +10,8 @@ Rows are (from, call, who, guard, to, event) as in `rules.machine`. A record is 
     @financing                  only this contract, by a cross-contract call
     guarantor, beneficiary      any of several
 
-`to` "=" keeps the state. `guard` is for people: the method checks it after `enter`, then stores the record
-and emits the event.
+`to` "=" keeps the state; of several (`SETTLED|OVERPAID`) the method says which with `arrive`. `guard` is for
+people: the method checks it after `enter`, then stores the record and emits the event.
 """
 
 from rules.calendar import day_at
@@ -57,10 +57,16 @@ def enter(table: tuple, records, key, move: str, expected_version: int = 0):
     record = load(records, key)
     require(expected_version in (0, record.version), "E_VERSION", "it has changed since")
     row = require_step(table, record.state, move, record.parties)
-    if row[4] != "=":
+    if row[4] != "=" and "|" not in row[4]:
         record.state = row[4]
     record.version += 1
     return record
+
+
+def arrive(table: tuple, record, move: str, state: str):
+    """Where a row leads to one of several states, the method that made the step says to which."""
+    assert any(row[1] == move and state in row[4].split("|") for row in table)
+    record.state = state
 
 
 def keep(records, record, event) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.tables import Table
-from tests.unit.suite.world import USERS, World
+from tests.unit.suite.world import World
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,17 @@ class Walk:
         """Where the table names somebody, everybody else is refused."""
         self._force(world, state)
         (row,) = [r for r in self.table.rows if r[1] == move and state in r[0].split("|")]
+        users = world.users
         chosen = self.calls[move][0]
-        for who in USERS:
+        for who in users:
             result = world.run(who, f"{self.table.contract}.{move}", id=self.key,
                                **self.calls[move][1])  # fmt: skip
             if who == chosen or row[2] == "anyone":
                 assert result.code != "E_NOT_PARTY", (state, move, who)
             elif row[2].startswith("any:"):
-                has_role = row[2].removeprefix("any:") in USERS[who][1]
+                has_role = row[2].removeprefix("any:") in users[who][1]
                 assert (result.code == "E_NOT_PARTY") is not has_role, (state, move, who)
-            elif USERS[who][0] != USERS[chosen][0]:
+            elif users[who][0] != users[chosen][0]:
                 assert result.code == "E_NOT_PARTY", (state, move, who, result.code)
 
     def _force(self, world: World, state: str) -> None:

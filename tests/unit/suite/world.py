@@ -104,7 +104,7 @@ class World:
 
     # ---- calls -----------------------------------------------------------------------------------
 
-    def run(self, who: str, target: str, **args: Any) -> TxResult:
+    def run(self, who: str, target: str, /, **args: Any) -> TxResult:
         member, roles = self.users[who]
         contract, method = target.split(".")
         self.height += 1
@@ -116,7 +116,7 @@ class World:
         (result,) = self.engine.block(BlockRequest(CHANNEL.hex(), self.height, self.now_ms, (tx,)))
         return result
 
-    def ok(self, who: str, target: str, **args: Any) -> Any:
+    def ok(self, who: str, target: str, /, **args: Any) -> Any:
         result = self.run(who, target, **args)
         assert result.outcome == "ok", (target, args, result.code, result.message)
         for key, value in result.writes:
@@ -128,7 +128,7 @@ class World:
         self.gas[target] = max(self.gas.get(target, 0), result.gas_used)
         return result.value
 
-    def refused(self, code: str, who: str, target: str, **args: Any) -> str:
+    def refused(self, code: str, who: str, target: str, /, **args: Any) -> str:
         """The call reverts with this code and would change nothing. Returns its message."""
         result = self.run(who, target, **args)
         found = (result.outcome, result.code)
