@@ -294,8 +294,8 @@ class RaftNode:
         if message.term > raft.term:
             return
         is_from_leader = isinstance(message, (Append, Heartbeat, InstallSnapshot))
-        if is_from_leader and raft.role is Role.LEADER:
-            raise ProtocolViolation(f"{message.from_} leads the term of this leader too")
+        if is_from_leader and raft.leader not in (NOBODY, message.from_):
+            raise ProtocolViolation(f"{message.from_} leads the term of {raft.leader} too")
         if isinstance(message, AppendReply) and raft.role is Role.LEADER:
             is_ahead = not message.is_rejected and message.index > raft.log.last_index
             if is_ahead:

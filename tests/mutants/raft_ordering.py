@@ -21,7 +21,7 @@ from consensus.raft.ordering.create import Creator
 from consensus.raft.ordering.flight import Flight
 from consensus.raft.ordering.gossip import Gossip
 from consensus.raft.ordering.hearing import OBSERVER_HEARING, Hearing
-from consensus.raft.ordering.messages import Decided
+from consensus.raft.ordering.messages import Decided, VoteReply
 from consensus.raft.ordering.records import NO_ENTRY
 from consensus.raft.ordering.replica import Replica
 from tests.mutants.mutant import Mutant, around, instead
@@ -55,6 +55,15 @@ def _unheard(original: Any) -> Any:
         return None if found == OBSERVER_HEARING else found
 
     return reason
+
+
+def _of_any_life(original: Any) -> Any:
+    def receiving(self: Replica, message: Any) -> None:
+        if isinstance(message, VoteReply):
+            message = replace(message, life=self._state.life)
+        original(self, message)
+
+    return receiving
 
 
 def _floorless(original: Any) -> Any:
@@ -171,6 +180,11 @@ RAFT_ORDERING = (
         "raft_forgetful_heard", "R13", "those who have forgotten as well are good witnesses",
         instead(Hearing, "_begin_if_enough", _enough_when(_all_heard)), engine="raft",
         told_in="Where a majority has forgotten nobody votes",
+    ),
+    Mutant(
+        "raft_vote_of_any_life", "R13", "a vote that an earlier life had asked for counts in this one",
+        around(Replica, "receive", _of_any_life), engine="raft",
+        told_in="A vote that was given to a life that is over elects nobody",
     ),
     Mutant(
         "raft_floor_ignored", "R13", "who was heard to have a longer log is outvoted by a shorter one",

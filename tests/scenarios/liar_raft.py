@@ -47,7 +47,7 @@ class RaftLiar(Liar):
             case "append":
                 return self._append(term, options)
             case "vote-request":
-                return VoteRequest(self._head(term), _place(options["last"]), False, False)
+                return VoteRequest(self._head(term), _place(options["last"]), False, False, 1)
             case "heartbeat":
                 return Heartbeat(self._head(term), int(options["commit"]))
             case "decided":

@@ -166,13 +166,13 @@ class RaftCore:
         self._state = state
         state.now_ms = state.wall_ms = event.now_ms
         state.term_since_ms = state.last_progress_ms = event.now_ms
+        state.life = event.nonce or event.now_ms
         self._replica = Replica(state)
         self._intake = Intake(state, self._replica.into_raft)
         self._creator = Creator(state, self._intake.accepted)
         self._replica.attach(self._intake, self._creator)
         self._hearing = Hearing(
             state,
-            event.nonce or event.now_ms,
             lambda term, last: first_vote(state, event, self._replica, term, last),
         )
         self._gossip = Gossip(state, self._intake, self._replica, self._hearing)

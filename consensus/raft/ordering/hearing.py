@@ -7,13 +7,14 @@ one votes only in terms above all of theirs, and only for logs that reach as far
 (`Floor`).
 
 Why that is enough. *A forgotten vote* was given in a term T to a candidate that was in T before it asked,
-and still is when it answers; so T is not voted in again. *A forgotten acknowledgement* of an entry may be
-what made it committed, or may still, as it can be under way. Its leader held the entry before it was sent,
-and holds it when it answers, or leads that term no more and counts nothing. Whoever is elected with this
-member's vote has a log that reaches as far, and so has the entry, as with any vote in Raft; who is elected
-without it met another holder. *Its own log* is empty: it stands for nothing before it reaches the floor
-again (`State.is_short`), and answers others with the floor in its place. Each epoch is a group of its own,
-so it is the members of this one that are heard.
+and still is when it answers; so T is not voted in again. Or the candidate has lost its disk too: then the
+vote was given to a life that is over, and however late it arrives it counts in the life that asked for it
+only. *A forgotten acknowledgement* of an entry may be what made it committed, or may still, as it can be
+under way. Its leader held the entry before it was sent, and holds it when it answers, or leads that term no
+more and counts nothing. Whoever is elected with this member's vote has a log that reaches as far, and so has
+the entry, as with any vote in Raft; who is elected without it met another holder. *Its own log* is empty: it
+stands for nothing before it reaches the floor again (`State.is_short`), and answers others with the floor in
+its place. Each epoch is a group of its own, so it is the members of this one that are heard.
 
 All others, not a majority: the vote that was forgotten may be under way to a candidate of whose term nobody
 else knows. And those who cannot vote now may have forgotten as well. A majority of whom nobody remembers
@@ -42,9 +43,10 @@ OBSERVER_WAL_LOST: Final = (
 
 
 class Hearing:
-    def __init__(self, state: State, nonce: int, begin: Callable[[int, EntryId], None]) -> None:
-        """nonce: another one in every life, so that an answer to an earlier life counts for nothing."""
-        self._state, self._nonce, self._begin = state, nonce, begin
+    """An answer to an earlier life counts for nothing."""
+
+    def __init__(self, state: State, begin: Callable[[int, EntryId], None]) -> None:
+        self._state, self._begin = state, begin
         self._heard: dict[int, Hello] = {}
 
     @property
@@ -95,7 +97,7 @@ class Hearing:
         else:
             asked = [state.leader] if state.is_short and state.leader is not None else []
         for to in asked:
-            state.send(to, self._hello(self._nonce, is_reply=False))
+            state.send(to, self._hello(state.life, is_reply=False))
 
     def on_hello(self, message: Hello, sender: int) -> None:
         state = self._state
@@ -103,7 +105,7 @@ class Hearing:
             if state.raft is not None:
                 state.raft.report_lost(sender + 1)
             state.send(sender, self._hello(message.nonce, is_reply=True))
-        elif message.nonce == self._nonce and self.is_open:
+        elif message.nonce == state.life and self.is_open:
             self._heard[sender] = message
             self._begin_if_enough()
 

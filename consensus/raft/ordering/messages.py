@@ -72,17 +72,24 @@ class HeldBlock:
 
 @dataclass(frozen=True, slots=True)
 class VoteRequest:
+    """life: another number in every life of its sender."""
+
     head: Head
     last: Place
     is_pre: bool
     is_transfer: bool
+    life: int
 
 
 @dataclass(frozen=True, slots=True)
 class VoteReply:
+    """life: of the candidate when it asked. Whose disk was emptied since may ask again in the same term, and
+    so may others: what its earlier life was promised is not its own (`hearing`)."""
+
     head: Head
     is_granted: bool
     is_pre: bool
+    life: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +222,14 @@ def entry_id(place: Place) -> raft.EntryId:
     return raft.EntryId(place.term, place.index)
 
 
-def to_wire(message: raft.Message, head: Head, seals: Sequence[HeldBlock]) -> Spoken:
-    """`seals` go along with an append reply."""
+def to_wire(message: raft.Message, head: Head, seals: Sequence[HeldBlock], life: int) -> Spoken:
+    """`seals` go along with an append reply, `life` (of the candidate) with what is said of a vote."""
     match message:
         case raft.VoteRequest():
             last = place_of(message.last)
-            return VoteRequest(head, last, message.is_pre, message.is_transfer)
+            return VoteRequest(head, last, message.is_pre, message.is_transfer, life)
         case raft.VoteReply():
-            return VoteReply(head, message.is_granted, message.is_pre)
+            return VoteReply(head, message.is_granted, message.is_pre, life)
         case raft.Append():
             entries = tuple(LogEntry(e.term, e.index, e.data) for e in message.entries)
             return Append(head, place_of(message.prev), entries, message.commit)

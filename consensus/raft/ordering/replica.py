@@ -27,6 +27,8 @@ from consensus.raft.ordering.messages import (
     HeldBlock,
     InstallSnapshot,
     Spoken,
+    VoteReply,
+    VoteRequest,
     decode_block,
     from_wire,
     to_wire,
@@ -72,6 +74,10 @@ class Replica:
             return
         if is_leaders and head.term == state.distrusted_term:
             return
+        if isinstance(message, VoteRequest):
+            state.asking_lives[head.sender] = message.life
+        elif isinstance(message, VoteReply) and message.life != state.life:
+            return  # to a life of this member that is over
         raw = from_wire(message, state.own_id, state.members)
         if isinstance(raw, raft.VoteRequest) and not raw.last.is_up_to_date_with(state.log_floor):
             return  # as if it had not arrived: the log that this member lost may have said no
@@ -158,8 +164,10 @@ class Replica:
         if isinstance(message, raft.VoteRequest) and state.is_short:
             return
         seals = self._seals_for(message) if isinstance(message, raft.AppendReply) else ()
-        head = state.head(_term_of(message))
-        state.send(message.to - 1, to_wire(message, head, seals))
+        to, head, life = message.to - 1, state.head(_term_of(message)), state.life
+        if isinstance(message, raft.VoteReply):
+            life = state.asking_lives[to]
+        state.send(to, to_wire(message, head, seals, life))
 
     def _seals_for(self, reply: raft.AppendReply) -> Sequence[HeldBlock]:
         """For every block above the tip up to what was matched, if that is an entry of the leader's term."""

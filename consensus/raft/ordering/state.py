@@ -78,6 +78,8 @@ class State:
         self.identities = [
             identity_digest(verifier.hash, config.suite, v.vote_key) for v in validators.validators
         ]
+        self.life = 0  # another number in every life
+        self.asking_lives: dict[int, int] = {}  # member → its life when it last asked for a vote
         self.role = Role.FOLLOWER
         self.term = 0
         self.leader: int | None = None  # index of the validator that leads, as far as is known
