@@ -27,8 +27,9 @@ The contract, in numbered sentences.
     forgotten what it acknowledged and whom it voted for. So it hears all others before its first vote, at a
     channel's first start, as a newcomer, or with an emptied disk: it votes above their terms and for logs no
     shorter than theirs, and its leader sends it again what it may have lost (`hearing`). A vote counts only
-    in the life that asked for it. Where its own disk says that a log is missing it observes, and comes back under a new vote key. An operator who knows better
-    (a key that never voted, while another member is gone for good; a lone validator) says so.
+    in the life that asked for it. Where its own disk says that a log is missing it observes, and comes back
+    under a new vote key. An operator who knows better (a key that never voted, while another member is gone
+    for good; a lone validator) says so.
 11. A configuration block stands alone on an executed tip. With its execution the core ends (`Reconfigured`);
     an epoch is a Raft group of its own, with terms from 1 and an empty log, so nothing of an old one counts.
 12. A fresh block (of the leader's own term, above its commit index) whose time was further than `drift_ms`
