@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -38,11 +38,11 @@ def _address(value: Any) -> Any:
 Address = Annotated[str, BeforeValidator(_address)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Listen(_Section):
+class Listen(Section):
     """Port 0 takes a free one; endpoints.json says which. An empty web address serves no pages."""
 
     peer: Address = "127.0.0.1:0"
@@ -50,29 +50,29 @@ class Listen(_Section):
     web: Address | Literal[""] = "127.0.0.1:0"
 
 
-class Channel(_Section):
+class Channel(Section):
     name: str = Field("main", pattern=r"^[a-z][a-z0-9-]{0,31}$")
 
 
-class Crypto(_Section):
+class Crypto(Section):
     backend: Literal["openssl", "gmssl", "auto"] = "openssl"
     allow_gmssl_signing: bool = False
     libcrypto: str = ""
 
 
-class Keys(_Section):
+class Keys(Section):
     """development: key files need no password. password_file: read instead of CITY_KEY_PASSWORD."""
 
     development: bool = False
     password_file: str = ""
 
 
-class Log(_Section):
+class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
 
 
-class Engine(_Section):
+class Engine(Section):
     """cache: folder of engine artifacts, empty for the user's own. artifact: one file, by digest."""
 
     cache: str = ""
@@ -80,24 +80,37 @@ class Engine(_Section):
     sandbox: Literal["required", "best-effort"] = "required"
 
 
-class ClockSection(_Section):
+class ClockSection(Section):
     """offset_file: shared by a development network; refused where genesis says that time is real."""
 
     offset_file: str = ""
 
 
-class Pool(_Section):
+class Pool(Section):
     transactions_max: int = Field(50_000, ge=100, le=1_000_000)
     bytes_max: int = Field(64 * 1024 * 1024, ge=1024 * 1024, le=4 * 1024**3)
 
 
-class Disk(_Section):
+class Disk(Section):
     """Below this much free space new transactions are refused; ordering goes on."""
 
     free_bytes_min: int = Field(256 * 1024 * 1024, ge=0)
 
 
-class NodeConfig(_Section):
+class Settings(Section):
+    """A configuration file of one of our daemons."""
+
+    root: Path = Field(default=Path("."), exclude=True)  # folder of the file; not a key of it
+
+    def path(self, text: str) -> Path:
+        """A path of this file, absolute."""
+        return (self.root / Path(text).expanduser()).resolve()
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class NodeConfig(Settings):
     name: str = Field(min_length=1, max_length=64)
     data: str = "."
     listen: Listen = Listen()
@@ -110,11 +123,6 @@ class NodeConfig(_Section):
     clock: ClockSection = ClockSection()
     pool: Pool = Pool()
     disk: Disk = Disk()
-    root: Path = Field(default=Path("."), exclude=True)  # folder of the file; not a key of it
-
-    def path(self, text: str) -> Path:
-        """A path of this file, absolute."""
-        return (self.root / Path(text).expanduser()).resolve()
 
     @property
     def data_dir(self) -> Path:
@@ -141,6 +149,11 @@ class NodeConfig(_Section):
 
 
 def load_config(path: Path) -> NodeConfig:
+    """A city node's configuration. Raises CityError CITY-8001 to CITY-8004."""
+    return load_settings(path, NodeConfig)
+
+
+def load_settings(path: Path, model: type[S]) -> S:
     """The configuration in the file. Raises CityError CITY-8001 to CITY-8004."""
     try:
         with path.open("rb") as stream:
@@ -153,9 +166,9 @@ def load_config(path: Path) -> NodeConfig:
         table = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CityError("CITY-8002", path=path, reason=str(error)) from None
-    _check_keys(NodeConfig, table, "", path)
+    _check_keys(model, table, "", path)
     try:
-        return NodeConfig(**table, root=path.resolve().parent)
+        return model(**table, root=path.resolve().parent)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function"))

@@ -17,7 +17,9 @@ DELIVERY = tuple(
     for step in ("lock", "settle", "release", "confirm", "refund", "unwind")
     for side in ("before", "after")
 )
-NAMES = NODE + DELIVERY
+# of a relay that watches obligations (node/oracle/relay.py)
+RELAY = ("relay-after-notice", "relay-before-send", "relay-after-send")
+NAMES = NODE + DELIVERY + RELAY
 
 
 def _parse(text: str) -> tuple[str, int]:

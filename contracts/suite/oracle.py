@@ -38,6 +38,7 @@ FeedDefined = Event("Oracle.FeedDefined")
 FactReported = Event("Oracle.FactReported")
 NumberReported = Event("Oracle.NumberReported")
 PaymentReported = Event("Oracle.PaymentReported")
+BondPrepared = Event("Oracle.BondPrepared")
 BondPosted = Event("Oracle.BondPosted")
 Slashed = Event("Oracle.Slashed")
 
@@ -175,6 +176,7 @@ def prepare_bond(name: str, amount_fen: int, salt: bytes) -> bytes:
         found.custodian, salt,
     )  # fmt: skip
     bond_payments[name] = (reference, amount_fen, ctx.time)
+    BondPrepared(name=name, amount_fen=amount_fen)
     return reference
 
 

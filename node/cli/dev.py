@@ -74,7 +74,7 @@ def _refuse_running(root: Path) -> None:
 
 def _run(root: Path, plan: Plan, *, keep: bool, started: float, stopping: threading.Event) -> None:
     from node.network import processes
-    from node.network.control import READY_SECONDS, start_regcenter
+    from node.network.control import READY_SECONDS, start_regcenter, start_relays
     from node.network.create import create_network
     from node.network.layout import Layout
 
@@ -88,6 +88,7 @@ def _run(root: Path, plan: Plan, *, keep: bool, started: float, stopping: thread
         if processes.find(layout, slug) is None:
             processes.start_node(layout, slug)
     processes.wait_ready(layout, layout.slugs(), timeout_s=READY_SECONDS)
+    start_relays(layout)
     rows = _wait_for_leader(root, stopping)
     _print_screen(layout, rows, keep, time.monotonic() - started)
     while not stopping.wait(0.5):

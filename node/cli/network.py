@@ -114,6 +114,26 @@ def add(
 
 @app.command()
 @guarded
+def relay(
+    directory: DirOption,
+    wallets: Annotated[
+        list[Path], typer.Option("--wallet", help="key file of a wallet whose payments are carried")
+    ],
+    user: Annotated[str, typer.Option("--user", help="whose key submits the proofs")],
+    name: Annotated[str, typer.Option("--name", help="of the relay; several may race")] = "one",
+    output: OutputOption = Output.table,
+) -> None:
+    """Adds a relay of payment proofs to a network and starts it; up and stop mind it from then on.
+
+    Example:  city network relay --dir ./net --user ops --wallet qb.pem
+    """
+    from node.network.relays import network_relay
+
+    show(network_relay(directory.resolve(), name, user, wallets), output)
+
+
+@app.command()
+@guarded
 def bundle(
     directory: DirOption,
     out: Annotated[Path, typer.Option("--out", help="where the folders go")],

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli import relay
 from node.cli.output import Output, OutputOption, fail, guarded, show
 from node.cli.proof import read_file
 from node.cli.session import open_network
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="Facts from outside, told by a committee of oracles. A missing report is `hold`.",
     no_args_is_help=True,
 )
+app.add_typer(relay.app, name="relay")
 KeysOption = Annotated[
     Path, typer.Option("--keys", help="a folder of development key files *.pem, one an oracle")
 ]

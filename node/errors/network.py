@@ -114,6 +114,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请省略 --engine，或新建网络：--dir NEW",
     ),
     Entry(
+        "CITY-8032",
+        "RELAY_EXISTS",
+        "conflict",
+        "there is a relay in {path} already",
+        "a relay's journal belongs to its wallets and its user",
+        "choose another name for the new one: --name NAME",
+        "{path} 中已有中继",
+        "中继的日志属于其钱包和用户",
+        "请为新中继另取名称：--name NAME",
+    ),
+    Entry(
         "CITY-8030",
         "INTERRUPTED",
         "unavailable",

@@ -40,6 +40,7 @@ def network_up(root: Path) -> list[dict[str, Any]]:
             if processes.find(layout, slug) is None:
                 processes.start_node(layout, slug)
         processes.wait_ready(layout, slugs, timeout_s=READY_SECONDS)
+        start_relays(layout)
         return wait_linked(root)
     except KeyboardInterrupt:
         raise CityError("CITY-8030", path=root) from None
@@ -51,6 +52,22 @@ def start_regcenter(layout: Layout) -> None:
         city = [sys.executable, "-m", "node.cli.main", REGCENTER, "run"]
         options = ["--dir", str(layout.regcenter), "--clock-offset-file", str(layout.clock_offset)]
         processes.start(layout, REGCENTER, [*city, *options])
+
+
+def relay_slug(name: str) -> str:
+    """The name of a relay's process in the network's folder."""
+    return f"relay-{name}"
+
+
+def start_relays(layout: Layout) -> list[str]:
+    """Starts the folder's relays that do not run (`city network relay`); returns their names."""
+    names = sorted(path.parent.name for path in layout.relays.glob("*/relay.toml"))
+    for name in names:
+        if processes.find(layout, relay_slug(name)) is None:
+            command = ["oracle", "relay", "run", str(layout.relays / name)]
+            city = [sys.executable, "-m", "node.cli.main"]
+            processes.start(layout, relay_slug(name), [*city, *command])
+    return names
 
 
 def wait_linked(root: Path) -> list[dict[str, Any]]:

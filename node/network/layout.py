@@ -45,6 +45,11 @@ class Layout:
         """Keys of the wallets at the registration center."""
         return self.root / "wallets"
 
+    @property
+    def relays(self) -> Path:
+        """A folder for each relay of payment proofs."""
+        return self.root / "relays"
+
     def node(self, slug: str) -> Path:
         return self.root / "nodes" / slug
 
@@ -71,7 +76,7 @@ class Layout:
         """Everything a network puts into its folder."""
         folders = [self.root / name for name in ("nodes", "users", "logs", "run", ".city")]
         files = [self.plan, self.genesis, self.clock_offset]
-        return [*folders, self.authorities, self.regcenter, self.wallets, *files]
+        return [*folders, self.authorities, self.regcenter, self.wallets, self.relays, *files]
 
     def slugs(self) -> list[str]:
         """The nodes of this network, in the order of their names on disk."""

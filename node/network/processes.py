@@ -100,12 +100,12 @@ def wait_ready(layout: Layout, slugs: list[str], *, timeout_s: float) -> dict[st
                 ready[slug] = json.loads(layout.endpoints(slug).read_text())
             if slug not in ready and not running:
                 raise CityError(
-                    "CITY-8025", name=slug, log=layout.log(slug), tail=_tail(layout.log(slug))
+                    "CITY-8025", name=slug, log=layout.log(slug), tail=tail(layout.log(slug))
                 )
         if time.monotonic() > deadline:
             missing = next(s for s in slugs if s not in ready)
             raise CityError(
-                "CITY-8025", name=missing, log=layout.log(missing), tail=_tail(layout.log(missing))
+                "CITY-8025", name=missing, log=layout.log(missing), tail=tail(layout.log(missing))
             )
         time.sleep(POLL_SECONDS)
     return ready
@@ -148,7 +148,7 @@ def _signal(process: Process, number: int) -> None:
             os.kill(process.pid, number)
 
 
-def _tail(path: Path) -> str:
+def tail(path: Path) -> str:
     """What a process last said of why it ended: its last error from the cross on, else its last lines."""
     try:
         lines = path.read_text(errors="replace").splitlines()

@@ -10,14 +10,17 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 
 from consensus.center_request import (
+    ACTION_FEED,
     ACTION_PAYMENT,
     CenterRequest,
+    FeedQuery,
     PaymentQuery,
     SignedCenterRequest,
     SignedDelegation,
@@ -40,6 +43,17 @@ ANSWER_BYTES_MAX = 256 * 1024
 TIMEOUT_S = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """One output that came to a wallet. accepted_ms: by the money's clock."""
+
+    kind: str
+    txid: Hash
+    output_index: int
+    reference: Hash
+    accepted_ms: int
+
+
 class ProofRelay:
     """A PaymentAdapter over one center. Use as an asynchronous context manager.
 
@@ -59,7 +73,7 @@ class ProofRelay:
         suite: Suite | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._holder, self._delegation, self._now_ms = holder, delegation, now_ms
         self._suite = suite or get_suite("sm")
         self._trusted = TrustedLog(root_key)
@@ -95,7 +109,7 @@ class ProofRelay:
         data = self._hex(found, "proof")
         payment = self.check(data)
         if payment.proof.point != point:
-            raise CityError("CITY-7004", url=self._url, detail="a proof of another payment")
+            raise CityError("CITY-7004", url=self.url, detail="a proof of another payment")
         return data
 
     def check(self, data: bytes) -> Payment:
@@ -120,13 +134,30 @@ class ProofRelay:
         except ProofRefused as refusal:
             raise CityError("CITY-7003", reason=refusal.code, detail=refusal.detail) from refusal
         except (EncodingError, ValueError, KeyError, TypeError) as error:
-            raise CityError("CITY-7004", url=self._url, detail="not a tree head") from error
+            raise CityError("CITY-7004", url=self.url, detail="not a tree head") from error
         return certified
 
-    def _authorization(self, query: PaymentQuery) -> dict[str, str]:
+    async def feed(self, after: int) -> tuple[list[FeedItem], int]:
+        """Final payments to the holder's address from leaf `after` on, and where to ask on."""
+        found = await self._get("/feed", {}, self._authorization(FeedQuery(after), ACTION_FEED))
+        try:
+            items = [
+                FeedItem(
+                    str(item["kind"]), Hash(bytes.fromhex(item["txid"])), int(item["output_index"]),
+                    Hash(bytes.fromhex(item["reference"])), int(item["accepted_ms"]),
+                )
+                for item in found["events"]
+            ]  # fmt: skip
+            return items, int(found["next"])
+        except (KeyError, TypeError, ValueError, EncodingError) as error:
+            raise CityError("CITY-7004", url=self.url, detail="not a feed") from error
+
+    def _authorization(
+        self, query: PaymentQuery | FeedQuery, action: str = ACTION_PAYMENT
+    ) -> dict[str, str]:
         request = CenterRequest(
             log_id=self.log_id,
-            action=ACTION_PAYMENT,
+            action=action,
             body=encode(query),
             time_ms=time.time_ns() // 1_000_000,
             nonce=secrets.token_bytes(16),
@@ -140,7 +171,7 @@ class ProofRelay:
         try:
             return bytes.fromhex(found[name])
         except (KeyError, TypeError, ValueError) as error:
-            raise CityError("CITY-7004", url=self._url, detail=f"no {name} in it") from error
+            raise CityError("CITY-7004", url=self.url, detail=f"no {name} in it") from error
 
     async def _get(
         self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
@@ -148,18 +179,18 @@ class ProofRelay:
         assert self._session is not None, "use the relay inside `async with`"
         try:
             async with self._session.get(
-                self._url + path, params=query, headers=headers, allow_redirects=False
+                self.url + path, params=query, headers=headers, allow_redirects=False
             ) as answer:
                 data = await _bounded(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             detail = str(error) or type(error).__name__
-            raise CityError("CITY-7001", url=self._url, detail=detail) from error
+            raise CityError("CITY-7001", url=self.url, detail=detail) from error
         try:
             found = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise CityError("CITY-7004", url=self._url, detail="no JSON") from error
+            raise CityError("CITY-7004", url=self.url, detail="no JSON") from error
         if not isinstance(found, dict):
-            raise CityError("CITY-7004", url=self._url, detail="no JSON object")
+            raise CityError("CITY-7004", url=self.url, detail="no JSON object")
         refused = found.get("error")
         if isinstance(refused, dict):
             code, detail = str(refused.get("code"))[:64], str(refused.get("message"))[:256]
