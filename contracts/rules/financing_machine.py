@@ -8,6 +8,7 @@ PAY_BUSINESS_DAYS = 2  # the bank pays within two business days
 PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
 RELEASE_MARGIN_MS = 21600000  # a lock must run 6 hours more when the leaf moves against it
 RATE_PPM_MAX = 240000  # 24 % a year
+OVERDUE_RATE_BPS = 15000  # after the due date the rate is half as much again
 
 # from, call, who, guard, to, event
 FINANCING = (
@@ -40,8 +41,25 @@ FINANCING = (
     ("REQUESTED|QUOTED|ACCEPTED", "withdraw", "the borrower", "-", "WITHDRAWN", "Fin.Withdrawn"),
     ("REQUESTED|QUOTED|ACCEPTED", "decline", "the bank asked or accepted", "a reason", "DECLINED",
      "Fin.Declined"),
-    ("DISBURSED|REPAYMENT_OWED", "repay", "anyone with a proof",
-     "leaf paid, or principal and interest paid", "REPAID", "Fin.Repaid"),
+    ("ACCEPTED|CLEARED|SETTLED|DISBURSED|OVERDUE|RECOURSE", "file_registration", "the bank",
+     "the unified register's number and its end", "", "Fin.Filed"),
+    ("ACCEPTED|CLEARED|SETTLED|DISBURSED|OVERDUE|RECOURSE", "notify_debtor", "the bank",
+     "the digest of the notice of assignment", "", "Fin.DebtorNotified"),
+    ("ACCEPTED|CLEARED|SETTLED|DISBURSED|OVERDUE|RECOURSE", "acknowledge_notice", "the debtor",
+     "it was notified", "", "Fin.NoticeAcknowledged"),
+    ("DISBURSED|OVERDUE|RECOURSE|WRITTEN_OFF", "prepare_repayment", "the borrower",
+     "an advance: principal and the interest of the day, or a part of them", "",
+     "Fin.RepaymentPrepared"),
+    ("DISBURSED", "mark_overdue", "anyone", "the due date has passed, nobody has paid", "OVERDUE",
+     "Fin.Overdue"),
+    ("OVERDUE", "recourse", "the bank", "the quote was with recourse", "RECOURSE",
+     "Fin.RecourseTaken"),
+    ("OVERDUE|RECOURSE", "write_off", "a checker of the bank", "a reason", "WRITTEN_OFF",
+     "Fin.WrittenOff"),
+    ("DISBURSED|REPAYMENT_OWED|OVERDUE|RECOURSE|WRITTEN_OFF", "repay", "anyone with a proof",
+     "leaf paid or taken back, or principal and interest paid", "REPAID", "Fin.Repaid"),
+    ("DISBURSED|OVERDUE|RECOURSE|WRITTEN_OFF", "repay_part", "anyone with a proof, through repay",
+     "a part of an advance was paid: the rest stays owed", "", "Fin.PartRepaid"),
     ("REPAID", "on_reverse_repayment", "anyone with a proof, through on_reverse",
      "the repayment was given back, wholly or partly", "REPAYMENT_OWED", "Fin.Reinstated"),
 )  # fmt: skip

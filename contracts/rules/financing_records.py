@@ -3,9 +3,9 @@
 from rules.calendar import date_of, day_at
 from rules.day_count import effective_rate
 from rules.financing_machine import FINANCING
-from rules.instrument import require_trader
 from rules.machine import row_for
 from rules.money import half_up
+from rules.persons import require_trader
 from sdk import Map, call, ctx, dataclass, require
 
 LOCKED = ("CLEARED", "SETTLED")  # the leaf is held by the contract
@@ -43,6 +43,17 @@ class Financing:
     instalments: int = 2
     owed_fen: int = 0
     owed_since_ms: int = 0
+    debtor: str = ""
+    recourse: bool = False
+    repay_instalment: int = 0  # the latest one
+    repaid_fen: int = 0  # principal of an advance repaid in parts, and until when interest is paid
+    paid_to_day: int = 0
+    filing: str = ""
+    filed_ms: int = 0
+    filed_until: str = ""
+    notice: str = ""
+    noticed_ms: int = 0
+    acknowledged_ms: int = 0
     accepted_ms: int = 0
     pay_until_ms: int = 0
     fingerprint: str = ""
@@ -62,7 +73,22 @@ class Quote:
     state: str = "OPEN"
 
 
-financings = Map("financing", None)
+@dataclass
+class Repayment:
+    """A payment of an advance, fixed beforehand. of_fen: principal owed then. until_ms 0: no end."""
+
+    reference: bytes
+    amount_fen: int
+    principal_fen: int
+    of_fen: int
+    since_ms: int
+    until_ms: int
+
+
+financings = Map(
+    "financing", None, indexes=(("borrower", "state"), ("bank", "state"), ("borrower", "document"))
+)
+repayments = Map("repayment", None)  # (request id, instalment)
 quotes = Map("quote", None)  # (request id, number)
 serials = Map("serial", 0)  # year
 advanced = Map("advanced", 0)  # (seller, invoice digest) → fen advanced by all banks
@@ -79,7 +105,7 @@ def enter(financing, move: str, expected_version: int = 0):
     require(expected_version in (0, financing.version), "E_VERSION", "it has changed since")
     row = row_for(FINANCING, financing.state, move)
     require(row is not None, "E_STATE", f"{move} is not possible in state {financing.state}")
-    financing.state = row[4]
+    financing.state = row[4] or financing.state
     financing.version += 1
     financings[financing.request_id] = financing
 
@@ -146,6 +172,13 @@ def describe(financing) -> dict:
         "repay_reference": financing.repay_reference,
         "pay_until_ms": financing.pay_until_ms,
         "owed_fen": financing.owed_fen,
+        "debtor": financing.debtor,
+        "recourse": financing.recourse,
+        "repaid_fen": financing.repaid_fen,
+        "filing": financing.filing,
+        "filed_until": financing.filed_until,
+        "notice": financing.notice,
+        "acknowledged_ms": financing.acknowledged_ms,
         "preimage": financing.preimage,
         "quotes": financing.quotes,
         "version": financing.version,

@@ -6,7 +6,9 @@ Delivery against payment: a leaf is locked, then paid for, then one transaction 
 it; if nobody pays in time both sides are free again. Source: domain/trade-finance.md 2.2 and 2.5.
 """
 
-from rules.calendar import day_at, day_end_ms, is_date, parse_date
+from rules.assignment_priority import waterfall
+from rules.calendar import date_text, day_at, day_end_ms, is_date, parse_date
+from rules.codes import is_digest
 from rules.dated_rules import add_business_days, rule_on
 from rules.day_count import simple_interest
 from rules.financing_machine import (
@@ -22,8 +24,10 @@ from rules.financing_machine import (
 from rules.financing_payments import (
     claim_of,
     deliver,
+    fix_repayment,
     hand_over,
     owe_again,
+    owed_today,
     take_lock,
     take_payout,
     take_refund,
@@ -42,9 +46,9 @@ from rules.financing_records import (
     quotes,
     require_bank,
 )
-from rules.instrument import require_trader
 from rules.machine import moves_from
 from rules.money import BPS_UNIT, half_up, is_amount, share_of
+from rules.persons import require_trader
 from sdk import Event, call, ctx, export, require, view
 
 Requested = Event("Fin.Requested")
@@ -60,6 +64,14 @@ Repaid = Event("Fin.Repaid")
 Settled = Event("Fin.Settled")
 Released = Event("Fin.Released")
 Reinstated = Event("Fin.Reinstated")
+Filed = Event("Fin.Filed")
+DebtorNotified = Event("Fin.DebtorNotified")
+NoticeAcknowledged = Event("Fin.NoticeAcknowledged")
+RepaymentPrepared = Event("Fin.RepaymentPrepared")
+PartRepaid = Event("Fin.PartRepaid")
+Overdue = Event("Fin.Overdue")
+RecourseTaken = Event("Fin.RecourseTaken")
+WrittenOff = Event("Fin.WrittenOff")
 
 
 # ---- request and quote ---------------------------------------------------------------------------
@@ -77,6 +89,7 @@ def request_receivable(leaf_id: str, purpose: str, consent: bool, to_bank: str =
     leaf = call("receivable", "reserve", leaf_id, ctx.member, financing.request_id, until)
     financing.gross_fen = leaf["amount_fen"]
     financing.due_date = leaf["due_date"]
+    financing.debtor = leaf["debtor"]
     financings[financing.request_id] = financing
     Requested(request_id=financing.request_id, version=1)
     return financing.request_id
@@ -94,6 +107,7 @@ def request_invoice(
     require(is_date(due_date), "E_DATE", "a date is written YYYY-MM-DD")
     require(parse_date(due_date) > day_at(ctx.time), "E_DATE", "the due date lies ahead")
     financing.gross_fen = invoice["amount_fen"]
+    financing.debtor = invoice["buyer"]
     financing.due_date = due_date
     financings[financing.request_id] = financing
     Requested(request_id=financing.request_id, version=1)
@@ -147,6 +161,7 @@ def price(financing, chosen):
     """Fix what the bank pays and what it gets back: one cash flow, one rounding, A360."""
     financing.bank = chosen.bank
     financing.rate_ppm = chosen.rate_ppm
+    financing.recourse = chosen.recourse
     financing.principal_fen = chosen.principal_fen
     financing.days = parse_date(financing.due_date) - day_at(ctx.time)
     require(financing.days > 0, "E_TENOR", "the due date has come")
@@ -204,10 +219,7 @@ def hold_invoice(financing, salt: bytes):
     advanced[key] += principal
     found = call("invoice_registry", "get_document", document, financing.borrower)
     call("invoice_registry", "draw", document, principal, financing.borrower, found["buyer"])
-    financing.repay_reference = call(
-        "dcep", "payment_reference", "financing", financing.request_id, 2,
-        principal + financing.interest_fen, "CNY", financing.bank, salt,
-    )  # fmt: skip
+    fix_repayment(financing, salt, principal + financing.interest_fen, principal, 0)
 
 
 # ---- duplicate check and payment -----------------------------------------------------------------
@@ -362,21 +374,145 @@ def decline(request_id: str, reason: str, expected_version: int = 0) -> str:
     return financing.state
 
 
+# ---- repayment -----------------------------------------------------------------------------------
+
+
 @export
-def repay(request_id: str, proof: bytes = b"") -> str:
-    """A leaf is repaid when its debtor has paid it; an advance by a proof of principal and interest."""
+def prepare_repayment(request_id: str, salt: bytes, amount_fen: int = 0) -> dict:
+    """The borrower of an advance fixes what it will pay today: early, late, or a part; interest comes first.
+
+    amount_fen: 0 for all that is owed. Interest counts to today, after the due date half as much again.
+    Returns the payment. Codes: E_NOT_PARTY, E_ROLE, E_STATE, E_METHOD, E_AMOUNT, E_SALT.
+    """
     financing = load(request_id)
+    require_trader(financing.borrower, "the borrower")
+    enter(financing, "prepare_repayment")
+    require(financing.document != "", "E_METHOD", "a leaf is repaid by its debtor's payment")
+    principal, interest = owed_today(financing)
+    whole = principal + interest
+    amount = amount_fen or whole
+    require(interest < amount <= whole, "E_AMOUNT", "more than the interest, at most all")
+    until = day_end_ms(day_at(ctx.time))
+    number = fix_repayment(financing, salt, amount, amount - interest, until)
+    financings[request_id] = financing
+    RepaymentPrepared(request_id=request_id, instalment=number, version=financing.version)
+    return {
+        "instalment": number,
+        "reference": financing.repay_reference,
+        "payee": financing.bank,
+        "amount_fen": amount,
+        "interest_fen": interest,
+        "currency": "CNY",
+        "not_after_ms": until,
+    }
+
+
+@export
+def repay(request_id: str, proof: bytes = b"", instalment: int = 0) -> str:
+    """A leaf is repaid when its debtor has paid it, or its guarantor or former holder has; an advance by a
+    proof of principal and interest, also in parts. instalment: of `prepare_repayment`; 0 is the latest."""
+    financing = load(request_id)
+    before = financing.state
     enter(financing, "repay")
     if financing.leaf_id:
         # an unread proof in an accepted call would look like a payment in an evidence bundle
         require(proof == b"", "E_PROOF_UNUSED", "a leaf is repaid by its own payment")
-        settled = call("receivable", "is_settled", financing.leaf_id)
+        settled = call("receivable", "is_settled", financing.leaf_id, financing.bank)
         require(settled, "E_UNPAID", "the leaf is not paid yet")
-    else:
-        take_repayment(financing, proof)
+    elif not take_repayment(financing, proof, instalment):
+        financing.state = before
+        financings[request_id] = financing
+        PartRepaid(request_id=request_id, version=financing.version)
+        return financing.state
     call("invoice_registry", "repay", *claim_of(financing))
     Repaid(request_id=request_id, version=financing.version)
     return financing.state
+
+
+@export
+def mark_overdue(request_id: str) -> str:
+    financing = load(request_id)
+    enter(financing, "mark_overdue")
+    late = day_at(ctx.time) > parse_date(financing.due_date)
+    require(late, "E_TOO_EARLY", "the due date has not passed")
+    leaf = financing.leaf_id
+    paid = leaf and call("receivable", "is_settled", leaf, financing.bank)
+    require(not paid, "E_STATE", "the leaf is paid")
+    Overdue(request_id=request_id, version=financing.version)
+    return financing.state
+
+
+@export
+def recourse(request_id: str, expected_version: int = 0) -> str:
+    """The bank turns to the borrower, as its quote said it might. A leaf's payment: `remedy.recourse`."""
+    financing = load(request_id)
+    require_bank(financing.bank)
+    enter(financing, "recourse", expected_version)
+    require(financing.recourse, "E_TERMS", "the quote was without recourse")
+    RecourseTaken(request_id=request_id, version=financing.version)
+    return financing.state
+
+
+@export
+def write_off(request_id: str, reason: str, expected_version: int = 0) -> str:
+    """A checker of the bank. The claim stays registered: a later payment is still taken."""
+    financing = load(request_id)
+    require(ctx.member == financing.bank, "E_NOT_PARTY", "only the bank concerned may do this")
+    require("checker" in ctx.roles, "E_ROLE", "a checker of the bank writes off")
+    require(0 < len(reason) <= 200, "E_TEXT", "a reason is 1 to 200 characters")
+    enter(financing, "write_off", expected_version)
+    WrittenOff(request_id=request_id, reason=reason, version=financing.version)
+    return financing.state
+
+
+# ---- register and notice: who comes first (Civil Code arts. 546, 768) ----------------------------
+
+
+@export
+def file_registration(request_id: str, number: str, until: str) -> bool:
+    """The bank has filed the assignment in the unified register (PBoC 2021 Order 7), until a date."""
+    financing = load(request_id)
+    require_bank(financing.bank)
+    enter(financing, "file_registration")
+    require(0 < len(number) <= 40, "E_TEXT", "a filing's number is 1 to 40 characters")
+    require(
+        is_date(until) and parse_date(until) > day_at(ctx.time), "E_DATE", "it ends in the future"
+    )
+    if financing.filing != number:
+        financing.filed_ms = ctx.time
+    financing.filing = number
+    financing.filed_until = until
+    financings[request_id] = financing
+    Filed(request_id=request_id, version=financing.version)
+    return True
+
+
+@export
+def notify_debtor(request_id: str, notice: str) -> bool:
+    """The bank tells the debtor of the assignment. `notice`: digest of the notice."""
+    financing = load(request_id)
+    require_bank(financing.bank)
+    enter(financing, "notify_debtor")
+    require(is_digest(notice), "E_DIGEST", "a notice is a digest: 64 hex digits")
+    require(financing.notice == "", "E_CONSENTED", "the debtor was notified already")
+    financing.notice = notice
+    financing.noticed_ms = ctx.time
+    financings[request_id] = financing
+    DebtorNotified(request_id=request_id, debtor=financing.debtor, version=financing.version)
+    return True
+
+
+@export
+def acknowledge_notice(request_id: str) -> bool:
+    """The debtor has the notice: from here on it pays the bank, and has nothing to say against that."""
+    financing = load(request_id)
+    require_trader(financing.debtor, "the debtor")
+    enter(financing, "acknowledge_notice")
+    require(financing.notice != "", "E_STATE", "there is no notice yet")
+    financing.acknowledged_ms = ctx.time
+    financings[request_id] = financing
+    NoticeAcknowledged(request_id=request_id, version=financing.version)
+    return True
 
 
 # ---- views ---------------------------------------------------------------------------------------
@@ -418,3 +554,43 @@ def list_quotes(request_id: str) -> list:
 def next_steps(request_id: str) -> list:
     """What may happen to a financing now: call, who, guard, to."""
     return moves_from(FINANCING, load(request_id).state)
+
+
+@view
+def list_financings(state: str = "", as_bank: bool = False, after: str = "") -> list:
+    """What the asking member borrows, or as a bank has accepted, by state and number; 50 at a time."""
+    part = "bank" if as_bank else "borrower"
+    known = financings[after] if after else None
+    if state:
+        found = financings.by((part, "state"), ctx.member, state, after=after or None, limit=50)
+    else:
+        start = None if known is None else (known.state, after)
+        found = financings.by((part, "state"), ctx.member, after=start, limit=50)
+    return [describe(financing) for _, financing in found]
+
+
+@view
+def payment_waterfall(seller: str, document: str, received_fen: int) -> list:
+    """How a payment of an invoice runs down: the banks that advanced on it in the order of the law, then its
+    seller. Each with its reference and what it gets. Interest counts to today."""
+    found = financings.by(("borrower", "document"), seller, document, limit=60)
+    open_states = ("DISBURSED", "OVERDUE", "RECOURSE", "WRITTEN_OFF")
+    owed = [financing for _, financing in found if financing.state in open_states]
+    banks = [financing.bank for financing in owed]
+    sees = "regulator" in ctx.roles or ctx.member in (seller, *banks)
+    require(document != "" and sees, "E_NOT_PARTY", "not your invoice")
+    today = date_text(day_at(ctx.time))
+    claims = []
+    for financing in owed:
+        filed = financing.filed_ms if financing.filed_until >= today else 0
+        claims.append((sum(owed_today(financing)), filed, financing.noticed_ms))
+    parts, rest = waterfall(received_fen, claims)
+    rows = [
+        {"payee": financing.bank, "request_id": financing.request_id, "owed_fen": claims[i][0],
+         "amount_fen": parts[i], "reference": financing.repay_reference}
+        for i, financing in enumerate(owed)
+    ]  # fmt: skip
+    rows.append(
+        {"payee": seller, "request_id": "", "owed_fen": 0, "amount_fen": rest, "reference": b""}
+    )
+    return rows
