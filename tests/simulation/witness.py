@@ -1,7 +1,8 @@
 """S10, the half that demands: whoever holds two contradicting votes of one member says so.
 
 A core remembers votes of its current view and of heights in reach. So a node that took both votes while
-it was there, in one life, must have accused their signer.
+it was there, in one life, must have accused their signer. A configuration block ends a core, even where the
+epoch goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests.simulation.engine import DRIFT_MS, Said
 if TYPE_CHECKING:
     from tests.simulation.node import SimNode
 
-Key = tuple[int, int, int, str, int, int, int]
+Key = tuple[int, int, int, int, str, int, int, int]
 
 
 class Witness:
@@ -45,7 +46,8 @@ class Witness:
     def note(self, node: SimNode, sender: int, said: Said) -> None:
         """After the step, which did not refuse it."""
         view = 0 if said.kind == "commit" else said.view
-        key = (node.id, node.life, said.epoch, said.kind, sender, said.height, view)
+        core = node.life, len(node.configs)
+        key = (node.id, *core, said.epoch, said.kind, sender, said.height, view)
         held = self._held.get(key)
         if held is None or held[0] < said.view:
             self._held[key] = (said.view, said.block_hash)
