@@ -5,8 +5,6 @@ accepted; then its pieces live: a piece is either a leaf with one holder or SPLI
 children. `remedy.x` is a call of the contract `remedy`: what is done when a leaf is not simply paid on its day.
 """
 
-TENOR_WARN_DAYS = 183  # six months, notice [2025] 77
-TENOR_HARD_DAYS = 366  # one year: never longer
 ACCEPT_BUSINESS_DAYS = 5
 TRANSFER_BUSINESS_DAYS = 3
 CUT_OFF_BUSINESS_DAYS = 2  # no transfer later than this many business days before the due date
@@ -18,7 +16,7 @@ CREDENTIAL = (
     ("-", "draft", "a maker of the issuer",
      "parties active, invoices lodged and not used up, credit limit kept", "DRAFT", "EC.Drafted"),
     ("DRAFT", "sign", "a checker of the issuer, not the maker",
-     "tenor at most 366 days, due on a business day", "OFFERED", "EC.Offered"),
+     "tenor within tenor:receivable, due on a business day", "OFFERED", "EC.Offered"),
     ("DRAFT|OFFERED", "guarantee", "a checker of the guarantor that the terms name", "once", "",
      "EC.Guaranteed"),
     ("DRAFT|OFFERED", "cancel", "the issuer", "not accepted yet", "VOID", "EC.Voided"),

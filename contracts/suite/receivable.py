@@ -11,17 +11,9 @@ after CLOSED, unless the payee gives money back (`on_reverse`). I7 depth is boun
 Amounts are fen; dates are text `2027-05-20` in China Standard Time.
 """
 
-from rules.calendar import (
-    add_business_days,
-    date_of,
-    date_text,
-    day_at,
-    day_end_ms,
-    is_business_day,
-    is_date,
-    parse_date,
-)
+from rules.calendar import date_of, date_text, day_at, day_end_ms, is_date, parse_date
 from rules.codes import is_digest
+from rules.dated_rules import add_business_days, is_business_day, rule_on
 from rules.machine import moves_from, row_for
 from rules.money import PAYMENT_MAX, is_amount, split_by_weights
 from rules.persons import require_contract, require_trader
@@ -38,8 +30,6 @@ from rules.receivable_machine import (
     DEPTH_MAX,
     PIECE,
     PIECES_MAX,
-    TENOR_HARD_DAYS,
-    TENOR_WARN_DAYS,
     TRANSFER_BUSINESS_DAYS,
     TRANSFER_KYC_LEVEL,
 )
@@ -163,14 +153,16 @@ def sign(ec_id: str, expected_version: int = 0) -> list:
     advance(CREDENTIAL, ec, "sign", expected_version)
     today, due_day = day_at(ctx.time), parse_date(ec.due_date)
     require(due_day > today, "E_DATE", "the due date lies ahead")
-    require(due_day - today <= TENOR_HARD_DAYS, "E_TENOR_HARD", "a tenor is at most 366 days")
+    cap = rule_on("tenor:receivable", today)
+    longest = cap["hard_days"]
+    require(due_day - today <= longest, "E_TENOR_HARD", f"a tenor is at most {longest} days")
     require(is_business_day(due_day), "E_BUSINESS_DAY", "the due date is a business day")
     ec.issue_date = date_text(today)
     window = add_business_days(today, ACCEPT_BUSINESS_DAYS)
     ec.offer_until_ms = day_end_ms(min(window, due_day))  # taken later it would be overdue at once
     credentials[ec_id] = ec
     Offered(ec_id=ec_id, to=ec.first_holder, version=ec.version)
-    if due_day - today <= TENOR_WARN_DAYS:
+    if due_day - today <= cap["warn_days"]:
         return []
     TenorWarned(ec_id=ec_id, code="E_TENOR_WARN", days=due_day - today)
     return ["E_TENOR_WARN"]

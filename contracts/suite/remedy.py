@@ -7,8 +7,9 @@ receivable contract keeps the state. Whoever pays instead of the debtor takes th
 to him. Amounts are fen. Law: Civil Code arts. 392, 524, 700 (who pays for another takes the claim), 766.
 """
 
-from rules.calendar import add_business_days, day_at, day_end_ms, parse_date
+from rules.calendar import day_at, day_end_ms, parse_date
 from rules.codes import is_digest
+from rules.dated_rules import add_business_days
 from rules.day_count import simple_interest
 from rules.money import half_up
 from rules.persons import require_trader

@@ -321,3 +321,17 @@ def test_no_history_changes_a_day_that_has_begun() -> None:
     Histories.opened = open_world()
     machine = settings(max_examples=12, stateful_step_count=15, deadline=None)
     run_state_machine_as_test(Histories, settings=machine)
+
+
+def test_a_later_tenor_cap_holds_for_credentials_signed_from_its_day_on(world: World) -> None:
+    value = {"warn_days": 60, "hard_days": 100}
+    issue(world, name=TENOR, value=value, since="2026-12-01")
+    world.issue()  # 178 days, signed on 2026-11-23
+    world.ok("lg", "invoice_registry.lodge", document=digest("more"), kind="invoice", buyer="PX",
+             amount_fen=1_000, currency="CNY", issued_on="2026-11-16")  # fmt: skip
+    world.now_ms = at("2026-12-01")
+    terms = {"face_fen": 100, "invoices": [digest("more")]}
+    ec_id = world.draft(**terms)
+    world.refused("E_TENOR_HARD", "px-checker", "receivable.sign", ec_id=ec_id)
+    ec_id = world.draft(**terms, due_date="2027-03-01")
+    assert world.ok("px-checker", "receivable.sign", ec_id=ec_id) == ["E_TENOR_WARN"]
