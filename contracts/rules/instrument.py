@@ -85,9 +85,3 @@ def require_sight(parties: dict):
 def today() -> int:
     """The block's day in China Standard Time."""
     return day_at(ctx.time)
-
-
-def require_trader(member: str, who: str):
-    """The sender is a maker or checker of this member: readers and auditors do not trade."""
-    require(ctx.member == member, "E_NOT_PARTY", f"only {who} may do this")
-    require("maker" in ctx.roles or "checker" in ctx.roles, "E_ROLE", "a maker or checker may")
