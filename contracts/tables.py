@@ -20,6 +20,7 @@ from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.rulebook_machine import RULE
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
+from contracts.rules.trade_document_machine import DECLARATION, DOCUMENT, QUERY, RECORD
 
 Row = tuple[str, str, str, str, str, str]
 
@@ -66,6 +67,10 @@ TABLES = (
     Table("einvoice", "quota", "Quota of e-invoices", QUOTA),
     Table("einvoice", "einvoice", "E-invoice", EINVOICE),
     Table("tax_return", "tax_return", "Tax return of a month", TAX_RETURN),
+    Table("trade_document", "declaration", "Customs declaration", DECLARATION),
+    Table("trade_document", "trade_document", "Filed trade document", DOCUMENT),
+    Table("transferable_record", "record", "Electronic transferable record", RECORD),
+    Table("data_catalogue", "query", "Query between administrations", QUERY),
 )
 
 

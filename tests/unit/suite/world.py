@@ -49,6 +49,8 @@ USERS = {
     "hkma-second": ("HKMA", ("regulator",)),
     "safe": ("SAFE", ("regulator",)),
     "tax": ("TAX-SZ", ("tax", "maker")),
+    "customs": ("CUS-SZ", ("customs", "maker")),
+    "customs-checker": ("CUS-SZ", ("checker",)),
     "arbiter": ("CIETAC", ("arbiter",)),
     "court": ("SZ-COURT", ("court",)),
     "nobody": ("ZZ", ("maker", "checker", "financier")),
