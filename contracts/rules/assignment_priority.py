@@ -4,8 +4,6 @@ Filed in the unified register before not filed, the earlier filing first; then b
 earlier first; what has neither shares in proportion. A claim is (amount, filed_ms, noticed_ms), 0 for never.
 """
 
-from rules.money import split_by_weights
-
 
 def in_order(claims: list) -> list:
     """Groups of indexes: one after the other, those of a group side by side."""
@@ -16,15 +14,18 @@ def in_order(claims: list) -> list:
     return [[i] for _, i in filed] + [[i] for _, i in told] + ([rest] if rest else [])
 
 
-def waterfall(received: int, claims: list) -> tuple:
-    """(what each claim gets, what is left over): to the minor unit, nobody more than his amount."""
+def waterfall(received: int, claims: list, split) -> tuple:
+    """(what each claim gets, what is left over): to the minor unit, nobody more than his amount.
+
+    split: `money.split_by_weights`.
+    """
     parts = [0] * len(claims)
     left = received
     for group in in_order(claims):
         amounts = [claims[i][0] for i in group]
         given = min(left, sum(amounts))
-        if given > 0:
-            for place, part in zip(group, split_by_weights(given, amounts), strict=True):
-                parts[place] = part
+        shares = split(given, amounts) if given > 0 else [0] * len(group)
+        for at in range(len(group)):
+            parts[group[at]] = shares[at]
         left -= given
     return (parts, left)

@@ -47,7 +47,7 @@ from rules.financing_records import (
     require_bank,
 )
 from rules.machine import moves_from
-from rules.money import BPS_UNIT, half_up, is_amount, share_of
+from rules.money import BPS_UNIT, half_up, is_amount, share_of, split_by_weights
 from rules.persons import require_trader
 from sdk import Event, call, ctx, export, require, view
 
@@ -584,7 +584,7 @@ def payment_waterfall(seller: str, document: str, received_fen: int) -> list:
     for financing in owed:
         filed = financing.filed_ms if financing.filed_until >= today else 0
         claims.append((sum(owed_today(financing)), filed, financing.noticed_ms))
-    parts, rest = waterfall(received_fen, claims)
+    parts, rest = waterfall(received_fen, claims, split_by_weights)
     rows = [
         {"payee": financing.bank, "request_id": financing.request_id, "owed_fen": claims[i][0],
          "amount_fen": parts[i], "reference": financing.repay_reference}
