@@ -34,6 +34,8 @@ SUITE = (
     "oracle",
     "tax_form",
     "tax_review",
+    "declared_goods",
+    "trade_account",
     "conditional",
 )
 _HERE = Path(__file__).parent

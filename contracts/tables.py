@@ -20,6 +20,7 @@ from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.rulebook_machine import RULE
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
+from contracts.rules.trade_account_machine import ACCOUNT, GOODS, RECEIPT
 from contracts.rules.trade_document_machine import DECLARATION, DOCUMENT, QUERY, RECORD
 
 Row = tuple[str, str, str, str, str, str]
@@ -63,6 +64,9 @@ TABLES = (
     Table("tax_form", "form", "Tax filing form", FORM),
     Table("tax_form", "use", "Payment under a tax filing form", USE),
     Table("tax_review", "review", "Review of a tax filing form", REVIEW),
+    Table("trade_account", "account", "Supervised trade account", ACCOUNT),
+    Table("trade_account", "receipt", "Receipt on a trade account", RECEIPT),
+    Table("declared_goods", "goods", "Declared goods", GOODS),
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
     Table("einvoice", "quota", "Quota of e-invoices", QUOTA),
     Table("einvoice", "einvoice", "E-invoice", EINVOICE),
