@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts.runtime import keys
 from contracts.runtime.api import Transaction, TxResult
+from contracts.runtime.limits import KEY_BYTES_MAX
 
 METHODS_MAX = 256
 SHAPES_MAX = 16  # a method
@@ -21,8 +22,9 @@ SOURCE_CHARS_MAX = 512
 Target = tuple[str, str]
 # Where a part of a key comes from: ("argument", name) ("sender",) ("member",) ("same", value).
 Source = tuple[Any, ...]
-# Contract, state object, the sources of the key's parts, whether the key is a tuple.
-Shape = tuple[str, str, tuple[Source, ...], bool]
+# What all keys of the state object begin with, the sources of the key's parts, whether the key is a tuple.
+Shape = tuple[bytes, tuple[Source, ...], bool]
+_SCAN = json.JSONDecoder().scan_once
 
 
 class ReadPredictor:
@@ -66,8 +68,8 @@ def _sources(tx: Transaction) -> Iterator[tuple[Source, str | int]]:
     yield ("member",), tx.member
     yield ("sender",), tx.sender
     try:
-        arguments = json.loads(tx.args_json)
-    except (ValueError, RecursionError):
+        arguments, _ = _SCAN(tx.args_json, 0)  # a guess: what follows the object is of no interest
+    except (ValueError, StopIteration, RecursionError):
         return
     if type(arguments) is not dict:
         return
@@ -85,7 +87,7 @@ def _shape(key: bytes, origins: dict[str | int, Source]) -> Shape | None:
     sources = tuple(_source(part, origins) for part in (parts if several else (parts,)))
     # A key of nothing but constants says something only when it is the one key of its object.
     telling = parts is keys.VAR or any(source[0] != "same" for source in sources)
-    return (contract, name, sources, several) if telling else None
+    return (keys.object_prefix(contract, name), sources, several) if telling else None
 
 
 def _source(part: Any, origins: dict[str | int, Source]) -> Source:
@@ -96,11 +98,12 @@ def _source(part: Any, origins: dict[str | int, Source]) -> Source:
 
 def _key(shape: Shape, given: dict[Source, str | int]) -> bytes | None:
     """The key of a shape, or None when the transaction lacks a part of it."""
-    contract, name, sources, several = shape
+    prefix, sources, several = shape
     parts = [source[1] if source[0] == "same" else given.get(source) for source in sources]
-    if any(part is None for part in parts):
+    if None in parts:
         return None
     try:
-        return keys.state_key(contract, name, tuple(parts) if several else parts[0])
+        key = prefix + keys.item(tuple(parts) if several else parts[0])
     except keys.StateKeyError:
         return None
+    return key if len(key) <= KEY_BYTES_MAX else None

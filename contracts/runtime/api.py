@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from contracts.runtime import values
 from contracts.runtime.limits import SOURCE_BYTES_MAX
@@ -113,8 +113,7 @@ class BlockRequest:
     first_index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(NamedTuple):
     """An event of a transaction: contract, event name, value-encoded dict of its fields."""
 
     contract: str
@@ -128,8 +127,7 @@ class EventRecord:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class TxResult:
+class TxResult(NamedTuple):
     """What a transaction did. Writes and events are empty unless the outcome is `ok`.
 
     code: the author's `E_…`, an exception class name, or a fixed word of the engine; empty when ok.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from contracts.runtime import limits
 
-TABLE_VERSION = 3
+TABLE_VERSION = 4
 
 
 class Price(NamedTuple):
@@ -32,7 +32,7 @@ TABLE = (
     Price("DECIMAL_MUL", 14, "60 digits"),
     Price("DECIMAL_DIV", 20, "60 digits"),
     Price("DECIMAL_POWER", 200, "exponent to 10,000"),
-    Price("DECIMAL_METHOD", 18, "60 digits"),
+    Price("DECIMAL_METHOD", 20, "60 digits"),
     Price("NUMBER_TEXT", 12, "int and Decimal from and to text"),
     Price("NEW_CONTAINER", 4, "and a quarter of the items"),
     Price("DICT_ENTRY", 11, "one key checked, hashed and inserted"),
@@ -45,7 +45,7 @@ TABLE = (
     Price(
         "ITERATE_ELEMENT", 5, "sum, any, all, min, max: an element each, without a body's charge"
     ),
-    Price("METHOD", 14, "look-up of the guarded form, argument list, call"),
+    Price("METHOD", 15, "look-up of the guarded form, argument list, call"),
     Price("HASH_RISK", 8, "keys whose hashes can be made to collide, and a quarter of the entries"),
     Price("INSTANCE", 50, "object, its fields, the arena"),
     Price("SET_ATTRIBUTE", 4, "guard"),
@@ -65,7 +65,7 @@ TABLE = (
         "adding, removing or testing one key by a method, beside the method itself",
     ),
     Price("OBJECT", 24, "one object of a contract class passed on the walk"),
-    Price("TYPE_TEST", 8, "one type of isinstance()"),
+    Price("TYPE_TEST", 9, "one type of isinstance()"),
     Price("SET_ITEM", 7, "one item hashed and inserted by a built-in"),
     Price("FORMAT", 10, "one field of an f-string, one element of a text of a structure"),
     Price("WIDE_NUMBER", 4, "operands of more than 64 bits"),
@@ -87,7 +87,7 @@ TABLE = (
 )
 # Beside the 1 of every node in a block: guards that take longer than a node of their kind.
 NODES = {
-    "Add": 1, "Sub": 1, "Mult": 4, "FloorDiv": 2, "Mod": 2,
+    "Add": 1, "Sub": 1, "Mult": 4, "FloorDiv": 2, "Mod": 3,
     "LShift": 4, "RShift": 4, "BitOr": 3, "BitAnd": 3, "BitXor": 3, "Subscript": 5,
 }  # fmt: skip
 _PRICES = {price.name: price.gas for price in TABLE}

@@ -137,7 +137,7 @@ def formatted(value: Any, as_repr: bool, spec: str) -> str:
         raise ValueError("this format is for integers or text")
     if kind is str and (last in "bdoxXnfF%eE" or "," in spec or "_" in spec[1:]):
         raise ValueError("this format is for numbers")
-    charge(gas.NUMBER_TEXT)
+    charge(gas.NUMBER_TEXT + gas.FORMAT)
     sequence(len(value) if kind is str else 0)
     return format(value, spec)
 

@@ -230,33 +230,24 @@ def _decode_results(data: bytes, block: BlockRequest) -> list[TxResult]:
     names = {*block.active, *(tx.contract for tx in block.txs)}
     prefixes = {keys.contract_prefix(name) for name in names}
     labels: dict[bytes, tuple[str, str]] = {}
-    number, row = iter(counts), iter(rows)
-    out = []
-    for tx in block.txs:
-        outcome, gas, events, writes, reads = islice(number, 5)
-        code, text, value = islice(row, 3)
+    of_a_result = zip(*[iter(counts)] * 5, strict=True)
+    out, at = [], 0
+    for tx, (outcome, gas, events, writes, reads) in zip(block.txs, of_a_result, strict=True):
+        code, text, value = rows[at : at + 3]
+        first = at + 3 + 2 * events
+        middle, last = first + writes, first + 2 * writes
+        told = [_event(rows[n], rows[n + 1], labels) for n in range(at + 3, first, 2)]
+        written = [*zip(rows[first:middle], rows[middle:last], strict=True)]
+        if writes and b"" in rows[middle:last]:
+            written = [(key, found or None) for key, found in written]  # no bytes are a deletion
+        at = last + reads
         result = TxResult(
-            tx.tx_id,
-            OUTCOMES[outcome],
-            code.decode(),
-            text.decode(),
-            gas,
-            value,
-            tuple([_event(next(row), next(row), labels) for _ in range(events)]),
-            _writes(list(islice(row, 2 * writes))),
-            tuple(islice(row, reads)),
-        )
+            tx.tx_id, OUTCOMES[outcome], code.decode(), text.decode(), gas, value,
+            tuple(told), tuple(written), tuple(rows[last:at]),
+        )  # fmt: skip
         _check(result, tx.gas_limit, prefixes)
         out.append(result)
     return out
-
-
-def _writes(rows: list[bytes]) -> tuple[tuple[bytes, bytes | None], ...]:
-    """Keys, then their values; no bytes are a deletion."""
-    half = len(rows) >> 1
-    return tuple(
-        [(key, value or None) for key, value in zip(rows[:half], rows[half:], strict=True)]
-    )
 
 
 def _event(label: bytes, data: bytes, labels: dict[bytes, tuple[str, str]]) -> EventRecord:
