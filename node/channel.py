@@ -263,6 +263,7 @@ class Channel:
     ) -> AsyncIterator[EventsPage]:
         self._require_execution("tell events")
         after = _event_place(after_id) if after_id else (max(0, from_height), -1, -1)
+        self._require_events(after[0])
         while True:
             applied = self._ledger.applied_height
             page = await asyncio.to_thread(
@@ -292,6 +293,12 @@ class Channel:
     async def state_proof(self, key: bytes) -> bytes:
         self._require_execution("prove the state")
         return await self._proofs.state(key, self._until)
+
+    def _require_events(self, height: int) -> None:
+        """Raises CITY-5008 for events of blocks that this node has not executed."""
+        base = self._ledger.state.base
+        if base and height <= base:
+            raise CityError("CITY-5008", height=height, base=base + 1)
 
     def _require_execution(self, what: str) -> None:
         """Raises CITY-8011 on a node that only verifies: the state it has is that of its last execution."""
@@ -335,6 +342,9 @@ class Channel:
             "pool_bytes": self.pipeline.pool.size_bytes,
         }
         facts["executes"] = self.pipeline.executor is not None
+        facts |= {"blocks_from": self._ledger.blocks.base, "history_from": self._ledger.state.base}
+        taken = self.pipeline.snapshots
+        facts["snapshot"] = 0 if taken is None else taken.height
         if not facts["executes"]:
             # It computes no state: what it has is what a quorum sealed for the height W below its tip.
             facts |= {"state_root": "", "receipts_root": ""}

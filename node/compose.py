@@ -21,6 +21,7 @@ from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.pipeline import Pipeline
 from node.seat import Cores, Votes
 from node.signatures import Signatures
+from node.snapshots import Snapshots
 from node.telemetry import Metrics
 from node.txpool import PoolLimits, TxPool
 
@@ -62,6 +63,7 @@ def build_channel(
     pool_limits: PoolLimits | None = None,
     describe: Callable[[], dict[str, Any]] = dict,
     room: Callable[[], CityError | None] = lambda: None,
+    snapshots: Snapshots | None = None,
 ) -> Channel:
     """A channel that is ready to `run`. votes: the signer with which this node votes among given validators.
     reporter: the node's identity key, which signs reports of evidence.
@@ -98,6 +100,7 @@ def build_channel(
         pool=TxPool(pool_limits, admission.refusal),
         metrics=metrics,
         attester=attester,
+        snapshots=snapshots,
     )
     gate.attach(pipeline.intake)
     return Channel(

@@ -97,6 +97,13 @@ class Disk(Section):
     free_bytes_min: int = Field(256 * 1024 * 1024, ge=0)
 
 
+class Snapshot(Section):
+    """every: blocks between two snapshots of the state, 0 for none; nodes with the same number vouch for each
+    other's."""
+
+    every: int = Field(10_000, ge=0)
+
+
 class Settings(Section):
     """A configuration file of one of our daemons."""
 
@@ -123,6 +130,7 @@ class NodeConfig(Settings):
     clock: ClockSection = ClockSection()
     pool: Pool = Pool()
     disk: Disk = Disk()
+    snapshot: Snapshot = Snapshot()
 
     @property
     def data_dir(self) -> Path:

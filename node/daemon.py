@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import structlog
 
 from consensus.certificate import KIND_RAFT
+from node import joining
 from node.api.server import ApiServer
 from node.channel import Channel
 from node.clock import Clock, DevelopmentClock, RealClock
@@ -38,6 +40,7 @@ from node.peers.fetching import Source, Wanted, fetch_artifact
 from node.peers.network import PeerNetwork
 from node.peers.roster import Roster
 from node.signatures import Signatures
+from node.snapshots import Snapshots
 from node.telemetry import Metrics, configure_logging
 from node.txpool import PoolLimits
 from node.web.server import WebServer
@@ -60,10 +63,15 @@ class Parts:
 
 
 async def run_node(
-    config: NodeConfig, *, is_wal_loss_accepted: bool = False, is_vote_key_new: bool = False
+    config: NodeConfig,
+    *,
+    is_wal_loss_accepted: bool = False,
+    is_vote_key_new: bool = False,
+    from_snapshot: bool = False,
 ) -> None:
     """Runs until SIGTERM or SIGINT. Raises CityError where the node cannot start.
 
+    from_snapshot: a node without blocks begins with a snapshot of its peers.
     Two words of the operator: is_wal_loss_accepted, that a validator may vote although its log is gone, where
     there are not enough others to vouch for it;
     is_vote_key_new, that a Raft member's vote key has never voted. Over PBFT the others admit a new key."""
@@ -77,7 +85,7 @@ async def run_node(
         channel = genesis.config
         if is_wal_loss_accepted:
             check_may_accept_loss(peek_configuration(config.channel_dir, genesis))
-        parts = await open_parts(config)
+        parts = await open_parts(config, from_snapshot=from_snapshot)
         # A log that holds records speaks for itself: the word must not outdo a tail that it misses.
         is_word_for_key = is_vote_key_new and not parts.ledger.journal.core_records
         is_accepted = is_wal_loss_accepted or (
@@ -92,7 +100,7 @@ async def run_node(
             loop.remove_signal_handler(number)
 
 
-async def open_parts(config: NodeConfig) -> Parts:
+async def open_parts(config: NodeConfig, *, from_snapshot: bool = False) -> Parts:
     """Everything a node needs, opened and checked; nothing listens yet. Raises CityError."""
     check_ports(config)
     genesis = read_genesis(config.channel_dir)
@@ -102,16 +110,20 @@ async def open_parts(config: NodeConfig) -> Parts:
     keyring = open_keyring(config, state, suite)
     clock = _clock(config, genesis.config)
     metrics = Metrics(genesis.config.name)
-    engines = await open_engines(
-        config, genesis, suite, _fetcher(config, state, genesis, suite, keyring)
-    )
+    sources = _sources(config, state, suite)
+    engines = await open_engines(config, genesis, suite, _fetcher(genesis, suite, keyring, sources))
     try:
+        await asyncio.to_thread(joining.finish, config.channel_dir)
+        if from_snapshot and not (config.channel_dir / "blocks").exists():
+            me = keyring.me
+            await joining.join(config.channel_dir, genesis, suite, sources, me.transport, me.grant)
         ledger = await asyncio.to_thread(open_ledger, config.channel_dir, genesis, suite)
         check_keyring(keyring, ledger.configuration.state, config)
     except BaseException:
         await engines.stop()
         raise
     gate, signatures = PeerGate(), Signatures(suite)
+    snapshots = Snapshots(ledger, config.snapshot.every if engines.blocks is not None else 0)
     network = PeerNetwork(
         config=ledger.configuration.config,
         observers=ledger.configuration.state.observers,
@@ -123,6 +135,7 @@ async def open_parts(config: NodeConfig) -> Parts:
         handler=gate,
         count=metrics.count_peer,
         artifact=ArtifactServer(ledger.channel_id, engines.artifact),
+        library=snapshots,
     )
     backend = getattr(suite, "backend", None)
     crypto = (
@@ -142,23 +155,26 @@ async def open_parts(config: NodeConfig) -> Parts:
         pool_limits=PoolLimits(config.pool.transactions_max, config.pool.bytes_max),
         describe=lambda: {"name": config.name, "crypto": crypto} | engines.describe(),
         room=DiskWatch(config.channel_dir, config.disk.free_bytes_min, metrics).refusal,
+        snapshots=snapshots,
     )
     return Parts(config, keyring, ledger, engines, signatures, network, channel, metrics)
 
 
-def _fetcher(
-    config: NodeConfig, state: ConfigState, genesis: Genesis, suite: Suite, keyring: Keyring
-) -> Fetch:
-    """Brings the channel's engine from a peer: any other node of the configuration whose address is known."""
-    engine = genesis.config.engine
-    id_ = channel_id(suite.hash, genesis.config)
-    wanted = Wanted(id_, engine.digest, engine.size, suite.hash)
+def _sources(config: NodeConfig, state: ConfigState, suite: Suite) -> list[Source]:
+    """Whom to ask before there are links: every other node of the configuration whose address is known."""
     roster = Roster(suite, state.config, state.observers)
-    sources = [
+    return [
         Source(known, config.peers[known.peer.name])
         for known in roster.nodes
         if known.peer.name in config.peers and known.peer.name != config.name
     ]
+
+
+def _fetcher(genesis: Genesis, suite: Suite, keyring: Keyring, sources: Sequence[Source]) -> Fetch:
+    """Brings the channel's engine from a peer."""
+    engine = genesis.config.engine
+    id_ = channel_id(suite.hash, genesis.config)
+    wanted = Wanted(id_, engine.digest, engine.size, suite.hash)
 
     async def fetch(folder: Path) -> Path:
         return await fetch_artifact(wanted, sources, keyring.transport, folder)

@@ -329,7 +329,7 @@ def _log(folder: Path) -> Check:
 def _read_blocks(blocks: BlockStore, suite: Suite, progress: Progress) -> None:
     """Each block's place in the chain, its transactions, its certificate's block. Raises CityError."""
     parent, said = None, time.monotonic()
-    for stored in blocks.blocks(0):
+    for stored in blocks.blocks(blocks.base):
         header = stored.header
         own = block_hash(suite.hash, header)
         leaves = [

@@ -24,6 +24,7 @@ __all__ = [
     "Envelope",
     "EventRecord",
     "Receipt",
+    "SnapshotIndex",
     "StoredBlock",
     "StoredEvent",
     "decode_receipt",
@@ -82,6 +83,24 @@ class StoredEvent:
     @property
     def id(self) -> str:
         return f"{self.height}/{self.tx_index}/{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotIndex:
+    """What a snapshot after block `height` is; a canonical structure, see ledger/snapshot.py.
+
+    first_receipts: lowest height whose receipts, and whose block, go along. values: number of state values.
+    parts: hashes of the parts under the channel's hash, in order."""
+
+    version: int
+    channel_id: Hash
+    suite: int
+    height: int
+    block_hash: Hash
+    state_root: Hash
+    first_receipts: int
+    values: int
+    parts: tuple[Hash, ...]
 
 
 def writes_digest(hash_: HashFunction, suite_id: int, writes: Mapping[bytes, bytes | None]) -> Hash:

@@ -57,6 +57,7 @@ from node.reports import Reports
 from node.seat import Cores, Seat
 from node.serving import Serving, envelope_batches
 from node.signatures import Signatures
+from node.snapshots import Snapshots
 from node.sync import BlockChecker, CatchUp, CheckedBlock, holds_config
 from node.telemetry import Metrics
 from node.txpool import TxPool
@@ -89,6 +90,7 @@ class Pipeline:
         pool: TxPool,
         metrics: Metrics,
         attester: Attester | None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.ledger, self.pool, self.metrics = ledger, pool, metrics
         self.waiters, self.moved = TxWaiters(), Signal()
@@ -128,6 +130,7 @@ class Pipeline:
             is_voting=self.is_validator,
         )
         self._reports, self._attester = Reports(ledger, reporter), attester
+        self.snapshots = snapshots
         self._contracts = ledger.contracts.state
         self.intake = Intake(
             seat=lambda: self._seat,
@@ -155,6 +158,8 @@ class Pipeline:
             tasks.create_task(self._spread_bodies(), name="spread")
             tasks.create_task(self._ask_for_bodies(), name="ask")
             tasks.create_task(self._keep_house(), name="house")
+            if self.snapshots is not None:
+                tasks.create_task(self.snapshots.run(), name="snapshots")
             if self._attester is not None:
                 tasks.create_task(self._attester.run(self), name="attest")
             for _ in range(BODY_WORKERS):
@@ -475,6 +480,8 @@ class Pipeline:
 
     async def _on_applied(self, applied: Applied) -> None:
         roots = applied.roots
+        if self.snapshots is not None:
+            self.snapshots.consider(applied.height)
         self._compare_with_sealed(applied.height, roots)
         if self._contracts is not self.ledger.contracts.state:
             self._contracts = self.ledger.contracts.state

@@ -114,29 +114,36 @@ class ProofBuilder:
         highest: CertifiedHeader,
     ) -> bytes:
         """With the changes of the validators that lead from genesis to the highest header."""
-        changes = self._changes(highest.header.height)
+        changes = set_changes(self._ledger, highest.header.height)
         if not changes:
             return encode(ProofFile(PROOF_VERSION, self._config, transaction, state))
         return encode(ProofFileV2(EPOCHS_VERSION, self._config, changes, transaction, state))
 
-    def _changes(self, below: int) -> tuple[SetChange, ...]:
-        ledger, config = self._ledger, self._ledger.genesis.config
-        found = []
-        for height in ledger.blocks.config_heights(0):
-            if height >= below:
-                break
-            last = self._certified(height)
-            if last.header.next_validators_hash != last.header.validators_hash:
-                stored = ledger.state.get(CHANNEL_KEY, as_of=height)
-                state = ConfigState(load_record(config, stored))
-                found.append(SetChange(last, state.validators))
-        return tuple(found)
-
     def _certified(self, height: int) -> CertifiedHeader:
-        header = self._ledger.blocks.header(height)
-        certificate = self._ledger.blocks.certificate(height)
-        assert header is not None and certificate is not None
-        return CertifiedHeader(header, certificate)
+        return certified(self._ledger, height)
+
+
+def certified(ledger: Ledger, height: int) -> CertifiedHeader:
+    """A header above genesis that is held, with its certificate."""
+    header, certificate = ledger.blocks.header(height), ledger.blocks.certificate(height)
+    assert header is not None and certificate is not None
+    return CertifiedHeader(header, certificate)
+
+
+def set_changes(ledger: Ledger, below: int) -> tuple[SetChange, ...]:
+    """Every change of the validators by a block lower than `below`, in order. Blocks."""
+    config, found = ledger.genesis.config, []
+    for height in ledger.blocks.config_heights(0):
+        if height >= below:
+            break
+        last = certified(ledger, height)
+        if last.header.next_validators_hash != last.header.validators_hash:
+            after = ledger.blocks.validators_after(height)
+            if after is None:
+                stored = ledger.state.get(CHANNEL_KEY, as_of=height)
+                after = ConfigState(load_record(config, stored)).validators
+            found.append(SetChange(last, after))
+    return tuple(found)
 
 
 def _path(hashes: list[bytes]) -> tuple[Hash, ...]:

@@ -57,6 +57,8 @@ class Serving:
     def _read_blocks(self, first: int, last: int) -> tuple[StoredBlock, ...]:
         found: list[StoredBlock] = []
         size = 0
+        if first < self._ledger.blocks.base:
+            return ()  # it asks somebody who holds them
         for block in self._ledger.blocks.blocks(first, min(last, first + RANGE_BLOCKS_MAX - 1)):
             size += sum(len(e.body) + 160 for e in block.envelopes) + 2_048
             if found and size > BLOCKS_BYTES_MAX:

@@ -32,6 +32,12 @@ def run(
             help="on a raft channel: your word that this vote key has never voted, on any disk",
         ),
     ] = False,
+    from_snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--from-snapshot", help="a node without blocks begins with its peers' newest snapshot"
+        ),
+    ] = False,
 ) -> None:
     """Runs one city node until it is told to stop (Ctrl-C or SIGTERM).
 
@@ -41,6 +47,10 @@ def run(
     disk, votes when it has heard every other validator once. Where one of those is gone for good, start it once
     with --new-vote-key if its key is new: nobody else can tell that from a key whose votes were forgotten.
 
+    With --from-snapshot a node without blocks takes the state from its peers instead of executing every block,
+    and checks it against the headers that the channel's validators sealed. It then holds headers of the whole
+    chain, transactions of the last thousand blocks before the snapshot, and history from there on.
+
     Example:  city node run --config nodes/shenzhen/node.toml
     """
     import asyncio
@@ -49,7 +59,7 @@ def run(
     from node.daemon import run_node
 
     words = {"is_wal_loss_accepted": accept_wal_loss, "is_vote_key_new": new_vote_key}
-    asyncio.run(run_node(load_config(config), **words))
+    asyncio.run(run_node(load_config(config), from_snapshot=from_snapshot, **words))
 
 
 @app.command()

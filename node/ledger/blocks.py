@@ -7,6 +7,8 @@ Keys in the store (integers big-endian):
     H <height>              canonical header          C <height>    canonical certificate (not for genesis)
     B <height>              envelopes, packed         T <tx id>     height (8) and index (4)
     K <height>              nothing: the block holds a config transaction
+    S <height>              the validators after a block that changed them, where the state below cannot tell
+    m base                  height (8) of the first block whose body is here; absent: from genesis on
 
 Packed envelopes: count (4), then count + 1 offsets (4) from the end of this table, then the parts, each
 with a 4-byte length: body, public key, signature. So one transaction is read without the others.
@@ -21,10 +23,12 @@ from consensus.certificate import CommitCert
 from consensus.encoding import EncodingError, decode, encode
 from consensus.header import Header, block_hash
 from consensus.merkle import HashFunction
+from consensus.validators import ValidatorSet
+from node.errors import CityError
 from node.ledger.store import Batch, Reader, Store, StoreDamaged, StoreFormat
 from node.model import Envelope, StoredBlock
 
-_FORMAT_KEY, _TIP_KEY, _MARK = b"mformat", b"mtip", b"mmark"
+_FORMAT_KEY, _TIP_KEY, _MARK, _BASE_KEY = b"mformat", b"mtip", b"mmark", b"mbase"
 _FORMAT = b"citychain blocks 1"
 
 
@@ -32,6 +36,13 @@ _FORMAT = b"citychain blocks 1"
 class TxPlace:
     height: int
     index: int
+
+
+class BodyNotHeld(CityError):
+    """The block is below the first one whose transactions this node holds."""
+
+    def __init__(self, height: int, base: int) -> None:
+        super().__init__("CITY-5008", height=height, base=base)
 
 
 def pack_envelopes(envelopes: Sequence[Envelope]) -> bytes:
@@ -84,6 +95,7 @@ class BlockStore:
         if found not in (None, _FORMAT):
             raise StoreFormat(store.folder, found.decode(errors="replace"), _FORMAT.decode())
         self._tip: Header | None = None
+        self.base = int.from_bytes(store.get(_BASE_KEY) or b"", "big")
         tip = store.get(_TIP_KEY)
         if tip is not None:
             self._tip = self.header(int.from_bytes(tip, "big"))
@@ -141,6 +153,42 @@ class BlockStore:
         self._store.write(batch)
         self._tip = header
 
+    def put_headers(self, chain: Sequence[tuple[Header, CommitCert, ValidatorSet | None]]) -> None:
+        """Append headers whose bodies stay elsewhere, durable on return: what a snapshot begins with.
+
+        Each with its certificate and, where it changes them, the validators after it. The caller has checked
+        them. Only right behind genesis or other such headers: ValueError otherwise."""
+        tip = self._tip
+        if tip is None or tip.height not in (0, self.base - 1):
+            raise ValueError("headers without bodies stand below all bodies")
+        batch: Batch = []
+        for header, certificate, validators in chain:
+            if header.height != tip.height + 1 or header.parent_hash != block_hash(self._hash, tip):
+                raise ValueError(f"header {header.height} does not follow {tip.height}")
+            at = header.height.to_bytes(8, "big")
+            batch += [(b"H" + at, encode(header)), (b"C" + at, encode(certificate))]
+            if validators is not None:
+                batch += [(b"K" + at, b""), (b"S" + at, encode(validators))]
+            tip = header
+        base = tip.height + 1
+        batch += [(_TIP_KEY, tip.height.to_bytes(8, "big")), (_BASE_KEY, base.to_bytes(8, "big"))]
+        self._store.write(batch)
+        self._tip, self.base = tip, base
+
+    def note_validators(self, height: int, validators: ValidatorSet) -> None:
+        """Remember the validators after a block that changed them, durable on return."""
+        self._store.write([(b"S" + height.to_bytes(8, "big"), encode(validators))])
+
+    def validators_after(self, height: int) -> ValidatorSet | None:
+        """As `put_headers` or `note_validators` was told; None where the state knows."""
+        found = self._store.get(b"S" + height.to_bytes(8, "big"))
+        if found is None:
+            return None
+        try:
+            return decode(ValidatorSet, found)
+        except EncodingError as error:
+            raise StoreDamaged(self._store.folder, f"validators: {error}") from error
+
     def header(self, height: int) -> Header | None:
         found = self._store.get(b"H" + height.to_bytes(8, "big"))
         return None if found is None else self._header(found)
@@ -151,11 +199,13 @@ class BlockStore:
         return None if found is None else self._certificate(found)
 
     def block(self, height: int) -> StoredBlock | None:
-        """A whole block; None above the tip."""
+        """A whole block; None above the tip. Raises BodyNotHeld below `base`."""
         at = height.to_bytes(8, "big")
         header, body, cert = self._store.get_many([b"H" + at, b"B" + at, b"C" + at])
         if header is None:
             return None
+        if 0 < height < self.base:
+            raise BodyNotHeld(height, self.base)
         if body is None or (cert is None and height != 0):
             raise StoreDamaged(self._store.folder, f"block {height} is not whole")
         try:

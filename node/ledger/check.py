@@ -40,7 +40,7 @@ def check_consistency(
             raise LedgerInconsistent(header.height, "its parent is another block")
     for header in headers:
         height = header.height - window
-        if applied is None or not 0 < height <= applied:
+        if applied is None or not max(1, state.base) <= height <= applied:
             continue
         roots = state.roots(height)
         if roots is None:

@@ -3,6 +3,7 @@
 Keys in the store (all integers big-endian; `path` is the key's path in the state tree):
 
     m format                             layout text            m applied        height (8)
+    m base                               height (8) of the snapshot it began with; absent: from genesis on
     s <state key>                        current value
     h <path> <inverted height>           01 value | 00 (deleted at that height); newest first
     r <height> <index (4)>               receipt, canonical bytes
@@ -43,7 +44,7 @@ from node.model import EventRecord, StoredEvent
 
 PROOF_HEIGHTS_BEYOND_WINDOW = 8
 EVENTS_EXAMINED_MAX = 10_000
-_FORMAT_KEY, _APPLIED_KEY = b"mformat", b"mapplied"
+_FORMAT_KEY, _APPLIED_KEY, _BASE_KEY = b"mformat", b"mapplied", b"mbase"
 _HEIGHT_MAX = (1 << 64) - 1
 T = TypeVar("T")
 
@@ -59,6 +60,20 @@ def _inverted(height: int) -> bytes:
 def _event_key(place: EventPlace) -> bytes:
     height, tx_index, index = place
     return b"e" + _height(height) + tx_index.to_bytes(4, "big") + index.to_bytes(4, "big")
+
+
+def value_put(key: bytes, value: bytes | None) -> tuple[bytes, bytes | None]:
+    return b"s" + key, value
+
+
+def history_put(path: bytes, height: int, value: bytes | None) -> Item:
+    return b"h" + path + _inverted(height), b"\x00" if value is None else b"\x01" + value
+
+
+def applied_puts(height: int, roots: bytes, base: int) -> Batch:
+    """What makes `height` the applied one, its roots record encoded; base: of the snapshot this began with."""
+    at = _height(height)
+    return [(b"R" + at, roots), (_APPLIED_KEY, at), (_BASE_KEY, _height(base))]
 
 
 class StateView:
@@ -86,6 +101,14 @@ class StateView:
         """Every (key, value) pair of the view by key. For prefixes that hold few."""
         return ((k[1:], v) for k, v in self._reader.iterate(b"s" + prefix))
 
+    def requests(self) -> Iterator[tuple[bytes, bytes]]:
+        """(sender | request id, height | id of the first transaction that used it), by key."""
+        return ((k[1:], v) for k, v in self._reader.iterate(b"q"))
+
+    def receipts(self, height: int) -> list[bytes]:
+        """All receipts of a block in order (leaves of its receipts root)."""
+        return [receipt for _, receipt in self._reader.iterate(b"r" + _height(height))]
+
     def close(self) -> None:
         self._reader.close()
 
@@ -109,6 +132,7 @@ class StateStore(StateView):
         self._tree = StateTree(store.get, hash_, suite_id)
         self._slot = EMPTY_SLOT
         self._applied: int | None = None
+        self.base = int.from_bytes(store.get(_BASE_KEY) or b"", "big")
         self._check_format()
         applied = store.get(_APPLIED_KEY)
         if applied is not None:
@@ -168,11 +192,10 @@ class StateStore(StateView):
         batch: Batch = [(_APPLIED_KEY, at)]
         if height == 0:
             batch.append((_FORMAT_KEY, self._format))
-        inverted = _inverted(height)
         for path, key in paths:
             value = writes[key]
-            batch.append((b"s" + key, value))
-            batch.append((b"h" + path + inverted, b"\x00" if value is None else b"\x01" + value))
+            batch.append(value_put(key, value))
+            batch.append(history_put(path, height, value))
         for i, receipt in enumerate(receipts):
             batch.append((b"r" + at + i.to_bytes(4, "big"), receipt))
         batch.extend(self._event_puts(height, events))
@@ -203,7 +226,7 @@ class StateStore(StateView):
                 raise ValueError(f"event {stored.id} does not belong to height {height}")
             event = stored.event
             body = values.encode((stored.tx_id, event.contract, event.name, event.data))
-            yield _event_key((height, stored.tx_index, stored.index)), body
+            yield _event_key((stored.height, stored.tx_index, stored.index)), body
 
     def _request_puts(self, at: bytes, requests: Sequence[tuple[bytes, str, Hash]]) -> Batch:
         puts: dict[bytes, bytes | None] = {}
@@ -219,7 +242,7 @@ class StateStore(StateView):
         """Pages made stale at h serve heights below h: they go when no such height is retained."""
         puts: Batch = [(b"x" + _height(height), encode(StaleRecord(tuple(stale))))]
         gone = height - self.retained
-        if gone >= 0:
+        if gone >= 0 and (gone > self.base or not self.base):  # a snapshot makes no page stale
             record_key = b"x" + _height(gone)
             found = self._store.get(record_key)
             if found is None:
@@ -269,10 +292,6 @@ class StateStore(StateView):
 
     def receipt(self, height: int, index: int) -> bytes | None:
         return self._store.get(b"r" + _height(height) + index.to_bytes(4, "big"))
-
-    def receipts(self, height: int) -> list[bytes]:
-        """All receipts of a block in order (leaves of its receipts root)."""
-        return [receipt for _, receipt in self._store.iterate(b"r" + _height(height))]
 
     def roots(self, height: int) -> StateRoots | None:
         """Roots after an applied height; None if it is not applied."""
@@ -340,7 +359,7 @@ class StateStore(StateView):
         reader = self._store.snapshot()  # a block committed meanwhile may delete pages
         try:
             lowest = int.from_bytes(reader.get(_APPLIED_KEY) or b"", "big") - self.retained
-            if height < lowest:
+            if height < max(lowest, self.base):
                 raise self._not_held(height, "its proof pages are gone")
             record = self._record(height, reader)
             proof = self._tree.prove(record.slot, key, reader.get)
@@ -352,13 +371,13 @@ class StateStore(StateView):
         return ProvenValue(height, record.state_root, value, proof)
 
     def _require_applied(self, height: int) -> None:
-        if self._applied is None or not 0 <= height <= self._applied:
+        if self._applied is None or not self.base <= height <= self._applied:
             raise self._not_held(height, "it is not applied here")
 
     def _not_held(self, height: int, detail: str) -> HeightNotHeld:
         applied = self._applied or 0
         return HeightNotHeld(
-            height, detail, self.retained, max(0, applied - self.retained), applied
+            height, detail, self.retained, max(self.base, applied - self.retained), applied
         )
 
     def _record(self, height: int, reader: Reader) -> RootsRecord:

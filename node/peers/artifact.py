@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,12 @@ import grpc
 
 from consensus.encoding import Hash
 from node.errors import CityError
+from node.peers.allowance import Allowance
 from node.peers.tls import client_fingerprint
 from node.wire.frames import ENGINE_PART_BYTES, engine_part, parse_engine_request
 
 READS_MAX = 4  # at a time, of all peers together
-TAKERS_KEPT = 256
 TAKEN_MAX = 4  # files' worth of parts for one certificate in a window
-WINDOW_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,8 @@ class ArtifactServer:
         file: ArtifactFile | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._channel_id, self._file, self._clock = channel_id, file, clock
-        self._reading = 0
-        # By certificate: when its window began, and the bytes that it has taken since.
-        self._taken: OrderedDict[Hash, tuple[float, int]] = OrderedDict()
+        self._channel_id, self._file = channel_id, file
+        self._reading, self._allowance = 0, Allowance(clock)
 
     async def serve(self, data: bytes, context: grpc.aio.ServicerContext) -> bytes:
         """The handler of Peer.Engine."""
@@ -61,7 +57,11 @@ class ArtifactServer:
             await _refuse(context, grpc.StatusCode.NOT_FOUND, "no such engine here")
         if request.offset > file.size:
             await _refuse(context, grpc.StatusCode.OUT_OF_RANGE, f"it has {file.size} bytes")
-        if self._reading >= READS_MAX or not self._may_take(fingerprint, file.size):
+        # A part counts in full, so that asking for the end again and again is not free.
+        limit = TAKEN_MAX * max(file.size, ENGINE_PART_BYTES)
+        if self._reading >= READS_MAX or not self._allowance.take(
+            fingerprint, ENGINE_PART_BYTES, limit
+        ):
             await _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "ask again later")
         self._reading += 1
         try:
@@ -71,17 +71,6 @@ class ArtifactServer:
         finally:
             self._reading -= 1
         return engine_part(part)
-
-    def _may_take(self, fingerprint: Hash, size: int) -> bool:
-        now = self._clock()
-        began, taken = self._taken.pop(fingerprint, (now, 0))
-        if now - began > WINDOW_S:
-            began, taken = now, 0
-        # A part counts in full, so that asking for the end again and again is not free.
-        self._taken[fingerprint] = began, taken + ENGINE_PART_BYTES
-        while len(self._taken) > TAKERS_KEPT:
-            self._taken.popitem(last=False)
-        return taken < TAKEN_MAX * max(size, ENGINE_PART_BYTES)
 
 
 def _read(path: Path, offset: int) -> bytes:

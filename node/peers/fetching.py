@@ -23,11 +23,12 @@ from node.identity.transport import TransportIdentity
 from node.peers.roster import Known
 from node.peers.tls import open_channel
 from node.wire.frames import (
+    ENGINE,
     ENGINE_PART_BYTES,
     EngineRequest,
-    engine_call,
     engine_request,
     parse_engine_part,
+    peer_call,
 )
 
 FETCH_S = 120.0  # in all, before the node gives up and says so
@@ -148,7 +149,7 @@ class _Download:
     async def _take_rest(self, source: Source) -> None:
         size = self._size()
         async with open_channel(self._transport, source.address, source.known) as channel:
-            ask = engine_call(channel)
+            ask = peer_call(channel, ENGINE)
             while size < self.wanted.size:
                 request = EngineRequest(self.wanted.channel_id, self.wanted.digest, size)
                 reply = await ask(engine_request(request), timeout=PART_S)

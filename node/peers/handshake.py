@@ -80,7 +80,7 @@ async def listen(pipe: Pipe, party: Party, fingerprint: Hash) -> Established:
     nonce = Hash(secrets.token_bytes(32))
     peer_nonce = await _challenge(pipe, nonce, send=True)
     hello = await _read(pipe, Hello, "a hello")
-    known = party.roster.by_fingerprint.get(fingerprint) or _observer(party, hello, fingerprint)
+    known = party.roster.by_fingerprint.get(fingerprint) or granted(party, hello.grant, fingerprint)
     said = _check(party, known, hello, nonce, peer_nonce)
     await pipe.write(_hello(party, known, nonce, peer_nonce))
     return Established(known.peer, said.not_after_ms)
@@ -105,14 +105,13 @@ async def _read(pipe: Pipe, kind: type, what: str) -> Any:
     return frame
 
 
-def _observer(party: Party, hello: Hello, fingerprint: Hash) -> Known:
-    """A node that genesis does not name, as its grant says. Who it is, its statement must still prove."""
-    if not hello.grant:
+def granted(party: Party, data: bytes, fingerprint: Hash) -> Known:
+    """A node that the configuration does not name, as its canonical SignedGrant says; the grant is for the
+    certificate with this fingerprint. Raises CityError."""
+    if not data:
         raise CityError("CITY-2201", reason="genesis does not name its transport certificate")
     now_ms = party.now_ms()
-    grant = check_grant(
-        party.suite, party.config, party.channel_id, hello.grant, fingerprint, now_ms
-    )
+    grant = check_grant(party.suite, party.config, party.channel_id, data, fingerprint, now_ms)
     try:
         identity = Hash(identity_digest(party.suite, grant.identity_key))
     except BadKey as error:

@@ -25,11 +25,12 @@ from node.genesis import ChannelConfig, NodeEntry
 from node.identity.suite import Suite, identity_digest
 from node.peers.artifact import ArtifactServer
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
-from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, listen
+from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, granted, listen
 from node.peers.link import Count, Link, count_nothing
 from node.peers.roster import Known, Roster, Self
+from node.peers.snapshots import Library, SnapshotServer
 from node.peers.tls import LINK_OPTIONS, client_fingerprint, open_channel
-from node.wire.frames import encode_batch, link_call, peer_handler
+from node.wire.frames import ENGINE, encode_batch, link_call, peer_handler
 
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.05, 3.0
 STREAMS_MAX = 512
@@ -70,10 +71,12 @@ class PeerNetwork:
         count: Count = count_nothing,
         backoff: Backoff = Backoff(),
         artifact: ArtifactServer | None = None,
+        library: Library | None = None,
     ) -> None:
         """listen: host:port of this node's peer port, port 0 takes a free one. addresses: host:port of
         other nodes' peer ports by their name; real time, whatever the channel's clock. config, observers:
-        those in force now, see `reconfigure`. artifact: the channel's engine, for nodes that lack it."""
+        those in force now, see `reconfigure`. artifact: the channel's engine, for nodes that lack it. library:
+        snapshots, for nodes that begin with one."""
         roster = Roster(suite, config, observers)
         self._party = Party(me, roster, config, channel_id, suite, _real_now_ms)
         self._identity = Hash(identity_digest(suite, me.signer.public_key))
@@ -82,7 +85,9 @@ class PeerNetwork:
         self._handler = handler
         self._count = count
         self._backoff = backoff
-        self._artifact = artifact or ArtifactServer(channel_id, None)
+        self._calls = {ENGINE: (artifact or ArtifactServer(channel_id, None)).serve}
+        if library is not None:
+            self._calls |= SnapshotServer(channel_id, library, self._may_read).calls()
         self._links: dict[str, Link] = {}
         self._handshakes: Counter[Hash] = Counter()
         self._dialling: dict[Hash, asyncio.Task[None]] = {}
@@ -94,7 +99,7 @@ class PeerNetwork:
     async def start(self) -> None:
         """Listens and dials. Raises CITY-8005 when the address cannot be listened on."""
         server = grpc.aio.server(options=_SERVER_OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
-        server.add_generic_rpc_handlers((peer_handler(self._serve, self._artifact.serve),))
+        server.add_generic_rpc_handlers((peer_handler(self._serve, self._calls),))
         try:
             self.port = server.add_secure_port(self._listen_address, self._server_credentials())
         except RuntimeError as error:
@@ -128,6 +133,11 @@ class PeerNetwork:
         return grpc.dynamic_ssl_server_credentials(
             configuration(), configuration, require_client_authentication=True
         )
+
+    def _may_read(self, fingerprint: Hash, grant: bytes) -> None:
+        """Raises CityError for whoever shows a certificate that no node of the channel has."""
+        if fingerprint not in self._party.roster.by_fingerprint:
+            granted(self._party, grant, fingerprint)
 
     def _dials(self, known: Known) -> bool:
         """Whether this node, not `known`, opens the link between the two."""

@@ -178,7 +178,9 @@ class WebServer:
 
 async def _summaries(channel: ChannelFacade, limit: int, first: int | None) -> list[dict[str, Any]]:
     """Up to `limit` blocks from `first` on, the newest ones where it is None; lowest height first."""
-    start = max(0, channel.status().get("height", 0) - limit + 1) if first is None else first
+    status = channel.status()
+    newest = max(status.get("blocks_from", 0), status.get("height", 0) - limit + 1)
+    start = newest if first is None else first
     found = []
     for height in range(start, start + limit):
         block = await channel.block(height)

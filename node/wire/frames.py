@@ -7,6 +7,7 @@ serialised once however many peers there are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,8 @@ STATEMENT_BYTES_MAX = 2048
 
 ENGINE_PART_BYTES = 1024 * 1024
 
-_METHOD, _ENGINE = "Link", "Engine"
+_METHOD = "Link"
+ENGINE = "Engine"
 _SERVICE = pb.DESCRIPTOR.services_by_name["Peer"].full_name
 _BATCH_KEY = bytes((pb.PeerFrame.BATCH_FIELD_NUMBER << 3 | 2,))
 
@@ -166,14 +168,17 @@ def link_call(channel: grpc.aio.Channel) -> Any:
     return channel.stream_stream(f"/{_SERVICE}/{_METHOD}")
 
 
-def peer_handler(link: Any, engine: Any) -> grpc.GenericRpcHandler:
-    """The server's side of both methods of Peer, in bytes: `await link(request_iterator, context)` and
-    `await engine(request, context)`."""
-    methods = {
-        _METHOD: grpc.stream_stream_rpc_method_handler(link),
-        _ENGINE: grpc.unary_unary_rpc_method_handler(engine),
-    }
+def peer_handler(link: Any, calls: Mapping[str, Any]) -> grpc.GenericRpcHandler:
+    """The server's side of Peer, in bytes: `await link(request_iterator, context)`, and by name of the method
+    `await call(request, context)`."""
+    methods = {name: grpc.unary_unary_rpc_method_handler(call) for name, call in calls.items()}
+    methods[_METHOD] = grpc.stream_stream_rpc_method_handler(link)
     return grpc.method_handlers_generic_handler(_SERVICE, methods)
+
+
+def peer_call(channel: grpc.aio.Channel, method: str) -> Any:
+    """The client's side of a unary method of Peer, in bytes."""
+    return channel.unary_unary(f"/{_SERVICE}/{method}")
 
 
 # ---- the engine artifact -------------------------------------------------------------------------
@@ -186,11 +191,6 @@ class EngineRequest:
     channel_id: Hash
     digest: Hash
     offset: int
-
-
-def engine_call(channel: grpc.aio.Channel) -> Any:
-    """The client's side of Peer.Engine, in bytes."""
-    return channel.unary_unary(f"/{_SERVICE}/{_ENGINE}")
 
 
 def engine_request(request: EngineRequest) -> bytes:

@@ -26,27 +26,41 @@ from node.wire.pb import consensus_pb2 as citychain_dot_v1_dot_consensus__pb2
 from node.wire.pb import ledger_pb2 as citychain_dot_v1_dot_ledger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63itychain/v1/peer.proto\x12\x0c\x63itychain.v1\x1a\x1c\x63itychain/v1/consensus.proto\x1a\x19\x63itychain/v1/ledger.proto\"C\n\rEngineRequest\x12\x12\n\nchannel_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"\x1a\n\nEnginePart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x8e\x01\n\tPeerFrame\x12,\n\tchallenge\x18\x01 \x01(\x0b\x32\x17.citychain.v1.ChallengeH\x00\x12$\n\x05hello\x18\x02 \x01(\x0b\x32\x13.citychain.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x13.citychain.v1.BatchH\x00\x42\x07\n\x05\x66rame\"\x1a\n\tChallenge\x12\r\n\x05nonce\x18\x01 \x01(\x0c\"<\n\x05Hello\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\r\n\x05grant\x18\x03 \x01(\x0c\"\xeb\x01\n\x05\x42\x61tch\x12\x31\n\tconsensus\x18\x01 \x03(\x0b\x32\x1e.citychain.v1.ConsensusMessage\x12,\n\x0ctransactions\x18\x02 \x03(\x0b\x32\x16.citychain.v1.Envelope\x12\x19\n\x11want_transactions\x18\x03 \x03(\x0c\x12-\n\x0bwant_blocks\x18\x04 \x01(\x0b\x32\x18.citychain.v1.BlockRange\x12#\n\x06\x62locks\x18\x05 \x03(\x0b\x32\x13.citychain.v1.Block\x12\x12\n\ntip_height\x18\x06 \x01(\x04\")\n\nBlockRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\x32\x85\x01\n\x04Peer\x12<\n\x04Link\x12\x17.citychain.v1.PeerFrame\x1a\x17.citychain.v1.PeerFrame(\x01\x30\x01\x12?\n\x06\x45ngine\x12\x1b.citychain.v1.EngineRequest\x1a\x18.citychain.v1.EnginePartb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63itychain/v1/peer.proto\x12\x0c\x63itychain.v1\x1a\x1c\x63itychain/v1/consensus.proto\x1a\x19\x63itychain/v1/ledger.proto\"4\n\x0fSnapshotRequest\x12\x12\n\nchannel_id\x18\x01 \x01(\x0c\x12\r\n\x05grant\x18\x02 \x01(\x0c\"/\n\rSnapshotOffer\x12\r\n\x05index\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63hanges\x18\x02 \x03(\x0c\"V\n\x13SnapshotPartRequest\x12\x12\n\nchannel_id\x18\x01 \x01(\x0c\x12\r\n\x05grant\x18\x02 \x01(\x0c\x12\x0e\n\x06height\x18\x03 \x01(\x04\x12\x0c\n\x04part\x18\x04 \x01(\r\"!\n\x11SnapshotPartReply\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"c\n\x0c\x43hainRequest\x12\x12\n\nchannel_id\x18\x01 \x01(\x0c\x12\r\n\x05grant\x18\x02 \x01(\x0c\x12\r\n\x05\x66irst\x18\x03 \x01(\x04\x12\x0c\n\x04last\x18\x04 \x01(\x04\x12\x13\n\x0bwith_bodies\x18\x05 \x01(\x08\"^\n\nChainReply\x12+\n\x07headers\x18\x01 \x03(\x0b\x32\x1a.citychain.v1.SealedHeader\x12#\n\x06\x62locks\x18\x02 \x03(\x0b\x32\x13.citychain.v1.Block\"3\n\x0cSealedHeader\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"C\n\rEngineRequest\x12\x12\n\nchannel_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"\x1a\n\nEnginePart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x8e\x01\n\tPeerFrame\x12,\n\tchallenge\x18\x01 \x01(\x0b\x32\x17.citychain.v1.ChallengeH\x00\x12$\n\x05hello\x18\x02 \x01(\x0b\x32\x13.citychain.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x13.citychain.v1.BatchH\x00\x42\x07\n\x05\x66rame\"\x1a\n\tChallenge\x12\r\n\x05nonce\x18\x01 \x01(\x0c\"<\n\x05Hello\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\r\n\x05grant\x18\x03 \x01(\x0c\"\xeb\x01\n\x05\x42\x61tch\x12\x31\n\tconsensus\x18\x01 \x03(\x0b\x32\x1e.citychain.v1.ConsensusMessage\x12,\n\x0ctransactions\x18\x02 \x03(\x0b\x32\x16.citychain.v1.Envelope\x12\x19\n\x11want_transactions\x18\x03 \x03(\x0c\x12-\n\x0bwant_blocks\x18\x04 \x01(\x0b\x32\x18.citychain.v1.BlockRange\x12#\n\x06\x62locks\x18\x05 \x03(\x0b\x32\x13.citychain.v1.Block\x12\x12\n\ntip_height\x18\x06 \x01(\x04\")\n\nBlockRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\x32\xe0\x02\n\x04Peer\x12<\n\x04Link\x12\x17.citychain.v1.PeerFrame\x1a\x17.citychain.v1.PeerFrame(\x01\x30\x01\x12?\n\x06\x45ngine\x12\x1b.citychain.v1.EngineRequest\x1a\x18.citychain.v1.EnginePart\x12\x46\n\x08Snapshot\x12\x1d.citychain.v1.SnapshotRequest\x1a\x1b.citychain.v1.SnapshotOffer\x12R\n\x0cSnapshotPart\x12!.citychain.v1.SnapshotPartRequest\x1a\x1f.citychain.v1.SnapshotPartReply\x12=\n\x05\x43hain\x12\x1a.citychain.v1.ChainRequest\x1a\x18.citychain.v1.ChainReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'citychain.v1.peer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENGINEREQUEST']._serialized_start=98
-  _globals['_ENGINEREQUEST']._serialized_end=165
-  _globals['_ENGINEPART']._serialized_start=167
-  _globals['_ENGINEPART']._serialized_end=193
-  _globals['_PEERFRAME']._serialized_start=196
-  _globals['_PEERFRAME']._serialized_end=338
-  _globals['_CHALLENGE']._serialized_start=340
-  _globals['_CHALLENGE']._serialized_end=366
-  _globals['_HELLO']._serialized_start=368
-  _globals['_HELLO']._serialized_end=428
-  _globals['_BATCH']._serialized_start=431
-  _globals['_BATCH']._serialized_end=666
-  _globals['_BLOCKRANGE']._serialized_start=668
-  _globals['_BLOCKRANGE']._serialized_end=709
-  _globals['_PEER']._serialized_start=712
-  _globals['_PEER']._serialized_end=845
+  _globals['_SNAPSHOTREQUEST']._serialized_start=98
+  _globals['_SNAPSHOTREQUEST']._serialized_end=150
+  _globals['_SNAPSHOTOFFER']._serialized_start=152
+  _globals['_SNAPSHOTOFFER']._serialized_end=199
+  _globals['_SNAPSHOTPARTREQUEST']._serialized_start=201
+  _globals['_SNAPSHOTPARTREQUEST']._serialized_end=287
+  _globals['_SNAPSHOTPARTREPLY']._serialized_start=289
+  _globals['_SNAPSHOTPARTREPLY']._serialized_end=322
+  _globals['_CHAINREQUEST']._serialized_start=324
+  _globals['_CHAINREQUEST']._serialized_end=423
+  _globals['_CHAINREPLY']._serialized_start=425
+  _globals['_CHAINREPLY']._serialized_end=519
+  _globals['_SEALEDHEADER']._serialized_start=521
+  _globals['_SEALEDHEADER']._serialized_end=572
+  _globals['_ENGINEREQUEST']._serialized_start=574
+  _globals['_ENGINEREQUEST']._serialized_end=641
+  _globals['_ENGINEPART']._serialized_start=643
+  _globals['_ENGINEPART']._serialized_end=669
+  _globals['_PEERFRAME']._serialized_start=672
+  _globals['_PEERFRAME']._serialized_end=814
+  _globals['_CHALLENGE']._serialized_start=816
+  _globals['_CHALLENGE']._serialized_end=842
+  _globals['_HELLO']._serialized_start=844
+  _globals['_HELLO']._serialized_end=904
+  _globals['_BATCH']._serialized_start=907
+  _globals['_BATCH']._serialized_end=1142
+  _globals['_BLOCKRANGE']._serialized_start=1144
+  _globals['_BLOCKRANGE']._serialized_end=1185
+  _globals['_PEER']._serialized_start=1188
+  _globals['_PEER']._serialized_end=1540
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,70 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class SnapshotRequest(_message.Message):
+    __slots__ = ("channel_id", "grant")
+    CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    channel_id: bytes
+    grant: bytes
+    def __init__(self, channel_id: _Optional[bytes] = ..., grant: _Optional[bytes] = ...) -> None: ...
+
+class SnapshotOffer(_message.Message):
+    __slots__ = ("index", "changes")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    index: bytes
+    changes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, index: _Optional[bytes] = ..., changes: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class SnapshotPartRequest(_message.Message):
+    __slots__ = ("channel_id", "grant", "height", "part")
+    CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    channel_id: bytes
+    grant: bytes
+    height: int
+    part: int
+    def __init__(self, channel_id: _Optional[bytes] = ..., grant: _Optional[bytes] = ..., height: _Optional[int] = ..., part: _Optional[int] = ...) -> None: ...
+
+class SnapshotPartReply(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class ChainRequest(_message.Message):
+    __slots__ = ("channel_id", "grant", "first", "last", "with_bodies")
+    CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    WITH_BODIES_FIELD_NUMBER: _ClassVar[int]
+    channel_id: bytes
+    grant: bytes
+    first: int
+    last: int
+    with_bodies: bool
+    def __init__(self, channel_id: _Optional[bytes] = ..., grant: _Optional[bytes] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., with_bodies: _Optional[bool] = ...) -> None: ...
+
+class ChainReply(_message.Message):
+    __slots__ = ("headers", "blocks")
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    headers: _containers.RepeatedCompositeFieldContainer[SealedHeader]
+    blocks: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Block]
+    def __init__(self, headers: _Optional[_Iterable[_Union[SealedHeader, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[_ledger_pb2.Block, _Mapping]]] = ...) -> None: ...
+
+class SealedHeader(_message.Message):
+    __slots__ = ("header", "certificate")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    header: bytes
+    certificate: bytes
+    def __init__(self, header: _Optional[bytes] = ..., certificate: _Optional[bytes] = ...) -> None: ...
+
 class EngineRequest(_message.Message):
     __slots__ = ("channel_id", "digest", "offset")
     CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]

@@ -44,6 +44,21 @@ class PeerStub:
                 request_serializer=citychain_dot_v1_dot_peer__pb2.EngineRequest.SerializeToString,
                 response_deserializer=citychain_dot_v1_dot_peer__pb2.EnginePart.FromString,
                 _registered_method=True)
+        self.Snapshot = channel.unary_unary(
+                '/citychain.v1.Peer/Snapshot',
+                request_serializer=citychain_dot_v1_dot_peer__pb2.SnapshotRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_peer__pb2.SnapshotOffer.FromString,
+                _registered_method=True)
+        self.SnapshotPart = channel.unary_unary(
+                '/citychain.v1.Peer/SnapshotPart',
+                request_serializer=citychain_dot_v1_dot_peer__pb2.SnapshotPartRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_peer__pb2.SnapshotPartReply.FromString,
+                _registered_method=True)
+        self.Chain = channel.unary_unary(
+                '/citychain.v1.Peer/Chain',
+                request_serializer=citychain_dot_v1_dot_peer__pb2.ChainRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_peer__pb2.ChainReply.FromString,
+                _registered_method=True)
 
 
 class PeerServicer:
@@ -63,6 +78,25 @@ class PeerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Snapshot(self, request, context):
+        """What a node starts from that does not execute the past; for nodes of the channel and holders of a grant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SnapshotPart(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Chain(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +109,21 @@ def add_PeerServicer_to_server(servicer, server):
                     servicer.Engine,
                     request_deserializer=citychain_dot_v1_dot_peer__pb2.EngineRequest.FromString,
                     response_serializer=citychain_dot_v1_dot_peer__pb2.EnginePart.SerializeToString,
+            ),
+            'Snapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.Snapshot,
+                    request_deserializer=citychain_dot_v1_dot_peer__pb2.SnapshotRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_peer__pb2.SnapshotOffer.SerializeToString,
+            ),
+            'SnapshotPart': grpc.unary_unary_rpc_method_handler(
+                    servicer.SnapshotPart,
+                    request_deserializer=citychain_dot_v1_dot_peer__pb2.SnapshotPartRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_peer__pb2.SnapshotPartReply.SerializeToString,
+            ),
+            'Chain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Chain,
+                    request_deserializer=citychain_dot_v1_dot_peer__pb2.ChainRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_peer__pb2.ChainReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +180,87 @@ class Peer:
             '/citychain.v1.Peer/Engine',
             citychain_dot_v1_dot_peer__pb2.EngineRequest.SerializeToString,
             citychain_dot_v1_dot_peer__pb2.EnginePart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Snapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Peer/Snapshot',
+            citychain_dot_v1_dot_peer__pb2.SnapshotRequest.SerializeToString,
+            citychain_dot_v1_dot_peer__pb2.SnapshotOffer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SnapshotPart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Peer/SnapshotPart',
+            citychain_dot_v1_dot_peer__pb2.SnapshotPartRequest.SerializeToString,
+            citychain_dot_v1_dot_peer__pb2.SnapshotPartReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Chain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Peer/Chain',
+            citychain_dot_v1_dot_peer__pb2.ChainRequest.SerializeToString,
+            citychain_dot_v1_dot_peer__pb2.ChainReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,7 @@ from node.opening import open_ledger
 from node.peers.batch import PeerBatch, PeerId
 from node.seat import Votes
 from node.signatures import Signatures
+from node.snapshots import Snapshots
 from node.telemetry import Metrics
 from node.txpool import PoolLimits
 from node.wire.body import TxBody, build_body
@@ -281,6 +282,7 @@ class Cluster:
         self.genesis, self.keys = make_genesis(n, **consensus)
         self.channel_id = channel_id(SUITE.hash, self.genesis.config)
         self.nodes: dict[str, Node] = {}
+        self.snapshot_every = 0
 
     async def start(
         self,
@@ -313,6 +315,7 @@ class Cluster:
             signatures=signatures,
             metrics=Metrics("main"),
             pool_limits=pool,
+            snapshots=Snapshots(ledger, self.snapshot_every),
         )
         task = asyncio.get_running_loop().create_task(channel.run(is_wal_loss_accepted), name=name)
         node = self.nodes[name] = Node(channel, port, engine, signatures, task)

@@ -13,19 +13,20 @@ import structlog
 from consensus.encoding import Hash
 from node.errors import CityError
 from node.identity.transport import issue_transport_certificate, make_peer_ca
+from node.peers import allowance, fetching
 from node.peers import artifact as serving
-from node.peers import fetching
 from node.peers.artifact import ArtifactFile, ArtifactServer
 from node.peers.fetching import Source, Wanted, fetch_artifact
 from node.peers.roster import Roster
 from node.peers.tls import open_channel
 from node.wire.frames import (
+    ENGINE,
     ENGINE_PART_BYTES,
     EngineRequest,
-    engine_call,
     engine_part,
     engine_request,
     parse_engine_part,
+    peer_call,
 )
 from tests.unit.peers.world import CITIES, SUITE, Ear, World, other_channel, running
 
@@ -201,7 +202,7 @@ async def ask(here: Places, request: bytes, transport=None) -> bytes:
     async with open_channel(
         transport or here.world.transports[BEIJING], source.address, source.known
     ) as channel:
-        return parse_engine_part(await engine_call(channel)(request, timeout=30))
+        return parse_engine_part(await peer_call(channel, ENGINE)(request, timeout=30))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ async def test_one_certificate_takes_only_so_much_in_a_while(tmp_path: Path) -> 
             await ask(here, request)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert await ask(here, request, here.world.transports[GUANGZHOU]) == b""
-        now[0] += serving.WINDOW_S + 1
+        now[0] += allowance.WINDOW_S + 1
         assert await ask(here, request) == b""
 
 

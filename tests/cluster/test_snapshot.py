@@ -1,0 +1,54 @@
+"""A city whose disk is gone begins with its peers' snapshot, over real links; first it is killed on the way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.network import processes
+from node.opening import GENESIS_FILE
+from tests.cluster.cluster import Cluster
+from tests.cluster.conftest import BOTH_ENGINES
+from tests.cluster.test_reconfiguration import status_when
+
+pytestmark = [pytest.mark.cluster, BOTH_ENGINES]
+EVERY = 4
+
+
+@pytest.fixture
+def taking(engine: str, tmp_path: Path) -> Iterator[Cluster]:
+    """Four cities that take a snapshot every few blocks."""
+    cluster = Cluster.create(tmp_path / "net", 4, engine)
+    for slug in cluster.slugs:
+        config = cluster.layout.node_config(slug)
+        config.write_text(f"{config.read_text('utf-8')}\n[snapshot]\nevery = {EVERY}\n", "utf-8")
+    cluster.up()
+    yield cluster
+    cluster.stop()
+
+
+async def test_a_city_without_a_disk_comes_back_from_a_snapshot(taking: Cluster) -> None:
+    victim, witness = taking.slugs[1], taking.slugs[2]
+    for number in range(2 * EVERY):
+        done = await taking.call("open_account", {"owner": f"a{number}", "amount": 1}, witness)
+    for slug in taking.slugs:
+        await status_when(taking, slug, snapshot=lambda height: height >= EVERY)
+    taking.kill(victim)
+    channel = taking.layout.node(victim) / "channels" / "main"
+    for path in channel.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != GENESIS_FILE:
+            path.unlink()
+    # Killed at once: whatever it had fetched by then must not be taken for a ledger.
+    processes.start_node(taking.layout, victim, "--from-snapshot")
+    taking.kill(victim)
+    taking.start(victim, "--from-snapshot")
+    assert len(await taking.roots(done.block)) == 1
+    assert (await taking.applied(victim, done.block))["history_from"] >= EVERY
+    later = await taking.call("open_account", {"owner": "later", "amount": 1}, victim)
+    assert len(await taking.roots(later.block)) == 1
+    assert not (channel / "import").exists()
