@@ -31,6 +31,7 @@ SUITE = (
     "trade_document",
     "transferable_record",
     "data_catalogue",
+    "trusted_credential",
     "oracle",
     "tax_form",
     "tax_review",

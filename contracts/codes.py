@@ -491,5 +491,16 @@ SUITE_CODES: dict[str, SuiteCode] = {
         ("E_NO_REPORT", "The enterprise has not reported on the delay.",
          "let a checker of it call report_overdue",
          "企业尚未就逾期提交报告。", "请企业复核人员调用 report_overdue"),
+        # trusted e-credentials
+        ("E_ACCREDITATION", "The issuer's key is not accredited for this kind of credential today.",
+         "let a regulator accredit the key", "签发人密钥当日未获该类凭证的认可。", "请监管机构认可该密钥"),
+        ("E_ISSUER_SIGNATURE", "The issuer's key has not signed this credential.",
+         "sign number, kind, issuer, holder, root and last day, on this channel",
+         "签发人密钥未签署该凭证。", "请对编号、类别、签发人、持有人、根与有效期签名"),
+        ("E_PRESENTED", "It was not presented to this member, or as often as may be.",
+         "let its holder present it", "凭证未向该成员出示，或出示次数已满。", "请持有人出示"),
+        ("E_OPENING", "The opened fields are not those of the credential.",
+         "give each opened field with its salt, and the commitments of all others",
+         "所公开字段与凭证不符。", "请提供各公开字段及盐值，以及其余字段的承诺值"),
     )
 }  # fmt: skip

@@ -22,6 +22,8 @@ from contracts.rules.rulebook_machine import RULE
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
 from contracts.rules.trade_account_machine import ACCOUNT, GOODS, RECEIPT
 from contracts.rules.trade_document_machine import DECLARATION, DOCUMENT, QUERY, RECORD
+from contracts.rules.trusted_credential_machine import ACCREDITATION
+from contracts.rules.trusted_credential_machine import CREDENTIAL as TRUSTED_CREDENTIAL
 
 Row = tuple[str, str, str, str, str, str]
 
@@ -75,6 +77,8 @@ TABLES = (
     Table("trade_document", "trade_document", "Filed trade document", DOCUMENT),
     Table("transferable_record", "record", "Electronic transferable record", RECORD),
     Table("data_catalogue", "query", "Query between administrations", QUERY),
+    Table("trusted_credential", "trusted_credential", "Trusted e-credential", TRUSTED_CREDENTIAL),
+    Table("trusted_credential", "accreditation", "Accredited key of an issuer", ACCREDITATION),
 )
 
 
