@@ -28,7 +28,7 @@ from consensus.center_request import (
     PaymentQuery,
     WalletQuery,
 )
-from consensus.encoding import ZERO_HASH, encode
+from consensus.encoding import ZERO_HASH, Hash, encode
 from consensus.payment import (
     Kind,
     PaymentProof,
@@ -54,6 +54,7 @@ from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Authority, Operator, Receipt, WalletRecord
 from deploy.regcenter.operations import Appointment, Identification, Opening, Placement, Refresh
+from deploy.regcenter.packed import address_of
 from deploy.regcenter.strict_json import (
     BODY_BYTES_MAX,
     hexed,
@@ -79,6 +80,8 @@ def make_app(center: Center) -> web.Application:
             web.get("/sth", tree_head),
             web.get("/inclusion", inclusion),
             web.get("/consistency", consistency),
+            web.get("/ca", authority_certificate),
+            web.get("/certificate", certificate),
             web.get("/payment", payment),
             web.get("/entry", entry),
             web.get("/coins", coins),
@@ -174,6 +177,32 @@ async def keys(request: web.Request) -> web.Response:
             ],
         }
     )
+
+
+async def authority_certificate(request: web.Request) -> web.Response:
+    """The certification authority and its revocation list, DER in hexadecimal."""
+    query_of(request)
+    center = request.app[CENTER]
+    pki = center.ledger.parties.pki
+    return web.json_response(
+        {
+            "certificate": pki.authority.der.hex(),
+            "revocation_list": pki.revocation_list(center.clock()).hex(),
+        }
+    )
+
+
+async def certificate(request: web.Request) -> web.Response:
+    query = query_of(request, "address")
+    address = hexed(32)(query["address"], "address")
+    return web.json_response(_certificate_of(request.app[CENTER], address))
+
+
+def _certificate_of(center: Center, address: Hash) -> dict[str, str]:
+    found = center.ledger.parties.pki.of(address)
+    if found is None:
+        raise CenterError("RC_NOT_FOUND", "the address has no certificate")
+    return {"certificate": found.der.hex()}
 
 
 async def tree_head(request: web.Request) -> web.Response:
@@ -277,7 +306,8 @@ async def operator(request: web.Request) -> web.Response:
     if key != center.root_key:
         raise CenterError("RC_UNAUTHORISED", "only the center's root key registers banks")
     bank = await request.app[WRITER].submit(Placement(wanted, digest), Operator)
-    return web.json_response({"name": bank.name, "reserve_fen": bank.reserve_fen})
+    given = _certificate_of(center, address_of(wanted.public_key))
+    return web.json_response({"name": bank.name, "reserve_fen": bank.reserve_fen, **given})
 
 
 async def authority(request: web.Request) -> web.Response:
@@ -289,7 +319,8 @@ async def authority(request: web.Request) -> web.Response:
     if key != center.root_key:
         raise CenterError("RC_UNAUTHORISED", "only the center's root key names authorities")
     named = await request.app[WRITER].submit(Appointment(wanted), Authority)
-    return web.json_response({"name": named.name, "role": named.role})
+    given = _certificate_of(center, address_of(wanted.public_key))
+    return web.json_response({"name": named.name, "role": named.role, **given})
 
 
 async def wallet(request: web.Request) -> web.Response:

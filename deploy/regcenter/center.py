@@ -55,6 +55,7 @@ from deploy.regcenter.operations import (
     Stateful,
 )
 from deploy.regcenter.packed import coin_id_of
+from deploy.regcenter.pki import Pki
 from deploy.regcenter.requests import RotateQuery
 from deploy.regcenter.rules import Tier
 from deploy.regcenter.store import Overlay, Store
@@ -92,7 +93,7 @@ class Center:
         self.log_id = log_id(sm3, self.root_key)
         self.voice = self._voice_now()
         self._voices = {self.voice.key_id: self.voice}
-        self.ledger = Ledger(self.voice, suite)
+        self.ledger = Ledger(self.voice, suite, Pki(suite, keys.root))
         self._threads = ThreadPoolExecutor(min(THREADS_MAX, os.cpu_count() or 1), "center-keys")
         self._failed = False
         self._head_ms = 0
@@ -147,8 +148,16 @@ class Center:
         self.ledger.devices.load(self.store)
         try:
             self.ledger.books.institutions.assert_covered()
+            self._load_certificates()
         except AssertionError as error:
             raise CenterError("RC_DAMAGED", str(error)) from error
+
+    def _load_certificates(self) -> None:
+        overlay, now_ms = Overlay(self.store), self.clock()
+        self.ledger.parties.pki.load(self.store, now_ms)
+        self.ledger.parties.certify_all(overlay, now_ms)
+        if overlay.writes:
+            self.store.write(overlay.writes)
 
     def _moved_since(self, leaf: int) -> Iterator[Hash]:
         """Ids of the coins that the transactions from a leaf of the log on made, spent or held."""
@@ -242,9 +251,9 @@ class Center:
         if isinstance(operation, Opened):
             return self.ledger.accept(overlay, operation, now_ms)
         if isinstance(operation, Placement):
-            return self._place(overlay, operation)
+            return self._place(overlay, operation, now_ms)
         if isinstance(operation, Appointment):
-            return self.ledger.appoint(overlay, operation.query)
+            return self.ledger.appoint(overlay, operation.query, now_ms)
         if isinstance(operation, Opening):
             return self.ledger.open_wallet(overlay, operation.bank, operation.query, now_ms)
         if isinstance(operation, Instruction):
@@ -256,11 +265,11 @@ class Center:
             return self.ledger.identify(overlay, query, asking, request, now_ms)
         return self.latest
 
-    def _place(self, overlay: Overlay, placement: Placement) -> Operator:
+    def _place(self, overlay: Overlay, placement: Placement, now_ms: int) -> Operator:
         """Who sends a request again, or has overheard it, gets the answer and places nothing more."""
         seen = b"q" + placement.request
         if overlay.get(seen) is None:
-            self.ledger.register(overlay, placement.query)
+            self.ledger.register(overlay, placement.query, now_ms)
             overlay.put(seen, b"")
         return self.operators[wallet_address(sm3, placement.query.public_key)]
 

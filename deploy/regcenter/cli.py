@@ -18,6 +18,7 @@ from deploy.regcenter.audit import audit
 from deploy.regcenter.center import Center
 from deploy.regcenter.cli_bank import app as bank_app
 from deploy.regcenter.cli_bench import regcenter as bench
+from deploy.regcenter.cli_ca import app as ca_app
 from deploy.regcenter.clock import offset_clock
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.writer import Writer
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 app.registered_commands += bank_app.registered_commands
 app.command("bench")(bench)
+app.add_typer(ca_app, name="ca")
 
 Directory = Annotated[Path, typer.Option("--dir", help="Where the center keeps its ledger.")]
 

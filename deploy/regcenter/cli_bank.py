@@ -9,11 +9,12 @@ import typer
 
 from deploy.regcenter.cli_common import (
     CenterOption,
+    FolderOption,
     PasswordOption,
-    endpoint,
     hash_of,
     read_wallet,
     refusing,
+    root_wallet,
     tell,
     with_center,
 )
@@ -22,21 +23,6 @@ app = typer.Typer()
 
 KeyFile = Annotated[Path, typer.Argument(help="Key file.")]
 Amount = Annotated[int, typer.Argument(min=1, help="In fen.")]
-FolderOption = Annotated[
-    str, typer.Option("--center", envvar="CITY_CENTER", help="Folder of the running center.")
-]
-
-
-def _root(center: str) -> Any:
-    """The wallet of the center's root key: whoever may read the folder is the central bank."""
-    from deploy.regcenter.keys import open_key
-    from deploy.regcenter.purse import Wallet
-    from node.identity.suite import get_suite
-
-    folder = endpoint(center).get("dir")
-    if folder is None:
-        raise typer.BadParameter("its folder: the root key lies there", param_hint="--center")
-    return Wallet(open_key(Path(str(folder)) / "keys" / "root.key", get_suite("sm")))
 
 
 # ---- by the root key -----------------------------------------------------------------------------
@@ -52,7 +38,7 @@ def bank(
     password: PasswordOption = "",
 ) -> None:
     """Registers an operator bank, or adds to its reserve."""
-    root, wallet = _root(center), read_wallet(file, password)
+    root, wallet = root_wallet(center), read_wallet(file, password)
 
     async def work(client: Any) -> dict[str, Any]:
         await client.register_operator(root.signer, name, wallet.public_key, reserve)
@@ -71,7 +57,7 @@ def authority(
     password: PasswordOption = "",
 ) -> None:
     """Names a court or an AML authority."""
-    root, wallet = _root(center), read_wallet(file, password)
+    root, wallet = root_wallet(center), read_wallet(file, password)
 
     async def work(client: Any) -> dict[str, Any]:
         await client.appoint(root.signer, name, role, wallet.public_key)
@@ -91,7 +77,7 @@ def institution(
     """Registers a payment institution; the address of its key is its pool."""
     from deploy.regcenter.requests import InstitutionQuery
 
-    root, wallet = _root(center), read_wallet(file, password)
+    root, wallet = root_wallet(center), read_wallet(file, password)
     query = InstitutionQuery(name, wallet.public_key)
     tell(with_center(center, lambda client: client.ask(root, query)))
 
@@ -105,7 +91,7 @@ def revoke(
     """A key is heard no more, for good: lost, stolen, or its owner out of business."""
     from deploy.regcenter.requests import RevokeQuery
 
-    root = _root(center)
+    root = root_wallet(center)
     try:
         query = RevokeQuery(bytes.fromhex(public_key))
     except ValueError as error:
@@ -119,7 +105,7 @@ def rotate(center: FolderOption = "") -> None:
     """A new key signs tree heads from now on; the root key signs it in."""
     from deploy.regcenter.requests import RotateQuery
 
-    root = _root(center)
+    root = root_wallet(center)
 
     async def work(client: Any) -> dict[str, Any]:
         found: dict[str, Any] = await client.ask(

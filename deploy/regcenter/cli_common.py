@@ -28,6 +28,9 @@ CenterOption = Annotated[
         help="URL of the center, or its folder; else ./regcenter, ./center or this folder.",
     ),
 ]
+FolderOption = Annotated[
+    str, typer.Option("--center", envvar="CITY_CENTER", help="Folder of the running center.")
+]
 PasswordOption = Annotated[
     str, typer.Option("--password", envvar="CITY_KEY_PASSWORD", help="Of the key file.")
 ]
@@ -103,6 +106,18 @@ def read_wallet(path: Path, password: str = "") -> Wallet:
 
     key = read_key(path, password.encode() or None, dev=not password)
     return Wallet(get_suite("sm").signer(key))
+
+
+def root_wallet(center: str) -> Wallet:
+    """The wallet of the center's root key: whoever may read the folder is the central bank."""
+    from deploy.regcenter.keys import open_key
+    from deploy.regcenter.purse import Wallet
+    from node.identity.suite import get_suite
+
+    folder = endpoint(center).get("dir")
+    if folder is None:
+        raise typer.BadParameter("its folder: the root key lies there", param_hint="--center")
+    return Wallet(open_key(Path(str(folder)) / "keys" / "root.key", get_suite("sm")))
 
 
 def hash_of(text: str, name: str) -> Any:

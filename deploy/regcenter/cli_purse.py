@@ -13,6 +13,7 @@ from deploy.regcenter.cli_account import app as account_app
 from deploy.regcenter.cli_common import (
     CenterOption,
     PasswordOption,
+    fail,
     hash_of,
     read_wallet,
     refusing,
@@ -362,14 +363,54 @@ def feed(
 def coin(
     file: KeyFile,
     known: Annotated[str, typer.Argument(metavar="COIN", help="One of the wallet's coins.")],
+    out: Annotated[Path | None, typer.Option(help="Where the proof goes.")] = None,
     center: CenterOption = "",
     password: PasswordOption = "",
 ) -> None:
-    """The center's signed word on a coin: unspent, locked, spent or frozen, at a size of its log."""
+    """Proof that a coin is unspent (or locked, or frozen), or that there is none; `verify-coin` checks it."""
     from deploy.regcenter.requests import CoinQuery
 
     wallet, query = read_wallet(file, password), CoinQuery(hash_of(known, "COIN"))
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
+    answer = with_center(center, lambda client: client.ask(wallet, query))
+    proof = bytes.fromhex(answer.pop("proof"))
+    if out is not None:
+        out.write_bytes(proof)
+        answer["file"] = str(out)
+    tell(answer)
+
+
+@app.command("verify-coin")
+@refusing
+def verify_coin(
+    file: Annotated[Path, typer.Argument(help="Written by: city dcep coin --out FILE")],
+    root_key: Annotated[str, typer.Option(help="The center's root key that you trust, hex.")],
+) -> None:
+    """Checks offline what a proof says of a coin. It speaks of its moment: look at time_ms."""
+    from consensus.payment import CoinState
+    from consensus.payment_proof import ProofRefused, TrustedLog
+    from consensus.unspent_proof import check_unspent
+    from node.identity.suite import get_suite
+
+    suite = get_suite("sm")
+    try:
+        trusted = TrustedLog(bytes.fromhex(root_key))
+        found = check_unspent(suite.hash, suite.verify, file.read_bytes(), trusted, None)
+    except ProofRefused as error:
+        fail(error.code, error.detail, "ask the coin's owner for a fresh proof")
+    except ValueError:
+        raise typer.BadParameter("hexadecimal", param_hint="--root-key") from None
+    coin = found.coin
+    tell(
+        {
+            "valid": True,
+            "coin": found.coin_id.hex(),
+            "state": "NOT UNSPENT" if coin is None else CoinState(coin.state).name,
+            "value_fen": 0 if coin is None else coin.value_fen,
+            "owner": "" if coin is None else coin.owner.hex(),
+            "size": found.size,
+            "time_ms": found.time_ms,
+        }
+    )
 
 
 @app.command()

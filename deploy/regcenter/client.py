@@ -149,6 +149,16 @@ class CenterClient:
         found = await self._call("GET", "/inclusion", {"leaf": leaf.hex(), "size": str(size)})
         return found["leaf_index"], [bytes.fromhex(step) for step in found["path"]]
 
+    async def authority(self) -> tuple[bytes, bytes]:
+        """The certification authority's certificate and its revocation list (DER)."""
+        found = await self._call("GET", "/ca")
+        return bytes.fromhex(found["certificate"]), bytes.fromhex(found["revocation_list"])
+
+    async def certificate(self, address: bytes) -> bytes:
+        """What the institution of an address shows (DER)."""
+        found = await self._call("GET", "/certificate", {"address": address.hex()})
+        return bytes.fromhex(found["certificate"])
+
     async def coins(self, wallet: Wallet) -> list[tuple[Hash, int]]:
         """All unspent coins of a wallet: coin id and fen."""
         coins: list[tuple[Hash, int]] = []
@@ -245,8 +255,9 @@ class CenterClient:
         payments = await self._collect(
             payer, [Payment(lock_address(sm3, terms), terms.amount_fen, reference)]
         )
-        signed = await self._signed(Kind.LOCK, payer, *payments, purpose)
-        return await self._accept("/lock", lock_view(signed, terms))
+        return await self.submit_lock(
+            await self._signed(Kind.LOCK, payer, *payments, purpose), terms
+        )
 
     async def release(
         self,
@@ -285,8 +296,7 @@ class CenterClient:
         signed = await self._signed(kind, owner, (coin,), payments, "")
         log = await self._log()
         approvals = tuple(approve(wallet, log, signed.tx) for wallet in agreeing)
-        witness = Witness(preimage=preimage, approvals=approvals)
-        return await self._accept("/release", release_view(signed, witness))
+        return await self.submit_release(signed, Witness(preimage=preimage, approvals=approvals))
 
     async def payment_proof(
         self,
@@ -312,6 +322,14 @@ class CenterClient:
     async def submit(self, signed: SignedCoinTransaction) -> Accepted:
         """Sends a transaction as it is. Sending it again gives the same receipt."""
         return await self._accept("/tx", transaction_view(signed))
+
+    async def submit_lock(self, signed: SignedCoinTransaction, terms: LockTerms) -> Accepted:
+        """A LOCK that was signed before, with its terms."""
+        return await self._accept("/lock", lock_view(signed, terms))
+
+    async def submit_release(self, signed: SignedCoinTransaction, witness: Witness) -> Accepted:
+        """A RELEASE or a REFUND_LOCK that was signed before, with what opens the lock."""
+        return await self._accept("/release", release_view(signed, witness))
 
     async def _accept(self, path: str, view: dict[str, Any]) -> Accepted:
         found = await self._call("POST", path, body=json.dumps(view).encode())

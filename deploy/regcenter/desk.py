@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from consensus.center_request import WalletQuery
+from consensus.center_request import AuthorityQuery, OperatorQuery, WalletQuery
 from consensus.encoding import Hash, decode, encode
 from consensus.payment import Kind
 from deploy.regcenter import aml, orders
@@ -25,9 +25,11 @@ from deploy.regcenter.ledger import Ledger, Order
 from deploy.regcenter.limits import day_of
 from deploy.regcenter.model import Terminal
 from deploy.regcenter.packed import address_of
+from deploy.regcenter.pki import SERIAL_BYTES, Role
 from deploy.regcenter.registry import check_name
 from deploy.regcenter.requests import (
     BookQuery,
+    CertificateQuery,
     DeviceCertificate,
     DeviceQuery,
     DeviceStatement,
@@ -35,6 +37,7 @@ from deploy.regcenter.requests import (
     InstitutionQuery,
     KgcQuery,
     NetQuery,
+    RevokeCertificateQuery,
     RevokeQuery,
     ScreenQuery,
     SettleQuery,
@@ -105,7 +108,12 @@ def answer(
         is_root=instruction.signer == root_key,
         now_ms=now_ms,
     )
-    ledger.registry.require_heard(desk.signer)
+    if isinstance(
+        instruction.body, CertificateQuery
+    ):  # whose certificate is over brings another one
+        ledger.registry.require_heard(desk.signer)
+    else:
+        ledger.parties.require_heard(now_ms, desk.signer)
     view = _HANDLERS[type(instruction.body)](desk, instruction.body)
     ledger.books.institutions.assert_covered()
     overlay.put(key, json.dumps(view).encode())
@@ -117,6 +125,12 @@ def answer(
 
 def _institution(desk: Desk, query: InstitutionQuery) -> View:
     desk.require_root()
+    address = _name_institution(desk, query)
+    certificate = desk.ledger.parties.certify(desk.overlay, address, desk.now_ms)
+    return {"name": query.name, "pool": address.hex(), "certificate": certificate.der.hex()}
+
+
+def _name_institution(desk: Desk, query: InstitutionQuery) -> Hash:
     check_name(query.name)
     institutions, registry = desk.ledger.books.institutions, desk.ledger.registry
     address = address_of(query.public_key)
@@ -125,7 +139,34 @@ def _institution(desk: Desk, query: InstitutionQuery) -> View:
     _check_no_party(desk.ledger, address)
     institutions.name(desk.overlay, address, Institution(query.name, query.public_key))
     desk.overlay.put(b"a" + address, b"")
-    return {"name": query.name, "pool": address.hex()}
+    return address
+
+
+def _certificate(desk: Desk, query: CertificateQuery) -> View:
+    """An institution renews its certificate; a key that nobody has registered comes in by its own one."""
+    ledger, overlay, now_ms = desk.ledger, desk.overlay, desk.now_ms
+    found = ledger.parties.pki.opened(desk.public_key, query.certificate, now_ms)
+    known = ledger.parties.holder_of(desk.signer)
+    if known is not None:
+        if (known.name, known.role) != (found.name, found.role):
+            raise CenterError("RC_CERTIFICATE_ROLE", f"the key is {known.name}'s as {known.role}")
+    elif found.role == Role.INSTITUTION:
+        _name_institution(desk, InstitutionQuery(found.name, desk.public_key))
+    elif found.role == Role.BANK:
+        ledger.registry.register(overlay, OperatorQuery(found.name, desk.public_key, 0))
+    else:
+        ledger.registry.appoint(overlay, AuthorityQuery(found.name, found.role, desk.public_key))
+    ledger.parties.pki.keep(overlay, desk.signer, found)
+    return {"name": found.name, "role": found.role, "not_after_ms": found.not_after_ms}
+
+
+def _revoke_certificate(desk: Desk, query: RevokeCertificateQuery) -> View:
+    desk.require_root()
+    if not 0 < len(query.serial) <= SERIAL_BYTES:
+        raise CenterError("RC_ENCODING", "a serial number has 1 to 20 bytes")
+    serial = int.from_bytes(query.serial, "big")
+    desk.ledger.parties.pki.revoke(desk.overlay, serial, desk.now_ms)
+    return {"serial": f"{serial:x}"}
 
 
 def _check_no_party(ledger: Ledger, address: Hash) -> None:
@@ -161,7 +202,13 @@ def _enrol(desk: Desk, enrolled: Enrolled) -> View:
 def _revoke(desk: Desk, query: RevokeQuery) -> View:
     desk.require_root()
     address = address_of(query.public_key)
-    desk.ledger.registry.revoke(desk.overlay, address)
+    ledger = desk.ledger
+    if ledger.parties.holder_of(address) is None and address not in ledger.registry.terminals:
+        raise CenterError("RC_NOT_FOUND", "the key is no institution's or machine's")
+    ledger.registry.revoke(desk.overlay, address)
+    certificate = ledger.parties.pki.of(address)
+    if certificate is not None:
+        ledger.parties.pki.revoke(desk.overlay, certificate.serial, desk.now_ms)
     return {"revoked": address.hex()}
 
 
@@ -343,6 +390,8 @@ def _statement(desk: Desk, query: StatementQuery) -> View:
 _HANDLERS: Mapping[type, Callable[[Desk, Any], View]] = MappingProxyType(
     {
         RevokeQuery: _revoke,
+        CertificateQuery: _certificate,
+        RevokeCertificateQuery: _revoke_certificate,
         KgcQuery: _kgc,
         Enrolled: _enrol,
         InstitutionQuery: _institution,

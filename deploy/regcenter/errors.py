@@ -80,6 +80,36 @@ _REFUSALS: dict[str, tuple[int, str, str]] = {
         "enrol the key again with this month's identity key",
     ),
     "RC_STATEMENT": (404, "there is no such statement", "let the institution make the day's"),
+    "RC_CERTIFICATE": (
+        403,
+        "the certificate does not hold, or there is none",
+        "present one: city regcenter ca present",
+    ),
+    "RC_CERTIFICATE_ISSUER": (
+        403,
+        "another authority issued the certificate",
+        "ask the central bank for one",
+    ),
+    "RC_CERTIFICATE_KEY": (
+        403,
+        "the certificate belongs to another key",
+        "present it with the key that it names",
+    ),
+    "RC_CERTIFICATE_ROLE": (
+        403,
+        "the certificate is for another role or holder",
+        "ask the central bank for one of the right role",
+    ),
+    "RC_CERTIFICATE_EXPIRED": (
+        403,
+        "the certificate's time is over",
+        "let the central bank issue the next one and present it",
+    ),
+    "RC_CERTIFICATE_REVOKED": (
+        403,
+        "the certificate was revoked",
+        "let the central bank issue another one",
+    ),
     "RC_REVOKED": (403, "the key was revoked", "ask the central bank"),
     "RC_REGIME": (422, "the monetary regime does not know this", "read the detail"),
     "RC_ROTATION": (422, "the key has been changed meanwhile", "ask for the keys again"),

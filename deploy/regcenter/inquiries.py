@@ -33,7 +33,7 @@ View = dict[str, Any]
 def answer(center: Center, public_key: bytes, body: object) -> View:
     """Raises CenterError."""
     asking = address_of(public_key)
-    center.ledger.registry.require_heard(asking)
+    center.ledger.parties.require_heard(center.clock(), asking)
     return _HANDLERS[type(body)](center, asking, body)
 
 

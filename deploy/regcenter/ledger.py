@@ -46,6 +46,8 @@ from deploy.regcenter.model import (
     WalletRecord,
 )
 from deploy.regcenter.packed import address_of, coin_id_of, pack_record, tx_digests, unpack_coin
+from deploy.regcenter.parties import Parties
+from deploy.regcenter.pki import Pki
 from deploy.regcenter.registry import Registry
 from deploy.regcenter.rules import Posting, Tier, check_own, check_payment, check_shape
 from deploy.regcenter.store import Overlay
@@ -112,31 +114,35 @@ class Plan:
 class Ledger:
     """The state in memory; one instance a center. voice: what the center signs with."""
 
-    def __init__(self, voice: Voice, suite: Suite) -> None:
+    def __init__(self, voice: Voice, suite: Suite, pki: Pki) -> None:
         self.log_id, self.voice, self._suite = voice.log_id, voice, suite
         self.registry = Registry(suite)
         self.devices = Devices(suite)
         self.books = Books(self.registry)
+        self.parties = Parties(self.registry, self.books.institutions, pki)
 
     # ---- who is who ------------------------------------------------------------------------------
 
-    def register(self, overlay: Overlay, query: OperatorQuery) -> Operator:
+    def register(self, overlay: Overlay, query: OperatorQuery, now_ms: int) -> Operator:
         """A bank becomes an operator, or adds to its reserve. Raises CenterError."""
         if self.books.totals.funded_fen > ASSET_FEN_MAX:
             raise CenterError("RC_VALUE", f"{query.reserve_fen} fen")
         operator = self.registry.register(overlay, query)
         self.books.fund(query.reserve_fen)
+        self.parties.certify(overlay, address_of(query.public_key), now_ms)
         return operator
 
-    def appoint(self, overlay: Overlay, query: AuthorityQuery) -> Authority:
-        return self.registry.appoint(overlay, query)
+    def appoint(self, overlay: Overlay, query: AuthorityQuery, now_ms: int) -> Authority:
+        found = self.registry.appoint(overlay, query)
+        self.parties.certify(overlay, address_of(query.public_key), now_ms)
+        return found
 
     def open_wallet(
         self, overlay: Overlay, public_key: bytes, query: WalletQuery, now_ms: int
     ) -> WalletRecord:
         """A bank opens a wallet, or a holder from abroad his own. Raises CenterError."""
         opener, registry = address_of(public_key), self.registry
-        registry.require_heard(opener)
+        self.parties.require_heard(now_ms, opener)
         if any(a in registry.operators or a in registry.authorities for a in query.addresses):
             raise CenterError("RC_TIER", "the address is a bank's or an authority's")
         bank = opener if opener in registry.operators else ZERO_HASH
@@ -154,7 +160,7 @@ class Ledger:
     ) -> WalletRecord:
         """Tells two authorities whose an address is; the log gets an entry over the request."""
         addresses = [address_of(key) for key in asking]
-        self.registry.require_heard(*addresses)
+        self.parties.require_heard(now_ms, *addresses)
         authorities = [self.registry.authorities.get(address) for address in addresses]
         record = self.books.wallets.identify(overlay, query, authorities, request, now_ms)
         self.books.append(overlay, LogEntry(VERSION, request, None, request))
@@ -184,7 +190,7 @@ class Ledger:
             raise CenterError("RC_SIGNATURE")
         coins = [self.books.coin(overlay, wanted) for wanted in tx.inputs]
         going = Accepting(opened, address_of(opened.signed.public_key), coins, now_ms)
-        self.registry.require_heard(going.signer)
+        self.parties.require_heard(now_ms, going.signer)
         if going.signer in self.devices.addresses:
             raise CenterError("RC_DEVICE", "a device pays by vouchers")
         posting = self._check(overlay, going)

@@ -28,9 +28,23 @@ class RotateQuery:
 
 @dataclass(frozen=True, slots=True)
 class RevokeQuery:
-    """By the root key: a bank's, an authority's or a machine's key is heard no more, for good."""
+    """By the root key: an institution's or a machine's key is heard no more, for good."""
 
     public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateQuery:
+    """By the key of an institution: the certificate (DER) that it shows from now on (pki.py)."""
+
+    certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeCertificateQuery:
+    """By the root key: a certificate is void; its key may present another one. serial: big-endian."""
+
+    serial: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,8 @@ WRITES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "rotate": RotateQuery,
         "revoke": RevokeQuery,
+        "certificate": CertificateQuery,
+        "revoke-certificate": RevokeCertificateQuery,
         "institution": InstitutionQuery,
         "kgc": KgcQuery,
         "terminal": TerminalQuery,

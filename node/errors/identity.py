@@ -129,6 +129,17 @@ CRYPTO: tuple[Entry, ...] = (
         why_zh="对已检查的输入不应失败的操作失败了,例如内存不足",
         do_zh="释放内存后重启;若再次发生,请连同库版本一并报告",
     ),
+    Entry(
+        code="CITY-2012",
+        name="BAD_SM2_CERTIFICATE",
+        kind="rejected",
+        message="the certificate, request or revocation list cannot be used: {detail}",
+        why="certificates are strict DER, signed with SM2 and SM3 by the authority that they name",
+        do="ask the authority for a new one; with openssl sign with -sigopt distid:1234567812345678",
+        message_zh="证书、证书请求或吊销列表不可用：{detail}",
+        why_zh="证书须为严格的 DER 编码，并由其所载机构以 SM2 与 SM3 签名",
+        do_zh="请机构重新签发；使用 openssl 签名时加 -sigopt distid:1234567812345678",
+    ),
 )
 
 ENTRIES: tuple[Entry, ...] = (

@@ -1,4 +1,4 @@
-"""Errors of the identity package: the catalogue's entries 2001 to 2011 as exception classes."""
+"""Errors of the identity package: the catalogue's entries 2001 to 2012 as exception classes."""
 
 from __future__ import annotations
 
@@ -105,3 +105,9 @@ class BackendFailure(CryptoError):
     """
 
     CODE = "CITY-2011"
+
+
+class BadSm2Certificate(CryptoError):
+    """A certificate, request or revocation list that does not hold."""
+
+    CODE = "CITY-2012"

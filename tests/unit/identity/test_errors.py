@@ -31,7 +31,7 @@ def test_an_error_has_its_code_name_cause_and_next_step(kind):
 
 
 def test_codes_are_not_shared():
-    assert len({kind.CODE for kind in CLASSES}) == len(CLASSES) == 11
+    assert len({kind.CODE for kind in CLASSES}) == len(CLASSES) == 12
 
 
 def test_the_product_draws_no_randomness_from_the_random_module():

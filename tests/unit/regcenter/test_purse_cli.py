@@ -142,11 +142,45 @@ def test_locked_money_is_released_by_its_preimage_or_refunded_by_agreement(desk:
     assert desk.balance("li") == held + 40
 
 
-def test_the_center_gives_its_word_on_a_coin_to_its_owner_only(desk: Desk) -> None:
-    coin = desk.dcep("wallet", "show", "li")["coins"][0]
-    found = desk.dcep("coin", "li", coin["coin"])
-    assert (found["state"], found["value_fen"]) == ("UNSPENT", coin["fen"])
+def test_a_coin_is_proven_unspent_to_whoever_trusts_the_root_key(desk: Desk) -> None:
+    out = desk.folder / "coin.bin"
+    (coin, *_) = desk.dcep("wallet", "show", "li")["coins"]
+    said = desk.dcep("coin", "li", coin["coin"], "--out", out)
+    assert (said["state"], said["value_fen"]) == ("UNSPENT", coin["fen"])
     assert "RC_UNAUTHORISED" in desk.dcep("coin", "shop", coin["coin"], code=1)
+    root_key = json.loads((desk.center / "endpoint.json").read_text())["root_key"]
+    checked = desk.dcep("verify-coin", out, "--root-key", root_key)
+    assert (checked["state"], checked["owner"]) == ("UNSPENT", desk.addresses["li"])
+    desk.dcep("coin", "shop", "ab" * 32, "--out", out)
+    assert desk.dcep("verify-coin", out, "--root-key", root_key)["state"] == "NOT UNSPENT"
+    out.write_bytes(out.read_bytes()[:-1] + b"x")
+    assert "E_PROOF" in desk.dcep("verify-coin", out, "--root-key", root_key, code=1)
+
+
+def test_a_bank_comes_in_by_a_certificate_renews_and_loses_it(desk: Desk) -> None:
+    desk.key("nb")
+    folder, words = desk.folder, ("ca", "issue")
+    desk.regcenter("ca", "request", "nb", "NB", "bank", "--out", folder / "nb.csr")
+    first = desk.regcenter(*words, folder / "nb.csr", "--out", folder / "nb.crt")
+    assert (first["name"], first["role"]) == ("NB", "bank")
+    assert "RC_CERTIFICATE_KEY" in desk.regcenter("ca", "present", "qb", folder / "nb.crt", code=1)
+    desk.regcenter("ca", "present", "nb", folder / "nb.crt")
+    desk.regcenter("bank", "NB", "nb", "--reserve", 500)
+    desk.regcenter("issue", "nb", 100)
+    desk.regcenter("ca", "revoke", folder / "nb.crt")
+    assert "RC_CERTIFICATE_REVOKED" in desk.regcenter("issue", "nb", 100, code=1)
+    listed = desk.regcenter("ca", "list", "--out", folder / "ca.crl")
+    assert listed["revoked"] == [first["serial"]]
+    desk.regcenter(*words, folder / "nb.csr", "--days", 30, "--out", folder / "nb.crt")
+    desk.regcenter("ca", "present", "nb", folder / "nb.crt")
+    desk.regcenter("issue", "nb", 100)
+    desk.regcenter("ca", "show", "--out", folder / "ca.crt")
+    shown = desk.regcenter("ca", "of", desk.addresses["nb"], "--out", folder / "shown.crt")
+    assert shown["serial"] not in listed["revoked"]
+    desk.regcenter("ca", "request", "nb", "NB", "clerk", "--out", folder / "nb.csr")
+    assert "RC_CERTIFICATE_ROLE" in desk.regcenter(
+        *words, folder / "nb.csr", "--out", folder / "x.crt", code=1
+    )
 
 
 def test_money_goes_back_to_the_bank(desk: Desk) -> None:
