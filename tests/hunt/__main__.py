@@ -53,6 +53,7 @@ def main() -> int:
                     "programs": [first, stop],
                     "calls": sum(seen.values()),
                     "divergences": diverged,
+                    "refused_alike": engines.refused_alike,
                     "seconds": round(time.monotonic() - began, 1),
                     "native": platform.python_version(),
                     "engine": digest,
