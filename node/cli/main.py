@@ -22,6 +22,7 @@ from node.cli import (
     event,
     evidence,
     explain,
+    iso20022,
     network,
     node,
     oracle,
@@ -74,6 +75,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(party.app, name="party")
 app.add_typer(dcep.app, name="dcep")
 app.add_typer(oracle.app, name="oracle")
+app.add_typer(iso20022.app, name="iso20022")
 app.add_typer(contract.app, name="contract")
 app.add_typer(codegen.app, name="codegen")
 app.add_typer(engine.app, name="engine")
