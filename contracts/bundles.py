@@ -14,6 +14,8 @@ from contracts.runtime.api import Bundle
 SUITE = (
     "party",
     "rulebook",
+    "regulation",
+    "regulator",
     "invoice_registry",
     "dcep",
     "credit_line",

@@ -18,6 +18,7 @@ from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
+from contracts.rules.regulator_machine import ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
 from contracts.rules.trade_account_machine import ACCOUNT, GOODS, RECEIPT
@@ -70,6 +71,8 @@ TABLES = (
     Table("trade_account", "receipt", "Receipt on a trade account", RECEIPT),
     Table("declared_goods", "goods", "Declared goods", GOODS),
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
+    Table("regulation", "regulation", "Rule that runs inside contracts", REGULATION),
+    Table("regulator", "order", "Order that freezes", ORDER),
     Table("einvoice", "quota", "Quota of e-invoices", QUOTA),
     Table("einvoice", "einvoice", "E-invoice", EINVOICE),
     Table("tax_return", "tax_return", "Tax return of a month", TAX_RETURN),

@@ -1,39 +1,12 @@
 """Dates from the agreed block time, in the calendar of China Standard Time (UTC+8, no summer time).
 
-A date is text `2026-11-23` towards people and a day number (days since 1970-01-01) inside formulas.
-Holidays are dated data: they belong to the version of this rule, so old blocks replay with old holidays.
+A date is text `2026-11-23` towards people and a day number (days since 1970-01-01) inside formulas. Which days
+are business days: `rules.dated_rules` for contracts, by the channel's rulebook.
 """
 
 DAY_MS = 86400000
 CST_OFFSET_MS = 28800000
 CLOCK_DRIFT_MS = 10000  # how far block time and the clock of money's own ledger may be apart
-
-# Mainland China: days off that are not weekends, and weekend days worked instead (State Council
-# notices). For 2027 only the statutory days, until its notice is out: then a new rule version.
-HOLIDAYS = (
-    ("2026-01-01", "2026-01-03"),
-    ("2026-02-15", "2026-02-23"),
-    ("2026-04-04", "2026-04-06"),
-    ("2026-05-01", "2026-05-05"),
-    ("2026-06-19", "2026-06-21"),
-    ("2026-09-25", "2026-09-27"),
-    ("2026-10-01", "2026-10-07"),
-    ("2027-01-01", "2027-01-01"),
-    ("2027-02-05", "2027-02-08"),
-    ("2027-04-05", "2027-04-05"),
-    ("2027-05-01", "2027-05-02"),
-    ("2027-06-09", "2027-06-09"),
-    ("2027-09-15", "2027-09-15"),
-    ("2027-10-01", "2027-10-03"),
-)
-WORKED_WEEKENDS = (
-    "2026-01-04",
-    "2026-02-14",
-    "2026-02-28",
-    "2026-05-09",
-    "2026-09-20",
-    "2026-10-10",
-)
 
 
 def day_of(year: int, month: int, day: int) -> int:
@@ -111,47 +84,3 @@ def day_end_ms(day: int) -> int:
 def weekday(day: int) -> int:
     """0 is Monday, 6 is Sunday."""
     return (day + 3) % 7
-
-
-def is_business_day(day: int) -> bool:
-    """Whether banks of mainland China are open: not a holiday, and a weekday or a worked weekend."""
-    text = date_text(day)
-    if any(first <= text <= last for first, last in HOLIDAYS):
-        return False
-    return weekday(day) < 5 or text in WORKED_WEEKENDS
-
-
-def add_business_days(day: int, count: int) -> int:
-    """The day that lies `count` business days after `day` (before it, when negative)."""
-    step = 1 if count >= 0 else -1
-    left = count * step
-    while left > 0:
-        day += step
-        if is_business_day(day):
-            left -= 1
-    return day
-
-
-def following(day: int) -> int:
-    """The day itself or the next business day (FOLLOWING)."""
-    while not is_business_day(day):
-        day += 1
-    return day
-
-
-def preceding(day: int) -> int:
-    """The day itself or the business day before (PRECEDING)."""
-    while not is_business_day(day):
-        day -= 1
-    return day
-
-
-def modified_following(day: int) -> int:
-    """FOLLOWING, unless that falls into the next month: then PRECEDING."""
-    moved = following(day)
-    return moved if date_of(moved)[1] == date_of(day)[1] else preceding(day)
-
-
-def add_days_text(text: str, count: int) -> str:
-    """A date text moved by calendar days."""
-    return date_text(parse_date(text) + count)

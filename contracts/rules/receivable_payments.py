@@ -7,6 +7,7 @@ A payment is final at the center; only its payee can give it back. Then the debt
 from rules.calendar import CLOCK_DRIFT_MS, day_at, day_end_ms, parse_date
 from rules.machine import row_for
 from rules.money import half_up
+from rules.oversight import supervise
 from rules.penalty import overdue_penalty
 from rules.receivable_machine import CREDENTIAL, PIECE
 from rules.receivable_records import (
@@ -56,6 +57,7 @@ def fix_payment(piece, ec, salt: bytes, amount_fen: int) -> dict:
     amount = amount_fen or whole
     require(whole - owed < amount <= whole, "E_AMOUNT", "more than the penalty, at most all")
     piece.payments += 1
+    supervise("payment", piece.leaf_id, ec.issuer, piece.holder, amount)
     reference = call(
         "dcep", "payment_reference", "receivable", piece.leaf_id, piece.payments, amount, "CNY",
         piece.holder, salt,

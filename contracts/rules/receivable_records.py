@@ -144,6 +144,7 @@ def describe(piece) -> dict:
         "holder": piece.holder,
         "amount_fen": piece.amount_fen,
         "depth": piece.depth,
+        "tier": len(piece.titles) + (0 if piece.financed else 1),  # of a financed leaf, its seller's
         "state": piece.state,
         "lien": has_lien(piece),
         "financed": piece.financed,

@@ -5,6 +5,7 @@ a proof of another payment, or of this one to somebody else, does not end the ob
 """
 
 from rules.calendar import CLOCK_DRIFT_MS
+from rules.oversight import supervise
 from sdk import call, ctx, dataclass, require
 
 
@@ -24,7 +25,9 @@ def fix(
     obligation: str, instalment: int, payer: str, payee: str, amount_fen: int, salt: bytes,
     until_ms: int = 0,
 ):  # fmt: skip
-    """The payment due, bound to the calling contract. Codes: E_SALT, E_AMOUNT, E_WALLET."""
+    """The payment due, bound to the calling contract. Codes: E_SALT, E_AMOUNT, E_WALLET, E_RULE_BLOCK,
+    E_RULE_HOLD."""
+    supervise("payment", obligation, payer, payee, amount_fen)
     terms = (ctx.contract, obligation, instalment, amount_fen, "CNY", payee, salt)
     reference = call("dcep", "payment_reference", *terms)
     return Due(reference, payer, payee, amount_fen, ctx.time, until_ms)

@@ -9,6 +9,7 @@ from rules.calendar import date_text, day_at, is_date, parse_date
 from rules.check_digits import is_lei, is_uscc
 from rules.codes import PARTY_KINDS, is_city, is_code, is_digest
 from rules.machine import moves_from, row_for
+from rules.persons import require_contract
 from sdk import Event, Map, Revert, ctx, dataclass, export, require, view
 
 # from, call, who, guard, to, event
@@ -25,6 +26,10 @@ MACHINE = (
      "SUSPENDED", "Party.Suspended"),
     ("SUSPENDED", "resume", "regulator or a KYC officer of the bank that suspended", "a reason",
      "ACTIVE", "Party.Resumed"),
+    ("ACTIVE|SUSPENDED", "freeze", "the regulator contract", "an order of two authorities",
+     "FROZEN", "Reg.Frozen"),
+    ("FROZEN", "unfreeze", "the regulator contract", "the order has ended: the state before returns",
+     "ACTIVE|SUSPENDED", "Reg.Released"),
     ("ACTIVE|SUSPENDED", "close", "regulator or the member itself", "a reason", "CLOSED",
      "Party.Closed"),
 )  # fmt: skip
@@ -46,6 +51,7 @@ class Party:
     applied_by: str
     admitted: bool = False
     suspended_by: str = ""
+    frozen_from: str = ""
     version: int = 1
 
 
@@ -73,6 +79,8 @@ Rejected = Event("Party.Rejected")
 Suspended = Event("Party.Suspended")
 Resumed = Event("Party.Resumed")
 Closed = Event("Party.Closed")
+Frozen = Event("Reg.Frozen")
+Released = Event("Reg.Released")
 
 
 def load(party_id: str):
@@ -255,6 +263,29 @@ def close(party_id: str, reason: str, expected_version: int = 0) -> str:
     return party.state
 
 
+@export
+def freeze(party_id: str, order: str) -> int:
+    """An order holds the party: it deals no more, and what it holds is frozen with it."""
+    require_contract("regulator")
+    party = load(party_id)
+    party.frozen_from = party.state
+    enter(party, "freeze", 0)
+    Frozen(party=party_id, order=order, version=party.version)
+    return party.version
+
+
+@export
+def unfreeze(party_id: str, order: str) -> int:
+    require_contract("regulator")
+    party = load(party_id)
+    enter(party, "unfreeze", 0)
+    party.state = party.frozen_from
+    party.frozen_from = ""
+    parties[party_id] = party
+    Released(party=party_id, order=order, version=party.version)
+    return party.version
+
+
 def describe(party) -> dict:
     attested = attestations[party.party_id]
     return {
@@ -290,6 +321,7 @@ def check_member(party_id: str) -> dict:
     """The party, if it may act at all (old debts are discharged under an expired attestation too)."""
     party = parties[party_id]
     require(party is not None, "E_PARTY", f"{party_id} is not registered")
+    require(party.state != "FROZEN", "E_FROZEN", f"{party_id} is frozen by order")
     require(party.state == "ACTIVE", "E_PARTY", f"{party_id} is not active")
     return describe(party)
 

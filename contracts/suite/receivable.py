@@ -16,6 +16,7 @@ from rules.codes import is_digest
 from rules.dated_rules import add_business_days, is_business_day, rule_on
 from rules.machine import moves_from, row_for
 from rules.money import PAYMENT_MAX, is_amount, split_by_weights
+from rules.oversight import supervise
 from rules.persons import require_contract, require_trader
 from rules.receivable_issue import (
     back_with_invoices,
@@ -157,6 +158,8 @@ def sign(ec_id: str, expected_version: int = 0) -> list:
     longest = cap["hard_days"]
     require(due_day - today <= longest, "E_TENOR_HARD", f"a tenor is at most {longest} days")
     require(is_business_day(due_day), "E_BUSINESS_DAY", "the due date is a business day")
+    tenor = due_day - today
+    supervise("receivable.sign", ec_id, ec.issuer, ec.first_holder, ec.face_fen, tenor)
     ec.issue_date = date_text(today)
     window = add_business_days(today, ACCEPT_BUSINESS_DAYS)
     ec.offer_until_ms = day_end_ms(min(window, due_day))  # taken later it would be overdue at once
@@ -291,6 +294,7 @@ def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0)
     due_day = parse_date(ec.due_date)
     cut_off_ms = day_end_ms(add_business_days(due_day, -CUT_OFF_BUSINESS_DAYS))
     require(ctx.time < cut_off_ms, "E_CUT_OFF", "too close to the due date")
+    supervise("receivable.transfer", leaf_id, piece.holder, to, principal_due(piece))
     call("invoice_registry", "draw", basis, principal_due(piece), to, piece.holder)
     window_ms = day_end_ms(add_business_days(day_at(ctx.time), TRANSFER_BUSINESS_DAYS))
     piece.offered_to = to
@@ -566,6 +570,14 @@ def unfreeze(leaf_id: str, order: str) -> int:
     if number:
         apply_payment(piece, payments[(leaf_id, number)])
     return piece.version
+
+
+@view
+def leaves_of(member: str, after: str, limit: int) -> list:
+    """Leaves that a member holds after an id, with their states: what an order on it reaches."""
+    require_contract("regulator")
+    start = (member, after) if after else None
+    return [(key[1], load_piece(key[1]).state) for key, _ in held.scan((member,), start, limit)]
 
 
 # ---- maturity ------------------------------------------------------------------------------------

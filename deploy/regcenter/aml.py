@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from consensus.encoding import Hash, decode, encode
-from contracts.rules import calendar
+from contracts.rules import calendar, mainland_days
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.limits import Category, day_of
 from deploy.regcenter.model import WalletRecord
@@ -220,6 +220,14 @@ def _is_near(fen: int, threshold: int, policy: AmlPolicy) -> bool:
     return threshold * policy.near_percent <= fen * 100 < threshold * 100
 
 
+def _business_days_after(day: int, count: int) -> int:
+    """The day that lies `count` business days of mainland China after `day`."""
+    while count > 0:
+        day += 1
+        count -= mainland_days.is_open(calendar.date_text(day), calendar.weekday(day))
+    return day
+
+
 def _report(
     overlay: Overlay, pattern: Pattern, record: WalletRecord, value: int, txid: Hash, now_ms: int
 ) -> None:
@@ -230,7 +238,7 @@ def _report(
     overlay.put(last_key, day.to_bytes(8, "big"))
     serial = int.from_bytes(overlay.get(b"L") or b"", "big") + 1
     overlay.put(b"L", serial.to_bytes(8, "big"))
-    due = calendar.add_business_days(day, policy_at(now_ms).business_days)
+    due = _business_days_after(day, policy_at(now_ms).business_days)
     made = Report(
         serial, pattern.value, record.wallet, record.bank, day, value, txid, now_ms,
         calendar.day_end_ms(due), 0,

@@ -35,6 +35,20 @@ def test_a_day_may_be_worked_at_one_place_and_not_at_the_other(days: Any, day: A
     }
 
 
+def test_business_days_step_over_weekends_holidays_and_count_worked_weekends(
+    days: Any, day: Any
+) -> None:
+    assert days.is_banking_day(day("2027-05-20"), "CN")
+    assert not days.is_banking_day(day("2027-05-22"), "CN")
+    assert not days.is_banking_day(day("2026-10-01"), "CN")
+    assert days.open_day(day("2026-10-01"), "CN") == day("2026-10-08")
+    assert days.open_day_before(day("2026-10-01"), "CN") == day("2026-09-30")
+    assert days.open_day_of_month(day("2026-05-31"), "CN") == day("2026-05-29")
+    assert days.open_day_of_month(day("2026-05-30"), "CN") == day("2026-05-29")
+    assert days.add_banking_days(day("2026-11-27"), 2, "CN") == day("2026-12-01")
+    assert days.add_banking_days(day("2027-05-20"), -2, "CN") == day("2027-05-18")
+
+
 def test_days_are_counted_and_moved_by_the_place(days: Any, day: Any) -> None:
     assert days.add_banking_days(day("2026-12-24"), 1, "HK") == day("2026-12-28")
     assert days.add_banking_days(day("2026-12-24"), 1, "CN") == day("2026-12-25")

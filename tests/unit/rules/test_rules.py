@@ -103,17 +103,6 @@ def test_what_is_no_date_is_refused(text: str) -> None:
     assert not calendar.is_date(text)
 
 
-def test_business_days_step_over_weekends_holidays_and_count_worked_weekends() -> None:
-    parse, is_open = calendar.parse_date, calendar.is_business_day
-    assert is_open(parse("2027-05-20")) and not is_open(parse("2027-05-22"))
-    assert not is_open(parse("2026-10-01")) and is_open(parse("2026-10-10"))  # a Saturday, worked
-    assert calendar.following(parse("2026-10-01")) == parse("2026-10-08")
-    assert calendar.preceding(parse("2026-10-01")) == parse("2026-09-30")
-    assert calendar.modified_following(parse("2026-05-31")) == parse("2026-05-29")
-    assert calendar.add_business_days(parse("2026-11-27"), 2) == parse("2026-12-01")
-    assert calendar.add_business_days(parse("2027-05-20"), -2) == parse("2027-05-18")
-
-
 @pytest.mark.parametrize(
     "code",
     ["91440300MA5DEM00A5", "91440300MA5DEMT1BW", "91441900MA5DEMT2CC", "91441300MA5DEMT3DH",
