@@ -39,6 +39,9 @@ SUITE = (
     "tax_review",
     "declared_goods",
     "trade_account",
+    "quota",
+    "cross_border",
+    "zone_bridge",
     "conditional",
 )
 _HERE = Path(__file__).parent

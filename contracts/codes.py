@@ -518,5 +518,23 @@ SUITE_CODES: dict[str, SuiteCode] = {
         ("E_OPENING", "The opened fields are not those of the credential.",
          "give each opened field with its salt, and the commitments of all others",
          "所公开字段与凭证不符。", "请提供各公开字段及盐值，以及其余字段的承诺值"),
+        # cross-border financing
+        ("E_BASIS", "What the financing rests on is not the borrower's, not in force, or for another lender.",
+         "name a credit, declaration or guarantee that fits the product",
+         "融资依据不属于借款人、未生效，或受益人不符。", "请提供符合产品要求的信用证、报关单或保函"),
+        ("E_NOT_CROSS_BORDER", "Borrower and lender are on the same side of the border.",
+         "use the financing contract", "借贷双方在境内外同一侧。", "请使用 financing 合约"),
+        ("E_FACTORS", "Two-factor products name buyer and import factor, others neither.",
+         "products shows which is which",
+         "双保理须指定买方与进口保理商，其他产品不得指定。", "用 products 查看"),
+        ("E_COVER", "The import factor's cover is missing, or smaller than the principal.",
+         "let the import factor call approve_cover",
+         "进口保理商未核准额度，或额度低于本金。", "请进口保理商调用 approve_cover"),
+        ("E_NO_RECOURSE", "Sold without recourse, or covered by the import factor.",
+         "claim against the obligor or call the cover",
+         "无追索权，或由进口保理商承保。", "请向付款义务人主张或调用承保"),
+        ("E_QUOTA", "The quota of cross-border financing has not this much room.",
+         "quota.headroom shows what is left",
+         "跨境融资风险加权余额上限不足。", "用 quota.headroom 查看剩余额度"),
     )
 }  # fmt: skip

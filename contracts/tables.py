@@ -13,6 +13,7 @@ from itertools import groupby
 
 from contracts.rules.bill_machine import BILL, POOL
 from contracts.rules.credit_machine import CREDIT, PRESENTATION
+from contracts.rules.cross_border_machine import CAPITAL, CONSENT, CROSS, POSITION
 from contracts.rules.einvoice_machine import EINVOICE, QUOTA, TAX_RETURN
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
@@ -70,6 +71,10 @@ TABLES = (
     Table("trade_account", "account", "Supervised trade account", ACCOUNT),
     Table("trade_account", "receipt", "Receipt on a trade account", RECEIPT),
     Table("declared_goods", "goods", "Declared goods", GOODS),
+    Table("cross_border", "cross", "Cross-border financing", CROSS),
+    Table("quota", "capital", "Capital behind a quota", CAPITAL),
+    Table("quota", "position", "Place in the quota", POSITION),
+    Table("zone_bridge", "consent", "Consent to the bridge between zones", CONSENT),
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
     Table("regulation", "regulation", "Rule that runs inside contracts", REGULATION),
     Table("regulator", "order", "Order that freezes", ORDER),

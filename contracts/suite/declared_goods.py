@@ -205,6 +205,8 @@ def get(id: str) -> dict:
     return {
         "id": id,
         "account": found.account,
+        "seller": found.parties["seller"],
+        "buyer": found.parties["buyer"],
         "state": found.state,
         "hs": found.hs,
         "quantity": found.quantity,

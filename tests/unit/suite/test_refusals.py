@@ -181,7 +181,9 @@ def test_a_credit_limit_needs_two_people_and_covers_what_is_outstanding(world: W
     world.ok("qb-ops", "credit_line.propose_limit", **key)
     world.refused("E_ROLE", "qb-ops", "credit_line.approve_limit", **key)
     world.refused("E_NOT_FOUND", "nb-checker", "credit_line.approve_limit", **key)
-    world.refused("E_NOT_FOUND", "qb-checker", "credit_line.approve_limit", issuer="PX", limit_fen=1)
+    world.refused(
+        "E_NOT_FOUND", "qb-checker", "credit_line.approve_limit", issuer="PX", limit_fen=1
+    )
     world.refused("E_LIMIT", "qb-checker", "credit_line.approve_limit", **key)
 
 
