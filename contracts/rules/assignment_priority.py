@@ -17,7 +17,7 @@ def in_order(claims: list) -> list:
 def waterfall(received: int, claims: list, split) -> tuple:
     """(what each claim gets, what is left over): to the minor unit, nobody more than his amount.
 
-    split: `money.split_by_weights`.
+    split: `parts.split_by_weights`.
     """
     parts = [0] * len(claims)
     left = received

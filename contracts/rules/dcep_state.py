@@ -49,6 +49,9 @@ proposed: Map[str, tuple] = Map("proposed_wallet", ())  # member → (address, w
 wallet_owner = Map("wallet_owner", "")
 frozen = Map("frozen", "")
 used = Map("nullifier", None)
+received = Map(
+    "received", 0
+)  # member → fen that its obligations brought it, less what it gave back
 
 HeadAnchored = Event("Dcep.HeadAnchored")
 

@@ -86,7 +86,9 @@ class Repayment:
 
 
 financings = Map(
-    "financing", None, indexes=(("borrower", "state"), ("bank", "state"), ("borrower", "document"))
+    "financing",
+    None,
+    indexes=(("borrower", "state"), ("bank", "state"), ("borrower", "document"), "state"),
 )
 repayments = Map("repayment", None)  # (request id, instalment)
 quotes = Map("quote", None)  # (request id, number)
@@ -145,6 +147,29 @@ def let_go(financing):
         call("invoice_registry", "unhold", *claim)
 
 
+def claim_on_borrower(financing) -> int:
+    """What of an advance the bank may claim from its borrower: principal, or what was given back since."""
+    if financing.leaf_id:
+        return 0
+    left = financing.principal_fen - financing.repaid_fen
+    if financing.state == "PAYOUT_OWED":
+        return left - financing.owed_fen
+    if financing.state == "REPAYMENT_OWED":
+        return financing.owed_fen
+    return left if financing.state in ("DISBURSED", "OVERDUE", "RECOURSE", "WRITTEN_OFF") else 0
+
+
+def tell(event, financing, claim_fen: int):
+    """An event of money that came or went. claim_fen: by how much the bank's claim on the borrower grew."""
+    event(
+        request_id=financing.request_id,
+        bank=financing.bank,
+        borrower=financing.borrower,
+        claim_fen=0 if financing.leaf_id else claim_fen,
+        version=financing.version,
+    )
+
+
 def describe(financing) -> dict:
     """What bank and borrower must agree on, with what the money really costs a year (ppm)."""
     priced = financing.payout_fen > 0
@@ -175,6 +200,7 @@ def describe(financing) -> dict:
         "debtor": financing.debtor,
         "recourse": financing.recourse,
         "repaid_fen": financing.repaid_fen,
+        "claim_fen": claim_on_borrower(financing),
         "filing": financing.filing,
         "filed_until": financing.filed_until,
         "notice": financing.notice,

@@ -124,7 +124,10 @@ def apply_payment(piece, payment):
         piece.owed_since_ms = payment.not_before_ms
     book(piece, payment.principal_fen)
     told = Paid if whole else PartPaid
-    told(leaf_id=piece.leaf_id, holder=piece.holder, version=piece.version)
+    told(
+        leaf_id=piece.leaf_id, holder=piece.holder, principal_fen=payment.principal_fen,
+        amount_fen=payment.amount_fen, version=piece.version,
+    )  # fmt: skip
 
 
 def reinstate(piece, instalment: int, proof: bytes) -> int:

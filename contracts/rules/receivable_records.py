@@ -89,7 +89,9 @@ class Payment:
     received_fen: int = 0
 
 
-credentials = Map("credential", None, indexes=(("issuer", "state"), ("first_holder", "state")))
+credentials = Map(
+    "credential", None, indexes=(("issuer", "state"), ("first_holder", "state"), "state")
+)
 pieces = Map("piece", None, indexes=(("holder", "state"), "state"))
 held = Map("held", False)  # (holder, leaf id) → True while it is a leaf of that holder
 serials = Map("serial", 0)  # (year, city)
@@ -144,7 +146,8 @@ def describe(piece) -> dict:
         "holder": piece.holder,
         "amount_fen": piece.amount_fen,
         "depth": piece.depth,
-        "tier": len(piece.titles) + (0 if piece.financed else 1),  # of a financed leaf, its seller's
+        "tier": len(piece.titles)
+        + (0 if piece.financed else 1),  # of a financed leaf, its seller's
         "state": piece.state,
         "lien": has_lien(piece),
         "financed": piece.financed,

@@ -18,6 +18,7 @@ from rules.dcep_state import (
     load_log,
     logs,
     proposed,
+    received,
     require_authority,
     revoked,
     used,
@@ -306,6 +307,7 @@ def verify_payment(proof: bytes, expected: dict) -> dict:
     payer = check_payer(opened, wanted["payer_members"])
     check_orders((payer, opened["payee"]))
     keep_used(found, nullifier, wanted["ref_commit"])
+    received[wanted["payee_member"]] += opened["amount_fen"]
     over = max(opened["amount_fen"] - wanted["amount_fen"], 0)
     PaymentVerified(
         contract=ctx.caller,
@@ -384,6 +386,7 @@ def verify_reversal(proof: bytes, nullifier: bytes) -> dict:
     amount = found.opened["amount_fen"]
     paid.reversed_fen += amount
     used[nullifier] = paid
+    received[wallet_owner[paid.payee]] -= amount
     keep_used(found, own, coin_id_of(paid.point))
     reversed_fen = paid.reversed_fen
     ReversalVerified(contract=ctx.caller, nullifier=nullifier, reversed_fen=reversed_fen)
@@ -447,6 +450,14 @@ def wallet_of(member: str, time_ms: int = 0) -> bytes:
 @view
 def is_used(nullifier: bytes) -> bool:
     return used[nullifier] is not None
+
+
+@view
+def money_received(after: str = "", limit: int = 100) -> list:
+    """What payments brought each member for its obligations, by member; for regulators."""
+    require("regulator" in ctx.roles, "E_ROLE", "only a regulator may see this")
+    found = received.scan(None, after or None, min(max(limit, 1), 1000))
+    return [{"payee": member, "amount_fen": amount} for member, amount in found]
 
 
 @view

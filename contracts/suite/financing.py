@@ -37,6 +37,7 @@ from rules.financing_payments import (
 from rules.financing_records import (
     Quote,
     advanced,
+    claim_on_borrower,
     describe,
     enter,
     financings,
@@ -45,9 +46,11 @@ from rules.financing_records import (
     new_request,
     quotes,
     require_bank,
+    tell,
 )
 from rules.machine import moves_from
-from rules.money import BPS_UNIT, half_up, is_amount, share_of, split_by_weights
+from rules.money import BPS_UNIT, half_up, is_amount, share_of
+from rules.parts import split_by_weights
 from rules.persons import require_trader
 from sdk import Event, call, ctx, export, require, view
 
@@ -273,10 +276,11 @@ def disburse(request_id: str, proof: bytes) -> str:
     financing = load(request_id)
     again = financing.state == "PAYOUT_OWED"
     enter(financing, "disburse")
+    lent = financing.owed_fen if again else financing.principal_fen
     take_payout(financing, proof)
     if not again:
         deliver(financing)
-    Disbursed(request_id=request_id, version=financing.version)
+    tell(Disbursed, financing, lent)
     return financing.state
 
 
@@ -305,7 +309,7 @@ def confirm_release(request_id: str, proof: bytes) -> str:
     enter(financing, "confirm_release")
     take_release(financing, proof)
     deliver(financing)
-    Released(request_id=request_id, version=financing.version)
+    tell(Released, financing, financing.principal_fen)
     return financing.state
 
 
@@ -333,7 +337,7 @@ def on_reverse(request_id: str, proof: bytes, salt: bytes) -> int:
     owed = owe_again(financing, proof, salt, paid_back)
     if paid_back:
         call("invoice_registry", "reopen", *claim_of(financing))
-    Reinstated(request_id=request_id, owed_fen=owed, version=financing.version)
+    tell(Reinstated, financing, owed if paid_back else -owed)
     return owed
 
 
@@ -412,7 +416,7 @@ def repay(request_id: str, proof: bytes = b"", instalment: int = 0) -> str:
     """A leaf is repaid when its debtor has paid it, or its guarantor or former holder has; an advance by a
     proof of principal and interest, also in parts. instalment: of `prepare_repayment`; 0 is the latest."""
     financing = load(request_id)
-    before = financing.state
+    before, owed = financing.state, claim_on_borrower(financing)
     enter(financing, "repay")
     if financing.leaf_id:
         # an unread proof in an accepted call would look like a payment in an evidence bundle
@@ -422,10 +426,10 @@ def repay(request_id: str, proof: bytes = b"", instalment: int = 0) -> str:
     elif not take_repayment(financing, proof, instalment):
         financing.state = before
         financings[request_id] = financing
-        PartRepaid(request_id=request_id, version=financing.version)
+        tell(PartRepaid, financing, claim_on_borrower(financing) - owed)
         return financing.state
     call("invoice_registry", "repay", *claim_of(financing))
-    Repaid(request_id=request_id, version=financing.version)
+    tell(Repaid, financing, -owed)
     return financing.state
 
 
@@ -558,7 +562,15 @@ def next_steps(request_id: str) -> list:
 
 @view
 def list_financings(state: str = "", as_bank: bool = False, after: str = "") -> list:
-    """What the asking member borrows, or as a bank has accepted, by state and number; 50 at a time."""
+    """What the asking member borrows, or as a bank has accepted, by state and number; 50 at a time. A regulator
+    lists everybody's by number."""
+    if "regulator" in ctx.roles:
+        at = after or None
+        if state:
+            every = financings.by("state", state, after=at, limit=50)
+        else:
+            every = financings.scan(None, at, 50)
+        return [describe(financing) for _, financing in every]
     part = "bank" if as_bank else "borrower"
     known = financings[after] if after else None
     if state:

@@ -15,7 +15,7 @@ from rules.calendar import date_of, date_text, day_at, day_end_ms, is_date, pars
 from rules.codes import is_digest
 from rules.dated_rules import add_business_days, is_business_day, rule_on
 from rules.machine import moves_from, row_for
-from rules.money import PAYMENT_MAX, is_amount, split_by_weights
+from rules.money import PAYMENT_MAX, is_amount
 from rules.oversight import supervise
 from rules.persons import require_contract, require_trader
 from rules.receivable_issue import (
@@ -211,7 +211,10 @@ def accept(ec_id: str, expected_version: int = 0) -> str:
     require(signed, "E_GUARANTEE", "the guarantor has not signed yet")
     credentials[ec_id] = ec
     store_leaf(Piece(ec_id, ec_id, "", ec.first_holder, ec.face_fen, 1))
-    Accepted(ec_id=ec_id, holder=ec.first_holder, version=ec.version)
+    Accepted(
+        ec_id=ec_id, issuer=ec.issuer, holder=ec.first_holder, amount_fen=ec.face_fen,
+        version=ec.version,
+    )  # fmt: skip
     return ec_id
 
 
@@ -254,23 +257,22 @@ def split(leaf_id: str, amounts: list[int], expected_version: int = 0) -> list:
     require(all(is_amount(a) for a in amounts), "E_AMOUNT", "a part is a positive number of fen")
     require(sum(amounts) == piece.amount_fen, "E_SPLIT_SUM", "the parts do not add up to the piece")
     ec = load_credential(piece.ec_id)
-    require(ec.splittable, "E_TERMS", "the terms do not let it be split")
+    splittable = ec.splittable and piece.reduced_fen == 0
+    require(splittable, "E_TERMS", "terms, or a decision on this leaf, do not let it be split")
     require(min(amounts) >= ec.min_piece_fen, "E_PIECE_MIN", "smaller than the terms allow")
     require(piece.depth < ec.depth_max, "E_DEPTH", "the tree is as deep as it may be")
-    reductions = split_by_weights(piece.reduced_fen, amounts)
     ids = []
     for number, amount in enumerate(amounts):
         part = Piece(f"{leaf_id}/{number + 1}", piece.ec_id, leaf_id, piece.holder, amount,
                      piece.depth + 1)  # fmt: skip
         part.financed = piece.financed
         part.titles = piece.titles
-        part.reduced_fen = reductions[number]
         store_leaf(part)
         ids.append(part.leaf_id)
     piece.children = len(ids)
     held.delete((piece.holder, leaf_id))
     pieces[leaf_id] = piece
-    Split(leaf_id=leaf_id, parts=ids, version=piece.version)
+    Split(leaf_id=leaf_id, parts=ids, amounts=amounts, version=piece.version)
     return ids
 
 
@@ -458,57 +460,34 @@ def assign_to_financier(leaf_id: str, lien: str, bank: str, recourse: bool = Fal
 # ---- remedies: only the contract `remedy` may call these -----------------------------------------
 
 
-def remedied(leaf_id: str, move: str, expected_version: int = 0):
+@export
+def remedy_move(
+    leaf_id: str, move: str, expected_version: int = 0, to: str = "", owed_fen: int = -1
+) -> dict:
+    """Take a step of the table for a remedy. Returns what the remedy must know of the leaf.
+
+    to: who paid for the debtor and takes the leaf. owed_fen: what stays owed, where a step decides that.
+    """
     require_contract("remedy")
     piece = load_piece(leaf_id)
+    came_from = piece.state
     advance(PIECE, piece, f"remedy.{move}", expected_version)
-    return piece
-
-
-@export
-def remedy_step(leaf_id: str, move: str, expected_version: int = 0) -> dict:
-    """Take a step of the table that moves no claim. Returns what the remedy must know of the leaf."""
-    before = load_piece(leaf_id).state
-    piece = remedied(leaf_id, move, expected_version)
-    if piece.state == "DISPUTED":
-        piece.before = before
-    pieces[leaf_id] = piece
-    return remedy_facts(leaf_id)
-
-
-@export
-def resolve_dispute(leaf_id: str, move: str, owed_fen: int) -> dict:
-    """The state before returns with `owed_fen` owed; with nothing owed the leaf is VOID."""
-    piece = remedied(leaf_id, move)
-    if move != "annul":
+    if piece.state == "DISPUTED" and came_from == "DISPUTED":
         piece.state = piece.before
-    piece.before = ""
-    off = principal_due(piece) - owed_fen
-    require(owed_fen >= 0 and off >= 0, "E_AMOUNT", "a decision takes off, it adds nothing")
-    book(piece, 0, off)
-    if owed_fen == 0:
+    piece.before = came_from if piece.state == "DISPUTED" else ""
+    pieces[leaf_id] = piece
+    if to:
+        piece.satisfied = (*piece.satisfied, piece.holder)[-DEPTH_MAX:]
+        if move == "record_recourse_payment":
+            piece.titles = piece.titles[:-1]
+        change_holder(piece, to)
+    if piece.state in ("PAID", "VOID"):
         held.delete((piece.holder, leaf_id))
+    if owed_fen >= 0:
+        off = principal_due(piece) - owed_fen
+        require(off >= 0, "E_AMOUNT", "a decision takes off, it adds nothing")
+        book(piece, *((off, 0) if piece.state == "PAID" else (0, off)))
     return remedy_facts(leaf_id)
-
-
-@export
-def subrogate(leaf_id: str, move: str, to: str) -> bool:
-    """Who paid instead of the debtor takes the leaf: its guarantor, or the former holder that answered."""
-    piece = remedied(leaf_id, move)
-    piece.satisfied = (*piece.satisfied, piece.holder)[-DEPTH_MAX:]
-    if move == "record_recourse_payment":
-        piece.titles = piece.titles[:-1]
-    change_holder(piece, to)
-    return True
-
-
-@export
-def discharge_early(leaf_id: str) -> bool:
-    """A prepayment was proven: the rebate is the holder's gift, the whole principal is discharged."""
-    piece = remedied(leaf_id, "record_prepayment")
-    held.delete((piece.holder, leaf_id))
-    book(piece, principal_due(piece))
-    return True
 
 
 @export
@@ -675,14 +654,6 @@ def is_settled(leaf_id: str, member: str = "") -> bool:
 
 
 @view
-def check_holder(leaf_id: str, member: str) -> str:
-    """The state of a leaf that this member holds. Code E_NOT_PARTY for another's."""
-    found = load_piece(leaf_id)
-    require(found.holder == member, "E_NOT_PARTY", "another member holds this piece")
-    return found.state
-
-
-@view
 def tree(ec_id: str) -> list:
     """The pieces the asking member may see: a regulator all, others their own branches.
 
@@ -721,11 +692,22 @@ def list_pieces(holder: str = "", state: str = "", after: str = "", limit: int =
 
 
 @view
-def list_credentials(state: str, first_holder: bool = False, after: str = "") -> list:
-    """Credentials of a state that the asking member issued, or is the first holder of; 50 at a time."""
+def list_credentials(state: str = "", first_holder: bool = False, after: str = "") -> list:
+    """Credentials of a state that the asking member issued, or is the first holder of; 50 at a time. A
+    regulator lists everybody's."""
+    if "regulator" in ctx.roles:
+        at = after or None
+        if state:
+            found = credentials.by("state", state, after=at, limit=50)
+        else:
+            found = credentials.scan(None, at, 50)
+        return [terms(ec) for _, ec in found]
     part = "first_holder" if first_holder else "issuer"
-    found = credentials.by((part, "state"), ctx.member, state, after=after or None, limit=50)
-    return [terms(ec) for _, ec in found]
+    at = after or None
+    if after and not state:
+        at = (credentials[after].state, after)
+    fixed = (ctx.member, state) if state else (ctx.member,)
+    return [terms(ec) for _, ec in credentials.by((part, "state"), *fixed, after=at, limit=50)]
 
 
 @view

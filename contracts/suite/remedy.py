@@ -50,7 +50,7 @@ def facts(leaf_id: str) -> dict:
 
 
 def step(leaf_id: str, move: str, expected_version: int = 0) -> dict:
-    return call("receivable", "remedy_step", leaf_id, move, expected_version)
+    return call("receivable", "remedy_move", leaf_id, move, expected_version)
 
 
 def require_either(leaf: dict):
@@ -153,12 +153,13 @@ def resolve(leaf_id: str, outcome: str, owed_fen: int, decision: str) -> str:
 
 
 def conclude(leaf_id: str, move: str, outcome: str, owed_fen: int, decision: str) -> str:
-    after = call("receivable", "resolve_dispute", leaf_id, move, owed_fen)
+    off = facts(leaf_id)["principal_fen"] - owed_fen
+    after = call("receivable", "remedy_move", leaf_id, move, 0, "", owed_fen)
     found = disputes[leaf_id]
     found.outcome = outcome
     found.decision = decision
     disputes[leaf_id] = found
-    DisputeResolved(leaf_id=leaf_id, outcome=outcome, version=after["version"])
+    DisputeResolved(leaf_id=leaf_id, outcome=outcome, off_fen=off, version=after["version"])
     return after["state"]
 
 
@@ -216,8 +217,9 @@ def record_prepayment(leaf_id: str, proof: bytes) -> str:
     offer.nullifier = paid["nullifier"]
     offer.paid_fen = paid["amount_fen"]
     prepayments[leaf_id] = offer
-    call("receivable", "discharge_early", leaf_id)
-    Prepaid(leaf_id=leaf_id, amount_fen=offer.due.amount_fen, rebate_fen=offer.rebate_fen)
+    call("receivable", "remedy_move", leaf_id, "record_prepayment", 0, "", 0)
+    amount, principal = offer.due.amount_fen, offer.principal_fen
+    Prepaid(leaf_id=leaf_id, amount_fen=amount, principal_fen=principal)
     return "PAID"
 
 
@@ -283,7 +285,7 @@ def take_over(leaf_id: str, state: str, move: str, proof: bytes) -> str:
     require(facts(leaf_id)["state"] == state, "E_STATE", f"{move} is not possible in this state")
     open_call = calls[leaf_id]
     prove(open_call.due, proof)
-    call("receivable", "subrogate", leaf_id, move, open_call.on)
+    call("receivable", "remedy_move", leaf_id, move, 0, open_call.on)
     calls.delete(leaf_id)
     return open_call.on
 

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from contracts.bundles import with_rules
 from contracts.rules import money
+from contracts.rules import parts as division
 from contracts.rules.codes import CURRENCIES
 from contracts.runtime.testing import ContractChain, chain, chain_engine  # noqa: F401
 
 CONTRACT = """
 from rules.currency import from_minor, to_minor, to_minor_half_even, to_minor_half_up
-from rules.money import half_even, half_up, split_by_weights, split_evenly
+from rules.money import half_even, half_up
+from rules.parts import split_by_weights, split_evenly
 from sdk import Decimal, view
 
 
@@ -73,14 +75,14 @@ def test_bankers_rounding_of_a_fraction(numerator: int, denominator: int) -> Non
 
 @given(st.integers(0, 10**18), st.integers(1, 400))
 def test_an_even_split_loses_nothing(amount: int, count: int) -> None:
-    parts = money.split_evenly(amount, count)
+    parts = division.split_evenly(amount, count)
     assert sum(parts) == amount and len(parts) == count and max(parts) - min(parts) <= 1
-    assert parts == money.split_by_weights(amount, [1] * count)
+    assert parts == division.split_by_weights(amount, [1] * count)
 
 
 @pytest.mark.parametrize("wrong", [(-1, 1), (1, 0), (1, -1)])
 def test_what_cannot_be_split_or_rounded_is_refused(wrong: tuple[int, int]) -> None:
-    for function in (money.split_evenly, money.half_even, money.half_up):
+    for function in (division.split_evenly, money.half_even, money.half_up):
         with pytest.raises(ValueError):
             function(*wrong)
 

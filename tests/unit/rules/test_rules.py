@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.rules import calendar, canonical, check_digits, codes, day_count, money, penalty
+from contracts.rules.parts import split_by_weights
 
 
 @pytest.mark.parametrize(
@@ -76,9 +77,9 @@ def test_parts_by_weight_lose_nothing_and_are_off_by_less_than_a_unit(
 ) -> None:
     if sum(weights) == 0:
         with pytest.raises(ValueError):
-            money.split_by_weights(amount, weights)
+            split_by_weights(amount, weights)
         return
-    parts = money.split_by_weights(amount, weights)
+    parts = split_by_weights(amount, weights)
     assert sum(parts) == amount
     for part, weight in zip(parts, weights, strict=True):
         assert abs(Fraction(amount * weight, sum(weights)) - part) < 1

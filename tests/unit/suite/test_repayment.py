@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.rules.assignment_priority import in_order, waterfall
-from contracts.rules.money import split_by_weights
+from contracts.rules.parts import split_by_weights
 from tests.unit.suite.test_story import finance_invoice
 from tests.unit.suite.world import World, at, digest
 
