@@ -345,6 +345,8 @@ class Channel:
         facts |= {"blocks_from": self._ledger.blocks.base, "history_from": self._ledger.state.base}
         taken = self.pipeline.snapshots
         facts["snapshot"] = 0 if taken is None else taken.height
+        pruning = self.pipeline.pruning
+        facts["pruned_bytes"] = 0 if pruning is None else pruning.returned_bytes
         if not facts["executes"]:
             # It computes no state: what it has is what a quorum sealed for the height W below its tip.
             facts |= {"state_root": "", "receipts_root": ""}

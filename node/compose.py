@@ -19,6 +19,7 @@ from node.loaded_engine import BlockEngine, LoadedEngine
 from node.opening import Ledger, replay
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.pipeline import Pipeline
+from node.pruning import Pruning
 from node.seat import Cores, Votes
 from node.signatures import Signatures
 from node.snapshots import Snapshots
@@ -64,6 +65,7 @@ def build_channel(
     describe: Callable[[], dict[str, Any]] = dict,
     room: Callable[[], CityError | None] = lambda: None,
     snapshots: Snapshots | None = None,
+    pruning: Pruning | None = None,
 ) -> Channel:
     """A channel that is ready to `run`. votes: the signer with which this node votes among given validators.
     reporter: the node's identity key, which signs reports of evidence.
@@ -101,6 +103,7 @@ def build_channel(
         metrics=metrics,
         attester=attester,
         snapshots=snapshots,
+        pruning=pruning,
     )
     gate.attach(pipeline.intake)
     return Channel(

@@ -97,6 +97,13 @@ class Disk(Section):
     free_bytes_min: int = Field(256 * 1024 * 1024, ge=0)
 
 
+class Prune(Section):
+    """keep: how many of the last blocks stay whole, 0 for all of them; headers and certificates always stay.
+    The least is twice what replay protection and a snapshot need."""
+
+    keep: Literal[0] | Annotated[int, Field(ge=2_000)] = 0
+
+
 class Snapshot(Section):
     """every: blocks between two snapshots of the state, 0 for none; nodes with the same number vouch for each
     other's."""
@@ -131,6 +138,7 @@ class NodeConfig(Settings):
     pool: Pool = Pool()
     disk: Disk = Disk()
     snapshot: Snapshot = Snapshot()
+    prune: Prune = Prune()
 
     @property
     def data_dir(self) -> Path:

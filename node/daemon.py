@@ -39,6 +39,7 @@ from node.peers.artifact import ArtifactServer
 from node.peers.fetching import Source, Wanted, fetch_artifact
 from node.peers.network import PeerNetwork
 from node.peers.roster import Roster
+from node.pruning import Pruning
 from node.signatures import Signatures
 from node.snapshots import Snapshots
 from node.telemetry import Metrics, configure_logging
@@ -156,6 +157,7 @@ async def open_parts(config: NodeConfig, *, from_snapshot: bool = False) -> Part
         describe=lambda: {"name": config.name, "crypto": crypto} | engines.describe(),
         room=DiskWatch(config.channel_dir, config.disk.free_bytes_min, metrics).refusal,
         snapshots=snapshots,
+        pruning=Pruning(ledger, config.prune.keep),
     )
     return Parts(config, keyring, ledger, engines, signatures, network, channel, metrics)
 

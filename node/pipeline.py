@@ -53,6 +53,7 @@ from node.model import Envelope, StoredBlock
 from node.opening import WAL_BEGUN, Ledger, note_configuration, replay
 from node.peers.batch import PeerBatch, PeerId
 from node.planner import Delivered, Planner
+from node.pruning import Pruning
 from node.reports import Reports
 from node.seat import Cores, Seat
 from node.serving import Serving, envelope_batches
@@ -91,6 +92,7 @@ class Pipeline:
         metrics: Metrics,
         attester: Attester | None,
         snapshots: Snapshots | None = None,
+        pruning: Pruning | None = None,
     ) -> None:
         self.ledger, self.pool, self.metrics = ledger, pool, metrics
         self.waiters, self.moved = TxWaiters(), Signal()
@@ -130,7 +132,7 @@ class Pipeline:
             is_voting=self.is_validator,
         )
         self._reports, self._attester = Reports(ledger, reporter), attester
-        self.snapshots = snapshots
+        self.snapshots, self.pruning = snapshots, pruning
         self._contracts = ledger.contracts.state
         self.intake = Intake(
             seat=lambda: self._seat,
@@ -160,6 +162,8 @@ class Pipeline:
             tasks.create_task(self._keep_house(), name="house")
             if self.snapshots is not None:
                 tasks.create_task(self.snapshots.run(), name="snapshots")
+            if self.pruning is not None:
+                tasks.create_task(self.pruning.run(), name="pruning")
             if self._attester is not None:
                 tasks.create_task(self._attester.run(self), name="attest")
             for _ in range(BODY_WORKERS):
@@ -482,6 +486,8 @@ class Pipeline:
         roots = applied.roots
         if self.snapshots is not None:
             self.snapshots.consider(applied.height)
+        if self.pruning is not None:
+            self.pruning.consider(applied.height)
         self._compare_with_sealed(applied.height, roots)
         if self._contracts is not self.ledger.contracts.state:
             self._contracts = self.ledger.contracts.state

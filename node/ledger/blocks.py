@@ -16,7 +16,7 @@ with a 4-byte length: body, public key, signature. So one transaction is read wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from consensus.certificate import CommitCert
@@ -257,6 +257,27 @@ class BlockStore:
         """Heights of blocks with a config transaction, from the first one above `above`; they are few."""
         after = b"K" + above.to_bytes(8, "big")
         return [int.from_bytes(key[1:], "big") for key, _ in self._store.iterate(b"K", after)]
+
+    def prune(self, base: int, tx_id: Callable[[bytes], bytes]) -> Iterator[None]:
+        """Let go of the bodies below `base`, which is at most the tip, block by block; headers, certificates
+        and the marks of config blocks stay. Nothing below is answered from the first step on. tx_id: of a
+        body."""
+        if self._tip is None or not self.base <= base <= self._tip.height:
+            raise ValueError(f"nothing to let go below {base}")
+        self._store.write([(_BASE_KEY, base.to_bytes(8, "big"))])
+        self.base = base
+        for key, body in self._store.iterate(b"B"):
+            if int.from_bytes(key[1:], "big") >= base:
+                return
+            if not any(key[1:]):
+                continue  # genesis stays whole
+            batch: Batch = [(key, None)]
+            batch += [(b"T" + tx_id(each.body), None) for each in unpack_envelopes(body)]
+            self._store.write(batch)
+            yield
+
+    def compact(self) -> None:
+        self._store.compact()
 
     def mark(self, name: str) -> None:
         """Remember a fact for ever, durable on return."""

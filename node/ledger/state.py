@@ -6,6 +6,7 @@ Keys in the store (all integers big-endian; `path` is the key's path in the stat
     m base                               height (8) of the snapshot it began with; absent: from genesis on
     s <state key>                        current value
     h <path> <inverted height>           01 value | 00 (deleted at that height); newest first
+    d <state key>                        height (8) that deleted it last: for scans of earlier states (past.py)
     r <height> <index (4)>               receipt, canonical bytes
     e <height> <tx index> <index>        event, value-encoded
     q <sender (32)> <request id>         height (8) and id of the first transaction that used it
@@ -20,6 +21,7 @@ crash leaves the block applied or not, never half. One writer at a time; reads m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from consensus.encoding import EncodingError, Hash, decode, encode
@@ -27,6 +29,10 @@ from consensus.header import leaves_root
 from consensus.merkle import HashFunction
 from consensus.tags import Tag, preimage
 from contracts.runtime import values
+from node.ledger.past import HEIGHT_MAX as _HEIGHT_MAX
+from node.ledger.past import PastView, StateNotHeld, value_at
+from node.ledger.past import inverted as _inverted
+from node.ledger.pruned import replaced_by, told_by
 from node.ledger.records import (
     EventPage,
     EventPlace,
@@ -44,17 +50,13 @@ from node.model import EventRecord, StoredEvent
 
 PROOF_HEIGHTS_BEYOND_WINDOW = 8
 EVENTS_EXAMINED_MAX = 10_000
+PRUNED_AT_A_TIME = 2_000
 _FORMAT_KEY, _APPLIED_KEY, _BASE_KEY = b"mformat", b"mapplied", b"mbase"
-_HEIGHT_MAX = (1 << 64) - 1
 T = TypeVar("T")
 
 
 def _height(height: int) -> bytes:
     return height.to_bytes(8, "big")
-
-
-def _inverted(height: int) -> bytes:
-    return (_HEIGHT_MAX - height).to_bytes(8, "big")
 
 
 def _event_key(place: EventPlace) -> bytes:
@@ -127,7 +129,7 @@ class StateStore(StateView):
         super().__init__(store)
         self._store, self._hash, self._suite_id = store, hash_, suite_id
         self._receipt_prefix = preimage(Tag.RECEIPT_LEAF, suite_id)
-        self._format = f"citychain state 1 suite {suite_id}".encode()
+        self._format = f"citychain state 2 suite {suite_id}".encode()
         self.retained = window + PROOF_HEIGHTS_BEYOND_WINDOW
         self._tree = StateTree(store.get, hash_, suite_id)
         self._slot = EMPTY_SLOT
@@ -196,6 +198,8 @@ class StateStore(StateView):
             value = writes[key]
             batch.append(value_put(key, value))
             batch.append(history_put(path, height, value))
+            if value is None:
+                batch.append((b"d" + key, at))
         for i, receipt in enumerate(receipts):
             batch.append((b"r" + at + i.to_bytes(4, "big"), receipt))
         batch.extend(self._event_puts(height, events))
@@ -251,11 +255,38 @@ class StateStore(StateView):
             puts.append((record_key, None))
         return puts
 
+    def prune(self, base: int) -> Iterator[None]:
+        """Let go of receipts and events up to `base` and of values that another one had replaced by then, batch
+        by batch. What was true after `base` and any later block stays. Nothing below is answered from the
+        first step on. Proofs are of the last heights only, so `base` lies below them."""
+        if self._applied is None or not self.base <= base < self._applied - self.retained:
+            raise ValueError(f"nothing to let go up to {base}")
+        self._store.write([(_BASE_KEY, _height(base))])
+        self.base = base
+        for found in (told_by(self._store, base), replaced_by(self._store, base)):
+            while keys := list(islice(found, PRUNED_AT_A_TIME)):
+                self._store.write([(key, None) for key in keys])
+                yield
+
+    def compact(self) -> None:
+        self._store.compact()
+
     # ---- reading ----------------------------------------------------------------------------------
 
     def view(self) -> StateView:
         """The current state, unchanged by later blocks. Close it (a context manager)."""
         return StateView(self._store.snapshot())
+
+    def view_at(self, height: int) -> PastView:
+        """The state as it was after block `height`. Close it. Raises StateNotHeld."""
+        reader = self._store.snapshot()
+        base, applied = (
+            int.from_bytes(reader.get(key) or b"", "big") for key in (_BASE_KEY, _APPLIED_KEY)
+        )
+        if not base <= height <= applied:
+            reader.close()
+            raise StateNotHeld(height, base, applied)
+        return PastView(reader, self._tree.path, height)
 
     def get(self, key: bytes, as_of: int | None = None) -> bytes | None:
         """A value now, or as it was after block `as_of` (any applied height). None: absent."""
@@ -285,10 +316,7 @@ class StateStore(StateView):
         ]
 
     def _value_at(self, reader: Reader, key: bytes, height: int) -> bytes | None:
-        stem = b"h" + self._tree.path(key)
-        for _, entry in reader.iterate(stem, stem + _inverted(height + 1), 1):
-            return entry[1:] if entry[0] else None
-        return None
+        return value_at(reader, self._tree.path(key), height)
 
     def receipt(self, height: int, index: int) -> bytes | None:
         return self._store.get(b"r" + _height(height) + index.to_bytes(4, "big"))

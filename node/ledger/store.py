@@ -94,6 +94,10 @@ class Store(Reader, Protocol):
 
     def snapshot(self) -> Reader: ...
 
+    def compact(self) -> None:
+        """Give the room of deleted pairs back to the disk. Blocks; reads and writes go on meanwhile."""
+        ...
+
 
 def prefix_end(prefix: bytes) -> bytes | None:
     """The first key above every key that begins with `prefix`; None when there is none."""
@@ -146,6 +150,9 @@ class MemoryStore(_MemoryReader):
             else:
                 values[key] = value
         self._keys, self._values = sorted(values), values
+
+    def compact(self) -> None:
+        pass
 
     def snapshot(self) -> Reader:
         return _MemoryReader(self._keys, self._values)
@@ -312,6 +319,12 @@ class LevelStore(_LevelReader):
             except (plyvel.Error, OSError) as error:
                 self._failure = error
                 raise StoreWriteFailed(self.folder, error) from error
+
+    def compact(self) -> None:
+        try:
+            self._source.compact_range()
+        except (plyvel.Error, OSError, RuntimeError) as error:
+            raise StoreWriteFailed(self.folder, error) from error
 
     def close(self) -> None:
         """Idempotent. Waits for reads and a write under way."""
