@@ -103,7 +103,7 @@ def rough_raft(seed: int) -> Shape:
     return replace(
         draw_shape(seed, "raft", n=3 + 2 * (seed % 2)), crashes=6, omission=0.15, loss=0.05,
         partitions=("halves", "leaderless", "isolate"), base_timeout_ms=300, budget=700,
-        delay_spread_ms=60.0, changes=0, spares=0,
+        delay_spread_ms=60.0, changes=0, spares=0, **_NO_LOSSES,
     )  # fmt: skip
 
 

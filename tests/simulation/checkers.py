@@ -100,7 +100,7 @@ class Checkers:
         held = [
             each
             for each in self.forgotten.get((epoch, node), ())
-            if each.tip is None or height is None or height <= each.tip + void_above
+            if each.tip is not None and (height is None or height <= each.tip + void_above)
         ]
         kept = self.promises.get((epoch, node))
         return max([kept, *held] if kept else held, key=lambda each: each.view, default=None)

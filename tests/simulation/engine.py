@@ -37,8 +37,8 @@ class Said:
 
 @dataclass(frozen=True)
 class Promise:
-    """Silence below `view`. `tip`: the highest block that it rests on, from which R13 reckons when it is void
-    after a loss; None where nothing ever voids it."""
+    """Silence below `view`. `tip`: the highest block that it rests on, from which R13 reckons how far it binds
+    who lost it; None where it binds nobody then: over Raft the others' word takes its place."""
 
     epoch: int
     view: int

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from consensus.api import Leaving, TxRef
+from consensus.certificate import KIND_PBFT
 from consensus.encoding import Hash
 from tests.simulation.ghost import hash_
 from tests.simulation.members import Change
@@ -173,8 +174,15 @@ class Operations:
             self._go_back(node, self._rng["losses"].randint(0, len(node.disk.blocks)))
 
     def _wipe(self, node: SimNode) -> None:
-        if self._may_lose(node):
+        if self._may_lose(node) and self._do_most_remember(node):
             self._go_back(node, 0)
+
+    def _do_most_remember(self, node: SimNode) -> bool:
+        """Whether a majority would still know what it said, if this node did not: what Raft asks for."""
+        n, nodes = self._shape.n, self._world.nodes
+        others = [each for each in nodes[:n] if each is not node]
+        remembering = sum(each.disk.began_at is not None for each in others)
+        return self._world.engine.kind == KIND_PBFT or remembering > n // 2
 
     def _go_back(self, node: SimNode, height: int) -> None:
         self._down(node, f"is put back to height {height}")

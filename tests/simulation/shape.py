@@ -21,7 +21,8 @@ def stream(seed: int | str, name: str) -> random.Random:
 
 
 def faults_of(n: int, engine: str) -> int:
-    """How many nodes may lie, or lose what they promised never to lose; Raft trusts its members."""
+    """How many nodes may lie, or lose what they promised never to lose. Raft trusts its members; but one
+    whose disk was emptied may come back when it has heard all others, as long as most of them remember."""
     return (n - 1) // 3 if engine == "pbft" else 0
 
 
@@ -115,6 +116,8 @@ def draw_shape(
         values |= draw(_Draw(seed, concern), n)
     values["liars"] = _liars(_Draw(seed, "liars"), n, engine)
     values |= _losses(_Draw(seed, "losses"), faults_of(n, engine) - len(values["liars"]))
+    if engine == "raft":
+        values["wipes"] = _Draw(seed, "emptied disks").count(0.25, 3) if n > 2 else 0
     if values["changes"]:
         # A member that is new, or has a new key, observes until the others have signed a checkpoint: it
         # is one of the f meanwhile, so nobody else may be missing for good.

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from consensus.api import Core, EpochBase, ProtocolViolation, TxRef
+from consensus.certificate import KIND_PBFT
 from consensus.encoding import ZERO_HASH, Hash, decode
 from consensus.header import Header, block_hash, leaves_root
 from consensus.pbft.evidence import Evidence
@@ -335,12 +336,12 @@ class World:
         )
 
     def note_loss(self, node: SimNode) -> None:
-        """After it. A node whose mark is gone with its log cannot know that it has voted before: it may vote
-        twice, and is one of the f from now on. One that had never voted has lost nothing."""
+        """After it. Over PBFT a node whose mark is gone with its log cannot know that it has voted before: it
+        may vote twice, and is one of the f from now on. One that had never voted has lost nothing."""
         if node.has_begun:
             self.lost[node.id] = None
             self.checkers.on_loss(node.id)
-            if node.disk.began_at is None:
+            if node.disk.began_at is None and self.engine.kind == KIND_PBFT:
                 self.untrusted[node.id] = None
 
     def new_tx(self, name: str, is_config: bool = False) -> TxRef:

@@ -36,6 +36,9 @@ from consensus.raft.ordering.messages import Hello, entry_id, place_of
 from consensus.raft.ordering.state import State
 
 OBSERVER_HEARING: Final = "it hears every other member once before its first vote"
+OBSERVER_SHORT: Final = (
+    "its log may have been longer once: it helps to elect longer ones only, until it ends at"
+)
 OBSERVER_WAL_LOST: Final = (
     "no log says what this vote key has voted for: "
     "a Raft member that lost its log comes back under a new vote key"
@@ -55,9 +58,11 @@ class Hearing:
 
     @property
     def observer_reason(self) -> str | None:
-        """Why this member does not vote, and whom it awaits."""
+        """Why this member does not vote, or for some logs only, and whom it awaits."""
         if not self.is_open:
-            return self._state.observer_reason
+            floor = self._state.log_floor
+            short = f"{OBSERVER_SHORT} {floor.term}:{floor.index} again"
+            return short if self._state.is_short else self._state.observer_reason
         names = [self._state.validators.validators[each].name for each in self._awaited()]
         if all(each in self._heard for each in self._awaited()):
             return f"{OBSERVER_HEARING}; too few of them vote: {', '.join(names)} do not"
