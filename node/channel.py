@@ -223,10 +223,13 @@ class Channel:
         sender: Identity | None,
         min_height: int = 0,
         gas_limit: int = 0,
+        height: int = 0,
     ) -> QueryResult:
         self._require_execution("answer queries")
         await self._applied_to(min_height)
-        return await self._queries.query(contract, version, method, args_json, sender, gas_limit)
+        return await self._queries.query(
+            contract, version, method, args_json, sender, gas_limit, height
+        )
 
     def contracts(self) -> list[Deployed]:
         return self._catalogue.contracts()

@@ -299,8 +299,8 @@ class AsyncNet:
     ) -> Answer:
         """What a transaction would do now, and what it would write; nothing is written.
 
-        options: version (0: the one that runs, or ran last), min_height (by default what was seen),
-        gas_limit, timeout."""
+        options: version (0: the one that runs, or ran last), min_height (by default what was seen), height (ask
+        behind an earlier block), gas_limit, timeout."""
         reply = await self._ask("Simulate", contract, method, args, **options)
         self._seen(reply.result.height)
         return simulation_of(reply)
@@ -315,6 +315,7 @@ class AsyncNet:
         version: int = 0,
         min_height: int | None = None,
         gas_limit: int = 0,
+        height: int = 0,
         timeout: float | None = None,
     ) -> Any:
         request = stubs.QueryRequest(
@@ -325,6 +326,7 @@ class AsyncNet:
             args=args_text(args),
             min_height=self._height if min_height is None else min_height,
             gas_limit=gas_limit,
+            height=height,
         )
         return await self._transport.call(rpc, request, timeout or self.timeout)
 

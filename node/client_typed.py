@@ -65,7 +65,7 @@ class ContractClient:
         return Done(self._typed(done.value), done)
 
     def _ask(self, method: str, args: Mapping[str, Any]) -> Any:
-        known = ("version", "min_height", "gas_limit", "timeout")
+        known = ("version", "min_height", "height", "gas_limit", "timeout")
         options = {name: self._options[name] for name in known if name in self._options}
         options.setdefault("version", self.contract_version)
         try:

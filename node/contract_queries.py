@@ -1,21 +1,26 @@
-"""Views and dry runs: one call on the state after the last applied block, whose writes go nowhere."""
+"""Views and dry runs: one call on the state after a block, the last applied one or an earlier one, whose writes
+go nowhere."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 
 from consensus.encoding import Hash
 from consensus.header import Header, identity_digest
 from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, Transaction
 from node.arguments import BadArguments, check_arguments
-from node.contracts_in_force import Asked
+from node.configuration import InForce
+from node.contracts_in_force import Asked, ContractsInForce
 from node.errors import CityError
 from node.facade import QueryResult
 from node.genesis import Identity
 from node.governance import CONTRACT
+from node.governance import load_state as load_configuration
 from node.governance.views import view
+from node.ledger.past import PastView
 from node.ledger.state import StateView
 from node.lifecycle import CONTRACT as LIFECYCLE
 from node.lifecycle import METHODS, LifecycleState
@@ -26,6 +31,15 @@ from node.opening import Ledger
 
 QUERIES_MAX = 64
 NO_TRANSACTION = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """The channel as it is after a block: what a question is answered from."""
+
+    header: Header
+    configuration: InForce
+    contracts: ContractsInForce
 
 
 class Queries:
@@ -44,28 +58,52 @@ class Queries:
         args_json: str,
         sender: Identity | None,
         gas_limit: int,
+        height: int = 0,
     ) -> QueryResult:
-        """version: any that was ever deployed; 0 for the one that runs, or ran last.
+        """version: any that was ever deployed; 0 for the one that runs, or ran last. height: of the block
+        behind which it is asked; 0: the last applied one.
 
-        Raises CityError for what no transaction could be either, CITY-6005 when too many wait."""
-        if contract == CONTRACT:
-            return self._configured(method, args_json, sender)
+        Raises CityError for what no transaction could be either, CITY-6005 when too many wait, CITY-5010 for
+        a height whose state is not held, CITY-5011."""
+        if contract == CONTRACT and not height:
+            now = self._ledger.applied_height
+            return self._configured(now, self._configuration, method, args_json, sender)
         if self._engine is None:
             raise CityError("CITY-8011", backend=self._ledger.suite.name, what="answer queries")
         if self._waiting >= QUERIES_MAX:
             raise CityError("CITY-6005", limit=QUERIES_MAX)
         self._waiting += 1
         try:
-            if contract == LIFECYCLE:
-                return await self._lifecycle(self._engine, method, args_json, sender, gas_limit)
-            call = self._call(contract, version, method, args_json, sender, gas_limit)
-            return await self._run(self._engine, call)
+            if contract == LIFECYCLE and not height:
+                return await self._lifecycle(
+                    self._engine, self._contracts, method, args_json, sender, gas_limit
+                )
+            state = self._ledger.state
+            opened = await asyncio.to_thread(state.view_at, height) if height else state.view()
+            try:
+                # The view's own height: a block may be written, in its thread, at any moment.
+                at = await asyncio.to_thread(self._moment, opened)
+                if contract == CONTRACT:
+                    told = at.header.height, at.configuration
+                    return self._configured(*told, method, args_json, sender)
+                if contract == LIFECYCLE:
+                    return await self._lifecycle(
+                        self._engine, at.contracts, method, args_json, sender, gas_limit
+                    )
+                contracts = at.contracts.state
+                call = self._call(
+                    contracts, contract, version, method, args_json, sender, gas_limit
+                )
+                return await self._run(self._engine, call, at, opened)
+            finally:
+                opened.close()
         finally:
             self._waiting -= 1
 
     async def _lifecycle(
         self,
         engine: LoadedEngine,
+        contracts: ContractsInForce,
         method: str,
         args_json: str,
         sender: Identity | None,
@@ -73,8 +111,7 @@ class Queries:
     ) -> QueryResult:
         """A view of the contracts, or what a lifecycle transaction would do now."""
         self._check_args(args_json)
-        contracts, state = self._contracts, self._contracts.state
-        height = contracts.height
+        state, height = contracts.state, contracts.height
         value = await asyncio.to_thread(
             contract_view, state, method, json.loads(args_json), contracts.transcript
         )
@@ -98,9 +135,11 @@ class Queries:
         gas_used = outcome.gas_used
         return QueryResult(height, kind, outcome.code, outcome.message, result, gas_used)
 
-    def _configured(self, method: str, args_json: str, sender: Identity | None) -> QueryResult:
-        """A view of the configuration, or what a config transaction would do now; no engine is needed."""
-        height, configuration = self._ledger.applied_height, self._configuration
+    @staticmethod
+    def _configured(
+        height: int, configuration: InForce, method: str, args_json: str, sender: Identity | None
+    ) -> QueryResult:
+        """A view of the configuration, or what a config transaction would do; no engine is needed."""
         value = view(configuration.state, method)
         if value is not None:
             return QueryResult(height, "ok", "", "", values.encode(value), 0)
@@ -113,23 +152,19 @@ class Queries:
         kind = "revert" if outcome.code else "ok"
         return QueryResult(height, kind, outcome.code, outcome.message, result, 0)
 
-    async def _run(self, engine: LoadedEngine, call: Transaction) -> QueryResult:
-        view = self._ledger.state.view()
-        try:
-            # The view's own height: a block may be written, in its thread, at any moment.
-            height, header, contracts = await asyncio.to_thread(self._described, view)
-            request = BlockRequest(
-                channel_id=self._ledger.channel_id.hex(),
-                height=height,
-                time_ms=header.timestamp_ms,
-                txs=(call,),
-                active=contracts.running | {call.contract: call.version},
-            )
-            (result,) = await engine.execute(request, view)
-        finally:
-            view.close()
+    async def _run(
+        self, engine: LoadedEngine, call: Transaction, at: _Moment, state: StateView | PastView
+    ) -> QueryResult:
+        request = BlockRequest(
+            channel_id=self._ledger.channel_id.hex(),
+            height=at.header.height,
+            time_ms=at.header.timestamp_ms,
+            txs=(call,),
+            active=at.contracts.state.running | {call.contract: call.version},
+        )
+        (result,) = await engine.execute(request, state)
         return QueryResult(
-            height,
+            at.header.height,
             result.outcome,
             result.code,
             result.message,
@@ -140,19 +175,30 @@ class Queries:
             tuple(sorted(result.writes)),
         )
 
-    def _described(self, state: StateView) -> tuple[int, Header, LifecycleState]:
-        """Height and header of the view, and the contracts as they are in it."""
-        height = state.height
+    def _moment(self, state: StateView | PastView) -> _Moment:
+        """Header of the view's block, configuration and contracts as they are in it."""
+        height, ledger = state.height, self._ledger
         assert height is not None, "genesis has been applied"
-        header = self._ledger.blocks.header(height)
+        header = ledger.blocks.header(height)
         assert header is not None
-        contracts = self._contracts.state
-        if height != self._contracts.height:
-            contracts = load_contracts(self._ledger.genesis.config, state.scan_all)
-        return height, header, contracts
+        if height == self._contracts.height:
+            return _Moment(header, self._configuration, self._contracts)
+        genesis, suite = ledger.genesis, ledger.suite
+        found = load_configuration(
+            genesis.config, lambda key: state.state_get([key])[0], state.scan_all
+        )
+        configuration = InForce(found, ledger.channel_id, suite)
+        stages = load_contracts(genesis.config, state.scan_all)
+        get = ledger.state.get  # bundles and transcripts, which nothing ever takes away
+        return _Moment(
+            header,
+            configuration,
+            ContractsInForce(stages, configuration, genesis, suite, get, height),
+        )
 
     def _call(
         self,
+        state: LifecycleState,
         contract: str,
         version: int,
         method: str,
@@ -160,7 +206,7 @@ class Queries:
         sender: Identity | None,
         gas_limit: int,
     ) -> Transaction:
-        limits, state = self._configuration.config.limits, self._contracts.state
+        limits = self._configuration.config.limits
         versions = state.versions(contract)
         if not versions:
             names = ", ".join(sorted({name for name, _ in state.terms})) or "none"

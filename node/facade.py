@@ -118,6 +118,7 @@ class ChannelFacade(Protocol):
         sender: Identity | None,
         min_height: int = 0,
         gas_limit: int = 0,
+        height: int = 0,
     ) -> QueryResult: ...
 
     def contracts(self) -> list[Deployed]: ...

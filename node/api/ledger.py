@@ -178,6 +178,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
                 reader,
                 request.min_height,
                 request.gas_limit,
+                request.height,
             ),
         )
 

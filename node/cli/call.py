@@ -25,6 +25,9 @@ Arguments = Annotated[
 ]
 
 
+HeightOption = Annotated[
+    int, typer.Option("--height", help="ask behind this block; 0: behind the last one")
+]
 VersionOption = Annotated[
     int, typer.Option("--version", help="another version than the one that runs")
 ]
@@ -138,6 +141,7 @@ def query(
         int, typer.Option("--min-height", help="wait until this block is applied")
     ] = 0,
     version: VersionOption = 0,
+    height: HeightOption = 0,
     output: OutputOption = Output.table,
 ) -> None:
     """Calls a view and prints its value. Nothing is written.
@@ -146,7 +150,9 @@ def query(
     """
     with open_network() as net:
         args = checked_arguments(net, contract, method, arguments, version)
-        answer = net.query(contract, method, args, min_height=min_height, version=version)
+        answer = net.query(
+            contract, method, args, min_height=min_height, version=version, height=height
+        )
         show(answer.value, output)
 
 
@@ -156,21 +162,27 @@ def simulate(
     method: MethodArgument,
     arguments: Arguments = None,
     version: VersionOption = 0,
+    height: HeightOption = 0,
     output: OutputOption = Output.table,
 ) -> None:
     """Runs a method as if it were sent: outcome, value, gas, events, what it would write. Nothing is written.
 
     Example:  city as supplier simulate receivable split leaf_id=EC-2026-SZ-000001 'amounts:=[40000,20000]'
     """
-    _simulate(contract, method, arguments, output, version)
+    _simulate(contract, method, arguments, output, version, height)
 
 
 def _simulate(
-    contract: str, method: str, arguments: list[str] | None, output: Output, version: int = 0
+    contract: str,
+    method: str,
+    arguments: list[str] | None,
+    output: Output,
+    version: int = 0,
+    height: int = 0,
 ) -> None:
     with open_network() as net:
         args = checked_arguments(net, contract, method, arguments, version)
-        found = net.simulate(contract, method, args, version=version)
+        found = net.simulate(contract, method, args, version=version, height=height)
         show(
             {
                 "height": found.height,

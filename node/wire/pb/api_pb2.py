@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from node.wire.pb import ledger_pb2 as citychain_dot_v1_dot_ledger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63itychain/v1/api.proto\x12\x0c\x63itychain.v1\x1a\x19\x63itychain/v1/ledger.proto\"J\n\rSubmitRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x16.citychain.v1.Envelope\"\x1c\n\x0bSubmitReply\x12\r\n\x05tx_id\x18\x01 \x01(\x0c\"P\n\x12SubmitBatchRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12)\n\tenvelopes\x18\x02 \x03(\x0b\x32\x16.citychain.v1.Envelope\"?\n\x10SubmitBatchReply\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.citychain.v1.SubmitResult\"<\n\x0cSubmitResult\x12\r\n\x05tx_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"Q\n\x0bWaitRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05tx_id\x18\x02 \x01(\x0c\x12\"\n\x05level\x18\x03 \x01(\x0e\x32\x13.citychain.v1.Level\"~\n\x11TransactionStatus\x12\r\n\x05tx_id\x18\x01 \x01(\x0c\x12\"\n\x05level\x18\x02 \x01(\x0e\x32\x13.citychain.v1.Level\x12\x0e\n\x06height\x18\x03 \x01(\x04\x12&\n\x07receipt\x18\x04 \x01(\x0b\x32\x15.citychain.v1.Receipt\"7\n\x15GetTransactionRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05tx_id\x18\x02 \x01(\x0c\"\x82\x01\n\x0fTransactionView\x12(\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x16.citychain.v1.Envelope\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\r\n\x05index\x18\x03 \x01(\r\x12&\n\x07receipt\x18\x04 \x01(\x0b\x32\x15.citychain.v1.Receipt\"\x87\x01\n\x0cQueryRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08\x63ontract\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x0e\n\x06method\x18\x04 \x01(\t\x12\x0c\n\x04\x61rgs\x18\x05 \x01(\t\x12\x12\n\nmin_height\x18\x06 \x01(\x04\x12\x11\n\tgas_limit\x18\x07 \x01(\x04\"\x98\x01\n\nQueryReply\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x13\n\x0bresult_json\x18\x05 \x01(\t\x12\x0e\n\x06result\x18\x06 \x01(\x0c\x12\x10\n\x08gas_used\x18\x07 \x01(\x04\x12\x13\n\x0b\x65vents_json\x18\x08 \x01(\t\"t\n\rSimulateReply\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.citychain.v1.QueryReply\x12\x0f\n\x07version\x18\x02 \x01(\r\x12(\n\x06writes\x18\x03 \x03(\x0b\x32\x18.citychain.v1.StateWrite\"9\n\nStateWrite\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05value\x18\x03 \x01(\x0c\"C\n\x0fGetStateRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\x0c\x12\x12\n\nmin_height\x18\x03 \x01(\x04\"P\n\nStateReply\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05value\x18\x03 \x01(\x0c\x12\x12\n\nvalue_json\x18\x04 \x01(\t\"2\n\x0fGetBlockRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0e\n\x06height\x18\x02 \x01(\x04\"h\n\tBlockView\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\x12\"\n\x05\x62lock\x18\x03 \x01(\x0b\x32\x13.citychain.v1.Block\x12\x13\n\x0bheader_json\x18\x04 \x01(\t\"5\n\rBlocksRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_height\x18\x02 \x01(\x04\"g\n\rEventsRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_height\x18\x02 \x01(\x04\x12\x10\n\x08\x61\x66ter_id\x18\x03 \x01(\t\x12\x10\n\x08\x63ontract\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\"B\n\x0b\x45ventsReply\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.citychain.v1.Event\x12\x0e\n\x06height\x18\x02 \x01(\x04\"\x1b\n\nProofReply\x12\r\n\x05proof\x18\x01 \x01(\x0c\"$\n\x11NodeStatusRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\"^\n\x0fNodeStatusReply\x12\x13\n\x0bstatus_json\x18\x01 \x01(\t\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\x12\n\nstate_root\x18\x03 \x01(\x0c\x12\x12\n\nblock_hash\x18\x04 \x01(\x0c\"%\n\x12\x43hannelInfoRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\"\x8c\x01\n\x10\x43hannelInfoReply\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x12\n\nchannel_id\x18\x02 \x01(\x0c\x12\x0f\n\x07genesis\x18\x03 \x01(\x0c\x12\x0e\n\x06height\x18\x04 \x01(\x04\x12\r\n\x05suite\x18\x05 \x01(\r\x12\x0c\n\x04node\x18\x06 \x01(\t\x12\x15\n\rnode_identity\x18\x07 \x01(\x0c\"\'\n\x14ListContractsRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\"F\n\x12ListContractsReply\x12\x30\n\tcontracts\x18\x01 \x03(\x0b\x32\x1d.citychain.v1.ContractVersion\"d\n\x0f\x43ontractVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x12\n\nfacts_json\x18\x05 \x01(\t\"D\n\x12GetContractRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"c\n\x0bSchemaReply\x12/\n\x08\x63ontract\x18\x01 \x01(\x0b\x32\x1d.citychain.v1.ContractVersion\x12\x0e\n\x06schema\x18\x02 \x01(\x0c\x12\x13\n\x0bschema_json\x18\x03 \x01(\t\"N\n\x0bSourceReply\x12/\n\x08\x63ontract\x18\x01 \x01(\x0b\x32\x1d.citychain.v1.ContractVersion\x12\x0e\n\x06\x62undle\x18\x02 \x01(\x0c*:\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0b\n\x07ORDERED\x10\x01\x12\r\n\tCOMMITTED\x10\x02\x32\xe2\x08\n\x06Ledger\x12@\n\x06Submit\x12\x1b.citychain.v1.SubmitRequest\x1a\x19.citychain.v1.SubmitReply\x12O\n\x0bSubmitBatch\x12 .citychain.v1.SubmitBatchRequest\x1a\x1e.citychain.v1.SubmitBatchReply\x12T\n\x0cSubmitStream\x12 .citychain.v1.SubmitBatchRequest\x1a\x1e.citychain.v1.SubmitBatchReply(\x01\x30\x01\x12M\n\x0fWaitTransaction\x12\x19.citychain.v1.WaitRequest\x1a\x1f.citychain.v1.TransactionStatus\x12T\n\x0eGetTransaction\x12#.citychain.v1.GetTransactionRequest\x1a\x1d.citychain.v1.TransactionView\x12=\n\x05Query\x12\x1a.citychain.v1.QueryRequest\x1a\x18.citychain.v1.QueryReply\x12\x43\n\x08Simulate\x12\x1a.citychain.v1.QueryRequest\x1a\x1b.citychain.v1.SimulateReply\x12\x43\n\x08GetState\x12\x1d.citychain.v1.GetStateRequest\x1a\x18.citychain.v1.StateReply\x12\x42\n\x08GetBlock\x12\x1d.citychain.v1.GetBlockRequest\x1a\x17.citychain.v1.BlockView\x12@\n\x06\x42locks\x12\x1b.citychain.v1.BlocksRequest\x1a\x17.citychain.v1.BlockView0\x01\x12\x42\n\x06\x45vents\x12\x1b.citychain.v1.EventsRequest\x1a\x19.citychain.v1.EventsReply0\x01\x12Q\n\x10TransactionProof\x12#.citychain.v1.GetTransactionRequest\x1a\x18.citychain.v1.ProofReply\x12\x45\n\nStateProof\x12\x1d.citychain.v1.GetStateRequest\x1a\x18.citychain.v1.ProofReply\x12L\n\nNodeStatus\x12\x1f.citychain.v1.NodeStatusRequest\x1a\x1d.citychain.v1.NodeStatusReply\x12O\n\x0b\x43hannelInfo\x12 .citychain.v1.ChannelInfoRequest\x1a\x1e.citychain.v1.ChannelInfoReply2\xf6\x01\n\tContracts\x12U\n\rListContracts\x12\".citychain.v1.ListContractsRequest\x1a .citychain.v1.ListContractsReply\x12H\n\tGetSchema\x12 .citychain.v1.GetContractRequest\x1a\x19.citychain.v1.SchemaReply\x12H\n\tGetSource\x12 .citychain.v1.GetContractRequest\x1a\x19.citychain.v1.SourceReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63itychain/v1/api.proto\x12\x0c\x63itychain.v1\x1a\x19\x63itychain/v1/ledger.proto\"J\n\rSubmitRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x16.citychain.v1.Envelope\"\x1c\n\x0bSubmitReply\x12\r\n\x05tx_id\x18\x01 \x01(\x0c\"P\n\x12SubmitBatchRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12)\n\tenvelopes\x18\x02 \x03(\x0b\x32\x16.citychain.v1.Envelope\"?\n\x10SubmitBatchReply\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.citychain.v1.SubmitResult\"<\n\x0cSubmitResult\x12\r\n\x05tx_id\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"Q\n\x0bWaitRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05tx_id\x18\x02 \x01(\x0c\x12\"\n\x05level\x18\x03 \x01(\x0e\x32\x13.citychain.v1.Level\"~\n\x11TransactionStatus\x12\r\n\x05tx_id\x18\x01 \x01(\x0c\x12\"\n\x05level\x18\x02 \x01(\x0e\x32\x13.citychain.v1.Level\x12\x0e\n\x06height\x18\x03 \x01(\x04\x12&\n\x07receipt\x18\x04 \x01(\x0b\x32\x15.citychain.v1.Receipt\"7\n\x15GetTransactionRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05tx_id\x18\x02 \x01(\x0c\"\x82\x01\n\x0fTransactionView\x12(\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x16.citychain.v1.Envelope\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\r\n\x05index\x18\x03 \x01(\r\x12&\n\x07receipt\x18\x04 \x01(\x0b\x32\x15.citychain.v1.Receipt\"\x97\x01\n\x0cQueryRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08\x63ontract\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x0e\n\x06method\x18\x04 \x01(\t\x12\x0c\n\x04\x61rgs\x18\x05 \x01(\t\x12\x12\n\nmin_height\x18\x06 \x01(\x04\x12\x11\n\tgas_limit\x18\x07 \x01(\x04\x12\x0e\n\x06height\x18\x08 \x01(\x04\"\x98\x01\n\nQueryReply\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x13\n\x0bresult_json\x18\x05 \x01(\t\x12\x0e\n\x06result\x18\x06 \x01(\x0c\x12\x10\n\x08gas_used\x18\x07 \x01(\x04\x12\x13\n\x0b\x65vents_json\x18\x08 \x01(\t\"t\n\rSimulateReply\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.citychain.v1.QueryReply\x12\x0f\n\x07version\x18\x02 \x01(\r\x12(\n\x06writes\x18\x03 \x03(\x0b\x32\x18.citychain.v1.StateWrite\"9\n\nStateWrite\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05value\x18\x03 \x01(\x0c\"C\n\x0fGetStateRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\x0c\x12\x12\n\nmin_height\x18\x03 \x01(\x04\"P\n\nStateReply\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05value\x18\x03 \x01(\x0c\x12\x12\n\nvalue_json\x18\x04 \x01(\t\"2\n\x0fGetBlockRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0e\n\x06height\x18\x02 \x01(\x04\"h\n\tBlockView\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\x12\"\n\x05\x62lock\x18\x03 \x01(\x0b\x32\x13.citychain.v1.Block\x12\x13\n\x0bheader_json\x18\x04 \x01(\t\"5\n\rBlocksRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_height\x18\x02 \x01(\x04\"g\n\rEventsRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x13\n\x0b\x66rom_height\x18\x02 \x01(\x04\x12\x10\n\x08\x61\x66ter_id\x18\x03 \x01(\t\x12\x10\n\x08\x63ontract\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\"B\n\x0b\x45ventsReply\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.citychain.v1.Event\x12\x0e\n\x06height\x18\x02 \x01(\x04\"\x1b\n\nProofReply\x12\r\n\x05proof\x18\x01 \x01(\x0c\"$\n\x11NodeStatusRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\"^\n\x0fNodeStatusReply\x12\x13\n\x0bstatus_json\x18\x01 \x01(\t\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\x12\n\nstate_root\x18\x03 \x01(\x0c\x12\x12\n\nblock_hash\x18\x04 \x01(\x0c\"%\n\x12\x43hannelInfoRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\"\x8c\x01\n\x10\x43hannelInfoReply\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x12\n\nchannel_id\x18\x02 \x01(\x0c\x12\x0f\n\x07genesis\x18\x03 \x01(\x0c\x12\x0e\n\x06height\x18\x04 \x01(\x04\x12\r\n\x05suite\x18\x05 \x01(\r\x12\x0c\n\x04node\x18\x06 \x01(\t\x12\x15\n\rnode_identity\x18\x07 \x01(\x0c\"\'\n\x14ListContractsRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\"F\n\x12ListContractsReply\x12\x30\n\tcontracts\x18\x01 \x03(\x0b\x32\x1d.citychain.v1.ContractVersion\"d\n\x0f\x43ontractVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x12\n\nfacts_json\x18\x05 \x01(\t\"D\n\x12GetContractRequest\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"c\n\x0bSchemaReply\x12/\n\x08\x63ontract\x18\x01 \x01(\x0b\x32\x1d.citychain.v1.ContractVersion\x12\x0e\n\x06schema\x18\x02 \x01(\x0c\x12\x13\n\x0bschema_json\x18\x03 \x01(\t\"N\n\x0bSourceReply\x12/\n\x08\x63ontract\x18\x01 \x01(\x0b\x32\x1d.citychain.v1.ContractVersion\x12\x0e\n\x06\x62undle\x18\x02 \x01(\x0c*:\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0b\n\x07ORDERED\x10\x01\x12\r\n\tCOMMITTED\x10\x02\x32\xe2\x08\n\x06Ledger\x12@\n\x06Submit\x12\x1b.citychain.v1.SubmitRequest\x1a\x19.citychain.v1.SubmitReply\x12O\n\x0bSubmitBatch\x12 .citychain.v1.SubmitBatchRequest\x1a\x1e.citychain.v1.SubmitBatchReply\x12T\n\x0cSubmitStream\x12 .citychain.v1.SubmitBatchRequest\x1a\x1e.citychain.v1.SubmitBatchReply(\x01\x30\x01\x12M\n\x0fWaitTransaction\x12\x19.citychain.v1.WaitRequest\x1a\x1f.citychain.v1.TransactionStatus\x12T\n\x0eGetTransaction\x12#.citychain.v1.GetTransactionRequest\x1a\x1d.citychain.v1.TransactionView\x12=\n\x05Query\x12\x1a.citychain.v1.QueryRequest\x1a\x18.citychain.v1.QueryReply\x12\x43\n\x08Simulate\x12\x1a.citychain.v1.QueryRequest\x1a\x1b.citychain.v1.SimulateReply\x12\x43\n\x08GetState\x12\x1d.citychain.v1.GetStateRequest\x1a\x18.citychain.v1.StateReply\x12\x42\n\x08GetBlock\x12\x1d.citychain.v1.GetBlockRequest\x1a\x17.citychain.v1.BlockView\x12@\n\x06\x42locks\x12\x1b.citychain.v1.BlocksRequest\x1a\x17.citychain.v1.BlockView0\x01\x12\x42\n\x06\x45vents\x12\x1b.citychain.v1.EventsRequest\x1a\x19.citychain.v1.EventsReply0\x01\x12Q\n\x10TransactionProof\x12#.citychain.v1.GetTransactionRequest\x1a\x18.citychain.v1.ProofReply\x12\x45\n\nStateProof\x12\x1d.citychain.v1.GetStateRequest\x1a\x18.citychain.v1.ProofReply\x12L\n\nNodeStatus\x12\x1f.citychain.v1.NodeStatusRequest\x1a\x1d.citychain.v1.NodeStatusReply\x12O\n\x0b\x43hannelInfo\x12 .citychain.v1.ChannelInfoRequest\x1a\x1e.citychain.v1.ChannelInfoReply2\xf6\x01\n\tContracts\x12U\n\rListContracts\x12\".citychain.v1.ListContractsRequest\x1a .citychain.v1.ListContractsReply\x12H\n\tGetSchema\x12 .citychain.v1.GetContractRequest\x1a\x19.citychain.v1.SchemaReply\x12H\n\tGetSource\x12 .citychain.v1.GetContractRequest\x1a\x19.citychain.v1.SourceReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'citychain.v1.api_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEVEL']._serialized_start=2601
-  _globals['_LEVEL']._serialized_end=2659
+  _globals['_LEVEL']._serialized_start=2617
+  _globals['_LEVEL']._serialized_end=2675
   _globals['_SUBMITREQUEST']._serialized_start=67
   _globals['_SUBMITREQUEST']._serialized_end=141
   _globals['_SUBMITREPLY']._serialized_start=143
@@ -53,51 +53,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSACTIONVIEW']._serialized_start=651
   _globals['_TRANSACTIONVIEW']._serialized_end=781
   _globals['_QUERYREQUEST']._serialized_start=784
-  _globals['_QUERYREQUEST']._serialized_end=919
-  _globals['_QUERYREPLY']._serialized_start=922
-  _globals['_QUERYREPLY']._serialized_end=1074
-  _globals['_SIMULATEREPLY']._serialized_start=1076
-  _globals['_SIMULATEREPLY']._serialized_end=1192
-  _globals['_STATEWRITE']._serialized_start=1194
-  _globals['_STATEWRITE']._serialized_end=1251
-  _globals['_GETSTATEREQUEST']._serialized_start=1253
-  _globals['_GETSTATEREQUEST']._serialized_end=1320
-  _globals['_STATEREPLY']._serialized_start=1322
-  _globals['_STATEREPLY']._serialized_end=1402
-  _globals['_GETBLOCKREQUEST']._serialized_start=1404
-  _globals['_GETBLOCKREQUEST']._serialized_end=1454
-  _globals['_BLOCKVIEW']._serialized_start=1456
-  _globals['_BLOCKVIEW']._serialized_end=1560
-  _globals['_BLOCKSREQUEST']._serialized_start=1562
-  _globals['_BLOCKSREQUEST']._serialized_end=1615
-  _globals['_EVENTSREQUEST']._serialized_start=1617
-  _globals['_EVENTSREQUEST']._serialized_end=1720
-  _globals['_EVENTSREPLY']._serialized_start=1722
-  _globals['_EVENTSREPLY']._serialized_end=1788
-  _globals['_PROOFREPLY']._serialized_start=1790
-  _globals['_PROOFREPLY']._serialized_end=1817
-  _globals['_NODESTATUSREQUEST']._serialized_start=1819
-  _globals['_NODESTATUSREQUEST']._serialized_end=1855
-  _globals['_NODESTATUSREPLY']._serialized_start=1857
-  _globals['_NODESTATUSREPLY']._serialized_end=1951
-  _globals['_CHANNELINFOREQUEST']._serialized_start=1953
-  _globals['_CHANNELINFOREQUEST']._serialized_end=1990
-  _globals['_CHANNELINFOREPLY']._serialized_start=1993
-  _globals['_CHANNELINFOREPLY']._serialized_end=2133
-  _globals['_LISTCONTRACTSREQUEST']._serialized_start=2135
-  _globals['_LISTCONTRACTSREQUEST']._serialized_end=2174
-  _globals['_LISTCONTRACTSREPLY']._serialized_start=2176
-  _globals['_LISTCONTRACTSREPLY']._serialized_end=2246
-  _globals['_CONTRACTVERSION']._serialized_start=2248
-  _globals['_CONTRACTVERSION']._serialized_end=2348
-  _globals['_GETCONTRACTREQUEST']._serialized_start=2350
-  _globals['_GETCONTRACTREQUEST']._serialized_end=2418
-  _globals['_SCHEMAREPLY']._serialized_start=2420
-  _globals['_SCHEMAREPLY']._serialized_end=2519
-  _globals['_SOURCEREPLY']._serialized_start=2521
-  _globals['_SOURCEREPLY']._serialized_end=2599
-  _globals['_LEDGER']._serialized_start=2662
-  _globals['_LEDGER']._serialized_end=3784
-  _globals['_CONTRACTS']._serialized_start=3787
-  _globals['_CONTRACTS']._serialized_end=4033
+  _globals['_QUERYREQUEST']._serialized_end=935
+  _globals['_QUERYREPLY']._serialized_start=938
+  _globals['_QUERYREPLY']._serialized_end=1090
+  _globals['_SIMULATEREPLY']._serialized_start=1092
+  _globals['_SIMULATEREPLY']._serialized_end=1208
+  _globals['_STATEWRITE']._serialized_start=1210
+  _globals['_STATEWRITE']._serialized_end=1267
+  _globals['_GETSTATEREQUEST']._serialized_start=1269
+  _globals['_GETSTATEREQUEST']._serialized_end=1336
+  _globals['_STATEREPLY']._serialized_start=1338
+  _globals['_STATEREPLY']._serialized_end=1418
+  _globals['_GETBLOCKREQUEST']._serialized_start=1420
+  _globals['_GETBLOCKREQUEST']._serialized_end=1470
+  _globals['_BLOCKVIEW']._serialized_start=1472
+  _globals['_BLOCKVIEW']._serialized_end=1576
+  _globals['_BLOCKSREQUEST']._serialized_start=1578
+  _globals['_BLOCKSREQUEST']._serialized_end=1631
+  _globals['_EVENTSREQUEST']._serialized_start=1633
+  _globals['_EVENTSREQUEST']._serialized_end=1736
+  _globals['_EVENTSREPLY']._serialized_start=1738
+  _globals['_EVENTSREPLY']._serialized_end=1804
+  _globals['_PROOFREPLY']._serialized_start=1806
+  _globals['_PROOFREPLY']._serialized_end=1833
+  _globals['_NODESTATUSREQUEST']._serialized_start=1835
+  _globals['_NODESTATUSREQUEST']._serialized_end=1871
+  _globals['_NODESTATUSREPLY']._serialized_start=1873
+  _globals['_NODESTATUSREPLY']._serialized_end=1967
+  _globals['_CHANNELINFOREQUEST']._serialized_start=1969
+  _globals['_CHANNELINFOREQUEST']._serialized_end=2006
+  _globals['_CHANNELINFOREPLY']._serialized_start=2009
+  _globals['_CHANNELINFOREPLY']._serialized_end=2149
+  _globals['_LISTCONTRACTSREQUEST']._serialized_start=2151
+  _globals['_LISTCONTRACTSREQUEST']._serialized_end=2190
+  _globals['_LISTCONTRACTSREPLY']._serialized_start=2192
+  _globals['_LISTCONTRACTSREPLY']._serialized_end=2262
+  _globals['_CONTRACTVERSION']._serialized_start=2264
+  _globals['_CONTRACTVERSION']._serialized_end=2364
+  _globals['_GETCONTRACTREQUEST']._serialized_start=2366
+  _globals['_GETCONTRACTREQUEST']._serialized_end=2434
+  _globals['_SCHEMAREPLY']._serialized_start=2436
+  _globals['_SCHEMAREPLY']._serialized_end=2535
+  _globals['_SOURCEREPLY']._serialized_start=2537
+  _globals['_SOURCEREPLY']._serialized_end=2615
+  _globals['_LEDGER']._serialized_start=2678
+  _globals['_LEDGER']._serialized_end=3800
+  _globals['_CONTRACTS']._serialized_start=3803
+  _globals['_CONTRACTS']._serialized_end=4049
 # @@protoc_insertion_point(module_scope)

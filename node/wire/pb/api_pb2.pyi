@@ -98,7 +98,7 @@ class TransactionView(_message.Message):
     def __init__(self, envelope: _Optional[_Union[_ledger_pb2.Envelope, _Mapping]] = ..., height: _Optional[int] = ..., index: _Optional[int] = ..., receipt: _Optional[_Union[_ledger_pb2.Receipt, _Mapping]] = ...) -> None: ...
 
 class QueryRequest(_message.Message):
-    __slots__ = ("channel", "contract", "version", "method", "args", "min_height", "gas_limit")
+    __slots__ = ("channel", "contract", "version", "method", "args", "min_height", "gas_limit", "height")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class QueryRequest(_message.Message):
     ARGS_FIELD_NUMBER: _ClassVar[int]
     MIN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     GAS_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
     channel: str
     contract: str
     version: int
@@ -113,7 +114,8 @@ class QueryRequest(_message.Message):
     args: str
     min_height: int
     gas_limit: int
-    def __init__(self, channel: _Optional[str] = ..., contract: _Optional[str] = ..., version: _Optional[int] = ..., method: _Optional[str] = ..., args: _Optional[str] = ..., min_height: _Optional[int] = ..., gas_limit: _Optional[int] = ...) -> None: ...
+    height: int
+    def __init__(self, channel: _Optional[str] = ..., contract: _Optional[str] = ..., version: _Optional[int] = ..., method: _Optional[str] = ..., args: _Optional[str] = ..., min_height: _Optional[int] = ..., gas_limit: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
 
 class QueryReply(_message.Message):
     __slots__ = ("height", "outcome", "code", "message", "result_json", "result", "gas_used", "events_json")

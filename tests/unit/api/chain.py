@@ -214,6 +214,7 @@ class MemoryChannel:
         sender: Identity | None,
         min_height: int = 0,
         gas_limit: int = 0,
+        height: int = 0,
     ) -> QueryResult:
         await self._reach(min_height)
         if contract == "broken":
@@ -224,7 +225,7 @@ class MemoryChannel:
         if method == "fail":
             return QueryResult(self.tip, "revert", "E_FAILED", "as asked", values.encode(None), 500)
         events = (EventRecord(contract, "Called", values.encode({"n": 1})),)
-        return QueryResult(self.tip, "ok", "", "", values.encode(value), 500, events)
+        return QueryResult(height or self.tip, "ok", "", "", values.encode(value), 500, events)
 
     def contracts(self) -> list[Deployed]:
         return self.catalogue.contracts()

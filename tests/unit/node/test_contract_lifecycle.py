@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from consensus.certificate import KIND_PBFT, KIND_RAFT
 from contracts.runtime import values
 from contracts.runtime.api import Bundle
 from contracts.runtime.limits import SOURCE_BYTES_MAX
-from node.errors import CATALOGUE
+from node.errors import CATALOGUE, CityError
 from node.lifecycle.state import bundle_key
 from node.model import Receipt
 from tests.unit.node.deploying import (
@@ -365,7 +364,7 @@ class Odd:
 
     async def __call__(self, request: Any, state: Any) -> Any:
         results = await self._execute(request, state)
-        return [replace(result, gas_used=result.gas_used + 1) for result in results]
+        return [result._replace(gas_used=result.gas_used + 1) for result in results]
 
 
 async def test_a_validator_that_computes_otherwise_is_named_with_method_and_line(tmp_path):
@@ -453,3 +452,38 @@ async def test_a_block_may_hold_all_steps_of_two_contracts_beside_ordinary_calls
 
 def test_cases_of_proposals_name_codes_of_the_catalogue():
     assert {code for _, _, code, _ in BAD_PROPOSALS} <= NAMES
+
+
+async def test_the_channel_is_asked_as_it_was_behind_an_earlier_block(tmp_path):
+    """State, the version that ran, what was proposed and the configuration: all of that block."""
+    async with deploying(tmp_path) as net:
+        await net.commit(net.envelope())
+        channel = net.nodes["n1"].channel
+        first = channel.status()["applied_height"]
+        await net.commit(net.envelope())
+        await net.approved(COUNTER + "\n\n# again\n")
+        await net.ask("activate", name="counter", version=2, height=0)
+        await net.commit(net.envelope(version=2))
+
+        async def read(height: int, version: int = 0) -> tuple[int, int, int]:
+            asked = "counter", version, "read", '{"name": "a"}', None
+            found = await channel.query(*asked, height=height)
+            return values.decode(found.result), found.version, found.height
+
+        assert await read(first) == (1, 1, first)
+        assert (await read(0))[:2] == (3, 2)
+        added = await channel.query(
+            "counter", 0, "add", '{"name": "a", "by": 5}', None, height=first
+        )
+        assert (values.decode(added.result), added.version) == (6, 1)
+        with pytest.raises(CityError, match="CITY-4060"):
+            await read(first, version=2)
+        versions = "_contract", 0, "versions", '{"name": "counter"}', None
+        was = values.decode((await channel.query(*versions, height=first)).result)
+        now = values.decode((await channel.query(*versions)).result)
+        assert ([v["version"] for v in was], [v["version"] for v in now]) == ([1], [1, 2])
+        told = await channel.query("_config", 0, "show", "{}", None, height=first)
+        assert (values.decode(told.result)["channel"], told.height) == ("main", first)
+        for height in (channel.status()["applied_height"] + 1_000, 1 << 62):
+            with pytest.raises(CityError, match=r"CITY-5010 .*blocks 0 to"):
+                await read(height)
