@@ -15,6 +15,7 @@ from node.cli import (
     channel,
     codegen,
     contract,
+    credit,
     crypto,
     dcep,
     dev,
@@ -22,6 +23,7 @@ from node.cli import (
     event,
     evidence,
     explain,
+    invoice,
     iso20022,
     network,
     node,
@@ -100,6 +102,10 @@ def plug_in(name: str, found: typer.Typer) -> None:
             group.typer_instance.registered_groups += found.registered_groups
             return
     app.add_typer(found, name=name)
+
+
+for _name, _found in (("credit", credit.app), ("invoice", invoice.app)):
+    plug_in(_name, _found)
 
 
 def main() -> None:
