@@ -22,6 +22,9 @@ could have committed what nobody would know of; so of the others at least n - n 
 fewer than a majority who do not. One exception is a channel's first start: there nobody remembers, and
 every one of them, this one too, holds no block.
 
+Where the member with the longest log is gone for good, who heard of it waits for ever, and says so: if its key
+is new, its log may be taken away and its operator's word given instead.
+
 A node whose disk says that a log of this key is missing is not let in: something is wrong there that nobody
 has looked at. It comes back under a new vote key. Who is awaited stands in the status.
 """
