@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -14,6 +16,7 @@ from node.wire import stubs
 from node.wire.codec import json_text, value_json
 
 NAME_CHARS_MAX = 64
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 class ContractsService(stubs.ContractsServicer):  # type: ignore[misc]
@@ -32,8 +35,10 @@ class ContractsService(stubs.ContractsServicer):  # type: ignore[misc]
         channel, _ = await self._access.read(request.channel, context)
         found = channel.contract(_name(request), request.version)
         schema = await within_deadline(context, channel.contract_schema(found.name, found.version))
+        # Derived from the bundle, so it needs no place of its own in what members approve.
+        digest = {"schema_digest": channel.suite.hash(schema).hex()}
         return stubs.SchemaReply(
-            contract=_version(found), schema=schema, schema_json=value_json(schema)
+            contract=_version(found, digest), schema=schema, schema_json=value_json(schema)
         )
 
     @unary
@@ -51,11 +56,11 @@ def _name(request: Any) -> str:
     return name
 
 
-def _version(found: Deployed) -> Any:
+def _version(found: Deployed, more: Mapping[str, str] = NOTHING_MORE) -> Any:
     return stubs.ContractVersion(
         name=found.name,
         version=found.version,
         digest=found.digest,
         status=found.status,
-        facts_json=json_text(dict(found.facts)),
+        facts_json=json_text({**found.facts, **more}),
     )

@@ -10,6 +10,7 @@ from contracts.schema import Schema
 from node.catalogue import bundle_digest
 from node.errors import CityError
 from node.identity.signers import MemorySigner
+from node.identity.suite import get_suite
 from node.wire import stubs
 from node.wire.status import from_rpc_error
 from tests.unit.api.chain import SUITE, VERSIONS
@@ -59,6 +60,8 @@ async def test_a_schema_is_of_the_version_asked_for_or_the_active_one(
     assert reply.contract.version == expected
     schema = Schema.decode(reply.schema)
     assert schema.doc == f"Version {expected}."
+    facts = json.loads(reply.contract.facts_json)
+    assert facts["schema_digest"] == get_suite("sm").hash(reply.schema).hex()
     assert [m.declaration for m in schema.methods] == [
         "add(name: str, by: int = 1) -> int",
         "read(name: str) -> int",

@@ -59,6 +59,17 @@ def test_a_height_that_is_not_executed_is_refused_with_those_that_are(height):
         state.view_at(height)
 
 
+def test_what_was_let_go_is_refused_and_what_stayed_is_read():
+    state = open_state(MemoryStore())
+    was = apply_all(state, [{b"a": bytes([n]), b"b%d" % n: b"x"} for n in range(30)])
+    for _ in state.prune(10):
+        pass
+    with pytest.raises(CityError, match=r"CITY-5010 .*blocks 10 to 29"):
+        state.view_at(9)
+    for height in range(10, 30):
+        assert list(state.view_at(height).scan_all(b"")) == sorted(was[height].items())
+
+
 def test_a_scan_passes_over_no_more_keys_than_it_may(monkeypatch):
     monkeypatch.setattr(past, "KEYS_PASSED_MAX", 20)
     state = open_state(MemoryStore())
