@@ -16,11 +16,12 @@ from typing import Annotated
 
 import typer
 
-from deploy.demo import credential, evidence, lending, opening, outage
+from deploy.demo import credential, delivery, evidence, fork, lending, opening, outage
+from deploy.demo.money import make_wallets
 from deploy.demo.play import Play, make_play
 from deploy.demo.report import Report
 from deploy.demo.stage import Stage
-from deploy.demo.story import StepFailed, load_story
+from deploy.demo.story import StepFailed, Story, load_story
 from node.cli.network import EngineOption
 from node.client import find_context
 from node.errors import CityError
@@ -28,7 +29,7 @@ from node.trust import trust
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-EVIDENCE = "EC.evidence"
+EVIDENCE, FORK = "EC.evidence", "fork.case"
 
 
 class Interrupts:
@@ -77,9 +78,13 @@ async def perform(play: Play) -> None:
         await credential.split_and_transfer(play, 9)
         terms = await lending.finance_tier_three(play)
         await outage.restart(play, lost)
-        await lending.pay_tier_three(play, terms)
+        await delivery.deliver_tier_three(play, terms)
         await lending.attack_payments(play)
+        await lending.finance_first_supplier(play)
+        await lending.buyer_pays(play)
         await credential.mature(play)
+        await credential.give_back(play)
+        await fork.convict(play, play.stage.layout.root / FORK)
         file = play.stage.layout.root / EVIDENCE
         await evidence.write_evidence(play, file)
         await evidence.verify_offline(play, file)
@@ -108,16 +113,18 @@ async def show_cities(play: Play) -> None:
     )
 
 
-def set_up(stage: Stage, report: Report, interrupts: Interrupts, start_ms: int) -> None:
+def set_up(stage: Stage, story: Story, report: Report, interrupts: Interrupts) -> None:
     report.line("Citychain demonstration · development network · NOT FOR PRODUCTION", "bold")
     report.line("All companies and banks are invented, authorities and the center are simulated.")
     plan = stage.plan
     report.line("Consensus " + trust(plan.channel.consensus, len(plan.cities)))
     report.setting_up("engine artifact, keys, genesis")
-    stage.create(start_ms)
-    report.setting_up("starting four cities and the registration center")
+    stage.create(story.at_ms(story["step1"]["date"]))
+    report.setting_up("starting four cities, the registration center and a relay")
+    wallets = make_wallets(stage, story)
     with interrupts.held():
         stage.start()
+        stage.start_relay(story.user(story["step0"]["operator"], "maker"), wallets)
     stage.wait_ready()
 
 
@@ -168,7 +175,7 @@ def main(
     stage = Stage(root, story.plan.with_consensus(engine))
     status, running = EXIT_FAILED, False
     try:
-        set_up(stage, report, interrupts, story.at_ms(story["step1"]["date"]))
+        set_up(stage, story, report, interrupts)
         asyncio.run(perform(make_play(story, stage, report)))
         status, running = 0, keep
     except KeyboardInterrupt:

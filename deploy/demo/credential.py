@@ -1,10 +1,11 @@
-"""Steps 7 to 9 and 13: the e-credential is issued, split, passed down the chain, and paid at maturity."""
+"""Steps 7 to 9, 20 and 21: the e-credential is issued, split, passed down the chain, paid, given back."""
 
 from __future__ import annotations
 
 import secrets
 from typing import Any
 
+from deploy.demo.carried import carried
 from deploy.demo.lending import SALT_BYTES, pay_wrongly
 from deploy.demo.opening import lodge
 from deploy.demo.play import Play
@@ -132,28 +133,38 @@ async def _refuse_split(play: Play, step: Any) -> None:
 
 
 async def mature(play: Play) -> None:
-    """Step 13: the debtor pays each leaf to its holder of the day, by DC/EP; then the credential closes."""
-    step, desk = play.story["maturity"], play.desk
+    """Step 20: the debtor pays all leaves in one payment, an output for each holder of the day; the relay
+    carries each proof, and the credential closes."""
+    step, desk = play.story["step20"], play.desk
     await play.on(step["date"], "maturity")
     payer = desk.user(step["payer"])
     for request_id in play.open.values():
         await desk.do(payer, "financing", "timeout", request_id=request_id)
-    play.report.step(13, step["date"], f"maturity: {step['payer']} pays every leaf to its holder")
-    for leaf in step["leaves"]:
-        await _pay_leaf(play, leaf)
+    references = [await _prepare(play, leaf) for leaf in step["leaves"]]
+    outputs = [
+        (leaf["holder"], leaf["amount_fen"], reference)
+        for leaf, reference in zip(step["leaves"], references, strict=True)
+    ]
+    play.report.step(
+        20, step["date"], f"maturity: {step['payer']} pays {fen(sum(o[1] for o in outputs))} in one "
+        f"payment with {len(outputs)} outputs, one a leaf",
+    )  # fmt: skip
+    await _pay_old_holder(play, step, outputs)
+    play.paid = await play.money.pay_all(step["payer"], outputs)
+    for leaf, reference in zip(step["leaves"], references, strict=True):
+        await carried(play, reference, f"receivable.record_payment {leaf['leaf']}")
+        await _expect_piece(play, leaf["leaf"], "PAID")
+        play.report.proof(f"{leaf['leaf']} PAID: {fen(leaf['amount_fen'])} to {leaf['holder']}")
     for leaf_id, sale in play.sales.items():
         if leaf_id.startswith(play.story.ec_id):
             state = await desk.do(payer, "financing", "repay", request_id=sale.request_id)
             expect(f"state of {sale.request_id}", "REPAID", state)
-    state = await desk.do(payer, "receivable", "close", ec_id=play.story.ec_id)
-    expect("state of the credential", step["state_after"], state)
-    found = await desk.ask(payer, "receivable", "get", ec_id=play.story.ec_id)
-    expect("paid in all", play.story["step7"]["face_fen"], found["paid_fen"])
-    play.report.proof(f"{play.story.ec_id} is {state}: {fen(found['paid_fen'])} paid and proven")
+    await _close(play)
 
 
-async def _pay_leaf(play: Play, leaf: Any) -> None:
-    step, desk, leaf_id = play.story["maturity"], play.desk, leaf["leaf"]
+async def _prepare(play: Play, leaf: Any) -> bytes:
+    """The debtor fixes what it will pay. Returns the reference."""
+    step, desk, leaf_id = play.story["step20"], play.desk, leaf["leaf"]
     payer = desk.user(step["payer"])
     await desk.do(payer, "receivable", "due", leaf_id=leaf_id)
     wanted = await desk.do(
@@ -162,17 +173,61 @@ async def _pay_leaf(play: Play, leaf: Any) -> None:
     )  # fmt: skip
     owed = (leaf["holder"], leaf["amount_fen"])
     expect(f"payee and amount of {leaf_id}", owed, (wanted["payee"], wanted["amount_fen"]))
+    return bytes(wanted["reference"])
+
+
+async def _pay_old_holder(play: Play, step: Any, outputs: list[tuple[str, int, bytes]]) -> None:
     wrong = step["wrong_payee"]
-    if wrong["leaf"] == leaf_id:
-        await pay_wrongly(
-            play, step["payer"], wrong, leaf["amount_fen"], wanted["reference"],
-            f"{leaf_id}: the old holder {wrong['payee']} was paid, not {leaf['holder']}",
-            "receivable", "record_payment", leaf_id=leaf_id,
-        )  # fmt: skip
-    paid = await play.money.pay(
-        step["payer"], leaf["holder"], leaf["amount_fen"], wanted["reference"]
+    at = [leaf["leaf"] for leaf in step["leaves"]].index(wrong["leaf"])
+    holder, amount, reference = outputs[at]
+    await pay_wrongly(
+        play, step["payer"], wrong, amount, reference,
+        f"{wrong['leaf']}: the old holder {wrong['payee']} was paid, not {holder}",
+        "receivable", "record_payment", leaf_id=wrong["leaf"],
     )  # fmt: skip
-    await play.money.prove(desk, paid, payer, "receivable", "record_payment", leaf_id=leaf_id)
-    piece = await desk.ask(payer, "receivable", "get_piece", leaf_id=leaf_id)
-    expect(f"state of {leaf_id}", "PAID", piece["state"])
-    play.report.proof(f"{leaf_id} PAID: {fen(leaf['amount_fen'])} to {leaf['holder']}")
+
+
+async def _expect_piece(play: Play, leaf_id: str, state: str) -> None:
+    payer = play.desk.user(play.story["step20"]["payer"])
+    piece = await play.desk.ask(payer, "receivable", "get_piece", leaf_id=leaf_id)
+    expect(f"state of {leaf_id}", state, piece["state"])
+
+
+async def _close(play: Play) -> None:
+    step, desk = play.story["step20"], play.desk
+    payer = desk.user(step["payer"])
+    state = await desk.do(payer, "receivable", "close", ec_id=play.story.ec_id)
+    expect("state of the credential", step["state_after"], state)
+    found = await desk.ask(payer, "receivable", "get", ec_id=play.story.ec_id)
+    expect("paid in all", play.story["step7"]["face_fen"], found["paid_fen"])
+    play.report.proof(f"{play.story.ec_id} is {state}: {fen(found['paid_fen'])} paid and proven")
+
+
+async def give_back(play: Play) -> None:
+    """Step 21: a holder gives some back; so much is owed again, is paid again, and all is closed."""
+    step, desk = play.story["step21"], play.desk
+    await play.on(step["date"], "a payment is given back")
+    leaf = next(leaf for leaf in play.story["step20"]["leaves"] if leaf["leaf"] == step["leaf"])
+    paid = next(
+        p for p in play.paid if p.payee == leaf["holder"] and p.amount_fen == leaf["amount_fen"]
+    )
+    back = await play.money.reverse(paid, step["amount_fen"])
+    payer = desk.user(paid.payer)
+    owed = await desk.do(
+        payer, "receivable", "on_reverse", leaf_id=step["leaf"], instalment=1,
+        proof=await play.money.proof(desk, back),
+    )  # fmt: skip
+    expect("owed again", step["amount_fen"], owed)
+    await _expect_piece(play, step["leaf"], "REINSTATED")
+    wanted = await desk.do(
+        payer, "receivable", "prepare_payment", leaf_id=step["leaf"],
+        salt=secrets.token_bytes(SALT_BYTES),
+    )  # fmt: skip
+    expect("amount to pay again", step["amount_fen"], wanted["amount_fen"])
+    await play.money.pay(paid.payer, paid.payee, step["amount_fen"], wanted["reference"])
+    await carried(play, wanted["reference"], f"receivable.record_payment {step['leaf']}")
+    play.report.step(
+        21, step["date"], f"{paid.payee} gives {fen(step['amount_fen'])} back by REVERSE: REINSTATED, and "
+        "paid again",
+    )  # fmt: skip
+    await _close(play)

@@ -1,4 +1,4 @@
-"""Step 14: the life of the credential in one file, checked offline by two programs that share no code."""
+"""Step 27: the life of the credential in one file, checked offline by two programs that share no code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def touching(play: Play) -> list[str]:
 
 async def write_evidence(play: Play, file: Path) -> None:
     """Fetches the proof of every transaction and of the final states, and writes the bundle."""
-    step = play.story["maturity"]
+    step = play.story["step20"]
     play.report.working("collecting evidence")
     net = await play.stage.net(play.story.regulator)
     ids = touching(play)
@@ -50,7 +50,7 @@ async def write_evidence(play: Play, file: Path) -> None:
     expect("final states", [step["state_after"]] + ["PAID"] * len(step["leaves"]), ends)
     attacks = [t["code"] for t in view["transactions"] if t["outcome"] == REVERTED]
     file.write_bytes(data)
-    play.report.step(14, step["date"], f"evidence on {play.story.ec_id}: {file.name}")
+    play.report.step(27, play.today, f"evidence on {play.story.ec_id}: {file.name}")
     play.report.proof(
         f"{len(ids)} transactions, {len(attacks)} of them refused attacks, {len(view['payments'])} "
         f"payment proofs, {len(states)} states · {len(data):,} bytes"

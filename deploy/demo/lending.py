@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from consensus.payment import NO_REFERENCE
+from deploy.demo.carried import carried
 from deploy.demo.money import Paid
 from deploy.demo.opening import lodge
 from deploy.demo.play import Play, Sale, Terms
@@ -94,9 +96,8 @@ async def pay_invoice(play: Play, terms: Terms) -> None:
     paid = await play.money.pay(
         step["payer"], step["payee"], step["amount_fen"], terms["pay_reference"]
     )
-    proof = await play.money.prove(
-        desk, paid, desk.user(step["payee"]), "financing", "disburse", request_id=request_id
-    )
+    done = await carried(play, terms["pay_reference"], f"financing.disburse {request_id}")
+    proof = await play.money.proof(desk, paid)
     expect("money in the wallet", step["amount_fen"], await play.money.balance(step["payee"]))
     await expect_state(play, request_id, step["payee"], "DISBURSED")
     play.sales[terms["document"]] = Sale(request_id, paid, proof)
@@ -104,6 +105,7 @@ async def pay_invoice(play: Play, terms: Terms) -> None:
         5, play.today, f"{step['payer']} pays {step['payee']} {fen(step['amount_fen'])} by DC/EP; "
         "the contract verifies the proof: DISBURSED",
     )  # fmt: skip
+    play.report.proof(f"the relay saw it, fetched the proof and carried it into block {done.block}")
     show_path(play, proof, paid)
 
 
@@ -182,27 +184,55 @@ async def finance_tier_three(play: Play) -> Terms:
     return terms
 
 
-async def pay_tier_three(play: Play, terms: Terms) -> None:
-    """Step 11: one transaction verifies the payment proof and moves the claim."""
-    step, desk, leaf = play.story["step11"], play.desk, terms["leaf_id"]
-    play.report.working("delivery against payment")
-    expect("amount to pay", step["amount_fen"], terms["payout_fen"])
-    paid = await play.money.pay(
-        step["payer"], step["payee"], step["amount_fen"], terms["pay_reference"]
+async def finance_first_supplier(play: Play) -> None:
+    """Step 13: the first supplier splits its leaf and sells a part for the same rate."""
+    step, desk = play.story["step13"], play.desk
+    await play.on(step["date"], "financing the first supplier")
+    holder = desk.user(step["borrower"])
+    await desk.do(holder, "receivable", "split", leaf_id=step["whole"], amounts=step["amounts_fen"])
+    terms = await sell_leaf(play, step, play.story["step10"])
+    discount = simple_interest(
+        step["principal_fen"], play.story["step10"]["rate_ppm"], step["days"]
     )
-    proof = await play.money.prove(
-        desk, paid, desk.user(step["payee"]), "financing", "disburse",
-        request_id=terms["request_id"],
-    )  # fmt: skip
-    piece = await desk.ask(desk.user(step["payer"]), "receivable", "get_piece", leaf_id=leaf)
-    expect("holder of the leaf", step["holder_after"], piece["holder"])
-    expect("money in the wallet", step["amount_fen"], await play.money.balance(step["payee"]))
-    play.sales[leaf] = Sale(terms["request_id"], paid, proof)
+    priced = (terms["days"], terms["interest_fen"], terms["payout_fen"], discount)
+    figures = (step["days"], step["discount_fen"], step["net_fen"], step["discount_fen"])
+    expect("days, discount, net, discount recomputed", figures, priced)
+    paid = await play.money.pay(
+        step["bank"], step["borrower"], step["net_fen"], terms["pay_reference"]
+    )
+    request_id = terms["request_id"]
+    await carried(play, terms["pay_reference"], f"financing.disburse {request_id}")
+    await expect_state(play, request_id, step["bank"], "DISBURSED")
+    play.sales[step["leaf"]] = Sale(request_id, paid, b"")
+    cut = " + ".join(f"{amount:,}" for amount in step["amounts_fen"])
     play.report.step(
-        11, play.today, f"{step['payer']} pays {step['payee']} {fen(step['amount_fen'])}; the proof "
-        f"moves the claim: {leaf} is {piece['holder']}'s",
+        13, step["date"], f"{step['borrower']} splits {cut} and sells {step['leaf']} to {step['bank']}: "
+        f"discount {fen(discount)}, net {fen(step['net_fen'])}",
     )  # fmt: skip
-    show_path(play, proof, paid)
+
+
+async def buyer_pays(play: Play) -> None:
+    """Step 19: the buyer pays the invoice; principal and interest end the advance, the rest is the seller's."""
+    step, desk = play.story["step19"], play.desk
+    await play.on(step["date"], "the buyer pays the invoice")
+    sale = play.sales[play.invoices[play.story["step4"]["invoice"]].document]
+    seller = desk.user(play.story["step4"]["borrower"])
+    owed = await desk.ask(seller, "financing", "get", request_id=sale.request_id)
+    outputs = [(o["payee"], o["amount_fen"], b"") for o in step["outputs"]]
+    (bank, whole, _), (rest_to, rest, _) = outputs
+    reference = owed["repay_reference"]
+    await play.money.pay_all(
+        step["payer"], [(bank, whole, reference), (rest_to, rest, NO_REFERENCE)]
+    )
+    await carried(play, reference, f"financing.repay {sale.request_id}")
+    await expect_state(play, sale.request_id, bank, "REPAID")
+    play.report.step(
+        19, step["date"], f"{step['payer']} pays invoice 1: {fen(whole + rest)} in one payment",
+    )  # fmt: skip
+    play.report.proof(
+        f"{bank} {fen(whole)}: principal and {fen(play.story['step4']['interest_fen'])} of interest; "
+        f"{rest_to} {fen(rest)}; the invoice is free again"
+    )
 
 
 async def attack_payments(play: Play) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import asdict
 
+from deploy.demo.customs_oracles import tell_release
 from deploy.demo.play import Play
 from deploy.demo.story import StepFailed, expect, fen
 from node.documents.parties import PartyRecord
@@ -33,8 +34,7 @@ async def connect_money(play: Play) -> None:
             for member, wallet in money.wallets.items()
         )
     )  # fmt: skip
-    paid_out = story["step5"]["amount_fen"] + story["step11"]["amount_fen"]
-    await money.fund(story["step0"]["operator"], paid_out + story["step12"]["principal_fen"])
+    await money.fund(story["step0"]["operator"], story["step0"]["funds_fen"])
     cities = " · ".join(f"{city.name} {city.zh}" for city in story.plan.cities)
     play.report.step(
         0, story["step1"]["date"], f"Four cities up after {play.report.seconds:.0f} s: {cities}"
@@ -166,7 +166,7 @@ async def _refuse_document(play: Play, path: str, code: str) -> None:
 
 
 async def read_declaration(play: Play) -> None:
-    """Step 3, as far as it needs no oracle: the declaration fits the invoice."""
+    """Step 3: the declaration fits the invoice, and the oracles tell that customs released it."""
     story = play.story
     invoice, found = play.invoices[story["step2"]["invoice"]], story.declaration()
     declared = (found.invoice_no, found.currency, found.amount_minor, found.declarant_uscc)
@@ -181,3 +181,4 @@ async def read_declaration(play: Play) -> None:
         f"HS {found.hs_code} · {found.incoterm} {found.port} · number, buyer and amount as invoiced · "
         f"file SM3 {found.document[:16]}…"
     )
+    await tell_release(play, found)

@@ -27,7 +27,8 @@ class Sale:
 
 @dataclass(slots=True)
 class Play:
-    """invoices: by file. sales: paid financings by leaf or document. open: request ids that nobody paid."""
+    """invoices: by file. sales: paid financings by leaf or document. open: request ids that nobody paid.
+    paid: what the debtor paid at maturity, an output a leaf."""
 
     story: Story
     stage: Stage
@@ -37,6 +38,7 @@ class Play:
     invoices: dict[str, Invoice] = field(default_factory=dict)
     sales: dict[str, Sale] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
+    paid: list[Paid] = field(default_factory=list)
     today: str = ""
 
     async def on(self, date: str, title: str) -> None:

@@ -18,10 +18,13 @@ from node.network.control import REGCENTER, fetch_status, start_regcenter
 from node.network.create import create_network
 from node.network.layout import Layout
 from node.network.plan import Plan
+from node.network.relays import network_relay
+from node.relay.client import relay_status
 
 READY_S, SETTLED_S, POLL_S = 180.0, 120.0, 0.05
 CLOCK_NEAR_MS = 60_000
 CALL_S = 90.0
+RELAY = "one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,19 @@ class Stage:
                 processes.start_node(self.layout, slug)
         self.down.clear()
 
+    def start_relay(self, user: str, wallets: list[Path]) -> None:
+        """Starts the relay that carries the proofs of all payments to these wallets."""
+        network_relay(self.layout.root, RELAY, user, wallets)
+
+    def relay_status(self) -> dict[str, Any]:
+        return relay_status(self.layout.relays / RELAY)
+
     def wait_ready(self) -> None:
         processes.wait_ready(self.layout, list(self.slugs.values()), timeout_s=READY_S)
+
+    def now_ms(self) -> int:
+        """The clock that nodes, center and relay share."""
+        return time.time_ns() // 1_000_000 + int(self.layout.clock_offset.read_text())
 
     def kill(self, city: str) -> int:
         """SIGKILL. Returns the process id."""
@@ -71,7 +85,7 @@ class Stage:
 
     def stop(self) -> None:
         """Ends every process of the network; what does not end by itself is killed."""
-        processes.stop(self.layout, [*self.slugs.values(), REGCENTER])
+        processes.stop(self.layout, self.layout.started())
 
     async def center(self) -> dict[str, str]:
         """The registration center's address and root key, once it listens."""

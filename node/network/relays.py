@@ -35,7 +35,7 @@ def network_relay(root: Path, name: str, user: str, wallets: list[Path]) -> dict
     folder.mkdir(parents=True, mode=0o700)
     text = relay_text(
         name, "../..", user, [str(wallet.resolve()) for wallet in wallets], "../../regcenter",
-        center["root_key"], dev=True, poll_ms=250,
+        center["root_key"], dev=True, poll_ms=400,
     )  # fmt: skip
     (folder / FILE).write_text(text, encoding="utf-8")
     load_relay(folder)

@@ -29,6 +29,7 @@ from consensus.center_request import (
 from consensus.encoding import EncodingError, Hash, Sig, decode, encode
 from consensus.payment import CertifiedTreeHead, CoinPoint, KeyChainEntry, SignedTreeHead, log_id
 from consensus.payment_proof import (
+    KINDS_ALLOWED,
     PROOF_BYTES_MAX,
     Payment,
     ProofRefused,
@@ -59,7 +60,7 @@ class ProofRelay:
 
     url: the center's address. root_key: its root key, as registered on the channel. holder: signer of the
     wallet that paid or was paid, or of a delegate with `delegation`. now_ms: the money's clock; None leaves
-    freshness to the contract.
+    freshness to the contract. kinds: of payments it fetches; by default those that pay a debt.
     """
 
     def __init__(
@@ -72,11 +73,12 @@ class ProofRelay:
         now_ms: Callable[[], int] | None = None,
         suite: Suite | None = None,
         timeout_s: float = TIMEOUT_S,
+        kinds: tuple[str, ...] = KINDS_ALLOWED,
     ) -> None:
         self.url = url.rstrip("/")
         self._holder, self._delegation, self._now_ms = holder, delegation, now_ms
         self._suite = suite or get_suite("sm")
-        self._trusted = TrustedLog(root_key)
+        self._trusted, self._kinds = TrustedLog(root_key), kinds
         self.log_id = log_id(self._suite.hash, root_key)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
@@ -118,7 +120,9 @@ class ProofRelay:
         try:
             if len(data) > PROOF_BYTES_MAX:
                 raise ProofRefused("E_PROOF_SIZE", "the proof is larger than 32 KiB")
-            return check_proof(self._suite.hash, self._suite.verify, data, self._trusted, now_ms)
+            return check_proof(
+                self._suite.hash, self._suite.verify, data, self._trusted, now_ms, self._kinds
+            )
         except ProofRefused as refusal:
             raise CityError("CITY-7003", reason=refusal.code, detail=refusal.detail) from refusal
 

@@ -37,6 +37,7 @@ DAY_MS = 24 * 3_600_000
 # Not yet: the bank may pay before the last step before payment is on the chain, an order may be lifted.
 WAITING = ("E_STATE", "E_PROOF_FROZEN", "E_PROOF_LOG", "E_NOT_FOUND", "E_UNPREPARED")
 PATIENCE_MS, FORGET_MS = 7 * DAY_MS, 30 * DAY_MS
+USED = "E_PROOF_NULLIFIER"
 CENTER_AWAY = ("CITY-7001", "CITY-7004")
 
 
@@ -307,6 +308,8 @@ class Relay:
 
         if (mine := await self._sent(found)) is not None:
             return Outcome.PROVEN, "", mine
+        if await self._chain.is_used(txid, found.output_index):
+            return Outcome.DUPLICATE, USED, ""
         code = await deliver(
             self._adapter, txid, found.output_index, anchor_size=self._chain.anchor_size,
             submit=submit,

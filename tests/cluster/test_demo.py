@@ -17,14 +17,21 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "demo.sh"
 SECONDS_MAX = 600
 REFUSALS = (
-    "E_CHECK_DIGIT", "CITY-1106", "CITY-1101", "CITY-1107", "E_DUPLICATE_FINANCING", "E_TENOR_HARD",
-    "E_SPLIT_SUM", "E_STATE", "E_PROOF_REF", "E_PROOF_PAYEE", "E_PROOF_PAYEE",
+    "E_CHECK_DIGIT", "CITY-1106", "CITY-1101", "CITY-1107", "E_ORACLE_QUORUM", "E_DUPLICATE_FINANCING",
+    "E_TENOR_HARD", "E_SPLIT_SUM", "E_PREIMAGE", "E_STATE", "E_PROOF_REF", "E_PROOF_PAYEE",
+    "E_PROOF_PAYEE", "E_PROOF_LOG_HALTED",
 )  # fmt: skip
 LINES = (
-    "9 parties ACTIVE", "1,200,000,000 fen", "960,000,000 fen by DC/EP", "checked offline",
+    "9 parties ACTIVE", "1,200,000,000 fen", "7 of 7 oracles say CLEARED", "960,000,000 fen by DC/EP",
+    "the relay saw it, fetched the proof and carried it into block", "checked offline",
     "EC-2026-SZ-000001: PX promises LG 600,000,000 fen", "E_TENOR_WARN", "kill -9",
     "50,000,000 fen at 3.05 % for 163 days", "discount 690,486 fen · net 49,309,514 fen",
-    "same state root", "EC-2026-SZ-000001 is CLOSED: 600,000,000 fen paid",
+    "same state root", "QB locks 49,309,514 fen for XY under a hash", "RELEASE",
+    "discount 3,410,069 fen, net 246,589,931 fen", "QB 967,680,000 fen", "PX 232,320,000 fen",
+    "600,000,000 fen in one payment with 4 outputs", "HL gives 1,000,000 fen back by REVERSE",
+    "its log is HALTED", "city dcep convict fork.case (offline): two roots of one size",
+    "python -m tests.oracle fork.case --fork (offline): VALID",
+    "EC-2026-SZ-000001 is CLOSED: 600,000,000 fen paid",
     "city evidence verify EC.evidence (offline): VALID",
     "python -m tests.oracle EC.evidence (offline): VALID", "All steps held",
 )  # fmt: skip
@@ -93,14 +100,15 @@ def test_keep_leaves_a_network_that_answers_and_can_be_taken_down(tmp_path: Path
             timeout=180,
         )  # fmt: skip
         assert "ACTIVE" in shown.stdout, shown.stderr
-        assert len(processes_of(net)) == 5  # four cities and the registration center
+        assert len(processes_of(net)) == 6  # four cities, the registration center and a relay
         again = subprocess.run([DEMO, "--dir", net], capture_output=True, text=True, timeout=180)
         assert again.returncode == 2 and "not empty" in again.stderr
-        assert len(processes_of(net)) == 5
+        assert len(processes_of(net)) == 6
     finally:
         subprocess.run([*cluster, "down", "--dir", net], timeout=180, check=False)
     # What the network was made of is gone; the evidence is the reader's to keep.
-    assert processes_of(net) == [] and [p.name for p in net.iterdir()] == ["EC.evidence"]
+    assert processes_of(net) == []
+    assert sorted(p.name for p in net.iterdir()) == ["EC.evidence", "fork.case"]
 
 
 def test_ctrl_c_in_the_middle_stops_everything(tmp_path: Path) -> None:
@@ -116,7 +124,7 @@ def test_ctrl_c_in_the_middle_stops_everything(tmp_path: Path) -> None:
     for line in demo.stdout:
         seen.append(line)
         if "e-invoice" in line:
-            assert len(processes_of(tmp_path)) >= 5
+            assert len(processes_of(tmp_path)) >= 6
             demo.send_signal(signal.SIGINT)
             break
     rest, _ = demo.communicate(timeout=180)
