@@ -324,6 +324,9 @@ def proof(
     txid: Annotated[str, typer.Argument(help="Of the payment.")],
     out: Annotated[Path, typer.Option(help="Where the proof's canonical bytes go.")],
     index: Annotated[int, typer.Option(min=0, help="Which output.")] = 0,
+    anchor: Annotated[
+        int, typer.Option(min=0, help="Size of the channel's last head: city dcep log LOG.")
+    ] = 0,
     fields: Annotated[
         list[str] | None, typer.Option("--open", help="Fields to open; else all.")
     ] = None,
@@ -336,7 +339,8 @@ def proof(
     wallet, wanted = read_wallet(file, password), hash_of(txid, "TXID")
 
     async def work(client: CenterClient) -> bytes:
-        return await client.payment_proof(wallet, wanted, index, fields=fields or ())
+        opened = fields or ()
+        return await client.payment_proof(wallet, wanted, index, anchor_size=anchor, fields=opened)
 
     data = with_center(center, work)
     out.write_bytes(data)

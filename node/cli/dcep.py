@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from node.cli import fork
-from node.cli.output import Output, OutputOption, fail, guarded, show
+from node.cli.output import Output, OutputOption, fail, guarded, plain, show
 from node.cli.proof import read_file
 from node.cli.session import open_network
 
@@ -25,9 +25,16 @@ def log(
     log_id: Annotated[str, typer.Argument(help="the log's id, hexadecimal")],
     output: OutputOption = Output.table,
 ) -> None:
-    """A registered log: root key, last anchored tree head, halted or not."""
+    """A registered log: root key, size and root of the last anchored tree head, keys, halted or not."""
     with open_network() as net:
-        show(net.query("dcep", "get_log", {"log_id": bytes.fromhex(log_id)}), output)
+        show(plain(net.query("dcep", "get_log", {"log_id": _log(log_id)}).value), output)
+
+
+def _log(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise fail("CITY-1092", name="LOG_ID", reason="it is no hexadecimal") from error
 
 
 @app.command()
@@ -39,7 +46,7 @@ def binding(
     """The wallet address that a member has bound now."""
     with open_network() as net:
         address = net.query("dcep", "wallet_of", {"member": member}).value
-        show({"member": member, "address": address}, output)
+        show({"member": member, "address": address.hex()}, output)
 
 
 @app.command()

@@ -64,8 +64,7 @@ def pay(
 
     with open_network() as net:
         said, call = _verified(net, parse_id(tx))
-    members = _book(book)
-    sides = _side(members, payer), _side(members, str(said["payee"]))
+    sides = _sides(_book(book), payer, str(said["payee"]))
     (payer_bank, payer_person), (payee_bank, payee_person) = sides
     settled = Settled(
         said["ref_commit"], call, said["amount_fen"], "CNY", said["time_ms"], payer_bank,
@@ -78,7 +77,7 @@ def pay(
         "reference": said["ref_commit"].hex(), "obligation_id": call, "amount_minor": said["amount_fen"],
         "ccy": "CNY",
     }  # fmt: skip
-    kind = "pacs.009" if payer_person is None and payee_person is None else "pacs.008"
+    kind = "pacs.009" if payer_person is None else "pacs.008"
     show({"file": str(out), "kind": kind, "rail": rail.name, **owed}, output)
 
 
@@ -161,19 +160,22 @@ def _book(file: Path) -> dict[str, dict[str, str]]:
     return {name: row for name, row in found.items() if isinstance(row, dict)}
 
 
-def _side(book: dict[str, dict[str, str]], member: str) -> tuple[Bank, Customer | None]:
-    """A member's bank, and the member as a customer of it; None where it is a bank itself (it has a bic)."""
+def _sides(book: dict[str, dict[str, str]], *members: str) -> list[tuple[Bank, Customer | None]]:
+    """Each member's bank, and the member as its customer. Between two banks, which have a bic, nobody is."""
     from node.iso20022.pay import Bank, Customer
 
     try:
-        row = book[member]
-        if "bic" in row:
-            return Bank(row["name"], row["bic"], row["country"]), None
-        bank, _ = _side(book, row["bank"])
-        person = Customer(row["name"], row.get("lei", ""), row["town"], row["country"])
-        return bank, person
-    except (KeyError, RecursionError) as error:
-        raise fail("CITY-1092", name="--book", reason=f"{member}: {error} is missing") from error
+        rows = [book[member] for member in members]
+        found: list[tuple[Bank, Customer | None]] = []
+        for row in rows:
+            bank = row if "bic" in row else book[row["bank"]]
+            customer = None
+            if not all("bic" in each for each in rows):
+                customer = Customer(row["name"], row.get("lei", ""), row["town"], row["country"])
+            found.append((Bank(bank["name"], bank["bic"], bank["country"]), customer))
+        return found
+    except KeyError as error:
+        raise fail("CITY-1092", name="--book", reason=f"{error} is missing in it") from error
 
 
 # ---- the channel ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from node.cli import relay
-from node.cli.output import Output, OutputOption, fail, guarded, show
+from node.cli.output import Output, OutputOption, fail, guarded, plain, show
 from node.cli.proof import read_file
 from node.cli.session import open_network
 
@@ -39,10 +39,10 @@ def status(
             found = net.query("oracle", "status", {}).value
             rows = found.pop("oracles")
             if output is Output.json:
-                show(_plain({**found, "oracles": rows}), output)
+                show(plain({**found, "oracles": rows}), output)
                 return
-            show(_plain(found), output)
-            show(_plain(rows), output)
+            show(plain(found), output)
+            show(plain(rows), output)
             return
         kind = net.query("oracle", "get_feed", {"feed": feed}).value["kind"]
         if kind == "number":
@@ -160,12 +160,3 @@ def _now_ms(net: Any) -> int:
     file = net.context.clock_offset_file
     offset_ms = int(Path(file).read_text(encoding="ascii")) if file and Path(file).exists() else 0
     return time.time_ns() // 1_000_000 + offset_ms
-
-
-def _plain(value: Any) -> Any:
-    """Bytes as hexadecimal."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value

@@ -67,6 +67,7 @@ def uetr(reference: bytes) -> str:
 def payment_message(settled: Settled, rail: Rail) -> bytes:
     """Canonical XML of pacs.008, or of pacs.009 where both sides are banks. Raises CityError CITY-7021."""
     customers = settled.payer is not None and settled.payee is not None
+    assert customers or settled.payer is settled.payee, "a customer's payment names both customers"
     kind = "pacs.008" if customers else "pacs.009"
     envelope = etree.Element("Envelope")
     message_id = f"CC-{settled.reference.hex()[:24]}"

@@ -33,8 +33,7 @@ class MoneyNet:
     def __init__(self, root: Path) -> None:
         self.layout = Layout(root)
         self.suite = get_suite("sm")
-        self.payer = Wallet.generate()
-        self.wallet_file = root / "wallets" / "QB.pem"
+        self.wallet_file, self.payer_file = (root / "wallets" / f"{n}.pem" for n in ("QB", "payer"))
         self.oracle_keys = root / "wallets" / "oracles"
 
     @classmethod
@@ -50,9 +49,7 @@ class MoneyNet:
     async def _open(self) -> None:
         """The log is registered, the custodian's wallet bound, the committee configured, the payer funded."""
         self.oracle_keys.mkdir(parents=True, mode=0o700)
-        key = self.suite.generate_key()
-        write_key(self.wallet_file, key, None, dev=True)
-        self.custodian = Wallet(self.suite.signer(key))
+        self.custodian, self.payer = map(self._wallet, (self.wallet_file, self.payer_file))
         publics = []
         for name in ORACLES:
             one = self.suite.generate_key()
@@ -76,6 +73,11 @@ class MoneyNet:
             await center.register_operator(root, "QB", vault.public_key, FUNDS_FEN)
             await center.issue(vault, FUNDS_FEN)
             await center.exchange(vault, self.payer.address, FUNDS_FEN)
+
+    def _wallet(self, file: Path) -> Wallet:
+        key = self.suite.generate_key()
+        write_key(file, key, None, dev=True)
+        return Wallet(self.suite.signer(key))
 
     def stop(self) -> None:
         network_stop(self.layout.root)
