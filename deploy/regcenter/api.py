@@ -41,6 +41,7 @@ from consensus.payment_lock import WitnessedTransaction
 from deploy.regcenter import log, proofs
 from deploy.regcenter.api_common import (
     CENTER,
+    HOOKS,
     IDENTITIES,
     WRITER,
     Handler,
@@ -52,6 +53,7 @@ from deploy.regcenter.api_desk import desk_routes
 from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.hook_sender import HookPolicy, HookSender
 from deploy.regcenter.model import Authority, Operator, Receipt, WalletRecord
 from deploy.regcenter.operations import Appointment, Identification, Opening, Placement, Refresh
 from deploy.regcenter.packed import address_of
@@ -67,11 +69,13 @@ from deploy.regcenter.writer import Writer
 SECOND_HEADER = "X-Second-Authorization"
 
 
-def make_app(center: Center) -> web.Application:
-    """The application; it owns the writer task, not the center."""
+def make_app(center: Center, hooks: HookPolicy | None = None) -> web.Application:
+    """The application; it owns the writer's and the webhooks' tasks, not the center. hooks: where messages
+    may go; by default nowhere."""
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_refusals])
     app[CENTER] = center
     app[WRITER] = Writer(center)
+    app[HOOKS] = HookSender(center, app[WRITER], hooks or HookPolicy())
     app[IDENTITIES] = asyncio.Lock()
     app.add_routes(
         [
@@ -103,9 +107,11 @@ def make_app(center: Center) -> web.Application:
 
 async def _start(app: web.Application) -> None:
     app[WRITER].start()
+    app[HOOKS].start()
 
 
 async def _stop(app: web.Application) -> None:
+    await app[HOOKS].stop()
     await app[WRITER].stop()
 
 

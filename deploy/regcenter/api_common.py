@@ -9,12 +9,14 @@ from aiohttp import web
 
 from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.hook_sender import HookSender
 from deploy.regcenter.strict_json import hexed
 from deploy.regcenter.writer import Writer
 
 CENTER = web.AppKey("center", Center)
 WRITER = web.AppKey("writer", Writer)
 IDENTITIES = web.AppKey("identities", asyncio.Lock)
+HOOKS = web.AppKey("hooks", HookSender)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

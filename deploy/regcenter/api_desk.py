@@ -12,11 +12,19 @@ from aiohttp import web
 
 from consensus.payment import SignedTreeHead
 from deploy.regcenter import identities, inquiries, proofs
-from deploy.regcenter.api_common import CENTER, IDENTITIES, WRITER, Handler, authorization, query_of
+from deploy.regcenter.api_common import (
+    CENTER,
+    HOOKS,
+    IDENTITIES,
+    WRITER,
+    Handler,
+    authorization,
+    query_of,
+)
 from deploy.regcenter.desk import Answer, Instruction
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.operations import Refresh
-from deploy.regcenter.requests import ACTION_ENROL, READS, WRITES, CoinQuery, EnrolQuery
+from deploy.regcenter.requests import ACTION_ENROL, READS, WRITES, CoinQuery, EnrolQuery, HookQuery
 
 
 def desk_routes() -> list[web.RouteDef]:
@@ -50,6 +58,8 @@ def _write(action: str, body: type[Any]) -> Handler:
         key, found, digest = proofs.open_request(
             request.app[CENTER], authorization(request), action, body
         )
+        if isinstance(found, HookQuery):
+            request.app[HOOKS].policy.check(found.url)
         instruction = Instruction(found, key, digest)
         answer = await request.app[WRITER].submit(instruction, Answer)
         return web.json_response(answer.view)

@@ -13,6 +13,7 @@ from consensus.payment import OUTPUTS_MAX, VERSION, Coin, CoinState, Kind, LogEn
 from deploy.regcenter import log
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.hooks import Hooks
 from deploy.regcenter.institutions import Institutions
 from deploy.regcenter.model import Held, Totals
 from deploy.regcenter.packed import ENTRY_HEAD, pack_coin, pack_entry, unpack_coin
@@ -36,6 +37,7 @@ class Books:
         self.wallets = WalletBook()
         self.institutions = Institutions()
         self.unspent = UnspentMap()
+        self.hooks = Hooks()
 
     # ---- opening and closing ---------------------------------------------------------------------
 
@@ -48,6 +50,7 @@ class Books:
             self._held = decode(Held, held)
         self.frontier = log.Frontier.load(store.get, self._totals.tree_size)
         self.institutions.load(store)
+        self.hooks.load(store)
 
     def save(self, overlay: Overlay) -> None:
         overlay.put(TOTALS_KEY, encode(self._totals))

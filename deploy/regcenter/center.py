@@ -34,6 +34,7 @@ from deploy.regcenter.clock import Clock, real_ms
 from deploy.regcenter.desk import Answer, Instruction, answer
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.hooks import Told
 from deploy.regcenter.identities import Kgc
 from deploy.regcenter.keys import Keys, forget_heads
 from deploy.regcenter.ledger import Ledger, Opened
@@ -70,7 +71,6 @@ CHAIN_KEY = b"k"
 NO_WITNESS = Witness()
 THREADS_MAX = 8
 PARALLEL_MIN = 8  # fewer signatures are checked sooner than handed out
-
 
 _Ready = Opened | Stateful | CenterError
 
@@ -153,9 +153,8 @@ class Center:
             raise CenterError("RC_DAMAGED", str(error)) from error
 
     def _load_certificates(self) -> None:
-        overlay, now_ms = Overlay(self.store), self.clock()
-        self.ledger.parties.pki.load(self.store, now_ms)
-        self.ledger.parties.certify_all(overlay, now_ms)
+        overlay = Overlay(self.store)
+        self.ledger.parties.load(overlay, self.store, self.clock())
         if overlay.writes:
             self.store.write(overlay.writes)
 
@@ -209,11 +208,13 @@ class Center:
                 outcome = self._apply(overlay, operation, now_ms)
             except CenterError as error:
                 outcome = error
-            changed = changed or not isinstance(outcome, CenterError)
+            changed = changed or not isinstance(outcome, (CenterError, Told))
             outcomes.append(outcome)
         if changed:
             self._map(overlay, operations, now_ms)
             self._commit(overlay, self._sign_head(now_ms))
+        elif overlay.writes:  # of webhooks: no head is signed for them
+            self.store.write(overlay.writes)
         self._failed = False
         return [self._under_latest(outcome) for outcome in outcomes]
 
@@ -260,6 +261,8 @@ class Center:
             if isinstance(operation.body, RotateQuery):
                 return self._rotate(overlay, operation, operation.body, now_ms)
             return answer(self.ledger, overlay, operation, self.root_key, now_ms)
+        if isinstance(operation, Told):
+            return self.ledger.tell(overlay, operation)
         if isinstance(operation, Identification):
             query, asking, request = operation.query, operation.asking, operation.request
             return self.ledger.identify(overlay, query, asking, request, now_ms)

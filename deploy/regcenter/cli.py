@@ -21,6 +21,7 @@ from deploy.regcenter.cli_bench import regcenter as bench
 from deploy.regcenter.cli_ca import app as ca_app
 from deploy.regcenter.clock import offset_clock
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.hook_sender import HookPolicy
 from deploy.regcenter.writer import Writer
 
 app = typer.Typer(
@@ -45,13 +46,21 @@ def run(
     clock_offset_file: Annotated[
         Path | None, typer.Option(help="A file with milliseconds to add to the clock.")
     ] = None,
+    hook_host: Annotated[
+        list[str] | None,
+        typer.Option(help="host or host:port to which webhooks may go; else to none."),
+    ] = None,
+    dev: Annotated[
+        bool, typer.Option("--dev", help="Webhooks may go to loopback addresses.")
+    ] = False,
 ) -> None:
     """Run the center until SIGTERM or Ctrl-C. Its address is written to endpoint.json in its folder."""
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65_535:
         raise typer.BadParameter("write it as host:port", param_hint="--listen")
     try:
-        asyncio.run(serve(directory, host, int(port), clock_offset_file))
+        hooks = HookPolicy(tuple(hook_host or ()), dev)
+        asyncio.run(serve(directory, (host, int(port)), clock_offset_file, hooks))
     except CenterError as error:
         _fail(error)
     except OSError as error:
@@ -79,19 +88,21 @@ def _fail(error: CenterError) -> NoReturn:
     raise typer.Exit(70) from None
 
 
-async def serve(directory: Path, host: str, port: int, clock_offset_file: Path | None) -> None:
+async def serve(
+    directory: Path, listen: tuple[str, int], clock_offset_file: Path | None, hooks: HookPolicy
+) -> None:
     """Serves until SIGTERM or SIGINT, then accepts what waits and closes the store."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     center = Center.open(directory, offset_clock(clock_offset_file))
-    service = make_app(center)
+    service = make_app(center, hooks)
     runner = web.AppRunner(service, access_log=None, shutdown_timeout=5)
     endpoint = directory / "endpoint.json"
     try:
         await runner.setup()
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, *listen).start()
         bound = runner.addresses[0]
         write_endpoint(endpoint, center, bound[0], bound[1])
         typer.echo(f"regcenter: listening on http://{bound[0]}:{bound[1]}")

@@ -34,6 +34,7 @@ from deploy.regcenter.requests import (
     DeviceQuery,
     DeviceStatement,
     FileQuery,
+    HookQuery,
     InstitutionQuery,
     KgcQuery,
     NetQuery,
@@ -46,6 +47,7 @@ from deploy.regcenter.requests import (
     StatementQuery,
     SyncQuery,
     TerminalQuery,
+    UnhookQuery,
     WithdrawQuery,
 )
 from deploy.regcenter.rules import Tier
@@ -387,6 +389,22 @@ def _statement(desk: Desk, query: StatementQuery) -> View:
     }
 
 
+# ---- webhooks ------------------------------------------------------------------------------------
+
+
+def _hook(desk: Desk, query: HookQuery) -> View:
+    holder = desk.ledger.parties.holder_of(desk.signer)
+    if holder is None or holder.role not in (Role.BANK, Role.INSTITUTION):
+        raise CenterError("RC_HOOK", "banks and payment institutions are told")
+    known = desk.ledger.books.hooks.add(desk.overlay, desk.signer, query)
+    return {"hook": known.hex()}
+
+
+def _unhook(desk: Desk, query: UnhookQuery) -> View:
+    desk.ledger.books.hooks.remove(desk.overlay, desk.signer, query.hook)
+    return {"hook": query.hook.hex()}
+
+
 _HANDLERS: Mapping[type, Callable[[Desk, Any], View]] = MappingProxyType(
     {
         RevokeQuery: _revoke,
@@ -405,5 +423,7 @@ _HANDLERS: Mapping[type, Callable[[Desk, Any], View]] = MappingProxyType(
         WithdrawQuery: _withdraw,
         NetQuery: _net,
         StatementQuery: _statement,
+        HookQuery: _hook,
+        UnhookQuery: _unhook,
     }
 )

@@ -70,6 +70,7 @@ _REFUSALS: dict[str, tuple[int, str, str]] = {
         "the institution's coins would no longer cover what it owes",
         "refill the pool first",
     ),
+    "RC_HOOK": (422, "the webhook cannot be registered so", "read the detail"),
     "RC_DEVICE": (422, "the device or its voucher does not hold", "read the detail"),
     "RC_QR": (422, "the QR code does not hold: pay nothing", "ask the payee for a fresh code"),
     "RC_REPORT": (404, "there is no such report of yours", "list the reports again"),

@@ -18,6 +18,7 @@ from deploy.regcenter.postings import postings
 from deploy.regcenter.requests import (
     AccountQuery,
     CoinQuery,
+    HooksQuery,
     PostingsQuery,
     ReportsQuery,
     ShareQuery,
@@ -46,24 +47,47 @@ def _feed(center: Center, asking: Hash, query: FeedQuery) -> View:
         leaf = int.from_bytes(key, "big")
         if leaf >= size or len(found) == FEED_PAGE:
             break
-        entry = center.entry(leaf)
-        record = center.record(entry.txid)
-        assert record is not None and entry.output_index is not None
-        output = record.signed.tx.outputs[entry.output_index]
-        found.append(
-            {
-                "event": "payment.final",
-                "leaf": leaf,
-                "txid": entry.txid.hex(),
-                "output_index": entry.output_index,
-                "kind": Kind(record.signed.tx.kind).name,
-                "value_fen": output.value_fen,
-                "reference": output.reference.hex(),
-                "accepted_ms": record.accepted_ms,
-            }
-        )
+        found.append(event_of(center, leaf))
         following = leaf + 1
     return {"events": found, "next": following, "tree_size": size}
+
+
+def event_of(center: Center, leaf: int) -> View:
+    """The final payment of a leaf."""
+    entry = center.entry(leaf)
+    record = center.record(entry.txid)
+    assert record is not None and entry.output_index is not None
+    output = record.signed.tx.outputs[entry.output_index]
+    return {
+        "event": "payment.final",
+        "leaf": leaf,
+        "txid": entry.txid.hex(),
+        "output_index": entry.output_index,
+        "kind": Kind(record.signed.tx.kind).name,
+        "payee": output.owner.hex(),
+        "value_fen": output.value_fen,
+        "reference": output.reference.hex(),
+        "accepted_ms": record.accepted_ms,
+    }
+
+
+def _hooks(center: Center, asking: Hash, query: HooksQuery) -> View:
+    if query.owner != asking:
+        raise CenterError("RC_UNAUTHORISED", "an institution asks for its own hooks")
+    book = center.ledger.books.hooks
+    return {
+        "hooks": [
+            {
+                "hook": known.hex(),
+                "url": hook.url,
+                "events": list(hook.events),
+                "pending": book.pending.get(known, 0),
+                "behind": hook.behind,
+            }
+            for known, hook in sorted(book.known.items())
+            if hook.owner == asking
+        ]
+    }
 
 
 def _coin(center: Center, asking: Hash, query: CoinQuery) -> View:
@@ -188,5 +212,6 @@ _HANDLERS: Mapping[type, Callable[[Center, Hash, Any], View]] = MappingProxyType
         AccountQuery: _account,
         ShareQuery: _share,
         PostingsQuery: _postings,
+        HooksQuery: _hooks,
     }
 )

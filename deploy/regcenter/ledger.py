@@ -36,6 +36,7 @@ from deploy.regcenter.books import Books
 from deploy.regcenter.devices import Devices
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.fields import entries
+from deploy.regcenter.hooks import Told
 from deploy.regcenter.model import (
     Authority,
     Freeze,
@@ -325,6 +326,7 @@ class Ledger:
             overlay.put(key, encode(Reversed(before.value_fen + tx.outputs[0].value_fen)))
         for entry in entries(record, txid):
             books.append(overlay, entry)
+        books.hooks.note(overlay, tx.outputs, record.first_leaf, books.wallets.bank_of)
         books.wallets.note(overlay, tx, posting.payer, txid, now_ms)
         books.institutions.credit(overlay, tx, posting.payer)
         self._balance_reserve(overlay, going, posting)
@@ -382,6 +384,22 @@ class Ledger:
             state=int(CoinState.LOCKED if locked else CoinState.UNSPENT),
             spent_by=ZERO_HASH,
         )
+
+    def tell(self, overlay: Overlay, told: Told) -> Told:
+        """A hook's receiver has taken something: it is struck out, and a hook that lags catches up."""
+        hooks, size = self.books.hooks, self.books.frontier.size
+        hooks.strike(overlay, told)
+        hooks.catch_up(overlay, told.hook, size, lambda leaf: self._told_of(overlay, leaf))
+        return told
+
+    def _told_of(self, overlay: Overlay, leaf: int) -> tuple[Hash, ...]:
+        """The owner of a leaf's output, and its bank."""
+        entry = _read(overlay, b"e" + leaf.to_bytes(8, "big"), LogEntry)
+        record = None if entry is None else _read(overlay, b"t" + entry.txid, TxRecord)
+        if entry is None or record is None or entry.output_index is None:
+            return ()
+        owner = record.signed.tx.outputs[entry.output_index].owner
+        return owner, self.books.wallets.bank_of(owner) or owner
 
     def receipt(self, txid: Hash, record: TxRecord) -> Receipt:
         """Without the head that it will stand under."""

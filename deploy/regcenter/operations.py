@@ -10,6 +10,7 @@ from consensus.payment import SignedCoinTransaction, SignedTreeHead
 from consensus.payment_lock import WitnessedTransaction
 from deploy.regcenter.desk import Answer, Instruction
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.hooks import Told
 from deploy.regcenter.model import Authority, Operator, Receipt, WalletRecord
 
 
@@ -54,6 +55,8 @@ class Identification:
     request: Hash
 
 
-Stateful = Placement | Appointment | Opening | Identification | Refresh | Instruction
+Stateful = Placement | Appointment | Opening | Identification | Refresh | Instruction | Told
 Operation = SignedCoinTransaction | WitnessedTransaction | Stateful
-Outcome = Receipt | Operator | Authority | WalletRecord | SignedTreeHead | Answer | CenterError
+Outcome = (
+    Receipt | Operator | Authority | WalletRecord | SignedTreeHead | Answer | Told | CenterError
+)

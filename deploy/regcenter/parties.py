@@ -6,7 +6,7 @@ from consensus.encoding import Hash
 from deploy.regcenter.institutions import Institutions
 from deploy.regcenter.pki import Pki, Role
 from deploy.regcenter.registry import Registry
-from deploy.regcenter.store import Overlay
+from deploy.regcenter.store import Overlay, Store
 from node.identity.certificates import Certificate, Holder
 
 
@@ -33,8 +33,9 @@ class Parties:
         assert holder is not None, "only institutions are certified"
         return self.pki.grant(overlay, address, holder, now_ms)
 
-    def certify_all(self, overlay: Overlay, now_ms: int) -> None:
+    def load(self, overlay: Overlay, store: Store, now_ms: int) -> None:
         """Institutions of a store from before there were certificates get theirs."""
+        self.pki.load(store, now_ms)
         institutions = self.institutions.known
         for address in (*self.registry.operators, *self.registry.authorities, *institutions):
             if address not in self.registry.revoked:

@@ -50,6 +50,7 @@ class Registry:
         """A bank becomes an operator, or adds to its reserve. Raises CenterError."""
         address = self.new_address(overlay, query.public_key)
         self.require_heard(address)
+        check_name(query.name)
         known = self.operators.get(address)
         if known is not None and known.name != query.name:
             raise CenterError("RC_OPERATOR", f"this key is {known.name}'s")
@@ -156,5 +157,6 @@ class Registry:
 
 
 def check_name(name: str) -> None:
-    if not 0 < len(name) <= NAME_CHARS_MAX:
-        raise CenterError("RC_ENCODING", "a name has 1 to 64 characters")
+    """A name that a certificate can hold. Raises CenterError RC_ENCODING."""
+    if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
+        raise CenterError("RC_ENCODING", "a name has 1 to 64 printable characters")

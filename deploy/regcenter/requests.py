@@ -210,6 +210,28 @@ class PostingsQuery:
     txid: Hash
 
 
+@dataclass(frozen=True, slots=True)
+class HookQuery:
+    """By a bank or a payment institution: it is told of these events at a URL (hooks.py)."""
+
+    url: str
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnhookQuery:
+    """By the same: no more."""
+
+    hook: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class HooksQuery:
+    """By the same: its hooks and how much waits. owner: its address."""
+
+    owner: Hash
+
+
 WRITES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "rotate": RotateQuery,
@@ -228,6 +250,8 @@ WRITES: Mapping[str, type[Any]] = MappingProxyType(
         "withdraw": WithdrawQuery,
         "net": NetQuery,
         "statement": StatementQuery,
+        "hook": HookQuery,
+        "unhook": UnhookQuery,
     }
 )
 READS: Mapping[str, type[Any]] = MappingProxyType(
@@ -239,6 +263,7 @@ READS: Mapping[str, type[Any]] = MappingProxyType(
         "account": AccountQuery,
         "share": ShareQuery,
         "postings": PostingsQuery,
+        "hooks": HooksQuery,
     }
 )
 ACTION_ENROL = "enrol"
@@ -284,6 +309,16 @@ class DeviceStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class HookMessage:
+    """What goes with a message to a webhook. body: SM3 of the message's bytes."""
+
+    log_id: Hash
+    hook: Hash
+    body: Hash
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Voucher:
     """Money handed over offline. sender, to: addresses. counter: from 0, each once. previous: digest of
     the device's voucher before, zeros for the first."""
@@ -323,6 +358,7 @@ class SolvencyStatement:
 _SIGNED_TAGS: Mapping[type, Tag] = MappingProxyType(
     {
         DeviceStatement: Tag.COIN_STATEMENT,
+        HookMessage: Tag.COIN_STATEMENT,
         DeviceCertificate: Tag.DEVICE,
         Enrolment: Tag.DEVICE,
         SolvencyStatement: Tag.SOLVENCY,

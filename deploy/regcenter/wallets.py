@@ -214,6 +214,11 @@ class WalletBook:
         if self._profile_of(self._wallet_of.get(address)).use == Use.RESERVE:
             raise CenterError("RC_RESERVE_CLASS", address.hex())
 
+    def bank_of(self, address: Hash) -> Hash | None:
+        """The bank that opened the wallet of an address."""
+        wallet = self._wallet_of.get(address)
+        return None if wallet is None else self._records[wallet].bank
+
     def _profile_of(self, wallet: Hash | None) -> Profile:
         return UNREGISTERED if wallet is None else self._profiles[wallet]
 

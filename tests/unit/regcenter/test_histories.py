@@ -40,12 +40,14 @@ from deploy.regcenter.center import Center
 from deploy.regcenter.client import Wallet, approve
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
+from deploy.regcenter.hooks import Told, waiting
 from deploy.regcenter.limits import day_of
 from deploy.regcenter.model import Receipt
 from deploy.regcenter.operations import Appointment, Identification, Refresh
 from deploy.regcenter.requests import (
     BookQuery,
     DeviceQuery,
+    HookQuery,
     InstitutionQuery,
     NetQuery,
     RotateQuery,
@@ -322,6 +324,21 @@ class Histories(RuleBasedStateMachine):
     def rotate(self) -> None:
         serial = len(self.city.money.center.chains) - 1
         self.attempt(self.city.instruction(self.city.root, RotateQuery(serial)))
+
+    @rule(is_mine=st.booleans())
+    def hook(self, is_mine: bool) -> None:
+        by = self.city.bank if is_mine else self.city.other
+        query = HookQuery("https://bank.example/", ("payment.final",))
+        self.attempt(self.city.instruction(by, query))
+
+    @rule(count=st.integers(0, 3))
+    def tell(self, count: int) -> None:
+        center = self.city.money.center
+        for known in center.ledger.books.hooks.known:
+            leaves = waiting(center.store, known, center.latest.head.tree_size, count)
+            self.attempt(Told(known, tuple(leaves)))
+            kept = sum(1 for _ in center.store.items(b"J" + known))
+            assert center.ledger.books.hooks.pending[known] == kept
 
     @rule(with_map=st.booleans())
     def refresh(self, with_map: bool) -> None:

@@ -31,6 +31,7 @@ from node.identity.errors import BadSm2Certificate
 from node.identity.suite import get_suite
 from tests.unit.regcenter.desk_world import City, refusal
 from tests.unit.regcenter.test_center import refused
+from tests.unit.suite.center_world import placement
 
 SUITE = get_suite("sm")
 DISTID = "distid:1234567812345678"
@@ -210,12 +211,15 @@ def test_certificates_and_revocations_survive_a_restart_and_an_old_store_gets_th
     city.money.process(city.opening(city.other))
 
 
-def test_a_name_that_no_certificate_can_hold_registers_nobody(city: City) -> None:
-    refused(
-        city,
-        "RC_CERTIFICATE",
-        Appointment(AuthorityQuery("a\nb", "aml", Wallet.generate().public_key)),
-    )
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 65])
+def test_a_name_that_no_certificate_can_hold_registers_nobody(city: City, name: str) -> None:
+    key = Wallet.generate().public_key
+    for operation in (
+        Appointment(AuthorityQuery(name, "aml", key)),
+        placement(name, key, 5),
+        city.instruction(city.root, InstitutionQuery(name, key)),
+    ):
+        refused(city, "RC_ENCODING", operation)
 
 
 # ---- the bytes, and the openssl tool -------------------------------------------------------------
