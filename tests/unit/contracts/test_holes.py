@@ -187,6 +187,9 @@ RUN = {
     "scan prefix of a wide tuple": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan((1,) * 1000000)", "oog", "out-of-gas"),
     "scan prefix of another type": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    return m.scan(5)", "revert", "TypeError"),
     "too many events": (SDK.replace("*", "Event") + "E = Event('E')\ndef f():\n    for i in range(1100): E(i=i)", "fatal", "too-many-events"),
+    "event too large": (SDK.replace("*", "Event") + "E = Event('E')\ndef f():\n    E(text='a' * 70000)", "fatal", "event-too-large"),
+    "result too large": ("def f():\n    return ['a' * 100000, 'b' * 100000, 'c' * 100000]", "fatal", "value-too-large"),
+    "too many writes": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    for n in range(5000): m[n] = 1", "fatal", "too-many-writes"),
     "scan": (SDK.replace("*", "Map") + "m = Map('m')\ndef f():\n    for n in (3, 1, -2, 300): m[n] = n\n    m['t'] = 0\n    m.delete(1)\n"
              "    return [m.scan(limit=2), m.scan(after=-2, limit=2), m.scan('t')]", "ok",
              [[["t", 0], [-2, -2]], [[3, 3], [300, 300]], [["t", 0]]]),

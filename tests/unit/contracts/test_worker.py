@@ -16,6 +16,7 @@ from node import engine as supervisor
 from node import sandbox
 from node.engine import EngineStopped, EngineWorker
 from node.frames import FrameReader, write_frame
+from node.read_prediction import ReadPredictor
 from node.worker import Pipe, Worker
 
 SOURCE = """
@@ -124,6 +125,29 @@ async def test_a_killed_worker_is_replaced_and_the_block_runs_again(worker):
     worker._process._child.kill()
     after = await worker.block(block(tx("put", k="k", v=1)), MemoryState())
     assert after == before and worker.replaced == 1
+
+
+class Deadly(MemoryState):
+    """State whose third question finds the worker killed, in the middle of the block."""
+
+    def __init__(self, worker: EngineWorker) -> None:
+        super().__init__()
+        self.worker, self.asked = worker, 0
+
+    def state_get(self, keys: list[bytes]) -> list[bytes | None]:
+        self.asked += 1
+        if self.asked == 3:
+            self.worker._process._child.kill()
+        return super().state_get(keys)
+
+
+async def test_a_worker_killed_in_the_middle_of_a_block_gives_the_same_results(worker):
+    request = block(*(tx("get", k=f"k{n}") for n in range(8)), tx("put", k="k", v=1))
+    quiet = await worker.block(request, MemoryState())
+    worker._predictor = ReadPredictor()  # every read is asked for again
+    state = Deadly(worker)
+    assert await worker.block(request, state) == quiet
+    assert worker.replaced == 1 and state.asked > 8
 
 
 async def test_a_worker_that_is_late_twice_stops_the_channel(worker, monkeypatch):
