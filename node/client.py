@@ -260,6 +260,9 @@ class Net:
         """cursor: from_height, after_id."""
         return self._iterate(self._net.events(contract, name, **cursor))
 
+    def past_events(self, contract: str = "", name: str = "", from_height: int = 0) -> list[Event]:
+        return self._run(self._net.past_events(contract, name, from_height=from_height))
+
 
 async def _opened(arguments: dict[str, Any]) -> AsyncNetwork:
     """Made on the loop that will use it: gRPC ties a channel to the loop it is made on."""

@@ -454,6 +454,28 @@ class AsyncNet:
             except Unavailable:
                 delay = await _pause(delay)
 
+    async def past_events(
+        self, contract: str = "", name: str = "", *, from_height: int = 0
+    ) -> list[Event]:
+        """Events in order up to the block that the channel has by now; unlike `events` it ends there."""
+        until = max((await self.info()).height, self._height)
+        found: list[Event] = []
+        after_id, reached = "", False
+        while not reached:
+            request = stubs.EventsRequest(
+                channel=self.context.channel, from_height=from_height, after_id=after_id,
+                contract=contract, name=name,
+            )  # fmt: skip
+            async for page in self._transport.stream("Events", request, self.timeout):
+                found += [event_of(event) for event in page.events]
+                if page.height < until:
+                    continue
+                reached = not page.events
+                break  # a page with events may not be the last: ask once more behind it
+            if found:
+                after_id, from_height = found[-1].id, found[-1].height
+        return found
+
     # ---- helpers ----------------------------------------------------------------------------------
 
     async def _config(self, timeout: float) -> None:

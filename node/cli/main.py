@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from node.cli import (
+    audit,
     bench,
     block,
     call,
@@ -35,6 +36,7 @@ from node.cli import (
     why,
 )
 from node.cli.output import Output, OutputOption, guarded, show
+from node.cli.trade_group import trade_apps
 
 app = typer.Typer(
     name="city",
@@ -74,7 +76,9 @@ app.add_typer(block.app, name="block")
 app.add_typer(event.app, name="event")
 app.add_typer(proof.app, name="proof")
 app.add_typer(evidence.app, name="evidence")
-app.add_typer(party.app, name="party")
+for _name, _found in trade_apps().items():
+    app.add_typer(_found, name=_name)
+app.add_typer(audit.app, name="audit")
 app.add_typer(dcep.app, name="dcep")
 app.add_typer(oracle.app, name="oracle")
 app.add_typer(iso20022.app, name="iso20022")
@@ -104,7 +108,11 @@ def plug_in(name: str, found: typer.Typer) -> None:
     app.add_typer(found, name=name)
 
 
-for _name, _found in (("credit", credit.app), ("invoice", invoice.app)):
+for _name, _found in (
+    ("party", party.app),
+    ("credit", credit.app),
+    ("invoice", invoice.app),
+):
     plug_in(_name, _found)
 
 

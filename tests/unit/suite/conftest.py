@@ -14,6 +14,7 @@ def fresh(world: World) -> World:
     """The same world again: state and time are copied, the engine keeps no state between blocks."""
     again = copy.copy(world)
     again.state = type(world.state)(world.state)
+    again.past = list(world.past)
     again.engine = copy.copy(world.engine)
     again.engine.state = again.state
     return again

@@ -17,6 +17,11 @@ DECISION = digest("award")
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "raise_dispute": ("lg", {"grounds": "goods", "evidence": digest("e")}),
     "withdraw_dispute": ("px-maker", {}),
+    "propose_resolution": (
+        "lg",
+        {"outcome": "uphold", "owed_fen": 600_000_000, "decision": DECISION},
+    ),
+    "offer_prepayment": ("px-maker", {"rate_ppm": 1}),
     "resolve": ("arbiter", {"outcome": "uphold", "owed_fen": 600_000_000, "decision": DECISION}),
     "accept_prepayment": ("lg", {"rate_ppm": 30_500, "salt": bytes(16)}),
     "record_prepayment": ("nobody", {"proof": b""}),

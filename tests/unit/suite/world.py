@@ -14,7 +14,7 @@ from typing import Any
 from contracts.bundles import load_suite
 from contracts.rules import calendar
 from contracts.runtime import keys, values
-from contracts.runtime.api import BlockRequest, Transaction, TxResult
+from contracts.runtime.api import BlockRequest, EventRecord, Transaction, TxResult
 from contracts.runtime.native import NativeEngine
 from deploy.regcenter.client import Wallet
 from deploy.regcenter.hashing import sm3
@@ -95,6 +95,7 @@ class World:
         for bundle in load_suite():
             self.engine.load(bundle)
         self.events: list[str] = []
+        self.past: list[tuple[int, EventRecord]] = []  # height and event of all that was committed
         self.gas: dict[str, int] = {}  # most gas a method used
         self.wallets: dict[str, Wallet] = {}
         self.money: Money | None = None
@@ -127,6 +128,7 @@ class World:
             else:
                 self.state[key] = value
         self.events = [event.name for event in result.events]
+        self.past += [(self.height, event) for event in result.events]
         self.gas[target] = max(self.gas.get(target, 0), result.gas_used)
         return result.value
 

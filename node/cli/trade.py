@@ -1,0 +1,156 @@
+"""Groups of `city` for the trade instruments, as data: which contracts a group covers, and its views.
+
+Every call of the contracts' state tables is a command of its group (`city bill accept BILL-1`), with the
+table's own words as help; what is here is only what a table does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """One view as a command. words: its parameters in order; those with a default are options.
+
+    columns: of many rows, the ones that a person wants; empty for all. draw: `rows`, `tree` or `pages`.
+    """
+
+    name: str
+    target: str
+    words: tuple[str, ...]
+    help: str
+    columns: tuple[str, ...] = ()
+    draw: str = "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """contracts: the first one answers `show`, `next` and `journal`. key: the parameter that names a record."""
+
+    name: str
+    help: str
+    contracts: tuple[str, ...]
+    shows: tuple[Show, ...] = ()
+    key: str = "id"
+
+
+PIECE = ("leaf_id", "holder", "amount_fen", "paid_fen", "state", "financed", "lien")
+CREDENTIAL = ("ec_id", "issuer", "first_holder", "face_fen", "paid_fen", "due_date", "state")
+FINANCING = ("request_id", "borrower", "bank", "principal_fen", "payout_fen", "due_date", "state")
+QUOTE = ("number", "bank", "rate_ppm", "principal_fen", "recourse", "until_ms", "state")
+SHARE = ("payee", "owed_fen", "amount_fen", "request_id", "reference")
+
+GROUPS = (
+    Group(
+        "receivable",
+        "Receivable e-credentials: issue, split, transfer, settle; disputes, guarantee, recourse.",
+        ("receivable", "remedy"),
+        (
+            Show("show", "receivable.get", ("ec_id",), "A credential's terms."),
+            Show("piece", "receivable.get_piece", ("leaf_id",), "One piece of a credential."),
+            Show("tree", "receivable.tree", ("ec_id",),
+                 "The split tree that you may see, with amounts that add up.", draw="tree"),
+            Show("list", "receivable.list_pieces", ("holder=", "state="),
+                 "Pieces by index: your own, or anybody's for a regulator.", PIECE, "pages"),
+            Show("credentials", "receivable.list_credentials", ("state=", "first_holder="),
+                 "Credentials you issued; with --first-holder true those first made out to you.",
+                 CREDENTIAL, "pages"),
+            Show("facts", "receivable.invariants", ("ec_id",),
+                 "What holds of the whole tree, counted anew."),
+            Show("line", "credit_line.headroom", ("issuer", "bank"),
+                 "An issuer's credit line at a bank, and what of it is used."),
+            Show("dispute", "remedy.get_dispute", ("leaf_id",), "The latest dispute about a leaf."),
+        ),
+        "identifier",
+    ),
+    Group(
+        "finance",
+        "Financing of a leaf or an invoice: quotes, delivery against payment, repayment.",
+        ("financing",),
+        (
+            Show("show", "financing.get", ("request_id",), "One financing."),
+            Show("quotes", "financing.list_quotes", ("request_id",), "Its quotes that you may see.",
+                 QUOTE),
+            Show("list", "financing.list_financings", ("state=", "as_bank="),
+                 "What you borrow; with --as-bank true what you finance.", FINANCING, "pages"),
+            Show("waterfall", "financing.payment_waterfall", ("seller", "document", "received_fen"),
+                 "How a payment of an invoice runs down among banks and seller.", SHARE),
+        ),
+        "request_id",
+    ),
+    Group(
+        "credit",
+        "Documentary credits and presentations under them.",
+        ("credit", "presentation"),
+        (
+            Show("show", "credit.get", ("id",), "One credit."),
+            Show("presentation", "presentation.get", ("id",), "One presentation."),
+        ),
+    ),
+    Group(
+        "bill",
+        "Commercial bills and the rediscount lane.",
+        ("bill", "rediscount"),
+        (
+            Show("show", "bill.get", ("id",), "One bill."),
+            Show("pool", "rediscount.get", ("id",), "One rediscount pool."),
+        ),
+    ),
+    Group(
+        "forfaiting",
+        "Forfaiting of undertakings, and their sale to other banks.",
+        ("forfaiting",),
+        (Show("show", "forfaiting.get", ("id",), "One deal."),),
+    ),
+    Group(
+        "guarantee",
+        "Demand guarantees and demands under them.",
+        ("guarantee",),
+        (Show("show", "guarantee.get", ("id",), "One guarantee."),),
+    ),
+    Group(
+        "form",
+        "Tax filing of payments abroad.",
+        ("tax_form",),
+        (
+            Show("show", "tax_form.get", ("id",), "One form."),
+            Show("list", "tax_form.list_forms", (), "Your forms.", draw="pages"),
+            Show("usage", "tax_form.usage", (), "Forms used and what remains of them."),
+            Show("needed", "tax_form.needs_form", ("amount", "currency", "exemption="),
+                 "Whether a payment abroad needs a form."),
+        ),
+    ),
+    Group(
+        "invoice",
+        "E-invoices: quota, issue, booking, reversal; documents lodged in the registry.",
+        ("einvoice",),
+        (
+            Show("show", "einvoice.get", ("id",), "One e-invoice."),
+            Show("status", "einvoice.status", ("id",), "What everybody may know of it."),
+            Show("quota", "einvoice.get_quota", ("id",), "A merchant's quota."),
+            Show("document", "invoice_registry.get_document", ("document", "seller="),
+                 "A document that a seller lodged."),
+        ),
+    ),
+    Group(
+        "registry",
+        "The invoice registry: one invoice, one financing.",
+        ("invoice_registry",),
+        (
+            Show("claim", "invoice_registry.my_claim", ("fingerprint",),
+                 "Your bank's claim on an invoice, and how many conflicts there were."),
+            Show("available", "invoice_registry.available_bps", ("fingerprint",),
+                 "What share of an invoice can still be registered (basis points)."),
+        ),
+        "fingerprint",
+    ),
+    Group(
+        "party",
+        "Who takes part: parties of the trade and members of the channel.",
+        ("party",),
+        (),
+        "party_id",
+    ),
+    Group("regulator", "Orders, rules and figures of authorities.", ("regulator", "regulation")),
+)  # fmt: skip
