@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal
 
+from node.documents.currencies import MINOR_UNITS
 from node.documents.strict import invalid
 
 AMOUNT_MAX = 2**63 - 1
-MINOR_UNITS = {  # ISO 4217; every other currency has two decimals
-    "BHD": 3, "CLP": 0, "ISK": 0, "IQD": 3, "JOD": 3, "JPY": 0, "KRW": 0, "KWD": 3, "LYD": 3,
-    "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0,
-    "XPF": 0,
-}  # fmt: skip
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})", re.ASCII)
 _EXACT = Context(prec=100)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from node.documents.amounts import MINOR_UNITS
+from node.documents.currencies import MINOR_UNITS
 from node.documents.precheck.case import Credit
 from node.documents.strict import invalid
 

@@ -14,10 +14,19 @@ from decimal import Decimal
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from node.documents.amounts import MINOR_UNITS, decimal_text, minor_units
+from node.documents.amounts import decimal_text, minor_units
+from node.documents.currencies import MINOR_UNITS, is_currency
 from node.documents.identifiers import require_date, require_identifier, require_text
 from node.documents.strict import invalid, malformed, read_text
-from node.documents.totals import check_line, check_totals
+from node.documents.totals import (
+    TAX_CATEGORIES,
+    Adjustment,
+    Subtotal,
+    TaxCategory,
+    check_categories,
+    check_line,
+    check_totals,
+)
 from node.errors import CityError
 from node.identity.suite import Suite
 
@@ -56,6 +65,7 @@ class InvoiceLine:
     item: str
     quantity: Decimal
     net: int
+    tax: TaxCategory
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,21 +190,32 @@ def _party(document: _Node, role: str) -> InvoiceParty:
     return InvoiceParty(entity.text_of("cbc:RegistrationName"), identifier, country)
 
 
-def _allowances(parent: _Node) -> tuple[int, int]:
-    """Sum of allowances and sum of charges of a document or a line, in minor units."""
-    sums = {"false": 0, "true": 0}
+def _category(node: _Node | None) -> TaxCategory:
+    """Code and rate of a tax category; both empty where none is stated."""
+    if node is None:
+        return TaxCategory("", None)
+    code, percent = node.text_of("cbc:ID", ""), node.maybe("cbc:Percent")
+    if code and code not in TAX_CATEGORIES:
+        invalid(f"{node.path}/cbc:ID", code, "one of " + ", ".join(TAX_CATEGORIES))
+    return TaxCategory(code, None if percent is None else decimal_text(percent.path, percent.text))
+
+
+def _adjustments(parent: _Node) -> list[Adjustment]:
+    """Allowances and charges of a document or a line."""
+    found = []
     for entry in parent.all("cac:AllowanceCharge"):
         indicator = entry.text_of("cbc:ChargeIndicator")
-        if indicator not in sums:
+        if indicator not in ("false", "true"):
             invalid(f"{entry.path}/cbc:ChargeIndicator", indicator, "true or false")
-        sums[indicator] += entry.amount_of("cbc:Amount")
-    return sums["false"], sums["true"]
+        tax = _category(next(iter(entry.all("cac:TaxCategory")), None))
+        found.append(Adjustment(indicator == "true", entry.amount_of("cbc:Amount"), tax))
+    return found
 
 
 def _line(node: _Node, quantity_name: str) -> InvoiceLine:
     net = node.amount_of("cbc:LineExtensionAmount")
     quantity = node.decimal_of(quantity_name, Decimal(1))
-    allowances, charges = _allowances(node)
+    surcharge = sum(one.signed for one in _adjustments(node))
     price = node.maybe("cac:Price")
     if price is not None:
         unit = price.need("cbc:PriceAmount")
@@ -203,15 +224,17 @@ def _line(node: _Node, quantity_name: str) -> InvoiceLine:
             node.path,
             net,
             (quantity, decimal_text(unit.path, unit.text), per),
-            charges - allowances,
+            surcharge,
             10 ** MINOR_UNITS.get(node.currency, 2),
         )
     number = node.text_of("cbc:ID")
-    return InvoiceLine(number, node.need("cac:Item").text_of("cbc:Name", ""), quantity, net)
+    item = node.need("cac:Item")
+    tax = _category(item.maybe("cac:ClassifiedTaxCategory"))
+    return InvoiceLine(number, item.text_of("cbc:Name", ""), quantity, net, tax)
 
 
-def _tax(document: _Node) -> tuple[int, list[tuple[int, int, Decimal | None]]]:
-    """Tax in the document's currency, and its subtotals: (taxable, tax, percent)."""
+def _tax(document: _Node) -> tuple[int, list[Subtotal]]:
+    """Tax in the document's currency, and its subtotals, one a category and rate."""
     tax, subtotals, found = 0, [], False
     for total in document.all("cac:TaxTotal"):
         stated = total.need("cbc:TaxAmount")
@@ -220,12 +243,14 @@ def _tax(document: _Node) -> tuple[int, list[tuple[int, int, Decimal | None]]]:
         if found:
             malformed(f"{total.path} stands twice in {document.currency}")
         found, tax = True, stated.amount()
-        for part in total.all("cac:TaxSubtotal"):
-            category = part.need("cac:TaxCategory").maybe("cbc:Percent")
-            percent = None if category is None else decimal_text(category.path, category.text)
-            subtotals.append(
-                (part.amount_of("cbc:TaxableAmount"), part.amount_of("cbc:TaxAmount"), percent)
+        subtotals = [
+            Subtotal(
+                part.amount_of("cbc:TaxableAmount"),
+                part.amount_of("cbc:TaxAmount"),
+                _category(part.need("cac:TaxCategory")),
             )
+            for part in total.all("cac:TaxSubtotal")
+        ]
     return tax, subtotals
 
 
@@ -243,26 +268,29 @@ def parse_invoice(data: bytes, suite: Suite) -> Invoice:
     kind, line_name, quantity_name, type_name = KINDS[root.tag]
     plain = _Node(root, etree.QName(root).localname)
     currency = plain.text_of("cbc:DocumentCurrencyCode")
-    if not re.fullmatch("[A-Z]{3}", currency):
-        invalid("cbc:DocumentCurrencyCode", currency, "a currency code of three letters")
+    if not is_currency(currency):
+        invalid("cbc:DocumentCurrencyCode", currency, "a currency code of ISO 4217")
     document = _Node(root, plain.path, currency)
     line_nodes = list(document.all(line_name))
     if not 0 < len(line_nodes) <= LINES_MAX:
         raise CityError("CITY-1104", field=f"1 to {LINES_MAX} of {line_name}")
     lines = tuple(_line(node, quantity_name) for node in line_nodes)
     tax, subtotals = _tax(document)
+    adjustments = _adjustments(document)
+    unit = 10 ** MINOR_UNITS.get(currency, 2)
     money = document.need("cac:LegalMonetaryTotal")
     net, gross, payable = check_totals(
         lines_net=sum(line.net for line in lines),
-        allowances_charges=_allowances(document),
+        adjustments=adjustments,
         tax=tax,
         subtotals=subtotals,
         stated={
             name: None if money.maybe(f"cbc:{name}") is None else money.amount_of(f"cbc:{name}")
             for name in STATED
         },
-        unit=10 ** MINOR_UNITS.get(currency, 2),
+        unit=unit,
     )
+    check_categories([(line.tax, line.net) for line in lines], adjustments, subtotals, unit)
     due = document.text_of("cbc:DueDate", "")
     return Invoice(
         kind=kind,

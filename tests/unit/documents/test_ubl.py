@@ -140,6 +140,7 @@ def test_hostile_files_are_refused_before_anything_in_them_counts(data: bytes, c
         ("2026-11-16", "2026-11-31", "CITY-1105"),
         ("2026-11-16", "16.11.2026", "CITY-1105"),
         (">CNY<", ">cny<", "CITY-1105"),
+        ("CNY", "CNX", "CITY-1105"),  # of three letters, and no currency
         ('currencyID="CNY"', 'currencyID="USD"', "CITY-1105"),
         (">12000000.00</cbc:PayableAmount>", ">12000000.01</cbc:PayableAmount>", "CITY-1106"),
         (">12000000.00</cbc:TaxInclusive", ">11999999.99</cbc:TaxInclusive", "CITY-1106"),
@@ -168,6 +169,43 @@ def test_a_wrong_field_is_refused_and_named(old: str, new: str, code: str) -> No
     error = refusal(changed(old, new))
     assert error.code == code, error.message
     assert error.message and error.why and error.do
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "why"),
+    [
+        ("<cbc:ID>G</cbc:ID>", "<cbc:ID>X</cbc:ID>", "CITY-1105", "one of S, Z"),
+        ("<cbc:Percent>0</cbc:Percent>", "<cbc:Percent>13</cbc:Percent>", "CITY-1106", "BR-CO-17"),
+        ("<cbc:Percent>0</cbc:Percent>", "<cbc:Percent>-1</cbc:Percent>", "CITY-1106", "BR-CO-17"),
+        ("<cbc:ID>G</cbc:ID>", "<cbc:ID>S</cbc:ID>", "CITY-1105", "BR-S-05"),
+    ],
+)
+def test_a_tax_category_that_does_not_fit_is_refused(
+    old: str, new: str, code: str, why: str
+) -> None:
+    error = refusal(changed(old, new))
+    assert error.code == code and why in error.message + error.why, (error.message, error.why)
+
+
+def test_a_line_in_another_category_than_its_subtotal_is_refused_by_rule() -> None:
+    place = EXPORT.rindex(b"<cbc:ID>G</cbc:ID>")
+    wrong = EXPORT[:place] + b"<cbc:ID>Z</cbc:ID>" + EXPORT[place + 18 :]
+    error = refusal(wrong)
+    assert error.code == "CITY-1106" and "BR-G-08" in error.message + error.why
+
+
+def test_tax_in_a_category_without_tax_is_refused_by_rule() -> None:
+    taxed = EXPORT.replace(b">0.00</cbc:TaxAmount>", b">0.50</cbc:TaxAmount>").replace(
+        b">12000000.00</cbc:TaxInclusive", b">12000000.50</cbc:TaxInclusive"
+    ).replace(b">12000000.00</cbc:Payable", b">12000000.50</cbc:Payable")  # fmt: skip
+    error = refusal(taxed)
+    assert error.code == "CITY-1106" and "BR-G-09" in error.message + error.why
+
+
+def test_plain_ubl_without_categories_on_its_lines_is_read() -> None:
+    start = EXPORT.index(b"<cac:ClassifiedTaxCategory>")
+    end = EXPORT.index(b"</cac:ClassifiedTaxCategory>") + len(b"</cac:ClassifiedTaxCategory>")
+    assert read(EXPORT[:start] + EXPORT[end:]).gross == 1_200_000_000
 
 
 def test_a_comment_or_white_space_changes_the_hash_and_not_the_figures() -> None:
