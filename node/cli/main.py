@@ -116,10 +116,6 @@ for _name, _found in (
     plug_in(_name, _found)
 
 
-for _name, _found in (("credit", credit.app), ("invoice", invoice.app)):
-    plug_in(_name, _found)
-
-
 def main() -> None:
     """Entry point. `city as USER …` is short for `city --as USER …`."""
     for plugin in entry_points(group="citychain.commands"):
