@@ -26,10 +26,10 @@ def jumping(engine: str) -> Focus:
 
 def leaving(seed: int) -> Shape:
     """Leaders are told to leave, and much of what they say is lost."""
-    drawn = draw_shape(seed, "raft", n=3)
+    drawn = replace(draw_shape(seed, "raft", n=3), **dict.fromkeys(LOSSES, 0))
     return replace(
         drawn, is_settled=True, departures=30, omission=0.35, loss=0.0, base_timeout_ms=600, duration_ms=12_000,
-        budget=2_000, crashes=0, crash_mid_step=0.0, partitions=(), pauses=0, clock_jumps=0, changes=0, wipes=0,
+        budget=2_000, crashes=0, crash_mid_step=0.0, partitions=(), pauses=0, clock_jumps=0, changes=0,
     )  # fmt: skip
 
 

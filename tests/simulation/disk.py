@@ -91,9 +91,11 @@ class Disk:
     full_until: float = -1.0
     began_at: int | None = None  # the height at which the first record was written: the mark of it
     is_restored: bool = False
+    is_log_lost: bool = False  # and the mark that there was one is here
 
     def lose_wal(self) -> None:
         self.wal = Wal(self.wal.is_lying)
+        self.is_log_lost = self.began_at is not None
 
     def restore_backup(self, height: int) -> None:
         """Yesterday's backup: fewer blocks, never the WAL, and no mark that there was one if it is older."""

@@ -148,8 +148,14 @@ class Operations:
         self._later("departures", 1, self._shape.base_timeout_ms, stop)
 
     def _may_lose(self, node: SimNode) -> bool:
-        """Losses count among the f: not on top of lies, and not twice on different nodes than drawn."""
-        return node.id not in self._world.liars and node.id < self._shape.n
+        """Over PBFT losses count among the f: not on top of lies, and not twice on different nodes than drawn.
+        Over Raft a majority must still know what it said."""
+        world, n = self._world, self._shape.n
+        if node.id in world.liars or node.id >= n:
+            return False
+        others = [each for each in world.nodes[:n] if each is not node]
+        remembering = sum(world.remembers(each) for each in others)
+        return world.engine.kind == KIND_PBFT or remembering > n // 2
 
     def _down(self, node: SimNode, what: str) -> None:
         self._world.trace(f"{node.id} {what}")
@@ -167,6 +173,7 @@ class Operations:
         if self._may_lose(node):
             self._down(node, "disk rots")
             node.disk.wal.rot(self._world.disk_rng)
+            node.disk.is_log_lost = node.disk.began_at is not None
             self._world.note_loss(node)
 
     def _restore_backup(self, node: SimNode) -> None:
@@ -174,15 +181,8 @@ class Operations:
             self._go_back(node, self._rng["losses"].randint(0, len(node.disk.blocks)))
 
     def _wipe(self, node: SimNode) -> None:
-        if self._may_lose(node) and self._do_most_remember(node):
+        if self._may_lose(node):
             self._go_back(node, 0)
-
-    def _do_most_remember(self, node: SimNode) -> bool:
-        """Whether a majority would still know what it said, if this node did not: what Raft asks for."""
-        n, nodes = self._shape.n, self._world.nodes
-        others = [each for each in nodes[:n] if each is not node]
-        remembering = sum(each.disk.began_at is not None for each in others)
-        return self._world.engine.kind == KIND_PBFT or remembering > n // 2
 
     def _go_back(self, node: SimNode, height: int) -> None:
         self._down(node, f"is put back to height {height}")

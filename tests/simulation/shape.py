@@ -116,8 +116,8 @@ def draw_shape(
         values |= draw(_Draw(seed, concern), n)
     values["liars"] = _liars(_Draw(seed, "liars"), n, engine)
     values |= _losses(_Draw(seed, "losses"), faults_of(n, engine) - len(values["liars"]))
-    if engine == "raft":
-        values["wipes"] = _Draw(seed, "emptied disks").count(0.25, 3) if n > 2 else 0
+    if engine == "raft" and n > 2:
+        values |= _raft_losses(_Draw(seed, "emptied disks"))
     if values["changes"]:
         # A member that is new, or has a new key, observes until the others have signed a checkpoint: it
         # is one of the f meanwhile, so nobody else may be missing for good.
@@ -236,6 +236,14 @@ def _losses(draw: _Draw, tolerated: int) -> dict[str, Any]:
         for _ in range(rng.randint(1, tolerated)):
             lost[rng.choice(list(lost))] += 1
     return {**lost, "are_liars_lasting": rng.random() < 0.6}
+
+
+def _raft_losses(draw: _Draw) -> dict[str, Any]:
+    """Whether most would still remember is looked at when it happens (`Operations`)."""
+    lost = {"wipes": draw.count(0.25, 3)}
+    if draw.rng.random() < 0.15:
+        lost[draw.rng.choice(("wal_losses", "backups", "rots"))] = draw.rng.randint(1, 2)
+    return lost
 
 
 # What shrinking may take out of a shape, and what the swarm must have drawn sometimes.

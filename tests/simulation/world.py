@@ -344,6 +344,10 @@ class World:
             if node.disk.began_at is None and self.engine.kind == KIND_PBFT:
                 self.untrusted[node.id] = None
 
+    def remembers(self, node: SimNode) -> bool:
+        """Whether a member's log tells what it has said: it has begun one, and that is not gone."""
+        return node.disk.began_at is not None and not node.disk.is_log_lost
+
     def new_tx(self, name: str, is_config: bool = False) -> TxRef:
         digest = Hash(hash_(name.encode()))
         ref = TxRef(digest, Hash(hash_(b"leaf" + digest)), 1_000, 200, is_config)
