@@ -30,6 +30,13 @@ class Listening(Section):
     status: Address = "127.0.0.1:0"
 
 
+class HubSection(Section):
+    """A settlement hub that is told which payments this channel has used. context, user: as of the relay."""
+
+    context: str
+    user: str
+
+
 class RuleSection(Section):
     """A further contract whose payments are carried; see node/relay/rules.py."""
 
@@ -52,6 +59,7 @@ class RelayConfig(Settings):
     center: CenterSection
     listen: Listening = Listening()
     log: Log = Log()
+    hub: HubSection | None = None
     rules: list[RuleSection] = Field(default_factory=list)
 
     @property
@@ -62,11 +70,10 @@ class RelayConfig(Settings):
     def endpoint(self) -> Path:
         return self.root / ENDPOINT
 
-    @property
-    def network(self) -> str | None:
+    def network(self, context: str) -> str | None:
         """A path relative to this file, or a context's name; None: the current one."""
-        inside = self.root / self.context
-        return str(inside) if self.context and inside.exists() else self.context or None
+        inside = self.root / context
+        return str(inside) if context and inside.exists() else context or None
 
     def all_rules(self) -> tuple[Rule, ...]:
         own = (Rule(r.contract, r.event, r.method, r.reference, tuple(r.args)) for r in self.rules)

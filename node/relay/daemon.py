@@ -16,7 +16,7 @@ import os
 import secrets
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import generate_latest
 
-from node.client import connect
+from node.client import Event, connect
 from node.clock import Clock, DevelopmentClock, RealClock
 from node.config import split_address
 from node.errors import CityError
@@ -33,6 +33,7 @@ from node.identity.suite import get_suite
 from node.oracle.journal import Journal
 from node.oracle.relay import Obligation, Outcome, Relay
 from node.relay.config import RelayConfig
+from node.relay.hub import forward, registration
 from node.relay.ports import CenterPort, ChannelPort
 from node.relay.rules import Rule, obligations
 from node.telemetry import configure_logging
@@ -93,6 +94,28 @@ class Daemon:
             if self.troubles.pop("center", None):
                 self.relay.wake()
             await asyncio.sleep(self.config.center.poll_ms / 1000)
+
+    async def follow_uses(self) -> None:
+        """Tells the settlement hub what the channel has used, from the last batch that it took on."""
+        hub = self.config.hub
+        assert hub is not None
+        height, _, last = self.relay.book.cursors.get("hub", "0 ").partition(" ")
+        events = self.net.events(
+            "dcep", "Dcep.PaymentVerified", from_height=int(height), after_id=last
+        )
+        async with connect.aio(self.config.network(hub.context), user=hub.user) as there:
+
+            async def tell(batch: Sequence[Event]) -> None:
+                args = registration(self.net.context.channel_id, batch)
+                done = await there.call("settlement_hub", "register", args)
+                self.troubles.pop("hub", None)
+                if done.value:
+                    log.error("a payment is used on two channels", alarms=done.value)
+
+            def keep(event: Event) -> None:
+                self.relay.keep_cursor("hub", f"{event.height} {event.id}")
+
+            await forward(events, tell, keep)
 
     async def work(self) -> None:
         while True:
@@ -223,6 +246,8 @@ async def run_relay(config: RelayConfig) -> None:
             asyncio.create_task(daemon.keep_on("center", daemon.follow_center)),
             asyncio.create_task(daemon.keep_on("work", daemon.work)),
         ]
+        if config.hub is not None:
+            tasks.append(asyncio.create_task(daemon.keep_on("hub", daemon.follow_uses)))
         stop = asyncio.create_task(stopping.wait())
         try:
             done, _ = await asyncio.wait({stop, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -250,7 +275,7 @@ async def opened(config: RelayConfig) -> AsyncIterator[Daemon]:
         journal = Journal(config.journal)
         try:
             async with (
-                connect.aio(config.network, user=config.user) as net,
+                connect.aio(config.network(config.context), user=config.user) as net,
                 CenterPort(where, root_key, wallets) as center,
             ):
                 channel = ChannelPort(net, root_key)

@@ -26,6 +26,7 @@ from consensus.encoding import Hash, Sig, encode
 from consensus.payment import CertifiedTreeHead, ForkEvidence, SignedTreeHead, tree_head_digest
 from deploy.regcenter.keys import open_key
 from node import failpoints
+from node.client import ContractError
 from node.network import processes
 from node.network.control import relay_slug, start_relays
 from node.network.relays import network_relay, wait_relay
@@ -94,6 +95,10 @@ def test_relays_race_and_die_and_every_payment_is_proven_once(
     assert relay_status(money.relay("one"))["state"] == "stopped"
     assert asyncio.run(money.bonds()) == {} and len(sent(money, "one")) == 1
 
+    # it shall tell a hub too; nobody has let it yet
+    file = money.relay("one") / "relay.toml"
+    file.write_text(file.read_text() + '[hub]\ncontext = "../.."\nuser = "ops"\n')
+
     # started again it carries that, and is killed where the next is on the chain and it has not heard so
     monkeypatch.setenv(failpoints.VARIABLE, "relay-after-send:2")
     start_relays(money.layout)
@@ -122,7 +127,39 @@ def test_relays_race_and_die_and_every_payment_is_proven_once(
         outcomes = sorted(ended(money, name)[reference] for name in ("one", "two"))
         assert outcomes == ["duplicate", "proven"]
     assert asyncio.run(money.bonds()) == {"a": 1_000, "b": 2_000, "c": 3_000, "d": 3_000}
+    hub_knows(money, 4)
     shows_lag_and_stops(money)
+
+
+def hub_knows(money: MoneyNet, count: int) -> None:
+    """A regulator lets the bank report for the channel: then the hub knows every payment that was used."""
+
+    async def name_reporter() -> list[Any]:
+        async with money.net("inspector") as net:
+            channel = net.context.channel_id
+            named = {"channel": channel, "member": "QB"}
+            await net.call("settlement_hub", "name_reporter", named)
+            found = []
+            async for event in net.events("dcep", "Dcep.PaymentVerified"):
+                found.append(event)
+                if len(found) == count:
+                    return found
+        raise AssertionError("unreachable")
+
+    used = asyncio.run(name_reporter())
+
+    def all_told() -> bool:
+        try:
+            for event in used:
+                use = ("settlement_hub", "use_of")
+                told = asyncio.run(money.ask(*use, nullifier=event.fields["nullifier"]))
+                assert told["transaction"].hex() == event.tx_id
+        except ContractError as error:
+            assert error.reason == "E_NOT_FOUND"
+            return False
+        return True
+
+    wait_for(money, "the hub to know all payments", all_told)
 
 
 def shows_lag_and_stops(money: MoneyNet) -> None:
