@@ -1,8 +1,7 @@
 """The 27 mutations of a payment proof, and the order of its 18 checks, in both modes of payment.
 
-The list is domain/dcep.md 3.5. In mode P the contract verifies a proof; in mode Q a quorum of oracles tells
-of the
-payment. What mode Q has no tree for is not in its list; everything after the count of the oracles is the same.
+The list is domain/dcep.md 3.5. In mode P the contract verifies a proof; in mode Q a quorum of oracles tells of
+the payment. Mode Q has signed words where mode P has a signed tree: what breaks that tree breaks a word here.
 """
 
 from __future__ import annotations
@@ -32,7 +31,9 @@ from contracts.bundles import load_bundle
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.strict_json import read_transaction
+from node.errors import CityError
 from node.identity.suite import get_suite
+from node.oracle.service import load_service
 from tests.unit.suite.center_world import CHANNEL, Chain
 from tests.unit.suite.test_dcep import (
     AMOUNT,
@@ -298,11 +299,49 @@ def payment_of(told: Told, wallet: Any, to: Any, amount: int) -> PaymentReport:
     return told.report(values=values, point=proof.point)
 
 
+def resigned(told: Told, signatures: Callable[[tuple[Sig, ...]], tuple[Sig, ...]]) -> Mutant:
+    report = told.report()
+    return encode(replace(report, signatures=signatures(report.signatures))), {}
+
+
+def under_another_tag(told: Told) -> Mutant:
+    """The words are signed as what a report is not: without the domain of an observation."""
+    report = told.report()
+    bare = tuple(Sig(told.signers[i].sign(sm3(encode(report.payload)))) for i in report.signers)
+    return encode(replace(report, signatures=bare)), {}
+
+
+def of_a_replaced_key(told: Told) -> Mutant:
+    """The committee changed since: another digest, so no word of the one before counts."""
+    report = told.report()
+    told.chain.ok(
+        "PBC", "oracle", "configure", "regulator", names=[f"n{i}" for i in range(7)],
+        keys=[SUITE.signer(SUITE.generate_key()).public_key for _ in range(7)], f=2, custodian="QB",
+    )  # fmt: skip
+    return encode(report), {}
+
+
+def told_before(told: Told) -> Mutant:
+    told.story.discharge(encode(told.report()))
+    return encode(told.report()), {}
+
+
+def without_a_field(told: Told) -> Mutant:
+    report = told.report()
+    return encode(told.sign(replace(report, fields=report.fields[:-1]))), {}
+
+
 REPORT_MUTATIONS: list[tuple[int, str, str, Callable[[Told], Mutant]]] = [
+    (1, "flipped bit in a signature", "E_ORACLE_SIGNATURE",
+     lambda t: resigned(t, lambda s: (Sig(flip(s[0], 40)), *s[1:]))),
+    (2, "swapped signatures", "E_ORACLE_SIGNATURE", lambda t: resigned(t, lambda s: s[::-1])),
+    (3, "a signature short", "E_ORACLE_SIGNATURE", lambda t: resigned(t, lambda s: s[:-1])),
+    (4, "words without their domain", "E_ORACLE_SIGNATURE", under_another_tag),
     (5, "of another operator", "E_PROOF_LOG",
      lambda t: (encode(t.report(log_id=flip_hash(t.story.money.center.log_id))), {})),
     (6, "an oracle of no committee", "E_ORACLE_UNAUTHORISED",
      lambda t: (encode(t.report((0, 1, 2, 3, 9))), {})),
+    (6, "keys that were replaced", "E_ORACLE_DIGEST", of_a_replaced_key),
     (7, "one oracle twice", "E_ORACLE_REPEATED", lambda t: (encode(t.report((0, 1, 2, 3, 3))), {})),
     (8, "a round that passed", "E_ORACLE_STALE", lambda t: (encode(t.report(round=0)), {})),
     (9, "stale", "E_ORACLE_STALE",
@@ -319,11 +358,13 @@ REPORT_MUTATIONS: list[tuple[int, str, str, Callable[[Told], Mutant]]] = [
      lambda t: (encode(t.report(values={"ccy": "HKD"})), {})),
     (15, "another obligation's reference", "E_PROOF_REF",
      lambda t: (encode(t.report()), {"ref_commit": other_reference(t.story)})),
+    (16, "replay for the same obligation", "E_ORACLE_STALE", told_before),
     (18, "LOCK instead of TRANSFER", "E_PROOF_KIND",
      lambda t: (encode(t.report(values={"kind": "LOCK"})), {})),
     (19, "status PENDING", "E_PROOF_STATUS",
      lambda t: (encode(t.report(values={"status": "PENDING"})), {})),
     (21, "non-canonical bytes", "E_PROOF_ENCODING", lambda t: (encode(t.report()) + b"\0", {})),
+    (22, "a field short", "E_PROOF_ENCODING", without_a_field),
     (23, "larger than any honest one", "E_PROOF_SIZE",
      lambda t: (encode(t.report()) + bytes(33_000), {})),
     (24, "unknown version", "E_PROOF_VERSION",
@@ -345,7 +386,19 @@ def test_mode_q_refuses_the_mutation(
     told = Told(story)
     report, changes = mutate(told)
     story.refused(code, report, **changes)
-    assert story.discharge(encode(told.report()))["amount_fen"] == AMOUNT
+    if mutate not in (told_before, of_a_replaced_key):
+        assert story.discharge(encode(told.report()))["amount_fen"] == AMOUNT
+
+
+def test_the_27_of_the_list_are_all_here_in_mode_q_too() -> None:
+    elsewhere = {17, 20}  # another channel, a name that occurs twice in an operator's answer: below
+    assert {m[0] for m in REPORT_MUTATIONS} | elsewhere == set(range(1, 28))
+
+
+def test_mode_q_mutation_20_a_name_that_occurs_twice_in_an_operators_answer() -> None:
+    with pytest.raises(CityError) as refusal:
+        load_service("payment-status").read_answer(b'{"txid": "00", "txid": "00"}')
+    assert refusal.value.code == "CITY-7007"
 
 
 def test_mode_q_needs_leave_takes_each_payment_once_and_shares_its_nullifier_with_mode_p(
@@ -365,7 +418,7 @@ def test_mode_q_needs_leave_takes_each_payment_once_and_shares_its_nullifier_wit
     story.refused("E_PROOF_NULLIFIER", story.proof())
 
 
-def test_mode_q_on_another_channel_is_refused(story: Story) -> None:
+def test_mode_q_mutation_17_on_another_channel_is_refused(story: Story) -> None:
     """Its oracles sign for one channel, so the words of one channel are none on another."""
     told = Told(story)
     report = told.report()
