@@ -16,6 +16,8 @@ SUITE = (
     "rulebook",
     "regulation",
     "regulator",
+    "stablecoin",
+    "dispute",
     "invoice_registry",
     "dcep",
     "credit_line",

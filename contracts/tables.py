@@ -15,12 +15,14 @@ from contracts.rules.bill_machine import BILL, POOL
 from contracts.rules.credit_machine import CREDIT, PRESENTATION
 from contracts.rules.cross_border_machine import CAPITAL, CONSENT, CROSS, POSITION
 from contracts.rules.einvoice_machine import EINVOICE, QUOTA, TAX_RETURN
+from contracts.rules.dispute_machine import CASE
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.regulator_machine import ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
+from contracts.rules.stablecoin_machine import COIN, PLEDGE, REDEMPTION
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
 from contracts.rules.trade_account_machine import ACCOUNT, GOODS, RECEIPT
 from contracts.rules.trade_document_machine import DECLARATION, DOCUMENT, QUERY, RECORD
@@ -78,6 +80,10 @@ TABLES = (
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
     Table("regulation", "regulation", "Rule that runs inside contracts", REGULATION),
     Table("regulator", "order", "Order that freezes", ORDER),
+    Table("stablecoin", "coin", "Reserve-backed stablecoin", COIN),
+    Table("stablecoin", "redemption", "Redemption of a stablecoin", REDEMPTION),
+    Table("stablecoin", "pledge", "Pledge of a node", PLEDGE),
+    Table("dispute", "case", "Dispute", CASE),
     Table("einvoice", "quota", "Quota of e-invoices", QUOTA),
     Table("einvoice", "einvoice", "E-invoice", EINVOICE),
     Table("tax_return", "tax_return", "Tax return of a month", TAX_RETURN),

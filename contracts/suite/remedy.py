@@ -12,7 +12,7 @@ from rules.codes import is_digest
 from rules.dated_rules import add_business_days
 from rules.day_count import simple_interest
 from rules.money import half_up
-from rules.persons import require_trader
+from rules.persons import require_contract, require_trader
 from rules.remedy_records import (
     CALL_DAYS,
     GROUNDS,
@@ -317,6 +317,13 @@ def withdraw_call(leaf_id: str) -> str:
 
 
 # ---- views ---------------------------------------------------------------------------------------
+
+
+@view
+def owed_on(leaf_id: str) -> int:
+    """The principal that a dispute is about; the dispute contract asks before a decision."""
+    require_contract("dispute")
+    return facts(leaf_id)["principal_fen"]
 
 
 def require_concern(leaf: dict, *others: str):
