@@ -14,11 +14,12 @@ from itertools import groupby
 from contracts.rules.bill_machine import BILL, POOL
 from contracts.rules.credit_machine import CREDIT, PRESENTATION
 from contracts.rules.cross_border_machine import CAPITAL, CONSENT, CROSS, POSITION
-from contracts.rules.einvoice_machine import EINVOICE, QUOTA, TAX_RETURN
 from contracts.rules.dispute_machine import CASE
+from contracts.rules.einvoice_machine import EINVOICE, QUOTA, TAX_RETURN
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
+from contracts.rules.invoice_registry_machine import CLAIM
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.regulator_machine import ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
@@ -59,6 +60,7 @@ TABLES = (
     Table("receivable", "credential", "Receivable e-credential", CREDENTIAL),
     Table("receivable", "piece", "Piece of a credential", PIECE),
     Table("financing", "financing", "Financing", FINANCING),
+    Table("invoice_registry", "claim", "Claim on an invoice", CLAIM),
     Table("forfaiting", "deal", "Forfaiting deal", DEAL),
     Table("forfaiting", "sale", "Sale in the secondary market", SALE),
     Table("credit", "credit", "Documentary credit", CREDIT),

@@ -2,35 +2,24 @@
 
 Two things are kept. **Documents**: digest, parties and amount of an invoice that its seller lodged, and how
 much of it already backs a credential or a financing. **Claims**: what share of an invoice, known only by the
-bank gateway's keyed fingerprint, a bank has reserved or financed. It is evidence, not title.
+bank gateway's keyed fingerprint, a bank has reserved or financed. It is evidence, not title. An invoice that
+looks like another, by the gateway's keyed marks, raises an alert that the bank acknowledges before it pays.
 Source: domain/trade-finance.md 2.8. Races: first in block order wins, because transactions run in that order.
 """
 
 from rules.calendar import is_date
 from rules.codes import DOCUMENT_KINDS, is_currency, is_digest
+from rules.invoice_registry_machine import (
+    BANKS_MAX,
+    CLAIM,
+    MARKED_MAX,
+    MARKS_MAX,
+    RESERVATION_MS,
+    weight_of,
+)
 from rules.machine import moves_from, row_for
 from rules.money import BPS_UNIT, is_amount
 from sdk import Event, Map, call, ctx, dataclass, export, require, view
-
-# from, call, who, guard, to, event
-MACHINE = (
-    ("-", "register", "a bank", "shares of all banks together at most 100 %",
-     "RESERVED", "IR.Reserved"),
-    ("RESERVED", "activate", "the financing contract", "disbursement proven", "ACTIVE",
-     "IR.Activated"),
-    ("RESERVED", "release", "the bank that registered", "no payment under way", "FREE",
-     "IR.Freed"),
-    ("RESERVED", "hold", "the financing contract", "a payment is under way", "RESERVED",
-     "IR.Held"),
-    ("RESERVED", "unhold", "the financing contract", "the payment did not come", "FREE",
-     "IR.Freed"),
-    ("ACTIVE", "repay", "the financing contract", "repayment proven", "RELEASED", "IR.Released"),
-    ("RELEASED", "reopen", "the financing contract", "a repayment was given back", "ACTIVE",
-     "IR.Activated"),
-)  # fmt: skip
-
-RESERVATION_MS = 259200000  # 72 hours
-BANKS_MAX = 16  # banks that share one invoice
 
 
 @dataclass
@@ -60,6 +49,8 @@ class Claim:
     until_ms: int = 0
     registered_ms: int = 0
     held: bool = False
+    alert_bps: int = 0  # how much this invoice looks like another one that is financed
+    reason: str = ""  # why the bank goes on all the same
     version: int = 0
 
 
@@ -70,6 +61,9 @@ banks_of: Map[str, tuple[str, ...]] = Map(
     "banks", ()
 )  # fingerprint → banks that may have a reservation open
 financed = Map("financed", 0)  # fingerprint → basis points of ACTIVE claims
+marked: Map[str, tuple[str, ...]] = Map(
+    "marked", ()
+)  # mark → fingerprints that were registered with it
 conflicts = Map("conflict", 0)  # fingerprint → how often a second bank tried
 
 Lodged = Event("Invoice.Lodged")
@@ -79,6 +73,9 @@ Held = Event("IR.Held")
 Freed = Event("IR.Freed")
 Released = Event("IR.Released")
 Conflict = Event("IR.ConflictSeen")
+Alerted = Event("IR.Alert")
+AlertAcknowledged = Event("IR.AlertAcknowledged")
+UnderlyingVoided = Event("IR.UnderlyingVoided")
 
 
 # ---- documents -----------------------------------------------------------------------------------
@@ -174,7 +171,7 @@ def newest(fingerprint: str, bank: str):
 
 
 def enter(fingerprint: str, claim, move: str):
-    row = row_for(MACHINE, claim.state, move)
+    row = row_for(CLAIM, claim.state, move)
     require(row is not None, "E_STATE", f"{move} is not possible in state {claim.state}")
     claim.state = row[4]
     claim.version += 1
@@ -192,11 +189,15 @@ def taken_bps(fingerprint: str) -> int:
 
 
 @export
-def register(fingerprint: str, share_bps: int = 10000) -> int:
+def register(
+    fingerprint: str, share_bps: int = 10000, marks: list[str] | None = None,
+    looks: list[str] | None = None,
+) -> int:  # fmt: skip
     """Reserve a share of an invoice for 72 hours. Returns when the reservation ends (ms).
 
-    `fingerprint`: the gateway's HMAC-SM3, hex. Codes: E_ROLE, E_PARTY, E_DIGEST, E_SHARE, E_STATE,
-    E_DUPLICATE_FINANCING.
+    `fingerprint`: the gateway's HMAC-SM3, hex. marks: `kind:digest` of what else says which invoice it is,
+    stored; looks: marks that are only looked up, as the neighbouring amounts are. Codes: E_ROLE, E_PARTY,
+    E_DIGEST, E_SHARE, E_STATE, E_MARKS, E_DUPLICATE_FINANCING.
     """
     require("financier" in ctx.roles, "E_ROLE", "a financier of a bank registers")
     party = call("party", "check_member", ctx.member)
@@ -215,6 +216,7 @@ def register(fingerprint: str, share_bps: int = 10000) -> int:
     claim = Claim(ctx.member, latest[key], share_bps)
     claim.until_ms = ctx.time + RESERVATION_MS
     claim.registered_ms = ctx.time
+    claim.alert_bps = look_alike(fingerprint, marks or [], looks or [])
     enter(fingerprint, claim, "register")
     known = [
         bank for bank in banks_of[fingerprint] if newest(fingerprint, bank).state == "RESERVED"
@@ -226,12 +228,64 @@ def register(fingerprint: str, share_bps: int = 10000) -> int:
     return claim.until_ms
 
 
+def look_alike(fingerprint: str, marks: list, looks: list) -> int:
+    """Store the marks; tell every bank whose financed invoice looks like this one. Returns the best score."""
+    require(len(marks) <= MARKS_MAX and len(looks) <= MARKS_MAX, "E_MARKS", "at most 12 marks")
+    score = 0
+    alike = []
+    for mark in [*marks, *looks]:
+        kind, _, value = mark.partition(":")
+        require(weight_of(kind) > 0 and is_digest(value), "E_MARKS", "a mark is kind:digest")
+        for other in marked[mark]:
+            if other != fingerprint and taken_bps(other) > 0:
+                score = max(score, weight_of(kind))
+                if other not in alike:
+                    alike.append(other)
+    for mark in marks:
+        known = marked[mark]
+        if fingerprint not in known:
+            marked[mark] = (*known, fingerprint)[-MARKED_MAX:]
+    for other in alike:
+        conflicts[other] += 1
+        Conflict(fingerprint=other, count=conflicts[other])
+    if score:
+        conflicts[fingerprint] += 1
+        Alerted(fingerprint=fingerprint, score_bps=score)
+    return score
+
+
+@export
+def acknowledge(fingerprint: str, reason: str) -> bool:
+    """The bank has looked into an alert and goes on: a financier says why. Codes: E_OWNER, E_ROLE, E_TEXT,
+    E_ALERT, E_STATE."""
+    claim = own_claim(fingerprint)
+    require(0 < len(reason) <= 200, "E_TEXT", "a reason is 1 to 200 characters")
+    require(claim.alert_bps > 0 and claim.reason == "", "E_ALERT", "no alert is open")
+    claim.reason = reason
+    enter(fingerprint, claim, "acknowledge")
+    AlertAcknowledged(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+@export
+def void_underlying(fingerprint: str) -> bool:
+    """The invoice was reversed after it had been financed: the claim stays, and says so."""
+    claim = own_claim(fingerprint)
+    enter(fingerprint, claim, "void_underlying")
+    UnderlyingVoided(fingerprint=fingerprint, version=claim.version)
+    return True
+
+
+def own_claim(fingerprint: str):
+    require(latest[(fingerprint, ctx.member)] > 0, "E_OWNER", "not your registration")
+    require("financier" in ctx.roles, "E_ROLE", "a financier of the bank may do this")
+    return newest(fingerprint, ctx.member)
+
+
 @export
 def release(fingerprint: str) -> bool:
     """The bank gives its reservation up. Code E_OWNER for any other bank."""
-    require(latest[(fingerprint, ctx.member)] > 0, "E_OWNER", "not your registration")
-    require("financier" in ctx.roles, "E_ROLE", "a financier of the bank releases")
-    claim = newest(fingerprint, ctx.member)
+    claim = own_claim(fingerprint)
     require(not claim.held, "E_HELD", "a payment for this claim is under way")
     enter(fingerprint, claim, "release")
     Freed(fingerprint=fingerprint, version=claim.version)
@@ -247,6 +301,8 @@ def hold(fingerprint: str) -> int:
     require(ctx.caller == "financing", "E_CALLER", "only the financing contract may do this")
     claim = newest(fingerprint, ctx.member)
     require(not claim.held, "E_HELD", "another payment for this claim is under way")
+    quiet = claim.alert_bps == 0 or claim.reason != ""
+    require(quiet, "E_ALERT", "it looks like an invoice that is financed: acknowledge that first")
     claim.held = True
     enter(fingerprint, claim, "hold")
     Held(fingerprint=fingerprint, version=claim.version)
@@ -324,10 +380,25 @@ def my_claim(fingerprint: str) -> dict:
         "registered_ms": claim.registered_ms,
         "version": claim.version,
         "conflicts": conflicts[fingerprint],
+        "alert_bps": claim.alert_bps,
+        "reason": claim.reason,
     }
+
+
+@view
+def claims_of(fingerprint: str) -> list:
+    """Who has or had a share of an invoice: a regulator alone sees both sides of a conflict."""
+    require("regulator" in ctx.roles, "E_ROLE", "only a regulator may see this")
+    found = claims.scan((fingerprint,), None, 200)
+    return [
+        {"bank": key[1], "number": key[2], "state": load_claim(*key).state,
+         "share_bps": claim.share_bps, "registered_ms": claim.registered_ms,
+         "alert_bps": claim.alert_bps, "reason": claim.reason}
+        for key, claim in found
+    ]  # fmt: skip
 
 
 @view
 def next_steps(fingerprint: str) -> list:
     """What may happen to the asking bank's claim now."""
-    return moves_from(MACHINE, newest(fingerprint, ctx.member).state)
+    return moves_from(CLAIM, newest(fingerprint, ctx.member).state)
