@@ -60,8 +60,22 @@ def verify(
     from consensus.proof import ProofError
     from node.proofs import verify_proof
 
+    data = read_file(file)
     try:
-        view = verify_proof(read_file(file), trusted_channel(channel_id))
+        view = verify_proof(data, trusted_channel(channel_id))
     except ProofError as error:
+        if _is_payment(data):
+            reason = "FILE is a payment proof: name the root key of its log, which you trust"
+            raise fail("CITY-1092", name="--root-key", reason=reason) from error
         raise fail("CITY-1093", reason=error) from error
     show(view, output)
+
+
+def _is_payment(data: bytes) -> bool:
+    from consensus.payment_proof import ProofRefused, decode_proof
+
+    try:
+        decode_proof(data)
+    except ProofRefused:
+        return False
+    return True

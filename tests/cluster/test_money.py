@@ -251,6 +251,8 @@ def test_a_payment_is_made_proven_checked_offline_and_written_for_the_rails(
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert (told["valid"], told["amount_fen"], told["txid"]) == (True, 5_000, paid["txid"])
+    keyless = money.city("proof", "verify", str(proof))
+    assert keyless.returncode == 2 and "--root-key" in keyless.stderr
     proof.with_suffix(".bad").write_bytes(proof.read_bytes()[:-1] + b"\0")
     bad = ("proof", "verify", str(proof.with_suffix(".bad")), "--root-key", money.root_key)
     assert money.city(*bad).returncode == 4

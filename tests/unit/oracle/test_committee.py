@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,9 @@ def test_a_journal_that_something_else_wrote_to_is_refused(tmp_path: Path) -> No
 
 
 def test_every_service_definition_is_one() -> None:
-    assert set(service_names()) == {"payment-status", "customs-release", "fx-mid"}
+    assert set(service_names()) == {
+        "payment-status", "customs-release", "tax-form-status", "court-order", "fx-mid",
+    }  # fmt: skip
     for name in service_names():
         found = load_service(name)
         assert found.name == name and len(found.digest) == 32
@@ -273,6 +276,28 @@ def test_every_service_definition_is_one() -> None:
 def test_a_malformed_answer_is_no_answer(answer: bytes) -> None:
     with pytest.raises(CityError, match="CITY-7007"):
         load_service("fx-mid").read_answer(answer)
+
+
+@pytest.mark.parametrize(
+    "name,good,bad",
+    [
+        ("customs-release", {"declaration": "5" * 18, "state": "CLEARED"}, {"state": "GONE"}),
+        ("tax-form-status", {"form": "TF-2026-000001", "state": "USED"}, {"remaining_minor": 5}),
+        (
+            "court-order",
+            {"order": "SZ-1", "state": "IN_FORCE", "kind": "FREEZE"},
+            {"kind": "ARREST"},
+        ),
+    ],
+)
+def test_each_attested_fact_has_its_schema(
+    name: str, good: dict[str, Any], bad: dict[str, Any]
+) -> None:
+    service = load_service(name)
+    assert service.kind == "fact" and service.read_answer(json.dumps(good).encode()) == good
+    for broken in ({**good, **bad}, {**good, "more": 1}, {"state": good["state"]}):
+        with pytest.raises(CityError, match="CITY-7007"):
+            service.read_answer(json.dumps(broken).encode())
 
 
 def test_a_good_answer_is_read_and_a_strange_question_is_not_asked() -> None:
