@@ -20,12 +20,14 @@ from consensus.payment import (
     SignedCoinTransaction,
     coin_id,
 )
+from deploy.regcenter import identities
 from deploy.regcenter.center import NO_WITNESS, Center
 from deploy.regcenter.client import Wallet, sign_transaction
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import Category
 from deploy.regcenter.model import Receipt
 from deploy.regcenter.operations import Opening, Operation, Placement, Refresh
+from deploy.regcenter.requests import Enrolment, digest_of
 
 VALUE_FEN = 100
 
@@ -62,6 +64,26 @@ def measure(
         "per_second": round(payments / wall),
         "per_core": round(payments / processor),
         "per_core_unsigned": round(payments / max(processor - opening, 1e-9)),
+    }
+
+
+def measure_sm9(signatures: int) -> dict[str, int | float]:
+    """Processor seconds of one enrolment's signature, made and checked. Raises CenterError RC_SM9."""
+    epoch, log_id = 202611, Hash(bytes(32))
+    secret, master_key = identities.make_master()
+    key = identities.make_identity(secret, master_key, "bench", int(Category.FOURTH), epoch)
+    start = time.process_time()
+    made = [identities.enrolment(log_id, key, bytes(65)) for _ in range(signatures)]
+    signed = time.process_time()
+    wanted = digest_of(Enrolment(log_id, key.kgc, key.wallet, key.tier, epoch, bytes(65)))
+    checker = identities.Sm9Authenticator(master_key)
+    for query in made:
+        assert checker.holds(identities.name_of(query), wanted, (query.h, query.point))
+    checked = time.process_time()
+    return {
+        "signatures": signatures,
+        "sign_s": round((signed - start) / signatures, 4),
+        "verify_s": round((checked - signed) / signatures, 4),
     }
 
 

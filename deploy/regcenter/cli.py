@@ -19,6 +19,8 @@ from deploy.regcenter.center import Center
 from deploy.regcenter.cli_bank import app as bank_app
 from deploy.regcenter.cli_bench import regcenter as bench
 from deploy.regcenter.cli_ca import app as ca_app
+from deploy.regcenter.cli_hook import app as hook_app
+from deploy.regcenter.cli_identity import app as kgc_app
 from deploy.regcenter.clock import offset_clock
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.hook_sender import HookPolicy
@@ -33,6 +35,8 @@ app = typer.Typer(
 app.registered_commands += bank_app.registered_commands
 app.command("bench")(bench)
 app.add_typer(ca_app, name="ca")
+app.add_typer(kgc_app, name="kgc")
+app.add_typer(hook_app, name="hook")
 
 Directory = Annotated[Path, typer.Option("--dir", help="Where the center keeps its ledger.")]
 

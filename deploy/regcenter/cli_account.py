@@ -10,11 +10,10 @@ import typer
 from deploy.regcenter.cli_common import (
     CenterOption,
     PasswordOption,
+    ask,
     hash_of,
     read_wallet,
     refusing,
-    tell,
-    with_center,
 )
 
 app = typer.Typer(help="A balance at a payment institution, one to one.", no_args_is_help=True)
@@ -33,7 +32,7 @@ def show(
     from deploy.regcenter.requests import AccountQuery
 
     wallet, query = read_wallet(file, password), AccountQuery(hash_of(pool, "POOL"))
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
+    ask(center, wallet, query)
 
 
 @app.command()
@@ -55,7 +54,7 @@ def pay(
     wallet = read_wallet(file, password)
     there = hash_of(to_pool or pool, "--to-pool")
     query = BookQuery(hash_of(pool, "POOL"), there, hash_of(to, "TO"), amount)
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
+    ask(center, wallet, query)
 
 
 @app.command()
@@ -71,7 +70,7 @@ def withdraw(
     from deploy.regcenter.requests import WithdrawQuery
 
     wallet, query = read_wallet(file, password), WithdrawQuery(hash_of(pool, "POOL"), amount)
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
+    ask(center, wallet, query)
 
 
 @app.command()
@@ -86,4 +85,4 @@ def net(
     from deploy.regcenter.requests import NetQuery
 
     wallet = read_wallet(file, password)
-    tell(with_center(center, lambda client: client.ask(wallet, NetQuery(window))))
+    ask(center, wallet, NetQuery(window))

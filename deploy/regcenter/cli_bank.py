@@ -11,8 +11,11 @@ from deploy.regcenter.cli_common import (
     CenterOption,
     FolderOption,
     PasswordOption,
+    ask,
+    asked,
     hash_of,
     read_wallet,
+    receipt,
     refusing,
     root_wallet,
     tell,
@@ -79,7 +82,7 @@ def institution(
 
     root, wallet = root_wallet(center), read_wallet(file, password)
     query = InstitutionQuery(name, wallet.public_key)
-    tell(with_center(center, lambda client: client.ask(root, query)))
+    ask(center, root, query)
 
 
 @app.command()
@@ -96,7 +99,7 @@ def revoke(
         query = RevokeQuery(bytes.fromhex(public_key))
     except ValueError as error:
         raise typer.BadParameter("hexadecimal", param_hint="PUBLIC_KEY") from error
-    tell(with_center(center, lambda client: client.ask(root, query)))
+    ask(center, root, query)
 
 
 @app.command()
@@ -106,14 +109,7 @@ def rotate(center: FolderOption = "") -> None:
     from deploy.regcenter.requests import RotateQuery
 
     root = root_wallet(center)
-
-    async def work(client: Any) -> dict[str, Any]:
-        found: dict[str, Any] = await client.ask(
-            root, RotateQuery((await client.status())["rotations"])
-        )
-        return found
-
-    tell(with_center(center, work))
+    ask(center, root, lambda status: RotateQuery(status["rotations"]))
 
 
 # ---- by a bank -----------------------------------------------------------------------------------
@@ -126,11 +122,7 @@ def issue(
 ) -> None:
     """Issues money against the bank's reserve, into its vault."""
     wallet = read_wallet(file, password)
-
-    async def work(client: Any) -> dict[str, Any]:
-        return {"txid": (await client.issue(wallet, amount)).txid.hex()}
-
-    tell(with_center(center, work))
+    receipt(center, lambda client: client.issue(wallet, amount))
 
 
 @app.command()
@@ -144,11 +136,7 @@ def exchange(
 ) -> None:
     """Gives money out of the bank's vault to a wallet."""
     wallet, whom = read_wallet(file, password), hash_of(to, "TO")
-
-    async def work(client: Any) -> dict[str, Any]:
-        return {"txid": (await client.exchange(wallet, whom, amount)).txid.hex()}
-
-    tell(with_center(center, work))
+    receipt(center, lambda client: client.exchange(wallet, whom, amount))
 
 
 @app.command()
@@ -166,7 +154,7 @@ def terminal(
 
     wallet = read_wallet(file, password)
     query = TerminalQuery(name, read_wallet(machine, password).public_key, limit)
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
+    ask(center, wallet, query)
 
 
 @app.command()
@@ -183,12 +171,7 @@ def recharge(
     """Recharges a wallet at a machine of the bank."""
     wallet, signing = read_wallet(file, password), read_wallet(machine, password)
     whom = hash_of(to, "TO")
-
-    async def work(client: Any) -> dict[str, Any]:
-        done = await client.recharge(wallet, signing, whom, amount, purpose)
-        return {"txid": done.txid.hex()}
-
-    tell(with_center(center, work))
+    receipt(center, lambda client: client.recharge(wallet, signing, whom, amount, purpose))
 
 
 @app.command()
@@ -203,7 +186,7 @@ def reports(
     from deploy.regcenter.requests import ReportsQuery
 
     wallet = read_wallet(file, password)
-    tell(with_center(center, lambda client: client.ask(wallet, ReportsQuery(after))))
+    ask(center, wallet, ReportsQuery(after))
 
 
 @app.command("file-report")
@@ -218,7 +201,7 @@ def file_report(
     from deploy.regcenter.requests import FileQuery
 
     wallet = read_wallet(file, password)
-    tell(with_center(center, lambda client: client.ask(wallet, FileQuery(serial))))
+    ask(center, wallet, FileQuery(serial))
 
 
 @app.command()
@@ -250,13 +233,7 @@ def statement(file: KeyFile, center: CenterOption = "", password: PasswordOption
     from deploy.regcenter.requests import StatementQuery
 
     wallet = read_wallet(file, password)
-
-    async def work(client: Any) -> dict[str, Any]:
-        today = day_of((await client.status())["now_ms"])
-        found: dict[str, Any] = await client.ask(wallet, StatementQuery(today))
-        return found
-
-    tell(with_center(center, work))
+    ask(center, wallet, lambda status: StatementQuery(day_of(status["now_ms"])))
 
 
 @app.command()
@@ -273,13 +250,7 @@ def share(
     from deploy.regcenter.requests import ShareQuery
 
     wallet, where = read_wallet(file, password), hash_of(pool, "POOL")
-
-    async def work(client: Any) -> dict[str, Any]:
-        today = day_of((await client.status())["now_ms"])
-        found: dict[str, Any] = await client.ask(wallet, ShareQuery(where, today))
-        return found
-
-    answer = with_center(center, work)
+    answer = asked(center, wallet, lambda status: ShareQuery(where, day_of(status["now_ms"])))
     out.write_bytes(bytes.fromhex(answer["share"]))
     tell({"file": str(out), "balance_fen": answer["balance_fen"]})
 

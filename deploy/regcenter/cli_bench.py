@@ -34,3 +34,21 @@ def regcenter(
             raise typer.Exit(70) from None
     report = {**figures, "command": "city " + " ".join(sys.argv[1:])}
     typer.echo(json.dumps(report, indent=None if as_json else 1))
+
+
+@app.command()
+def sm9(
+    signatures: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
+) -> None:
+    """Identity-based signatures (SM9, pure Python): seconds to make and to check one."""
+    from deploy.regcenter.bench import measure_sm9
+    from deploy.regcenter.errors import CenterError
+
+    try:
+        figures = measure_sm9(signatures)
+    except CenterError as error:
+        typer.echo(f"regcenter: {error}\n  next: {error.next_step}", err=True)
+        raise typer.Exit(70) from None
+    report = {**figures, "command": "city " + " ".join(sys.argv[1:])}
+    typer.echo(json.dumps(report, indent=None if as_json else 1))

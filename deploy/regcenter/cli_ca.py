@@ -11,6 +11,7 @@ from deploy.regcenter.cli_common import (
     CenterOption,
     FolderOption,
     PasswordOption,
+    ask,
     hash_of,
     read_wallet,
     refusing,
@@ -144,7 +145,7 @@ def present(
 
     query = CertificateQuery(from_pem(shown.read_bytes()))
     wallet = read_wallet(file, password)
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
+    ask(center, wallet, query)
 
 
 @app.command()
@@ -157,4 +158,4 @@ def revoke(file: CertificateFile, center: FolderOption = "") -> None:
 
     serial = parse(from_pem(file.read_bytes())).serial.to_bytes(SERIAL_BYTES, "big")
     root = root_wallet(center)
-    tell(with_center(center, lambda client: client.ask(root, RevokeCertificateQuery(serial))))
+    ask(center, root, RevokeCertificateQuery(serial))

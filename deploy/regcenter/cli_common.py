@@ -17,7 +17,7 @@ import typer
 from node.cli.output import guarded
 
 if TYPE_CHECKING:
-    from deploy.regcenter.client import CenterClient
+    from deploy.regcenter.client import Accepted, CenterClient
     from deploy.regcenter.purse import Wallet
 
 CenterOption = Annotated[
@@ -34,6 +34,11 @@ FolderOption = Annotated[
 PasswordOption = Annotated[
     str, typer.Option("--password", envvar="CITY_KEY_PASSWORD", help="Of the key file.")
 ]
+KeyFile = Annotated[Path, typer.Argument(help="The wallet's key file.")]
+ReferenceOption = Annotated[
+    str, typer.Option(help="Payment reference of the obligation, 32 bytes in hexadecimal.")
+]
+NO_HASH = "00" * 32
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 EXIT_REFUSED = 1
@@ -97,6 +102,35 @@ def with_center(center: str, work: Callable[[CenterClient], Awaitable[T]]) -> T:
             return await work(client)
 
     return asyncio.run(session())
+
+
+def asked(center: str, by: Wallet, query: object) -> dict[str, Any]:
+    """What the center answers to a signed query; `query` may be made of the center's status."""
+
+    async def work(client: CenterClient) -> dict[str, Any]:
+        body = query(await client.status()) if callable(query) else query
+        return await client.ask(by, body)
+
+    return with_center(center, work)
+
+
+def ask(center: str, by: Wallet, query: object) -> None:
+    """Tells what `asked` says."""
+    tell(asked(center, by, query))
+
+
+def receipt(center: str, work: Callable[[CenterClient], Awaitable[Accepted]]) -> None:
+    """Tells the receipt of a transaction."""
+    tell(receipt_view(with_center(center, work)))
+
+
+def receipt_view(accepted: Accepted) -> dict[str, Any]:
+    return {
+        "txid": accepted.txid.hex(),
+        "kind": accepted.kind,
+        "accepted_ms": accepted.accepted_ms,
+        "leaf": accepted.first_leaf,
+    }
 
 
 def read_wallet(path: Path, password: str = "") -> Wallet:

@@ -11,34 +11,38 @@ import typer
 
 from deploy.regcenter.cli_account import app as account_app
 from deploy.regcenter.cli_common import (
+    NO_HASH,
     CenterOption,
+    KeyFile,
     PasswordOption,
+    ReferenceOption,
+    ask,
+    asked,
     fail,
     hash_of,
     read_wallet,
+    receipt,
+    receipt_view,
     refusing,
     tell,
     with_center,
 )
+from deploy.regcenter.cli_identity import enrol
 from deploy.regcenter.cli_offline import app as offline_app
+from deploy.regcenter.cli_qr import app as qr_app
 
 app = typer.Typer(help="Money's own ledger.", no_args_is_help=True)
 wallet_app = typer.Typer(help="A wallet: its key file, money and limits.", no_args_is_help=True)
-qr_app = typer.Typer(help="Signed QR codes of payees.", no_args_is_help=True)
 app.add_typer(wallet_app, name="wallet")
 app.add_typer(qr_app, name="qr")
 app.add_typer(offline_app, name="offline")
 app.add_typer(account_app, name="account")
+app.command()(enrol)
 
-KeyFile = Annotated[Path, typer.Argument(help="The wallet's key file.")]
 Amount = Annotated[int, typer.Argument(min=1, help="In fen.")]
-Reference = Annotated[
-    str, typer.Option(help="Payment reference of the obligation, 32 bytes in hexadecimal.")
-]
 Purpose = Annotated[
     str, typer.Option(help="Across the border it begins with GOODS, SERVICES, CURRENT, CAPITAL …")
 ]
-NO_HASH = "00" * 32
 
 
 # ---- wallets -------------------------------------------------------------------------------------
@@ -88,7 +92,7 @@ def limits(file: KeyFile, center: CenterOption = "", password: PasswordOption = 
 
     wallet = read_wallet(file, password)
     query = WalletStateQuery(wallet.address)
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
+    ask(center, wallet, query)
 
 
 @wallet_app.command("open")
@@ -139,7 +143,7 @@ def pay(
     file: KeyFile,
     to: Annotated[str, typer.Argument(help="Address, or the text of a QR code.")],
     amount: Annotated[int, typer.Argument(min=0, help="In fen; 0 with a code that names it.")] = 0,
-    reference: Reference = NO_HASH,
+    reference: ReferenceOption = NO_HASH,
     purpose: Purpose = "",
     center: CenterOption = "",
     password: PasswordOption = "",
@@ -148,19 +152,18 @@ def pay(
 
     Example:  city dcep pay wallet.pem "ecny://pay?v=1&…"
     """
-    from deploy.regcenter.client import CenterClient, Payment
+    from deploy.regcenter.client import Accepted, CenterClient, Payment
 
     wallet = read_wallet(file, password)
 
-    async def work(client: CenterClient) -> dict[str, Any]:
-        payment = Payment(b"", amount, hash_of(reference, "--reference"))
+    async def work(client: CenterClient) -> Accepted:
         if to.startswith("ecny:"):
             payment = _of_code(to, amount, (await client.status())["now_ms"])
         else:
-            payment = Payment(hash_of(to, "TO"), amount, payment.reference)
-        return _view(await client.transfer(wallet, [payment], purpose))
+            payment = Payment(hash_of(to, "TO"), amount, hash_of(reference, "--reference"))
+        return await client.transfer(wallet, [payment], purpose)
 
-    tell(with_center(center, work))
+    receipt(center, work)
 
 
 def _of_code(text: str, amount: int, now_ms: int) -> Any:
@@ -187,11 +190,7 @@ def redeem(
 ) -> None:
     """Gives money back to a bank."""
     wallet, to = read_wallet(file, password), hash_of(bank, "BANK")
-
-    async def work(client: Any) -> dict[str, Any]:
-        return _view(await client.redeem(wallet, to, amount))
-
-    tell(with_center(center, work))
+    receipt(center, lambda client: client.redeem(wallet, to, amount))
 
 
 @app.command()
@@ -208,7 +207,7 @@ def lock(
     ] = None,
     threshold: Annotated[int, typer.Option(min=0, help="How many arbiters sign.")] = 0,
     expires_minutes: Annotated[int, typer.Option(min=1)] = 24 * 60,
-    reference: Reference = NO_HASH,
+    reference: ReferenceOption = NO_HASH,
     purpose: Purpose = "",
     center: CenterOption = "",
     password: PasswordOption = "",
@@ -241,7 +240,7 @@ def lock(
         )
         done = await client.lock(wallet, terms, hash_of(reference, "--reference"), purpose)
         coin = coin_id(sm3, CoinPoint(hash_of(done.txid.hex(), "txid"), 0))
-        return {**_view(done), "coin": coin.hex(), "terms": encode(terms).hex()}
+        return {**receipt_view(done), "coin": coin.hex(), "terms": encode(terms).hex()}
 
     tell(with_center(center, work))
 
@@ -256,12 +255,12 @@ def release(
     arbiters: Annotated[
         list[Path] | None, typer.Option("--arbiter", help="Key files that sign as well.")
     ] = None,
-    reference: Reference = NO_HASH,
+    reference: ReferenceOption = NO_HASH,
     center: CenterOption = "",
     password: PasswordOption = "",
 ) -> None:
     """The payee takes a locked coin when its condition is met."""
-    from deploy.regcenter.client import CenterClient, Payment
+    from deploy.regcenter.client import Payment
 
     wallet = read_wallet(file, password)
     signing = _wallets(arbiters, password)
@@ -270,12 +269,8 @@ def release(
         opened = bytes.fromhex(preimage)
     except ValueError:
         raise typer.BadParameter("hexadecimal", param_hint="--preimage") from None
-
-    async def work(client: CenterClient) -> dict[str, Any]:
-        known = hash_of(coin, "COIN")
-        return _view(await client.release(wallet, known, [payment], opened, signing))
-
-    tell(with_center(center, work))
+    known = hash_of(coin, "COIN")
+    receipt(center, lambda client: client.release(wallet, known, [payment], opened, signing))
 
 
 @app.command()
@@ -291,27 +286,13 @@ def refund(
     password: PasswordOption = "",
 ) -> None:
     """The payer takes a locked coin back: after its expiry, or before it with the payee."""
-    from deploy.regcenter.client import CenterClient
-
     wallet, signing = read_wallet(file, password), _wallets(agreeing, password)
-
-    async def work(client: CenterClient) -> dict[str, Any]:
-        return _view(await client.refund(wallet, hash_of(coin, "COIN"), amount, signing))
-
-    tell(with_center(center, work))
+    known = hash_of(coin, "COIN")
+    receipt(center, lambda client: client.refund(wallet, known, amount, signing))
 
 
 def _wallets(files: Sequence[Path] | None, password: str) -> list[Any]:
     return [read_wallet(file, password) for file in files or ()]
-
-
-def _view(accepted: Any) -> dict[str, Any]:
-    return {
-        "txid": accepted.txid.hex(),
-        "kind": accepted.kind,
-        "accepted_ms": accepted.accepted_ms,
-        "leaf": accepted.first_leaf,
-    }
 
 
 # ---- what the ledger says ------------------------------------------------------------------------
@@ -359,7 +340,7 @@ def feed(
     from consensus.center_request import FeedQuery
 
     wallet = read_wallet(file, password)
-    tell(with_center(center, lambda client: client.ask(wallet, FeedQuery(after))))
+    ask(center, wallet, FeedQuery(after))
 
 
 @app.command()
@@ -375,7 +356,7 @@ def coin(
     from deploy.regcenter.requests import CoinQuery
 
     wallet, query = read_wallet(file, password), CoinQuery(hash_of(known, "COIN"))
-    answer = with_center(center, lambda client: client.ask(wallet, query))
+    answer = asked(center, wallet, query)
     proof = bytes.fromhex(answer.pop("proof"))
     if out is not None:
         out.write_bytes(proof)
@@ -429,54 +410,4 @@ def postings(
     from deploy.regcenter.requests import PostingsQuery
 
     wallet, query = read_wallet(file, password), PostingsQuery(hash_of(txid, "TXID"))
-    tell(with_center(center, lambda client: client.ask(wallet, query)))
-
-
-# ---- QR codes ------------------------------------------------------------------------------------
-
-
-@qr_app.command("make")
-@refusing
-def make_code(
-    file: KeyFile,
-    name: Annotated[str, typer.Option(help="What the payer is shown.")],
-    amount: Annotated[int, typer.Option(min=0, help="In fen; without it the code is static.")] = 0,
-    reference: Reference = NO_HASH,
-    minutes: Annotated[int, typer.Option(min=0, help="A code for one payment ends then.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="A picture: .svg, .png or .txt")] = None,
-    password: PasswordOption = "",
-) -> None:
-    """A code that the payee signs: static, or for one payment.
-
-    Example:  city dcep qr make shop.pem --name "Harbour Bright" --amount 1250 --minutes 5 --out code.svg
-    """
-    from deploy.regcenter import qr
-    from deploy.regcenter.clock import real_ms
-
-    wallet = read_wallet(file, password)
-    ends = real_ms() + minutes * 60_000 if minutes else 0
-    text = qr.make(wallet.signer, name, amount, hash_of(reference, "--reference"), ends)
-    if out is not None:
-        qr.draw(text, out)
-    typer.echo(text)
-
-
-@qr_app.command("read")
-@refusing
-def read_code(text: Annotated[str, typer.Argument(help="The code's text.")]) -> None:
-    """Checks a code and shows what it asks for."""
-    from deploy.regcenter import qr
-    from deploy.regcenter.clock import real_ms
-    from node.identity.suite import get_suite
-
-    code = qr.read(text, get_suite("sm"), real_ms())
-    tell(
-        {
-            "name": code.name,
-            "address": code.address.hex(),
-            "amount_fen": code.amount_fen,
-            "reference": code.reference.hex(),
-            "expires_ms": code.expires_ms,
-            "static": code.is_static,
-        }
-    )
+    ask(center, wallet, query)

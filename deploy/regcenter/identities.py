@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from consensus.encoding import Hash
 from deploy.regcenter.errors import CenterError
+from deploy.regcenter.hashing import sm3
 from deploy.regcenter.limits import Category
 from deploy.regcenter.requests import Enrolment, EnrolQuery, digest_of
 
@@ -56,8 +57,7 @@ class Sm9Authenticator:
     """Signatures of names under one master key. Raises CenterError RC_SM9 without the optional package."""
 
     def __init__(self, master_key: bytes) -> None:
-        if importlib.util.find_spec("gmalg") is None:
-            raise CenterError("RC_SM9", "the package gmalg is not installed")
+        _require_sm9()
         self._master_key = master_key
 
     def holds(self, name: bytes, message: bytes, signature: tuple[bytes, bytes]) -> bool:
@@ -72,6 +72,56 @@ class Sm9Authenticator:
             return bool(checker.verify(message, h, point))
         except GMError:
             return False
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityKey:
+    """The private key of a name, as its generation center hands it out."""
+
+    master_key: bytes
+    wallet: str
+    tier: int
+    epoch: int
+    private: bytes = field(repr=False)
+
+    @property
+    def kgc(self) -> Hash:
+        return Hash(sm3(self.master_key))
+
+
+def make_master() -> tuple[bytes, bytes]:
+    """A generation center's private number and public key. Raises CenterError RC_SM9 without the package."""
+    _require_sm9()
+    from gmalg import SM9KGC
+
+    secret, public = SM9KGC(hid_s=SIGNING_HID).generate_keypair_sign()
+    return secret, public
+
+
+def make_identity(
+    secret: bytes, master_key: bytes, wallet: str, tier: int, epoch: int
+) -> IdentityKey:
+    """The generation center makes a name's key for a month. Raises CenterError RC_SM9."""
+    _require_sm9()
+    from gmalg import SM9KGC
+
+    query = EnrolQuery(Hash(sm3(master_key)), wallet, tier, epoch, b"", b"")
+    _check_name(query)
+    maker = SM9KGC(hid_s=SIGNING_HID, msk_s=secret, mpk_s=master_key)
+    private = maker.generate_sk_sign(name_of(query))
+    return IdentityKey(master_key, wallet, tier, epoch, private)
+
+
+def enrolment(log_id: Hash, key: IdentityKey, public_key: bytes) -> EnrolQuery:
+    """What a name signs so that an SM2 key pays for its wallet. Raises CenterError RC_SM9."""
+    _require_sm9()
+    from gmalg import SM9
+
+    query = EnrolQuery(key.kgc, key.wallet, key.tier, key.epoch, b"", b"")
+    signer = SM9(hid_s=SIGNING_HID, mpk_s=key.master_key, sk_s=key.private, uid=name_of(query))
+    wanted = Enrolment(log_id, key.kgc, key.wallet, key.tier, key.epoch, public_key)
+    h, point = signer.sign(digest_of(wanted))
+    return replace(query, h=h, point=point)
 
 
 def name_of(query: EnrolQuery | Enrolment) -> bytes:
@@ -89,21 +139,28 @@ def check(
     kgc: Kgc | None, log_id: Hash, public_key: bytes, query: EnrolQuery, now_ms: int
 ) -> Enrolled:
     """Everything that needs no state, slowest last. Raises CenterError RC_SM9."""
-    wrong = {
-        "no such key generation center": kgc is None,
-        "the key is of another month": query.epoch != month_of(now_ms),
-        "only wallets of categories 3 and 4": query.tier not in list(TIERS),
-        "a wallet is named by 1 to 64 letters, digits, - and .": not _is_name(query.wallet),
-    }
-    for what, is_wrong in wrong.items():
-        if is_wrong:
-            raise CenterError("RC_SM9", what)
-    assert kgc is not None
+    if kgc is None:
+        raise CenterError("RC_SM9", "no such key generation center")
+    if query.epoch != month_of(now_ms):
+        raise CenterError("RC_SM9", "the key is of another month")
+    _check_name(query)
     enrolment = Enrolment(log_id, query.kgc, query.wallet, query.tier, query.epoch, public_key)
     authenticator: Authenticator = Sm9Authenticator(kgc.master_key)
     if not authenticator.holds(name_of(query), digest_of(enrolment), (query.h, query.point)):
         raise CenterError("RC_SM9", "the name did not sign it")
     return Enrolled(query, kgc.name)
+
+
+def _require_sm9() -> None:
+    if importlib.util.find_spec("gmalg") is None:
+        raise CenterError("RC_SM9", "the package gmalg is not installed")
+
+
+def _check_name(query: EnrolQuery) -> None:
+    if query.tier not in list(TIERS):
+        raise CenterError("RC_SM9", "only wallets of categories 3 and 4")
+    if not _is_name(query.wallet):
+        raise CenterError("RC_SM9", "a wallet is named by 1 to 64 letters, digits, - and .")
 
 
 def _is_name(text: str) -> bool:

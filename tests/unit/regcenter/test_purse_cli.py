@@ -69,7 +69,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One center for all tests of this module: each uses wallets of its own or looks at differences."""
     found = Desk(tmp_path_factory.mktemp("desk"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.regcenter", "run", "--dir", str(found.center)],
+        [
+            sys.executable,
+            "-m",
+            "deploy.regcenter",
+            "run",
+            "--dir",
+            str(found.center),
+            "--hook-host",
+            "bank.example",
+        ],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
@@ -279,6 +288,41 @@ def test_a_traveller_opens_a_wallet_and_no_more_than_that(desk: Desk) -> None:
     assert desk.dcep("wallet", "limits", "marie")["use"] == "TRAVELLER"
     wrong = desk.dcep("wallet", "open", "marie", *options, "--days", 30, "--category", 1, code=1)
     assert "RC_WALLET" in wrong
+
+
+def test_a_name_enrols_a_key_without_a_bank(desk: Desk) -> None:
+    pytest.importorskip("gmalg", reason="the optional package gmalg is not installed")
+    desk.key("bus")
+    folder = desk.folder
+    desk.regcenter("kgc", "new", folder / "kgc.json")
+    assert (folder / "kgc.json").stat().st_mode & 0o077 == 0
+    asked = ("kgc", "key", folder / "kgc.json", "bus-7", "--out")
+    desk.regcenter(*asked, folder / "bus.id")
+    refused = desk.dcep("enrol", "bus", folder / "bus.id", code=1)
+    assert "RC_SM9" in refused and "no such key generation center" in refused
+    desk.regcenter("kgc", "register", "Transit", folder / "kgc.json")
+    done = desk.dcep("enrol", "bus", folder / "bus.id")
+    assert done["category"] == 4 and done["signed_s"] > 0
+    desk.regcenter("exchange", "qb", desk.addresses["bus"], 900)
+    desk.dcep("pay", "bus", desk.addresses["shop"], 900)
+    assert "RC_SM9" in desk.dcep("enrol", "bus", folder / "kgc.json", code=1)
+    assert "RC_SM9" in desk.regcenter(*asked[:3], "no name!", "--out", folder / "x", code=1)
+
+
+def test_a_bank_registers_webhooks_on_allowed_hosts(desk: Desk) -> None:
+    url = "https://bank.example/in"
+    hook = desk.regcenter("hook", "add", "qb", url, "--event", "payment.final", "--event", "head")
+    (found,) = desk.regcenter("hook", "list", "qb")["hooks"]
+    assert (found["hook"], found["url"]) == (hook["hook"], url)
+    assert "RC_HOOK" in desk.regcenter("hook", "add", "qb", "https://other.example/", code=1)
+    assert "RC_HOOK" in desk.regcenter("hook", "add", "li", url, code=1)
+    body = desk.folder / "message"
+    body.write_text("{}")
+    root_key = json.loads((desk.center / "endpoint.json").read_text())["root_key"]
+    words = ("hook", "check", body, "--signature", "00", "--root-key", root_key)
+    assert "RC_SIGNATURE" in desk.regcenter(*words, code=1)
+    desk.regcenter("hook", "remove", "qb", hook["hook"])
+    assert desk.regcenter("hook", "list", "qb")["hooks"] == []
 
 
 def test_without_a_center_it_says_how_to_start_one(desk: Desk, tmp_path: Path) -> None:
