@@ -16,6 +16,7 @@ SUITE = (
     "rulebook",
     "regulation",
     "regulator",
+    "supervision",
     "stablecoin",
     "dispute",
     "invoice_registry",

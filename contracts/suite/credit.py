@@ -332,6 +332,17 @@ def settle(id: str, amount_fen: int, is_paid: bool) -> int:
 
 
 @view
+def list_credits(after: str = "") -> list:
+    """What issuing banks may still have to pay, for regulators; fifty credits after a number. E_NOT_PARTY."""
+    require("regulator" in ctx.roles, "E_NOT_PARTY", "for regulators")
+    return [
+        {"id": one.id, "issuing": one.parties["issuing"], "state": one.state,
+         "exposure_fen": most_of(one) - one.paid_fen}
+        for _, one in credits.scan(None, after or None, 50)
+    ]  # fmt: skip
+
+
+@view
 def get(id: str) -> dict:
     """Its parties and the regulator see a credit."""
     credit = load(credits, id)

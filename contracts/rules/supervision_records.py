@@ -1,0 +1,44 @@
+"""How the supervisor counts: tenor classes, regions, and sums that add up to the whole."""
+
+from rules.calendar import parse_date
+
+CREDENTIALS_MAX = 400  # counted in one call; `next` says where the following call goes on
+PAGE = 50
+TENORS = ((90, "to 90 days"), (183, "to 6 months"), (366, "to 1 year"))
+REGIONS = (
+    ("Jing-Jin-Ji", ("BJ", "TJ")),
+    ("Yangtze delta", ("SH", "NJ", "SU")),
+    ("Pearl delta", ("SZ", "GZ", "DG", "HZ", "HK", "MO")),
+)
+PAID_OUT = ("SETTLED", "DISBURSED", "REPAID", "OVERDUE", "RECOURSE", "WRITTEN_OFF",
+            "REPAYMENT_OWED")  # fmt: skip
+ENDED_CREDITS = ("APPLIED", "DECLINED", "CANCELLED", "EXPIRED", "EXHAUSTED")
+
+
+def region_of(city: str) -> str:
+    for name, cities in REGIONS:
+        if city in cities:
+            return name
+    return "elsewhere"
+
+
+def tenor_class(days: int) -> str:
+    for most, name in TENORS:
+        if days <= most:
+            return name
+    return "over 1 year"
+
+
+def add(sums: dict, key: str, amount: int):
+    sums[key] = sums.get(key, 0) + amount
+
+
+def open_fen(leaf: dict) -> int:
+    """What is owed on a leaf: nothing on one that is split, void or paid."""
+    if leaf["state"] in ("SPLIT", "VOID"):
+        return 0
+    return leaf["amount_fen"] - leaf["paid_fen"] - leaf["reduced_fen"]
+
+
+def days_of(terms: dict) -> int:
+    return parse_date(terms["due_date"]) - parse_date(terms["issue_date"])
