@@ -49,11 +49,11 @@ def in_units(amount: int, currency: str) -> tuple:
     return (amount, 10 ** minor_units(currency))
 
 
-def is_above_usd(amount: int, rate, limit_cents: int) -> bool:
-    """Whether minor units of the rate's currency are worth more than so many cents: exact, nothing is
-    rounded."""
+def is_above(amount: int, rate, limit: int, limit_rate) -> bool:
+    """Whether an amount is worth more than a limit in another currency: exact, nothing is rounded."""
     value, unit = in_units(amount, rate.currency)
-    return value * RATE_ONE * 100 > limit_cents * unit * rate.rate
+    most, most_unit = in_units(limit, limit_rate.currency)
+    return value * most_unit * limit_rate.rate > most * unit * rate.rate
 
 
 def convert(amount: int, source, target) -> int:

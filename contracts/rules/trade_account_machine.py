@@ -70,8 +70,10 @@ RECEIPT = (
 
 GOODS = (
     ("-", "record", "@trade_account", "customs has cleared them", "FREE", "Goods.Recorded"),
+    ("FREE", "open_to", "enterprise:checker", "a set of banks that may finance together", "=",
+     "Goods.OpenedTo"),
     ("FREE|IN_USE", "use", "any:financier, @cross_border",
-     "one set of banks, within the declared value, not suspect", "IN_USE", "Goods.Used"),
+     "a bank of the set, within the declared value, not suspect", "IN_USE", "Goods.Used"),
     ("IN_USE", "free", "any:financier, @cross_border", "by the bank that used them",
      "FREE|IN_USE", "Goods.Freed"),
 )  # fmt: skip

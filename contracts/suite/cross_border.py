@@ -253,7 +253,7 @@ def hold_quota(id: str, expected_version: int = 0) -> str:
     call("quota", "hold", id, cross.subject, cross.product, cross.currency, cross.principal, days)
     if product_of(cross.product)[1] == DECLARATION:
         fen = to_fen(cross.principal, cross.currency)
-        call("declared_goods", "use", cross.basis, [ctx.member], fen)
+        call("declared_goods", "use", cross.basis, fen)
         cross.used_fen = fen
     cross.pay_until_ms = days_end(PAY_BUSINESS_DAYS)
     return keep(financings, cross, QuotaHeld)

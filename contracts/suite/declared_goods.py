@@ -49,6 +49,7 @@ legs = Map(
 )  # (seller, buyer, HS of 6 digits, day, declaration) → (account, value in fen)
 
 Recorded = Event("Goods.Recorded")
+OpenedTo = Event("Goods.OpenedTo")
 Used = Event("Goods.Used")
 Freed = Event("Goods.Freed")
 
@@ -141,25 +142,37 @@ def in_use(found) -> int:
 
 
 @export
-def use(id: str, banks: list, amount_fen: int, expected_version: int = 0) -> str:
-    """A bank finances on a declaration. banks: the set that does so together, the first time; later the same.
+def open_to(id: str, banks: list, expected_version: int = 0) -> str:
+    """The enterprise names the banks that may finance on a declaration, together. Codes: E_BANKS, E_PARTY,
+    E_ROLE."""
+    found = enter(GOODS, goods, id, "open_to", expected_version)
+    named = all(isinstance(b, str) for b in banks) and len(set(banks)) == len(banks)
+    require(named and 0 < len(banks) <= BANKS_MAX, "E_BANKS", "up to eight banks, each once")
+    for bank in banks:
+        kind = call("party", "check_member", bank)["kind"]
+        require(kind in ("bank", "factor"), "E_ROLE", "a bank or a factor finances")
+    found.parts = tuple((bank, 0) for bank in banks)
+    return keep(goods, found, OpenedTo)
 
-    Codes: E_ROLE, E_PARTY, E_BANKS, E_SUSPECT, E_DUPLICATE_FINANCING, E_AMOUNT.
+
+@export
+def use(id: str, amount_fen: int, expected_version: int = 0) -> str:
+    """A bank finances on a declaration that is open to it; through `cross_border` its borrower has named it
+    there.
+
+    Codes: E_ROLE, E_SUSPECT, E_AMOUNT, E_BANKS, E_DUPLICATE_FINANCING.
     """
     found = enter(GOODS, goods, id, "use", expected_version)
     require("financier" in ctx.roles, "E_ROLE", "a financier of a bank uses a declaration")
-    kind = call("party", "check_member", ctx.member)["kind"]
-    require(kind in ("bank", "factor"), "E_ROLE", "a bank or a factor finances")
     require(not found.is_suspect, "E_SUSPECT", "the supervisor looks into this trade")
     require(is_amount(amount_fen), "E_AMOUNT", "a positive number of fen")
-    named = all(isinstance(b, str) for b in banks) and len(set(banks)) == len(banks)
-    require(named and 0 < len(banks) <= BANKS_MAX, "E_BANKS", "up to eight banks, each once")
-    require(ctx.member in banks, "E_BANKS", "the bank itself is one of the set")
-    if found.parts:
-        same = sorted(banks) == sorted(bank for bank, _ in found.parts)
-        require(same, "E_DUPLICATE_FINANCING", "this declaration is already being financed")
+    in_set = ctx.member in [bank for bank, _ in found.parts]
+    if in_use(found) > 0:
+        require(in_set, "E_DUPLICATE_FINANCING", "this declaration is already being financed")
+    elif ctx.caller == "cross_border" and not in_set:
+        found.parts = ((ctx.member, 0),)
     else:
-        found.parts = tuple((bank, 0) for bank in sorted(banks))
+        require(in_set, "E_BANKS", "the enterprise has not opened it to this bank")
     fits = in_use(found) + amount_fen <= found.value_fen
     require(fits, "E_DUPLICATE_FINANCING", "less than this is left of the declared value")
     found.parts = tuple(
@@ -177,9 +190,8 @@ def free(id: str, bank: str, amount_fen: int, expected_version: int = 0) -> str:
     require(own and part_of(found, bank) > 0, "E_OWNER", "only who used it frees it")
     fits = is_amount(amount_fen) and amount_fen <= part_of(found, bank)
     require(fits, "E_AMOUNT", "no more than was used")
-    left = tuple((b, part - amount_fen if b == bank else part) for b, part in found.parts)
-    found.parts = left if sum(part for _, part in left) else ()
-    arrive(GOODS, found, "free", "IN_USE" if found.parts else "FREE")
+    found.parts = tuple((b, part - amount_fen if b == bank else part) for b, part in found.parts)
+    arrive(GOODS, found, "free", "IN_USE" if in_use(found) else "FREE")
     return keep(goods, found, Freed)
 
 
@@ -190,7 +202,7 @@ def is_available(id: str, amount_fen: int) -> bool:
     found = goods[id]
     if found is None or found.is_suspect:
         return False
-    mine = found.parts == () or ctx.member in [bank for bank, _ in found.parts]
+    mine = in_use(found) == 0 or ctx.member in [bank for bank, _ in found.parts]
     return mine and in_use(found) + amount_fen <= found.value_fen
 
 

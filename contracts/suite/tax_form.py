@@ -12,7 +12,7 @@ pays in time under the form's number, or the remainder has the amount back.
 from rules.calendar import date_of, day_end_ms, is_date, parse_date
 from rules.codes import is_currency, is_digest
 from rules.dated_rules import add_business_days, rule_on
-from rules.day_rate import convert, day_rate, describe_rate, is_above_usd
+from rules.day_rate import convert, day_rate, describe_rate, is_above
 from rules.instrument import arrive, enter, keep, load, require_step, today
 from rules.machine import moves_from
 from rules.money import PAYMENT_MAX, is_amount
@@ -65,6 +65,11 @@ def threshold() -> dict:
     return rule_on("threshold:outward-payment", today())
 
 
+def is_over(payment: int, rate, rule: dict) -> bool:
+    """Whether a payment is above the threshold: the threshold itself is not."""
+    return is_above(payment, rate, rule["amount"], day_rate(rule["currency"]))
+
+
 def check_contract(amount: int, since: str, until: str, contract: str, details: str):
     require(is_amount(amount) and amount <= PAYMENT_MAX, "E_AMOUNT", "1 to 2^53 - 1 minor units")
     require(is_date(since) and is_date(until), "E_DATE", "a date is written YYYY-MM-DD")
@@ -115,11 +120,11 @@ def prepare(
     require(coded, "E_CODE", "a BoP code has six digits")
     require(is_amount(first_payment) and first_payment <= amount, "E_AMOUNT", "part of the amount")
     rate = day_rate(currency)
-    above = is_above_usd(first_payment, rate, threshold()["amount"])
+    above = is_over(first_payment, rate, threshold())
     require(above, "E_NO_FORM", "a payment up to the threshold needs no form")
-    call("party", "check_new_business", ctx.member)
+    here = call("party", "check_new_business", ctx.member)["country"] == "CN"
     abroad = call("party", "check_member", payee)["country"] != "CN"
-    require(abroad, "E_RESIDENT", "a form is for payments abroad")
+    require(here and abroad, "E_RESIDENT", "a form is for payments from the mainland abroad")
     require(form_of[(ctx.member, contract)] == "", "E_DUPLICATE", "this contract has a form")
     form = Form(
         next_number(), parts, ctx.member, tax, safe, contract, details, amount, currency, since,
@@ -323,7 +328,7 @@ def needs_form(amount: int, currency: str, exemption: str = "") -> dict:
     require(exemption in ("", *EXEMPTIONS), "E_CODE", "exempt: " + ", ".join(EXEMPTIONS))
     rule = threshold()
     rate = day_rate(currency)
-    above = is_above_usd(amount, rate, rule["amount"])
+    above = is_over(amount, rate, rule)
     return {"needed": above and exemption == "", "rule": rule, "rate": describe_rate(rate)}
 
 

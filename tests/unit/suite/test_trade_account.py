@@ -25,7 +25,7 @@ from deploy.regcenter.client import Payment
 from tests.unit.suite.conftest import fresh
 from tests.unit.suite.customs import DECLARATION, GROSS, TA, Customs, declare, opened_account, what
 from tests.unit.suite.walking import Walk, allowed, cases
-from tests.unit.suite.world import HOUR_MS, World, at, digest, open_world
+from tests.unit.suite.world import HOUR_MS, World, at, digest
 
 BY_RECORD = {t.record: t for t in TABLES if t.contract in ("trade_account", "declared_goods")}
 
@@ -117,11 +117,21 @@ ACCOUNT_WALK = Walk(
 FREE_FOR = {"enterprise", "bank", "counterparty"}
 
 
-@pytest.mark.parametrize(("state", "move"), cases(ACCOUNT_WALK))
-def test_an_account_moves_only_as_its_table_says(customs: Customs, state: str, move: str) -> None:
-    world = customs.oracles.world
+@pytest.fixture(scope="module")
+def walked(opened: World) -> World:
+    """An account with declared goods and a receipt that is awaited: made once, copied for each case."""
+    world = fresh(opened)
+    world.now_ms = at("2026-11-17")
+    customs = Customs(world)
     opened_account(world)
+    declare(world, DECLARATION, customs.clear(DECLARATION))
     world.ok("px-maker", "trade_account.prepare_receipt", id=TA, amount_fen=1, **SALT)
+    return world
+
+
+@pytest.mark.parametrize(("state", "move"), cases(ACCOUNT_WALK))
+def test_an_account_moves_only_as_its_table_says(walked: World, state: str, move: str) -> None:
+    world = fresh(walked)
     ACCOUNT_WALK.check_state(world, state, move)
 
 
@@ -134,20 +144,16 @@ def only_one_part(case: tuple[str, str]) -> bool:
     ("state", "move"), [case for case in allowed(ACCOUNT_WALK) if only_one_part(case)]
 )
 def test_an_account_is_moved_only_by_whom_its_table_names(
-    customs: Customs, state: str, move: str
+    walked: World, state: str, move: str
 ) -> None:
-    world = customs.oracles.world
-    opened_account(world)
-    world.ok("px-maker", "trade_account.prepare_receipt", id=TA, amount_fen=1, **SALT)
+    world = fresh(walked)
     ACCOUNT_WALK.check_persons(world, state, move)
 
 
 @pytest.mark.parametrize("state", BY_RECORD["receipt"].states)
 @pytest.mark.parametrize("move", ["record_receipt", "lapse_receipt"])
-def test_a_receipt_moves_only_as_its_table_says(customs: Customs, state: str, move: str) -> None:
-    world = customs.oracles.world
-    opened_account(world)
-    world.ok("px-maker", "trade_account.prepare_receipt", id=TA, amount_fen=1, **SALT)
+def test_a_receipt_moves_only_as_its_table_says(walked: World, state: str, move: str) -> None:
+    world = fresh(walked)
     world.force("trade_account", "receipt", f"{TA}/1", state=state)
     proofs = {"proofs": [b""]} if move == "record_receipt" else {}
     result = world.run("nobody", f"trade_account.{move}", id=TA, number=1, **proofs)
@@ -156,17 +162,15 @@ def test_a_receipt_moves_only_as_its_table_says(customs: Customs, state: str, mo
 
 
 @pytest.mark.parametrize("state", BY_RECORD["goods"].states)
-@pytest.mark.parametrize("move", ["use", "free"])
-def test_declared_goods_move_only_as_their_table_says(
-    customs: Customs, state: str, move: str
-) -> None:
-    world = customs.oracles.world
-    opened_account(world)
-    declare(world, DECLARATION, customs.clear(DECLARATION))
+@pytest.mark.parametrize("move", ["open_to", "use", "free"])
+def test_declared_goods_move_only_as_their_table_says(walked: World, state: str, move: str) -> None:
+    world = fresh(walked)
     world.force("declared_goods", "goods", DECLARATION, state=state)
-    args = {"banks": ["QB"]} if move == "use" else {"bank": "QB"}
-    target = f"declared_goods.{move}"
-    result = world.run("qb-ops", target, id=DECLARATION, amount_fen=1, **args)
+    args: dict[str, Any] = {"amount_fen": 1, **({"bank": "QB"} if move == "free" else {})}
+    who = "qb-ops"
+    if move == "open_to":
+        who, args = "px-checker", {"banks": ["QB"]}
+    result = world.run(who, f"declared_goods.{move}", id=DECLARATION, **args)
     assert (result.code == "E_STATE") is not BY_RECORD["goods"].allows(state, move)
     world.refused("E_NOT_PARTY", "px-maker", "declared_goods.record", number="1", account=TA,
                   uscc="", parties={"enterprise": "PX", "seller": "PX"}, what={})  # fmt: skip
@@ -299,8 +303,8 @@ def test_one_set_of_banks_finances_a_declaration_and_others_learn_yes_or_no(
     opened_account(world)
     declare(world, DECLARATION, customs.clear(DECLARATION))
 
-    def use(code: str, who: str, banks: list[str], amount: int) -> None:
-        args = {"id": DECLARATION, "banks": banks, "amount_fen": amount}
+    def use(code: str, who: str, amount: int) -> None:
+        args = {"id": DECLARATION, "amount_fen": amount}
         if code:
             world.refused(code, who, "declared_goods.use", **args)
         else:
@@ -311,15 +315,21 @@ def test_one_set_of_banks_finances_a_declaration_and_others_learn_yes_or_no(
         return bool(world.ok(who, "declared_goods.is_available", **args))
 
     assert available("nb-ops", GROSS) and not available("nb-ops", GROSS + 1)
-    use("E_BANKS", "qb-ops", ["NB"], 1)
-    use("E_BANKS", "qb-ops", ["QB", "QB"], 1)
-    use("E_NOT_PARTY", "px-maker", ["PX"], 1)
-    use("", "qb-ops", ["QB", "FB"], 800_000_000)
+    use("E_BANKS", "qb-ops", 1)
+    for code, banks in (("E_BANKS", []), ("E_BANKS", ["QB", "QB"]), ("E_ROLE", ["LG"]),
+                        ("E_PARTY", ["ZZ"])):  # fmt: skip
+        world.refused(code, "px-checker", "declared_goods.open_to", id=DECLARATION, banks=banks)
+    world.refused(
+        "E_NOT_PARTY", "qb-checker", "declared_goods.open_to", id=DECLARATION, banks=["QB"]
+    )
+    world.ok("px-checker", "declared_goods.open_to", id=DECLARATION, banks=["QB", "FB"])
+    use("E_BANKS", "nb-ops", 1)
+    use("", "qb-ops", 800_000_000)
     assert not available("nb-ops", 1) and available("fb", 400_000_000)
-    use("E_DUPLICATE_FINANCING", "nb-ops", ["NB"], 1)
-    use("E_DUPLICATE_FINANCING", "qb-ops", ["QB"], 1)  # the set stays the set
-    use("E_DUPLICATE_FINANCING", "fb", ["FB", "QB"], 400_000_001)
-    use("", "fb", ["FB", "QB"], 400_000_000)
+    use("E_DUPLICATE_FINANCING", "nb-ops", 1)
+    world.refused("E_STATE", "px-checker", "declared_goods.open_to", id=DECLARATION, banks=["NB"])
+    use("E_DUPLICATE_FINANCING", "fb", 400_000_001)
+    use("", "fb", 400_000_000)
     assert world.ok("fb", "declared_goods.get", id=DECLARATION)["in_use_fen"] == 400_000_000
     world.refused("E_NOT_PARTY", "nb-ops", "declared_goods.get", id=DECLARATION)
     other = {"id": DECLARATION, "bank": "FB", "amount_fen": 1}
@@ -327,7 +337,8 @@ def test_one_set_of_banks_finances_a_declaration_and_others_learn_yes_or_no(
     for who, bank, amount in (("qb-ops", "QB", 800_000_000), ("fb", "FB", 400_000_000)):
         free = {"id": DECLARATION, "bank": bank, "amount_fen": amount}
         world.ok(who, "declared_goods.free", **free)
-    use("", "nb-ops", ["NB"], 1)
+    world.ok("px-checker", "declared_goods.open_to", id=DECLARATION, banks=["NB"])
+    use("", "nb-ops", 1)
 
 
 def test_goods_that_come_back_for_the_same_money_are_suspect_and_nothing_moves_on_them(
@@ -344,7 +355,8 @@ def test_goods_that_come_back_for_the_same_money_are_suspect_and_nothing_moves_o
     assert shown(world, "TA-2")["alerts"] == [["CIRCULAR", "2027-02-15", TA]]
     receipt = {"id": "TA-2", "amount_fen": 1, **SALT}
     world.refused("E_STATE", "px-maker", "trade_account.prepare_receipt", **receipt)
-    use = {"id": number, "banks": ["QB"], "amount_fen": 1}
+    world.ok("px-checker", "declared_goods.open_to", id=number, banks=["QB"])
+    use = {"id": number, "amount_fen": 1}
     world.refused("E_SUSPECT", "qb-ops", "declared_goods.use", **use)
     assert not world.ok("qb-ops", "declared_goods.is_available", id=number, amount_fen=1)
     assert [a["id"] for a in world.ok("safe", "trade_account.list_accounts", state="SUSPECT")] == [
@@ -581,11 +593,15 @@ class Histories(RuleBasedStateMachine):
     """Whatever is declared, paid, given back and set off: figures are sums, and states are what they show."""
 
     opened: World
+    directory: Path
+    proven = 0  # payments, in all histories
 
     @initialize()
     def open(self) -> None:
         self.world = fresh(self.opened)
         self.world.now_ms = at("2026-11-17")
+        self.world.open_center(self.directory / secrets.token_hex(8))
+        self.world.bind_wallets("hb")
         self.customs = Customs(self.world)
         opened_account(self.world, tolerance_bps=100)
         opened_account(self.world, "TA-2", direction="import", tolerance_bps=100)
@@ -618,6 +634,7 @@ class Histories(RuleBasedStateMachine):
         proofs = pay_parts(self.world, "HB", receipt["parts"], more)
         if self.call("nobody", "record_receipt", id=TA, number=number, proofs=proofs):
             self.came += amount + more
+            Histories.proven += 1
 
     @rule(amount=st.sampled_from([1, GROSS // 10, GROSS]))
     def give_back(self, amount: int) -> None:
@@ -667,8 +684,8 @@ class Histories(RuleBasedStateMachine):
         assert sum(row["received_fen"] for row in sums) == self.came - self.back
 
 
-def test_no_history_makes_the_figures_wrong(tmp_path: Path) -> None:
-    Histories.opened = open_world(tmp_path / "center")
-    Histories.opened.bind_wallets("hb")
+def test_no_history_makes_the_figures_wrong(opened: World, tmp_path: Path) -> None:
+    Histories.opened, Histories.directory = opened, tmp_path
     machine = settings(max_examples=6, stateful_step_count=16, deadline=None)
     run_state_machine_as_test(Histories, settings=machine)
+    assert Histories.proven > 0
