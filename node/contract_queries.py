@@ -163,6 +163,8 @@ class Queries:
             active=at.contracts.state.running | {call.contract: call.version},
         )
         (result,) = await engine.execute(request, state)
+        if isinstance(state, PastView) and state.failure is not None:
+            raise state.failure
         return QueryResult(
             at.header.height,
             result.outcome,

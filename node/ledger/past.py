@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from node.errors import CityError
 from node.ledger.store import Reader
@@ -44,12 +45,16 @@ def value_at(reader: Reader, path: bytes, height: int) -> bytes | None:
 
 
 class PastView:
-    """What `StateView` offers, after an earlier block. Close it."""
+    """What `StateView` offers, after an earlier block. Close it.
+
+    failure: a scan for the engine was cut off; what came of it is no answer. It is not raised there, since an
+    engine that gets no answer has to be replaced."""
 
     def __init__(self, reader: Reader, path: Callable[[bytes], bytes], height: int) -> None:
         """reader: of the whole store. path: of a state key in the tree."""
         self._reader, self._path, self.height = reader, path, height
         self._passed = 0
+        self.failure: HistoryTooLong | None = None
 
     def state_get(self, keys: list[bytes]) -> list[bytes | None]:
         return [self._value(key) for key in keys]
@@ -57,12 +62,11 @@ class PastView:
     def state_scan(
         self, prefix: bytes, after: bytes | None, limit: int
     ) -> list[tuple[bytes, bytes]]:
-        found: list[tuple[bytes, bytes]] = []
-        for pair in self._pairs(prefix, after):
-            found.append(pair)
-            if len(found) == limit:
-                break
-        return found
+        try:
+            return list(islice(self._pairs(prefix, after), limit))
+        except HistoryTooLong as failure:
+            self.failure = failure
+            return []
 
     def scan_all(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every (key, value) pair by key. For prefixes that hold few."""

@@ -74,6 +74,10 @@ def test_a_scan_passes_over_no_more_keys_than_it_may(monkeypatch):
     monkeypatch.setattr(past, "KEYS_PASSED_MAX", 20)
     state = open_state(MemoryStore())
     apply_all(state, [{b"z": b"1"}, {b"k%d" % n: b"x" for n in range(40)}])
+    view = state.view_at(0)
+    assert view.state_scan(b"", None, 5) == [] and view.failure is not None
+    assert view.failure.code == "CITY-5011"
     with pytest.raises(CityError, match="CITY-5011"):
-        state.view_at(0).state_scan(b"", None, 5)
-    assert state.view_at(0).state_scan(b"z", None, 5) == [(b"z", b"1")]
+        list(state.view_at(0).scan_all(b""))
+    narrow = state.view_at(0)
+    assert narrow.state_scan(b"z", None, 5) == [(b"z", b"1")] and narrow.failure is None
