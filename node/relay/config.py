@@ -45,6 +45,12 @@ class RuleSection(Section):
     method: str
     reference: str = ""
     args: list[str] = Field(default_factory=lambda: ["id"])
+    numbered: str = ""
+
+
+def _rule(own: RuleSection) -> Rule:
+    args = tuple(own.args)
+    return Rule(own.contract, own.event, own.method, own.reference, args, own.numbered)
 
 
 class RelayConfig(Settings):
@@ -76,7 +82,7 @@ class RelayConfig(Settings):
         return str(inside) if context and inside.exists() else context or None
 
     def all_rules(self) -> tuple[Rule, ...]:
-        own = (Rule(r.contract, r.event, r.method, r.reference, tuple(r.args)) for r in self.rules)
+        own = (_rule(r) for r in self.rules)
         return (*RULES, *own)
 
     def password(self) -> bytes | None:

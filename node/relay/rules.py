@@ -18,13 +18,15 @@ REFERENCE_BYTES = 32
 @dataclass(frozen=True, slots=True)
 class Rule:
     """reference: its name in what the call returned, "" where that is the reference itself.
-    args: names of the event's fields that the taking call wants under the same names."""
+    args: names of the event's fields that the taking call wants under the same names. numbered: the call
+    returned a list of references; the taking call wants the place of its own, from 1, under this name."""
 
     contract: str
     event: str
     method: str
     reference: str = ""
     args: tuple[str, ...] = ("id",)
+    numbered: str = ""
 
 
 RULES: tuple[Rule, ...] = (
@@ -43,15 +45,23 @@ RULES: tuple[Rule, ...] = (
     Rule("bill", "Bill.RecoursePrepared", "record_recourse"),
     Rule("rediscount", "Rediscount.DisbursementPrepared", "disburse"),
     Rule("rediscount", "Rediscount.RepaymentPrepared", "repay"),
+    Rule("conditional", "Cond.Agreed", "record_release", "", ("agreement_id",), "number"),
     Rule("oracle", "Oracle.BondPrepared", "post_bond", "", ("name",)),
 )  # fmt: skip
 
 
 def obligations(rule: Rule, fields: Mapping[str, Any], value: Any) -> list[Obligation]:
-    """What a rule makes of an event and the value of its transaction: one obligation, or none."""
+    """What a rule makes of an event and the value of its transaction; none where they are of another kind."""
     found = value.get(rule.reference) if rule.reference and isinstance(value, Mapping) else value
-    complete = all(name in fields for name in rule.args)
-    if not isinstance(found, bytes) or len(found) != REFERENCE_BYTES or not complete:
+    references = found if rule.numbered and isinstance(found, list) else [found]
+    if any(name not in fields for name in rule.args):
         return []
     args = {name: fields[name] for name in rule.args}
-    return [Obligation(found.hex(), rule.contract, rule.method, args)]
+    return [
+        Obligation(
+            reference.hex(), rule.contract, rule.method,
+            {**args, rule.numbered: number} if rule.numbered else args,
+        )
+        for number, reference in enumerate(references, 1)
+        if isinstance(reference, bytes) and len(reference) == REFERENCE_BYTES
+    ]  # fmt: skip

@@ -23,7 +23,7 @@ from node.network.relays import center_endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 CALL_S, COMMAND_S = 120.0, 180.0
-FUNDS_FEN = 1_000_000
+FUNDS_FEN, STALE_MS = 1_000_000, 3_600_000
 ORACLES = ("a", "b", "c", "d", "e", "f", "g")
 
 
@@ -58,7 +58,9 @@ class MoneyNet:
         endpoint = center_endpoint(self.layout)
         self.root_key = endpoint["root_key"]
         self.log_id = endpoint["log_id"]
-        await self.call("inspector", "dcep", "register_log", root_key=bytes.fromhex(self.root_key))
+        key = bytes.fromhex(self.root_key)
+        # a proof typed by hand may take its time on a full machine
+        await self.call("inspector", "dcep", "register_log", root_key=key, stale_ms=STALE_MS)
         await self.call(
             "inspector", "oracle", "configure", names=list(ORACLES), keys=publics, f=2,
             custodian="QB",

@@ -146,6 +146,15 @@ def test_a_rule_makes_an_obligation_of_a_reference_and_of_nothing_else() -> None
     assert obligations(rule, {}, {"pay_reference": bytes(32)}) == []
 
 
+def test_a_rule_numbers_the_parts_of_an_agreement() -> None:
+    rule = Rule("conditional", "Cond.Agreed", "record_release", "", ("agreement_id",), "number")
+    found = obligations(rule, {"agreement_id": "A-1"}, [bytes(32), b"\1" * 32])
+    assert [(o.reference, o.args) for o in found] == [
+        ("00" * 32, {"agreement_id": "A-1", "number": 1}),
+        ("01" * 32, {"agreement_id": "A-1", "number": 2}),
+    ]
+
+
 def event(number: int) -> Event:
     fields = {"nullifier": number.to_bytes(32)}
     return Event(f"{number}/0/0", number, f"{number:064x}", "dcep", "Dcep.PaymentVerified", fields)
