@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 WAIT_S = 180.0
 SERVICES = {"customs": "customs-release", "fx-mid": "fx-mid"}
-NUMBER = ["heartbeat_ms:=60000", "deviation_bps:=25", "low:=1", "high:=999999999"]
+NUMBER = ["heartbeat_ms:=3600000", "deviation_bps:=25", "low:=1", "high:=999999999"]
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_the_committee_reports_and_its_word_is_read(money: MoneyNet, tmp_path: P
     for feed, kind, more in (("customs", "fact", []), ("fx-mid", "number", NUMBER)):
         service = money.told("oracle", "test", SERVICES[feed], "-o", "json")["digest"]
         digest = base64.b64encode(bytes.fromhex(service)).decode()
-        words = [f"feed={feed}", f"kind={kind}", f"service={digest}", "max_age_ms:=60000", *more]
+        words = [f"feed={feed}", f"kind={kind}", f"service={digest}", "max_age_ms:=3600000", *more]
         money.told("call", "oracle", "define_feed", *words, "-o", "json", user="inspector")
     fact = ("oracle", "status", "customs", DECLARATION, "-o", "json")
     assert money.told(*fact)["status"] == "hold"
