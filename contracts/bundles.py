@@ -13,6 +13,7 @@ from contracts.runtime.api import Bundle
 
 SUITE = (
     "party",
+    "kyc",
     "rulebook",
     "regulation",
     "regulator",

@@ -20,6 +20,7 @@ from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.invoice_registry_machine import CLAIM
+from contracts.rules.party_machine import PARTY
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.regulator_machine import ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
@@ -57,6 +58,7 @@ class Table:
 
 
 TABLES = (
+    Table("party", "party", "Party", PARTY),
     Table("receivable", "credential", "Receivable e-credential", CREDENTIAL),
     Table("receivable", "piece", "Piece of a credential", PIECE),
     Table("financing", "financing", "Financing", FINANCING),

@@ -9,30 +9,9 @@ from rules.calendar import date_text, day_at, is_date, parse_date
 from rules.check_digits import is_lei, is_uscc
 from rules.codes import PARTY_KINDS, is_city, is_code, is_digest
 from rules.machine import moves_from, row_for
+from rules.party_machine import PARTY
 from rules.persons import require_contract
 from sdk import Event, Map, Revert, ctx, dataclass, export, require, view
-
-# from, call, who, guard, to, event
-MACHINE = (
-    ("-|REJECTED", "apply", "the member itself or a KYC officer", "check digits right", "APPLIED",
-     "Party.Applied"),
-    ("APPLIED|SUSPENDED", "attest", "KYC officer of another member",
-     "expiry ahead; after a suspension the bank that suspended", "KYC_REVIEW", "Party.Attested"),
-    ("KYC_REVIEW", "approve", "KYC officer of the attesting member, another person", "four eyes",
-     "ACTIVE", "Party.Approved"),
-    ("APPLIED|KYC_REVIEW", "reject", "KYC officer of another member, under review the attesting one",
-     "a reason, never admitted before", "REJECTED", "Party.Rejected"),
-    ("ACTIVE", "suspend", "regulator or a KYC officer of the attesting member", "a reason",
-     "SUSPENDED", "Party.Suspended"),
-    ("SUSPENDED", "resume", "regulator or a KYC officer of the bank that suspended", "a reason",
-     "ACTIVE", "Party.Resumed"),
-    ("ACTIVE|SUSPENDED", "freeze", "the regulator contract", "an order of two authorities",
-     "FROZEN", "Reg.Frozen"),
-    ("FROZEN", "unfreeze", "the regulator contract", "the order has ended: the state before returns",
-     "ACTIVE|SUSPENDED", "Reg.Released"),
-    ("ACTIVE|SUSPENDED", "close", "regulator or the member itself", "a reason", "CLOSED",
-     "Party.Closed"),
-)  # fmt: skip
 
 TEXT_MAX = 200
 RISKS = ("low", "medium", "high")
@@ -51,6 +30,7 @@ class Party:
     applied_by: str
     admitted: bool = False
     suspended_by: str = ""
+    halted: bool = False  # by the kyc contract, whatever the state
     frozen_from: str = ""
     version: int = 1
 
@@ -70,12 +50,15 @@ class Attestation:
 
 parties = Map("party", None)
 attestations = Map("attestation", None)
+renewals = Map("renewal", None)  # party id → the attestation that a second officer is to confirm
 by_identifier = Map("by_identifier", "")
 
 Applied = Event("Party.Applied")
 Attested = Event("Party.Attested")
 Approved = Event("Party.Approved")
 Rejected = Event("Party.Rejected")
+RenewalProposed = Event("Party.RenewalProposed")
+Renewed = Event("Party.Renewed")
 Suspended = Event("Party.Suspended")
 Resumed = Event("Party.Resumed")
 Closed = Event("Party.Closed")
@@ -92,7 +75,7 @@ def load(party_id: str):
 def enter(party, move: str, expected_version: int):
     """Take the step the table allows from here, or refuse with E_STATE."""
     require(expected_version in (0, party.version), "E_VERSION", "the party has changed since")
-    row = row_for(MACHINE, party.state, move)
+    row = row_for(PARTY, party.state, move)
     require(row is not None, "E_STATE", f"{move} is not possible in state {party.state}")
     party.state = row[4]
     party.version += 1
@@ -169,13 +152,8 @@ def apply(
     return party.state
 
 
-@export
-def attest(
-    party_id: str, level: int, risk: str, report: str, expires: str, expected_version: int = 0
-) -> str:
-    """Put a customer check forward. `report`: SM3 of the file, hex. `expires`: YYYY-MM-DD."""
-    require_officer()
-    party = load(party_id)
+def check_attestation(party_id: str, level: int, risk: str, report: str, expires: str):
+    """A new attestation by the sender's bank. Codes: E_SELF, E_CODE, E_DIGEST, E_DATE, E_EXPIRED."""
     require(ctx.member != party_id, "E_SELF", "nobody attests himself")
     require(1 <= level <= 3, "E_CODE", "a level is 1, 2 or 3")
     require(risk in RISKS, "E_CODE", "a risk is low, medium or high")
@@ -183,11 +161,20 @@ def attest(
     require(is_date(expires), "E_DATE", "the expiry is written YYYY-MM-DD")
     today = day_at(ctx.time)
     require(parse_date(expires) > today, "E_EXPIRED", "the attestation must expire in the future")
+    return Attestation(ctx.member, ctx.sender, level, risk, report, date_text(today), expires)
+
+
+@export
+def attest(
+    party_id: str, level: int, risk: str, report: str, expires: str, expected_version: int = 0
+) -> str:
+    """Put a customer check forward. `report`: SM3 of the file, hex. `expires`: YYYY-MM-DD."""
+    require_officer()
+    party = load(party_id)
+    made = check_attestation(party_id, level, risk, report, expires)
     require_stop_is_ours(party)
     enter(party, "attest", expected_version)
-    attestations[party_id] = Attestation(
-        ctx.member, ctx.sender, level, risk, report, date_text(today), expires
-    )
+    attestations[party_id] = made
     Attested(
         party=party_id, state=party.state, version=party.version, by=ctx.member, expires=expires
     )
@@ -207,6 +194,67 @@ def approve(party_id: str, expected_version: int = 0) -> str:
     party.suspended_by = ""
     enter(party, "approve", expected_version)
     Approved(party=party_id, state=party.state, version=party.version)
+    return party.state
+
+
+@export
+def renew(
+    party_id: str, level: int, risk: str, report: str, expires: str, expected_version: int = 0
+) -> str:
+    """A bank checks an admitted customer anew, before or after its attestation has expired."""
+    require_officer()
+    party = load(party_id)
+    made = check_attestation(party_id, level, risk, report, expires)
+    enter(party, "renew", expected_version)
+    renewals[party_id] = made
+    RenewalProposed(party=party_id, version=party.version, by=ctx.member, expires=expires)
+    return party.state
+
+
+@export
+def confirm_renewal(party_id: str, expected_version: int = 0) -> str:
+    """The second pair of eyes at the bank that checked anew: from here on its attestation counts."""
+    require_officer()
+    party = load(party_id)
+    made = renewals[party_id]
+    require(made is None or made.issuer == ctx.member, "E_ROLE", "not the renewing bank")
+    four_eyes = made is None or made.officer != ctx.sender
+    require(four_eyes, "E_FOUR_EYES", "the officer who checked cannot confirm")
+    enter(party, "confirm_renewal", expected_version)
+    require(made is not None, "E_NOT_FOUND", "no renewal is open")
+    attestations[party_id] = made
+    renewals.delete(party_id)
+    Renewed(party=party_id, version=party.version, by=ctx.member, expires=made.expires)
+    return party.state
+
+
+@export
+def halt(party_id: str, reason: str) -> str:
+    """The kyc contract only: a list names the party, or its licence is revoked. It may already be suspended."""
+    require(ctx.caller == "kyc", "E_CALLER", "only the kyc contract may do this")
+    party = load(party_id)
+    party.halted = True
+    parties[party_id] = party
+    if party.state != "ACTIVE":
+        return party.state
+    party.suspended_by = "kyc"
+    enter(party, "halt", 0)
+    Suspended(party=party_id, state=party.state, version=party.version, reason=reason)
+    return party.state
+
+
+@export
+def lift(party_id: str, reason: str) -> str:
+    """The kyc contract only: what made it halt the party is gone. Another's suspension stays."""
+    require(ctx.caller == "kyc", "E_CALLER", "only the kyc contract may do this")
+    party = load(party_id)
+    party.halted = False
+    parties[party_id] = party
+    if party.state != "SUSPENDED" or party.suspended_by != "kyc":
+        return party.state
+    party.suspended_by = ""
+    enter(party, "lift", 0)
+    Resumed(party=party_id, state=party.state, version=party.version, reason=reason)
     return party.state
 
 
@@ -243,6 +291,7 @@ def resume(party_id: str, reason: str, expected_version: int = 0) -> str:
     require_supervisor(party_id)
     require_text(reason, "the reason")
     party = load(party_id)
+    require(not party.halted, "E_KYC_HALT", "a list or a revoked licence stops this party")
     if "regulator" not in ctx.roles:
         require_stop_is_ours(party)
     party.suspended_by = ""
@@ -313,7 +362,7 @@ def get(party_id: str) -> dict:
 @view
 def next_steps(party_id: str) -> list:
     """What may happen to this party now: call, who, guard, to."""
-    return moves_from(MACHINE, load(party_id).state)
+    return moves_from(PARTY, load(party_id).state)
 
 
 @view
@@ -322,8 +371,27 @@ def check_member(party_id: str) -> dict:
     party = parties[party_id]
     require(party is not None, "E_PARTY", f"{party_id} is not registered")
     require(party.state != "FROZEN", "E_FROZEN", f"{party_id} is frozen by order")
+    require(not party.halted, "E_KYC_HALT", f"a list or a revoked licence stops {party_id}")
     require(party.state == "ACTIVE", "E_PARTY", f"{party_id} is not active")
     return describe(party)
+
+
+@view
+def kyc_facts(party_ids: list) -> list:
+    """What the kyc contract must know of parties: state, name, identifiers, whose attestation, until when."""
+    require(ctx.caller == "kyc", "E_CALLER", "only the kyc contract may do this")
+    found = []
+    for party_id in party_ids:
+        party = parties[party_id]
+        made = attestations[party_id]
+        known = party is not None
+        found.append((
+            party_id,
+            ("HALTED" if party.halted else party.state) if known else "",
+            (party.uscc, party.lei, party.legal_name) if known else ("", "", ""),
+            ("", 0, "", "") if made is None else (made.issuer, made.level, made.expires, made.report),
+        ))  # fmt: skip
+    return found
 
 
 @view

@@ -8,19 +8,11 @@ import pytest
 
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.machine import moves_from, row_for
+from contracts.rules.party_machine import PARTY
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from tests.unit.suite.world import EC, World, digest
 
 Calls = dict[str, tuple[str, dict[str, Any]]]
-PARTY = (
-    ("APPLIED|SUSPENDED", "attest"),
-    ("KYC_REVIEW", "approve"),
-    ("APPLIED|KYC_REVIEW", "reject"),
-    ("ACTIVE", "suspend"),
-    ("SUSPENDED", "resume"),
-    ("ACTIVE|SUSPENDED", "close"),
-)
-
 CREDENTIAL_CALLS: Calls = {
     "sign": ("px-checker", {}),
     "cancel": ("px-maker", {}),
@@ -57,6 +49,11 @@ PARTY_CALLS: Calls = {
         {"level": 1, "risk": "low", "report": digest("r"), "expires": "2027-01-01"},
     ),
     "approve": ("qb-checker", {}),
+    "renew": (
+        "nb-ops",
+        {"level": 1, "risk": "low", "report": digest("r"), "expires": "2027-01-01"},
+    ),
+    "confirm_renewal": ("nb-checker", {}),
     "reject": ("qb-ops", {"reason": "no"}),
     "suspend": ("pbc", {"reason": "order"}),
     "resume": ("pbc", {"reason": "order"}),
@@ -71,7 +68,7 @@ def states(table: tuple[tuple[str, ...], ...], column_to: int = 4) -> list[str]:
     return sorted(names - {"-", ""})
 
 
-PARTY_STATES = ["ACTIVE", "APPLIED", "CLOSED", "KYC_REVIEW", "REJECTED", "SUSPENDED"]
+PARTY_STATES = ["ACTIVE", "APPLIED", "CLOSED", "FROZEN", "KYC_REVIEW", "REJECTED", "SUSPENDED"]
 
 
 def check(
