@@ -129,12 +129,12 @@ def issue(
 @refusing
 def exchange(
     file: KeyFile,
-    to: Annotated[str, typer.Argument(help="Address of a wallet.")],
+    to: Annotated[str, typer.Argument(help="Address of a wallet, or of another bank's vault.")],
     amount: Amount,
     center: CenterOption = "",
     password: PasswordOption = "",
 ) -> None:
-    """Gives money out of the bank's vault to a wallet."""
+    """Gives money out of the bank's vault to a wallet or to another bank."""
     wallet, whom = read_wallet(file, password), hash_of(to, "TO")
     receipt(center, lambda client: client.exchange(wallet, whom, amount))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
 from consensus.center_request import FeedQuery
 from consensus.encoding import Hash, encode
-from consensus.payment import CertifiedTreeHead, Coin, CoinState, Kind, regime_at
+from consensus.payment import REGIMES, CertifiedTreeHead, Coin, CoinState, Kind, regime_at
 from deploy.regcenter import aml, institutions, log, orders
 from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
@@ -175,7 +176,8 @@ def _share(center: Center, asking: Hash, query: ShareQuery) -> View:
 
 
 def _postings(center: Center, asking: Hash, query: PostingsQuery) -> View:
-    """For who signed, paid, or was paid; under the regime of its time."""
+    """For who signed, paid, or was paid: the lines under the regime of its time, and the same movement's under
+    each of the regimes."""
     record = center.record(query.txid)
     if record is None:
         raise CenterError("RC_NOT_FOUND", "no such transaction")
@@ -185,22 +187,19 @@ def _postings(center: Center, asking: Hash, query: PostingsQuery) -> View:
         raise CenterError("RC_UNAUTHORISED")
     regime = regime_at(record.accepted_ms)
     assert regime is not None
+    between = 0
     if tx.outputs:
-        moved = sum(o.value_fen for o in tx.outputs if o.owner != record.payer)
+        paid = [o for o in tx.outputs if o.owner != record.payer]
+        moved = sum(o.value_fen for o in paid)
+        if tx.kind == Kind.EXCHANGE:
+            between = sum(o.value_fen for o in paid if o.owner in center.operators)
     else:
         moved = sum(coin.value_fen for coin in map(center.coin, tx.inputs) if coin is not None)
-    return {
-        "regime": regime.regime_id,
-        "lines": [
-            {
-                "book": line.book,
-                "debit": line.debit,
-                "credit": line.credit,
-                "amount_fen": line.amount_fen,
-            }
-            for line in postings(tx.kind, moved, regime)
-        ],
+    under = {
+        each.regime_id: [asdict(line) for line in postings(tx.kind, moved - between, each, between)]
+        for each in REGIMES
     }
+    return {"regime": regime.regime_id, "lines": under[regime.regime_id], "under": under}
 
 
 _HANDLERS: Mapping[type, Callable[[Center, Hash, Any], View]] = MappingProxyType(

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from consensus.payment import Kind, Regime
 from deploy.regcenter.errors import CenterError
 
-CENTRAL, BANK = "central bank", "bank"
+CENTRAL, BANK, OTHER_BANK = "central bank", "bank", "the other bank"
 DAYS_OF_YEAR = 365
 _RATE_UNITS = 10_000  # a rate is in hundredths of a percent
 
@@ -52,15 +52,29 @@ _COMMERCIAL_BANK: Mapping[int, Lines] = MappingProxyType(
         Kind.DESTROY: ((CENTRAL, _VAULT, _RESERVES), (BANK, _AT_CENTRAL, _OWN)),
     }
 )
+_BETWEEN_BANKS: Lines = (
+    (BANK, "claims on banks", _OWN),
+    (OTHER_BANK, _OWN, "owed to banks"),
+)
 _BY_SHEET: Mapping[str, Mapping[int, Lines]] = MappingProxyType(
     {"CB": _CENTRAL_BANK, "bank": _COMMERCIAL_BANK}
 )
 
 
-def postings(kind: int, amount_fen: int, regime: Regime) -> tuple[Line, ...]:
-    """The lines of a movement under a regime; none where money only changes hands in public."""
-    lines = _BY_SHEET[regime.balance_sheet].get(kind, ())
-    return tuple(Line(book, debit, credit, amount_fen) for book, debit, credit in lines)
+def postings(kind: int, amount_fen: int, regime: Regime, to_banks_fen: int = 0) -> tuple[Line, ...]:
+    """The lines of a movement under a regime; none where money only changes hands in public.
+
+    to_banks_fen: what an exchange moved into vaults of other banks, beside amount_fen into wallets. It stays
+    money of the central bank whatever the regime, and the banks owe it to each other."""
+    parts = [(_BY_SHEET[regime.balance_sheet].get(kind, ()), amount_fen)]
+    if kind == Kind.EXCHANGE:
+        parts.append((_BETWEEN_BANKS, to_banks_fen))
+    return tuple(
+        Line(book, debit, credit, fen)
+        for lines, fen in parts
+        if fen
+        for book, debit, credit in lines
+    )
 
 
 def interest_fen(balance_fen: int, days: int, rate: int, regime: Regime) -> int:

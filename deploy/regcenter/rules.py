@@ -41,10 +41,10 @@ class Tier(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KindRule:
-    """From which tier to which. Change may always go back to the payer, except where nothing comes out."""
+    """From which tier to which ones. Change may always go back to the payer, except where nothing comes out."""
 
     source: Tier
-    target: Tier
+    targets: tuple[Tier, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class Posting:
 
 
 KIND_RULES: Mapping[int, KindRule] = {
-    Kind.ISSUE: KindRule(Tier.CENTER, Tier.VAULT),
-    Kind.EXCHANGE: KindRule(Tier.VAULT, Tier.WALLET),
-    Kind.TRANSFER: KindRule(Tier.WALLET, Tier.WALLET),
-    Kind.REDEEM: KindRule(Tier.WALLET, Tier.VAULT),
-    Kind.DESTROY: KindRule(Tier.VAULT, Tier.CENTER),
+    Kind.ISSUE: KindRule(Tier.CENTER, (Tier.VAULT,)),
+    Kind.EXCHANGE: KindRule(Tier.VAULT, (Tier.WALLET, Tier.VAULT)),  # another bank's vault
+    Kind.TRANSFER: KindRule(Tier.WALLET, (Tier.WALLET,)),
+    Kind.REDEEM: KindRule(Tier.WALLET, (Tier.VAULT,)),
+    Kind.DESTROY: KindRule(Tier.VAULT, (Tier.CENTER,)),
 }
 
 
@@ -134,7 +134,7 @@ def check_payment(
     found = spendable(tx, coins, signer)
     if rule.source is not Tier.CENTER and tier_of(signer) is not rule.source:
         raise CenterError("RC_TIER", f"the payer is no {rule.source.value}")
-    if rule.source is not Tier.CENTER and rule.target is not Tier.CENTER:
+    if rule.source is not Tier.CENTER and tx.kind != Kind.DESTROY:
         check_balance(tx, found)
     _check_targets(tx, rule, signer, tier_of)
     return Posting(ZERO_HASH if tx.kind == Kind.ISSUE else signer)
@@ -198,16 +198,19 @@ def check_balance(tx: CoinTransaction, coins: Sequence[Coin]) -> None:
 def _check_targets(
     tx: CoinTransaction, rule: KindRule, payer: Hash, tier_of: Callable[[Hash], Tier]
 ) -> None:
-    reached = rule.target is Tier.CENTER
+    wanted = " or ".join(tier.value for tier in rule.targets)
+    reached = tx.kind == Kind.DESTROY
     for output in tx.outputs:
-        if tier_of(output.owner) is rule.target and (
-            rule.source is not Tier.CENTER or output.owner == payer
-        ):
+        is_payers = output.owner == payer
+        counts = (
+            is_payers if tx.kind == Kind.ISSUE else not (is_payers and rule.source is Tier.VAULT)
+        )
+        if tier_of(output.owner) in rule.targets and counts:
             reached = True
-        elif output.owner != payer:
-            raise CenterError("RC_TIER", f"an output goes to no {rule.target.value}")
+        elif not is_payers:
+            raise CenterError("RC_TIER", f"an output goes to no {wanted}")
     if not reached:
-        raise CenterError("RC_TIER", f"no output goes to a {rule.target.value}")
+        raise CenterError("RC_TIER", f"no output goes to a {wanted}")
 
 
 def _printable(text: str) -> bool:

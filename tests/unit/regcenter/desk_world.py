@@ -18,13 +18,14 @@ from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Receipt
 from deploy.regcenter.operations import Appointment, Opening
 from tests.unit.regcenter.test_center import Bench
+from tests.unit.suite.center_world import NOW
 
 
 class City(Bench):
     """A bench whose people ask for things. `root` is the center's root key."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, now_ms: int = NOW) -> None:
+        super().__init__(directory, now_ms)
         self.root = Wallet(self.money.center.keys.root)
         self.aml = Wallet.generate()
         self.money.process(Appointment(AuthorityQuery("PBC-AML", "aml", self.aml.public_key)))

@@ -37,8 +37,8 @@ from tests.unit.suite.center_world import NOW, Money, placement
 class Bench:
     """A center with a bank whose vault holds 1,000 fen, and a wallet with one coin of 600."""
 
-    def __init__(self, directory: Path) -> None:
-        self.now_ms = NOW
+    def __init__(self, directory: Path, now_ms: int = NOW) -> None:
+        self.now_ms = now_ms
         self.money = Money(directory, lambda: self.now_ms)
         self.bank, self.wallet, self.other = self.money.bank, Wallet.generate(), Wallet.generate()
         self.coin = self.money.fund(self.wallet, 600)

@@ -27,7 +27,7 @@ from deploy.regcenter.requests import (
 from deploy.regcenter.voice import check_said
 from tests.unit.regcenter.desk_world import City, refusal
 from tests.unit.regcenter.test_center import refused
-from tests.unit.suite.center_world import NOW
+from tests.unit.suite.center_world import NOW, placement
 
 
 @pytest.fixture
@@ -126,6 +126,69 @@ def test_a_party_asks_for_the_postings_of_a_transaction(city: City) -> None:
     assert [line["amount_fen"] for line in found["lines"]] == [70]
     assert refusal(city.read, city.other, PostingsQuery(receipt.txid)) == "RC_UNAUTHORISED"
     assert refusal(city.read, city.other, PostingsQuery(Hash(bytes(32)))) == "RC_NOT_FOUND"
+
+
+def test_a_day_of_2025_and_one_of_2026_give_the_same_movements_two_postings(
+    tmp_path: Path,
+) -> None:
+    """The center itself, with its clock in each of the regimes."""
+    old, new = REGIMES
+    told = {}
+    for regime, now_ms in ((old, new.from_ms - 1), (new, new.from_ms)):
+        city = City(tmp_path / regime.regime_id, now_ms)
+        given = city.money.process(
+            city.send(city.bank, city.vault_coin, (city.wallet.address, 1_000), kind=Kind.EXCHANGE)
+        )
+        spent = city.coin_of(given)
+        back = city.money.process(
+            city.send(city.wallet, spent, (city.bank.address, 1_000), kind=Kind.REDEEM)
+        )
+        found = [city.read(city.wallet, PostingsQuery(each.txid)) for each in (given, back)]
+        assert {answer["regime"] for answer in found} == {regime.regime_id}
+        told[regime.regime_id] = [
+            [(line["book"], line["debit"], line["credit"], line["amount_fen"]) for line in lines]
+            for lines in (answer["lines"] for answer in found)
+        ]
+        assert all(set(answer["under"]) == {"2020", "2026"} for answer in found)
+        city.money.center.close()
+    assert told["2020"] == [
+        [
+            ("central bank", "e-CNY in vaults", "e-CNY with the public", 1_000),
+            ("bank", "deposits of customers", "e-CNY in the vault", 1_000),
+        ],
+        [
+            ("central bank", "e-CNY with the public", "e-CNY in vaults", 1_000),
+            ("bank", "e-CNY in the vault", "deposits of customers", 1_000),
+        ],
+    ]
+    assert told["2026"] == [
+        [("bank", "deposits of customers", "wallet balances", 1_000)],
+        [("bank", "wallet balances", "deposits of customers", 1_000)],
+    ]
+
+
+def test_a_bank_exchanges_with_another_bank_and_both_post_it(city: City) -> None:
+    other = Wallet.generate()
+    city.money.process(placement("NB", other.public_key, 0))
+    before = city.money.center.totals
+    out = ((other.address, 700), (city.wallet.address, 200), (city.bank.address, 100))
+    moved = city.money.process(city.send(city.bank, city.vault_coin, *out, kind=Kind.EXCHANGE))
+    after = city.money.center.totals
+    assert (after.vault_fen, after.public_fen) == (before.vault_fen - 200, before.public_fen + 200)
+    found = city.read(other, PostingsQuery(moved.txid))
+    assert [(n["book"], n["debit"], n["credit"], n["amount_fen"]) for n in found["lines"]] == [
+        ("bank", "deposits of customers", "wallet balances", 200),
+        ("bank", "claims on banks", "e-CNY in the vault", 700),
+        ("the other bank", "e-CNY in the vault", "owed to banks", 700),
+    ]
+    coin = city.coin_of(moved)
+    city.money.process(city.send(other, coin, (city.other.address, 700), kind=Kind.EXCHANGE))
+    change = city.coin_of(moved, 2)
+    refused(
+        city, "RC_TIER", city.send(city.bank, change, (city.bank.address, 100), kind=Kind.EXCHANGE)
+    )
+    refused(city, "RC_TIER", city.send(city.bank, change, (other.address, 100)))
+    refused(city, "RC_TIER", city.send(city.bank, change, (other.address, 100), kind=Kind.REDEEM))
 
 
 # ---- rotation ------------------------------------------------------------------------------------
