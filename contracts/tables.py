@@ -22,7 +22,7 @@ from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.invoice_registry_machine import CLAIM
 from contracts.rules.party_machine import PARTY
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
-from contracts.rules.regulator_machine import ORDER, REGULATION
+from contracts.rules.regulator_machine import ACCESS, ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
 from contracts.rules.stablecoin_machine import COIN, PLEDGE, REDEMPTION
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
@@ -84,6 +84,7 @@ TABLES = (
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
     Table("regulation", "regulation", "Rule that runs inside contracts", REGULATION),
     Table("regulator", "order", "Order that freezes", ORDER),
+    Table("regulator", "access", "Receipt of a look", ACCESS),
     Table("stablecoin", "coin", "Reserve-backed stablecoin", COIN),
     Table("stablecoin", "redemption", "Redemption of a stablecoin", REDEMPTION),
     Table("stablecoin", "pledge", "Pledge of a node", PLEDGE),

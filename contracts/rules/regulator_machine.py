@@ -45,6 +45,11 @@ ORDER = (
     ("RELEASED|EXPIRED", "carry_on", "anyone", "leaves are still held", "=", "Reg.CarriedOn"),
 )  # fmt: skip
 
+ACCESS = (
+    ("-", "open_view", "any:regulator", "competent for the screen; the purpose as a digest", "RECORDED",
+     "Reg.Viewed"),
+)  # fmt: skip
+
 # Which authority may look at which screen, by what its member ids begin with (need to supervise).
 SCREENS = (
     ("stock", ("PBC", "NFRA")),

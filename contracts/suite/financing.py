@@ -50,6 +50,7 @@ from rules.financing_records import (
 )
 from rules.machine import moves_from
 from rules.money import BPS_UNIT, half_up, is_amount, share_of
+from rules.oversight import supervise
 from rules.parts import split_by_weights
 from rules.persons import require_trader
 from sdk import Event, call, ctx, export, require, view
@@ -193,6 +194,10 @@ def accept_quote(request_id: str, number: int, salt: bytes, expected_version: in
     require(ctx.time <= chosen.until_ms, "E_EXPIRED", "the quote has run out")
     require(16 <= len(salt) <= 32, "E_SALT", "a salt is 16 to 32 bytes")
     price(financing, chosen)
+    supervise(
+        "financing.accept", request_id, chosen.bank, financing.borrower, financing.payout_fen,
+        financing.days, chosen.rate_ppm,
+    )  # fmt: skip
     financing.accepted_ms = ctx.time
     financing.pay_until_ms = day_end_ms(add_business_days(day_at(ctx.time), PAY_BUSINESS_DAYS))
     financing.pay_reference = call(

@@ -11,7 +11,7 @@ from rules.calendar import is_date, parse_date
 from rules.codes import is_code, is_digest
 from rules.instrument import enter, keep, load, require_step, today
 from rules.machine import moves_from
-from rules.regulator_machine import OBJECTS_A_CALL, ORDER, RECEIPT_MS, SCREENS
+from rules.regulator_machine import ACCESS, OBJECTS_A_CALL, ORDER, RECEIPT_MS, SCREENS
 from rules.regulator_records import (
     AccessReceipt,
     CarriedOn,
@@ -176,10 +176,10 @@ def carry_on(id: str) -> int:
 def open_view(screen: str, purpose: str, subject: str = "*") -> str:
     """An officer says what will be looked at, and why, before the look. Returns the receipt's id.
 
-    subject: one party, or "*" for all. purpose: digest of the file note. Codes: E_ROLE, E_CODE, E_AUTHORITY,
-    E_DIGEST.
+    subject: one party, or "*" for all. purpose: digest of the file note. Codes: E_NOT_PARTY, E_CODE,
+    E_AUTHORITY, E_DIGEST.
     """
-    require("regulator" in ctx.roles, "E_ROLE", "only an authority looks at screens")
+    require_step(ACCESS, "-", "open_view", {})
     allowed = [row[1] for row in SCREENS if row[0] == screen]
     require(allowed != [], "E_CODE", "no such screen")
     competent = authority_of(ctx.member) in allowed[0]

@@ -238,6 +238,19 @@ def test_a_rule_takes_two_persons_of_one_authority_and_a_day_that_lies_ahead(wor
                   facts={"amount_fen": 1})  # fmt: skip
 
 
+def test_a_price_is_watched_before_the_borrower_is_bound(world: World) -> None:
+    dear = [["rate_ppm", ">", 30_000], ["payee", "=", "XY"], ["tenor_days", ">=", 1]]
+    issue_rule(world, name="DEAR", scope=["financing.accept"], conditions=dear)
+    world.issue()
+    world.to_tier_three()
+    request_id = world.request()
+    world.quote(request_id)
+    world.quote(request_id, bank="nb-ops", rate_ppm=30_000)
+    take = {"request_id": request_id, "salt": bytes(16)}
+    world.refused("E_RULE_BLOCK", "xy", "financing.accept_quote", number=1, **take)
+    world.ok("xy", "financing.accept_quote", number=2, **take)
+
+
 # ---- orders --------------------------------------------------------------------------------------
 
 
@@ -385,7 +398,7 @@ def test_every_look_leaves_a_receipt_that_the_supervised_can_count(world: World)
 def test_an_authority_looks_only_at_what_it_supervises(world: World) -> None:
     args = {"screen": "rates", "purpose": WHY}
     world.refused("E_AUTHORITY", "hkma", "regulator.open_view", **args)
-    world.refused("E_ROLE", "qb-ops", "regulator.open_view", **args)
+    world.refused("E_NOT_PARTY", "qb-ops", "regulator.open_view", **args)
     world.refused("E_CODE", "pbc", "regulator.open_view", screen="everything", purpose=WHY)
     world.refused("E_DIGEST", "pbc", "regulator.open_view", screen="rates", purpose="")
 
