@@ -53,6 +53,8 @@ EINVOICE = (
      "EInvoice.Voided"),
     ("ISSUED|RECEIVED|SUBMITTED|BOOKED|PAID", "pledge", "seller:checker",
      "not pledged yet; to a bank or factor", "=", "EInvoice.Pledged"),
+    ("ISSUED|RECEIVED|SUBMITTED|BOOKED|PAID", "link_claim", "financier:financier",
+     "its claim in the invoice registry is open", "=", "EInvoice.ClaimLinked"),
     ("ISSUED|RECEIVED|SUBMITTED|BOOKED|PAID", "consent_to_reversal", "financier:checker",
      "up to an amount", "=", "EInvoice.ReversalConsented"),
     ("ISSUED|RECEIVED|SUBMITTED|BOOKED|PAID", "order_reversal", "tax:tax",

@@ -26,7 +26,8 @@ class Quota:
 @dataclass
 class EInvoice:
     """`lines` are (goods, rate, net, tax, net reversed, tax reversed). `document`: digest of the file.
-    `paid_by`: nullifier of the payment. `salt` keeps the lock's owner secret."""
+    `paid_by`: nullifier of the payment. `financed_by`: fingerprint of its financier's claim. `salt` keeps the
+    lock's owner secret."""
 
     id: str
     quota: str
@@ -45,6 +46,7 @@ class EInvoice:
     due: Due | None = None
     instalment: int = 0
     paid_by: bytes = b""
+    financed_by: str = ""
     booked_tax_fen: int = 0
     reimbursement: Due | None = None
     consent_fen: int = 0
@@ -93,6 +95,7 @@ RedLettered = Event("EInvoice.RedLettered")
 Reversed = Event("EInvoice.Reversed")
 Voided = Event("EInvoice.Voided")
 Pledged = Event("EInvoice.Pledged")
+ClaimLinked = Event("EInvoice.ClaimLinked")
 ReversalConsented = Event("EInvoice.ReversalConsented")
 ReversalOrdered = Event("EInvoice.ReversalOrdered")
 PledgeReleased = Event("EInvoice.PledgeReleased")
@@ -192,6 +195,7 @@ def describe(found) -> dict:
         "red_letters": found.red_letters,
         "reference": found.due.reference if found.due else b"",
         "paid_by": found.paid_by,
+        "financed_by": found.financed_by,
         "reimbursement": found.reimbursement.reference if found.reimbursement else b"",
         "content": found.content,
         "stamp": found.stamp,

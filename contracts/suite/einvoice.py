@@ -27,6 +27,7 @@ from rules.einvoice_records import (
     Agreed,
     Booked,
     Cancelled,
+    ClaimLinked,
     Declined,
     EInvoice,
     Issued,
@@ -362,6 +363,17 @@ def pledge(id: str, financier: str, expected_version: int = 0) -> str:
 
 
 @export
+def link_claim(id: str, fingerprint: str, expected_version: int = 0) -> str:
+    """The financier shows under which claim of the invoice registry it lent. Code: E_OWNER."""
+    found = enter(EINVOICE, einvoices, id, "link_claim", expected_version)
+    claim = call("invoice_registry", "my_claim", fingerprint)
+    is_open = claim["state"] in ("RESERVED", "ACTIVE", "VOID_UNDERLYING")
+    require(is_open, "E_OWNER", "no open claim of this bank under this fingerprint")
+    found.financed_by = fingerprint
+    return keep(einvoices, found, ClaimLinked)
+
+
+@export
 def consent_to_reversal(id: str, amount_fen: int, expected_version: int = 0) -> str:
     """The financier lets up to this amount be taken back, with tax."""
     found = enter(EINVOICE, einvoices, id, "consent_to_reversal", expected_version)
@@ -387,6 +399,7 @@ def release_pledge(id: str, expected_version: int = 0) -> str:
     """The financing is over."""
     found = enter(EINVOICE, einvoices, id, "release_pledge", expected_version)
     found.parties.pop("financier")
+    found.financed_by = ""
     found.consent_fen = 0
     return keep(einvoices, found, PledgeReleased)
 

@@ -146,6 +146,56 @@ GROUPS = (
         "fingerprint",
     ),
     Group(
+        "tax",
+        "Value-added tax of a month, as the ledger's e-invoices add up.",
+        ("tax_return",),
+        (
+            Show("show", "tax_return.get", ("id",), "One return."),
+            Show("month", "einvoice.period", ("member", "month"), "A member's month, YYYY-MM."),
+        ),
+    ),
+    Group(
+        "document",
+        "Customs declarations and trade documents.",
+        ("trade_document",),
+        (
+            Show("show", "trade_document.get", ("id",), "A declaration or document."),
+            Show("status", "trade_document.status", ("id",), "What everybody may know of it."),
+            Show("types", "trade_document.types", (), "The kinds of documents and their codes."),
+        ),
+    ),
+    Group(
+        "record",
+        "Electronic transferable records: bills of lading, warehouse receipts and the like.",
+        ("transferable_record",),
+        (
+            Show("show", "transferable_record.get", ("id",), "One record."),
+            Show("status", "transferable_record.status", ("id",), "What everybody may know of it."),
+        ),
+    ),
+    Group(
+        "catalogue",
+        "Who holds which data, and consented queries between administrations.",
+        ("data_catalogue",),
+        (
+            Show("show", "data_catalogue.get", ("id",), "One query."),
+            Show("dataset", "data_catalogue.get_dataset", ("id",), "One set of data."),
+            Show("list", "data_catalogue.catalogue", (), "Every set of data.", draw="pages"),
+            Show("log", "data_catalogue.access_log", ("subject=",),
+                 "Who asked for your data, and what became of it."),
+        ),
+    ),
+    Group(
+        "credential",
+        "Trusted e-credentials: slips, bills, policies and receipts shown field by field.",
+        ("trusted_credential",),
+        (
+            Show("show", "trusted_credential.get", ("id",), "One credential."),
+            Show("status", "trusted_credential.status", ("id",), "What everybody may know of it."),
+            Show("key", "trusted_credential.get_key", ("id",), "An issuer's accredited key."),
+        ),
+    ),
+    Group(
         "party",
         "Who takes part: parties of the trade and members of the channel.",
         ("party",),

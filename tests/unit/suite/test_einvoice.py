@@ -118,6 +118,7 @@ WALK = Walk(
         "red_letter_full": ("px-checker", {}),
         "void": ("px-checker", {}),
         "pledge": ("px-checker", {"financier": "QB"}),
+        "link_claim": ("qb-ops", {"fingerprint": digest("keyed")}),
         "consent_to_reversal": ("qb-checker", {"amount_fen": 1}),
         "order_reversal": ("tax", {"amount_fen": 1, "order": digest("order")}),
         "release_pledge": ("qb-checker", {}),
@@ -341,6 +342,11 @@ def test_a_pledged_invoice_is_reversed_with_its_financiers_consent_and_told(taxe
     taxed.refused("E_INVOICE_FINANCED", "px-checker", "einvoice.pledge", id=EI, financier="NB")
     for call, more in (("red_letter", {"parts": [[1, 1]]}), ("red_letter_full", {}), ("void", {})):
         taxed.refused("E_INVOICE_FINANCED", "px-checker", f"einvoice.{call}", id=EI, **more)
+    claim = {"id": EI, "fingerprint": digest("keyed")}
+    taxed.refused("E_OWNER", "qb-ops", "einvoice.link_claim", **claim)
+    taxed.ok("qb-ops", "invoice_registry.register", fingerprint=digest("keyed"))
+    taxed.ok("qb-ops", "einvoice.link_claim", **claim)
+    assert shown(taxed)["financed_by"] == digest("keyed")
     taxed.ok("qb-checker", "einvoice.consent_to_reversal", id=EI, amount_fen=1_130)
     taxed.ok("px-checker", "einvoice.red_letter", id=EI, parts=[[1, 1_000]])
     assert "EInvoice.FinancedReversed" in taxed.events
