@@ -141,6 +141,14 @@ class ProofRelay:
             raise CityError("CITY-7004", url=self.url, detail="not a tree head") from error
         return certified
 
+    async def tree_size(self) -> int:
+        """Leaves under the center's last head, which tells whether asking for more is worth it."""
+        found = await self._get("/status", {}, {})
+        try:
+            return int(found["tree_size"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CityError("CITY-7004", url=self.url, detail="no tree_size in it") from error
+
     async def feed(self, after: int) -> tuple[list[FeedItem], int]:
         """Final payments to the holder's address from leaf `after` on, and where to ask on."""
         found = await self._get("/feed", {}, self._authorization(FeedQuery(after), ACTION_FEED))

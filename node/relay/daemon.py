@@ -83,17 +83,27 @@ class Daemon:
 
     async def follow_center(self) -> None:
         """Payments to each of the wallets, from the leaf after the last one that is in the journal."""
+        known = -1
         while True:
-            for address in self.center.addresses:
-                after = int(self.relay.book.cursors.get(address, "0"))
-                paid, following = await self.center.feed(address, after)
-                for reference, txid, index, when in paid:
-                    self.relay.notice(reference, txid, index, when)
-                if following != after:
-                    self.relay.keep_cursor(address, str(following))
+            size = await self.center.tree_size()
+            if size != known:
+                for address in self.center.addresses:
+                    await self.read_feed(address)
+                known = size
             if self.troubles.pop("center", None):
                 self.relay.wake()
             await asyncio.sleep(self.config.center.poll_ms / 1000)
+
+    async def read_feed(self, address: str) -> None:
+        """All that came to a wallet since it was asked last, page by page."""
+        while True:
+            after = int(self.relay.book.cursors.get(address, "0"))
+            paid, following = await self.center.feed(address, after)
+            for reference, txid, index, when in paid:
+                self.relay.notice(reference, txid, index, when)
+            if following == after:
+                return
+            self.relay.keep_cursor(address, str(following))
 
     async def follow_uses(self) -> None:
         """Tells the settlement hub what the channel has used, from the last batch that it took on."""

@@ -123,6 +123,12 @@ class CenterPort:
             relay.url = (url or relay.url).rstrip("/")
         return url
 
+    async def tree_size(self) -> int:
+        """Of the center's log; -1 without a wallet, for which there is nothing to ask."""
+        for relay in self._relays.values():
+            return await relay.tree_size()
+        return -1
+
     async def feed(self, address: str, after: int) -> tuple[list[tuple[str, bytes, int, int]], int]:
         """Payments to one of the wallets that name a reference, each as reference, txid, output and time; and
         where to ask on."""
