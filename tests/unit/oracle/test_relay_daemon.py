@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from typer.testing import CliRunner
 
 from deploy.regcenter.client import Wallet
+from node.cli.main import app
 from node.client import Event
 from node.errors import CityError
 from node.oracle.relay import Outcome
@@ -25,6 +27,7 @@ from tests.unit.oracle.test_relay import Bench
 from tests.unit.suite.test_dcep import make_story
 
 ROOT = Path(__file__).resolve().parents[3]
+RUNNER = CliRunner()
 ROOT_KEY = "04" + "ab" * 64
 
 
@@ -65,6 +68,27 @@ def test_a_wrong_configuration_is_refused_with_the_key(
         configured(tmp_path, example().replace(old, new, 1))
 
 
+def test_a_relays_folder_is_made_by_command(tmp_path: Path) -> None:
+    center, folder = tmp_path / "center", tmp_path / "one"
+    center.mkdir()
+    words = ["oracle", "relay", "new", str(folder), "--wallet", "qb.pem", "--center", str(center)]
+    assert RUNNER.invoke(app, ["--as", "ops", *words]).exit_code == 2, "no running center there"
+    (center / "endpoint.json").write_text(f'{{"url": "http://x", "root_key": "{ROOT_KEY}"}}')
+    nobody = RUNNER.invoke(app, words)
+    assert nobody.exit_code == 2 and not folder.exists()
+    made = RUNNER.invoke(app, ["--as", "ops", *words, "--plain"])
+    assert made.exit_code == 0, made.output
+    config = load_relay(folder)
+    assert (config.name, config.user, config.development) == ("one", "ops", True)
+    assert (config.center.at, config.center.root_key) == (str(center), ROOT_KEY)
+    assert RUNNER.invoke(app, ["--as", "ops", *words]).exit_code == 2, "it is there already"
+    url = ["oracle", "relay", "new", str(tmp_path / "two"), "--wallet", "a", "--center", "http://x"]
+    assert RUNNER.invoke(app, ["--as", "ops", *url]).exit_code == 2, "a URL says nothing of its key"
+    assert RUNNER.invoke(app, ["--as", "ops", *url, "--root-key", ROOT_KEY]).exit_code == 0
+    shown = RUNNER.invoke(app, ["oracle", "relay", "status", str(folder)])
+    assert shown.exit_code != 0 and "CITY-7015" in shown.output
+
+
 # ---- what it may be told -------------------------------------------------------------------------
 
 
@@ -74,9 +98,9 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Bench, Daemon, TestClien
     config = configured(tmp_path, example())
     center = CenterPort("http://127.0.0.1:1", bytes.fromhex(ROOT_KEY), [Wallet.generate().signer])
     daemon = Daemon(config, bench.relay(), center, None, None)  # type: ignore[arg-type]
-    app = web.Application()
-    app.add_routes(daemon.routes())
-    async with TestClient(TestServer(app)) as client:
+    pages = web.Application()
+    pages.add_routes(daemon.routes())
+    async with TestClient(TestServer(pages)) as client:
         yield bench, daemon, client
 
 
