@@ -1,6 +1,7 @@
 """Trusted e-credentials outside the ledger: their fields, their signature, and a check that needs no network.
 
 Field, root_of, content_of    what the contract `trusted_credential` computes, for who issues and presents
+Held                          the holder's own file: every field with its salt
 Presentation                  fields opened to one reader, with proofs of credential and key from the ledger
 verify_presentation           the facts a presentation shows, or what is wrong with it
 
@@ -11,8 +12,9 @@ the reader compares with the age it accepts.
 from __future__ import annotations
 
 import json
+import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,7 @@ from node.identity.suite import get_suite
 from node.proofs import verify_proof
 
 CONTRACT, FORMAT = "trusted_credential", "citychain-presentation/1"
+HELD_FORMAT = "citychain-credential/1"
 SIZE_MAX = 4 * 1024 * 1024
 SALT_MIN, SALT_MAX = 16, 32
 _SUITE = get_suite("sm")  # contracts sign with SM2 over SM3 on every channel
@@ -92,6 +95,61 @@ def content_of(
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What issuer and holder keep outside the ledger: who has it can open every field."""
+
+    id: str
+    fields: tuple[Field, ...]
+
+    @property
+    def root(self) -> bytes:
+        return root_of([commitment(field) for field in self.fields])
+
+    def open(self, names: Sequence[str], credential: bytes, key: bytes) -> Presentation:
+        """Shows these fields and hides the others. Raises PresentationRefused for a name it has not."""
+        known = {field.name for field in self.fields}
+        if not names or not set(names) <= known:
+            raise PresentationRefused("fields to open: some of " + ", ".join(sorted(known)))
+        opened = tuple(field for field in self.fields if field.name in names)
+        hidden = tuple(commitment(field) for field in self.fields if field.name not in names)
+        return Presentation(self.id, opened, hidden, credential, key)
+
+    def to_bytes(self) -> bytes:
+        fields = [{"name": f.name, "value": f.value, "salt": f.salt.hex()} for f in self.fields]
+        document = {"format": HELD_FORMAT, "id": self.id, "fields": fields}
+        return json.dumps(document, ensure_ascii=False, sort_keys=True).encode("utf-8")
+
+
+def salt_fields(id: str, values: Mapping[str, str]) -> Held:
+    """A new credential's fields, each under a fresh random salt."""
+    return Held(id, tuple(Field(n, v, secrets.token_bytes(SALT_MIN)) for n, v in values.items()))
+
+
+def read_held(data: bytes) -> Held:
+    """Raises PresentationRefused for anything but a holder's file."""
+    document = _json(data)
+    try:
+        if document["format"] != HELD_FORMAT:
+            raise PresentationRefused("the file is of another format")
+        return Held(str(document["id"]), _fields(document["fields"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise PresentationRefused("the file is no credential of a holder") from error
+
+
+def _fields(rows: Any) -> tuple[Field, ...]:
+    return tuple(Field(str(f["name"]), str(f["value"]), bytes.fromhex(f["salt"])) for f in rows)
+
+
+def _json(data: bytes) -> Any:
+    if len(data) > SIZE_MAX:
+        raise PresentationRefused("the file is larger than 4 MiB")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PresentationRefused("the file is not JSON") from error
+
+
+@dataclass(frozen=True, slots=True)
 class Presentation:
     """opened: fields shown; hidden: commitments of the others; credential, key: proof files of the ledger's
     records of both."""
@@ -118,23 +176,18 @@ class Presentation:
 
 def read_presentation(data: bytes) -> Presentation:
     """Raises PresentationRefused for anything but a presentation."""
-    if len(data) > SIZE_MAX:
-        raise PresentationRefused("the file is larger than 4 MiB")
+    document = _json(data)
     try:
-        document = json.loads(data)
         if document["format"] != FORMAT:
             raise PresentationRefused("the file is of another format")
         return Presentation(
             str(document["id"]),
-            tuple(
-                Field(str(f["name"]), str(f["value"]), bytes.fromhex(f["salt"]))
-                for f in document["opened"]
-            ),
+            _fields(document["opened"]),
             tuple(bytes.fromhex(leaf) for leaf in document["hidden"]),
             b64decode(document["credential"], validate=True),
             b64decode(document["key"], validate=True),
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise PresentationRefused("the file is no presentation") from error
 
 

@@ -16,6 +16,7 @@ from node.cli import (
     channel,
     codegen,
     contract,
+    credential,
     credit,
     crypto,
     dcep,
@@ -110,6 +111,7 @@ def plug_in(name: str, found: typer.Typer) -> None:
 
 for _name, _found in (
     ("party", party.app),
+    ("credential", credential.app),
     ("credit", credit.app),
     ("invoice", invoice.app),
 ):

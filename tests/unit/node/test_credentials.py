@@ -7,22 +7,29 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+import node.cli.credential
 from consensus.encoding import Hash
 from contracts.bundles import load_bundle
 from contracts.runtime.keys import state_key
+from node.cli.main import app
 from node.credentials import (
     Field,
+    Held,
     Presentation,
     PresentationRefused,
     Snapshot,
     commitment,
     content_of,
+    read_held,
     read_presentation,
     root_of,
+    salt_fields,
     verify_presentation,
 )
 from node.genesis import BundleSource, ContractEntry, Identity, channel_id
@@ -30,6 +37,7 @@ from node.identity.signers import MemorySigner
 from tests.unit.node.network import SUITE, Cluster
 from tests.unit.suite.center_world import as_json
 
+RUNNER = CliRunner()
 CHANNEL = bytes(range(32))
 KEY = SUITE.generate_key()
 FIELDS = tuple(
@@ -110,6 +118,19 @@ def test_a_presentation_that_does_not_hold_is_refused(
         verify_presentation(shown.to_bytes(), NOW_MS, HOUR_MS, None, ledger(**changes))
 
 
+def test_a_holder_opens_what_it_chooses_from_its_own_file() -> None:
+    held = read_held(Held("SLIP-1", FIELDS).to_bytes())
+    assert held.root == ROOT and held.open(["amount"], b"credential", b"key") == SHOWN
+    for names in ([], ["price"], ["amount", "price"]):
+        with pytest.raises(PresentationRefused, match="some of amount, goods, shop"):
+            held.open(names, b"", b"")
+    for data in (b"", b"[]", b'{"format": "x"}', SHOWN.to_bytes()):
+        with pytest.raises(PresentationRefused):
+            read_held(data)
+    one, two = (salt_fields("S", {"amount": "1.00"}) for _ in range(2))
+    assert one.root != two.root and read_held(one.to_bytes()) == one
+
+
 def test_proofs_older_than_the_reader_accepts_are_refused() -> None:
     with pytest.raises(PresentationRefused, match="older"):
         verify_presentation(SHOWN.to_bytes(), NOW_MS + 1, HOUR_MS, None, ledger())
@@ -182,7 +203,39 @@ class Ledger(Cluster):
         await self.call("kyc-2", "party.approve", party_id=party_id)
 
 
-async def test_a_presentation_is_checked_offline_from_proofs_of_the_ledger(tmp_path: Path) -> None:
+class Proofs:
+    """A connection that knows the proofs of two records."""
+
+    def __init__(self, proofs: dict[bytes, bytes]) -> None:
+        self.state_proof = proofs.__getitem__
+
+    def __enter__(self) -> Proofs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def query(self, contract: str, method: str, args: dict[str, str]) -> SimpleNamespace:
+        return SimpleNamespace(value={"accreditation": "QB/1"})
+
+
+def command(*words: str) -> Any:
+    return RUNNER.invoke(app, ["credential", *words, "-o", "json"])
+
+
+def test_fields_are_salted_into_a_file_of_their_holder(tmp_path: Path) -> None:
+    out = tmp_path / "slip.json"
+    done = command("prepare", "SLIP-1", "amount=12000.00", "goods=phones", "--out", str(out))
+    held = read_held(out.read_bytes())
+    assert json.loads(done.output)["root"] == held.root.hex() and len(held.fields) == 2
+    assert out.stat().st_mode & 0o077 == 0
+    for words in (["amount"], ["a=1", "a=2"]):
+        assert command("prepare", "SLIP-1", *words, "--out", str(out)).exit_code == 2
+
+
+async def test_a_presentation_is_checked_offline_from_proofs_of_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = Ledger(tmp_path)
     await net.start_all()
     try:
@@ -210,6 +263,17 @@ async def test_a_presentation_is_checked_offline_from_proofs_of_the_ledger(tmp_p
         "PBC",
         {"amount": "12000.00"},
     )
+    proofs = {state_key("trusted_credential", "trusted_credential", "SLIP-1"): slip,
+              state_key("trusted_credential", "accreditation", "QB/1"): key}  # fmt: skip
+    monkeypatch.setattr(node.cli.credential, "open_network", lambda: Proofs(proofs))
+    held, saved = tmp_path / "slip.json", tmp_path / "shown.json"
+    held.write_bytes(Held("SLIP-1", FIELDS).to_bytes())
+    done = command("hand-over", str(held), "amount", "--out", str(saved))
+    assert json.loads(done.output)["digest"] == SUITE.hash(saved.read_bytes()).hex()
+    assert saved.read_bytes() == file
+    trusted = command("verify", str(saved), "--channel-id", net.channel_id.hex())
+    assert trusted.exit_code == 0 and json.loads(trusted.output)["issuer"] == "QB", trusted.output
+    assert command("verify", str(saved), "--channel-id", CHANNEL.hex()).exit_code == 4
     for wrong in (
         replace(SHOWN, credential=key, key=slip),
         replace(SHOWN, credential=slip, key=slip[:-1]),
