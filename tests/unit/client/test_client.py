@@ -178,6 +178,17 @@ async def test_events_resume_behind_the_id_that_the_caller_kept(one: Network) ->
         await events.aclose()
 
 
+async def test_past_events_end_with_what_the_channel_has_by_now(one: Network) -> None:
+    async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
+        assert await net.past_events() == []
+        for n in range(3):
+            await net.call("receivable", "issue", {"n": n})
+        assert [event.id for event in await net.past_events()] == ["1/0/0", "2/0/0", "3/0/0"]
+        behind = await net.past_events("receivable", "Called", from_height=2)
+        assert [event.height for event in behind] == [2, 3]
+        assert await net.past_events("financing") == []
+
+
 async def test_reads_see_what_this_client_wrote(one: Network) -> None:
     async with connect.aio(one.context, user="buyer", timeout=SECONDS) as net:
         await net.call("receivable", "issue", {"n": 1})

@@ -14,14 +14,20 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from node.audit.journal import journal_of
 from node.audit.recount import breaks_between, recount
 from tests.unit.cli.world_net import WorldNet
 from tests.unit.suite.conftest import fresh
 from tests.unit.suite.test_reversal import give_back
-from tests.unit.suite.world import EC, HOUR_MS, USERS, World, at, digest, open_world
+from tests.unit.suite.world import EC, HOUR_MS, World, at, digest, open_world
 
 DUE = "2027-05-20"
 PEOPLE = {"LG": "lg", "HL": "hl", "XY": "xy", "QB": "qb-ops", "NB": "nb-ops"}
@@ -225,6 +231,6 @@ class Suite(RuleBasedStateMachine):
         assert breaks_between(journal_of(net.past_events()), counted) == []
 
 
-Suite.TestCase.settings = settings(max_examples=6, stateful_step_count=12, deadline=None)
-TestSuite = Suite.TestCase
-assert set(PEOPLE.values()) <= set(USERS)
+def test_no_history_makes_or_loses_a_fen() -> None:
+    few = settings(max_examples=6, stateful_step_count=12, deadline=None)
+    run_state_machine_as_test(Suite, settings=few)
