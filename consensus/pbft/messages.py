@@ -30,6 +30,7 @@ from consensus.validators import ValidatorSet
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 REASON_LENGTH_MAX = 100
+HEIGHT_MAX = 1 << 62  # of a claim: no chain comes near, and what is reckoned from it can be said
 _SIGNATURE_FIELD_BYTES = 4 + 64
 
 
@@ -314,6 +315,8 @@ class SignatureRules:
             case NewView():
                 return self._new_view_items(message)
             case Status():
+                if message.tip_height > HEIGHT_MAX:
+                    raise ProtocolViolation("a tip that no chain reaches")
                 bitmap_indexes(message.held, len(self.validators))
                 return [self._whole(message)]
             case Checkpoint() | CheckpointRequest():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from consensus.ordering.chain import Chain
+from consensus.pbft import messages
 from consensus.pbft.admission import Admission
 from consensus.pbft.checkpoints import Checkpoints
 from consensus.pbft.messages import SignatureRules
@@ -13,6 +14,7 @@ from consensus.pbft.view_change import ViewChanger
 from tests.mutants.directed import a_promise_of_yesterday, one_checkpoint_short
 from tests.mutants.focus import changing, forgetting, remembered_by_others
 from tests.mutants.mutant import Mutant, around, instead
+from tests.unit.consensus.pbft import test_admission as admitted
 from tests.unit.consensus.pbft import test_first_start as first_start
 from tests.unit.consensus.pbft import test_forgotten_promise as forgotten
 
@@ -87,6 +89,11 @@ EPOCHS = (
     Mutant(
         "joins_too_soon", "R13", "a checkpoint above the others' tips admits, however little above",
         around(Admission, "check", _impatient), remembered_by_others,
+    ),
+    Mutant(
+        "claims_unbounded", "R13, S11", "any height is believed to be one, and reckoned with",
+        instead(messages, "HEIGHT_MAX", 1 << 64),
+        directed=admitted.test_a_claim_beyond_all_numbers_is_refused_and_does_not_stop_who_asks,
     ),
     Mutant(
         "late_start_never", "R13", "a chain that stands still for want of a first start does so for good",

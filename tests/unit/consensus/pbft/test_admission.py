@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from consensus.api import Halt, Synced
+from consensus.api import Halt, ProtocolViolation, Synced
 from consensus.encoding import ZERO_HASH, Sig
 from consensus.pbft.admission import OBSERVER_FIRST_START, OBSERVER_LEDGER_LOST
 from consensus.pbft.messages import (
@@ -114,6 +114,27 @@ def test_one_liar_far_ahead_does_not_keep_it_waiting_where_more_than_a_quorum_an
             said = replace(unsigned, signature=signature)
         cluster.receive(5, sender, said)
     assert core._admission.target == cluster.heights()[1] + 4
+
+
+def test_a_claim_beyond_all_numbers_is_refused_and_does_not_stop_who_asks() -> None:
+    """What it waits for is reckoned from claims, and is said in a message."""
+    for claim, is_taken in ((1 << 62, True), ((1 << 62) + 1, False), ((1 << 64) - 1, False)):
+        cluster = forgetful()
+        (question,) = cluster.take(StatusRequest)
+        cluster.sent.clear()
+        core = cluster.cores[3]
+        for sender in (0, 1, 2):
+            said = core.decode_message(cluster.cores[sender]._gossip.status(True, question.nonce))
+            assert isinstance(said, Status)
+            if sender == 0:
+                unsigned = replace(said, tip_height=claim)
+                signature = cluster.sign(0, signed_bytes(unsigned, SUITE))
+                said = replace(unsigned, signature=signature)
+            try:
+                cluster.receive(3, sender, said)
+            except ProtocolViolation:
+                assert sender == 0 and not is_taken
+        assert (core._admission.target is not None) == is_taken
 
 
 def test_checkpoints_of_fewer_than_a_quorum_of_others_or_of_another_state_admit_nobody() -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
-from consensus.api import ProtocolViolation
+from consensus.api import ProtocolViolation, SignatureItem
 from consensus.encoding import ZERO_HASH, Sig
 from consensus.pbft.admission import OBSERVER_FIRST_START
 from consensus.pbft.messages import (
     Checkpoint,
     CheckpointRequest,
+    Commit,
+    Message,
+    NewView,
     Prepare,
     Proposal,
+    SignatureRules,
+    Status,
+    StatusRequest,
+    ViewChange,
     signed_bytes,
 )
 from tests.simulation.ghost import SUITE
@@ -113,3 +123,69 @@ def test_a_first_start_that_sees_a_certificate_is_not_at_genesis() -> None:
         cluster.flush(lambda s, to, m: 0 not in (s, to))
         cluster.pass_time(50)
     assert [core.is_observer_reason for core in cluster.cores[1:]] == [OBSERVER_FIRST_START] * 2
+
+
+def said_by_node_1() -> list[Message]:
+    """A message of each kind that it says while blocks are made, while views change, and as their leader."""
+    cluster = Cluster(4, checkpoint_interval=1)
+    found: dict[type, Message] = {}
+
+    def note(sender: int, to: int, message: Any) -> bool:
+        if sender == 1:
+            found.setdefault(type(message), message)
+        return not (is_stuck and isinstance(message, Proposal))
+
+    is_stuck = False
+    for number in range(3):
+        is_stuck = number == 1
+        cluster.give(tx(number))
+        for _ in range(8):
+            cluster.pass_time(1_000)
+            cluster.flush(note)
+    kinds = {Prepare, Commit, Checkpoint, Status, ViewChange, NewView, Proposal}
+    assert kinds <= set(found)
+    return list(found.values())
+
+
+def outsized(message: Any) -> Iterator[Message]:
+    """With each of its numbers beyond all that exist."""
+    for field in fields(message):
+        value = getattr(message, field.name)
+        if type(value) is int and field.name not in ("sender", "epoch"):
+            yield replace(message, **{field.name: (1 << 64) - 1})
+
+
+@pytest.mark.parametrize("state", ["working", "joining", "changing its view"])
+def test_no_number_that_a_member_may_say_stops_another(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if signed, for it may sign whatever it says: all but the signatures is looked at."""
+    look = SignatureRules.items
+
+    def unsigned(*args: Any) -> list[SignatureItem]:
+        look(*args)
+        return []
+
+    lies = [lie for message in said_by_node_1() for lie in outsized(message)]
+    monkeypatch.setattr(SignatureRules, "items", unsigned)
+    for lie in lies:
+        cluster = Cluster(4, checkpoint_interval=1)
+        cluster.give(tx(1))
+        cluster.settle()
+        if state == "joining":
+            cluster.wal[3].clear()
+            cluster.restart(3)
+            (question,) = cluster.take(StatusRequest)[:1]
+            lie = replace(lie, echo=question.nonce) if isinstance(lie, Status) else lie
+        elif state == "changing its view":
+            cluster.give(tx(2))
+            for _ in range(3):
+                cluster.pass_time(1_500)
+                cluster.flush(lambda s, to, m: not isinstance(m, Proposal | NewView))
+        for to in (0, 2, 3):
+            with contextlib.suppress(ProtocolViolation):
+                cluster.receive(to, 1, lie)
+        cluster.give(tx(3))
+        for _ in range(6):
+            cluster.pass_time(700)
+            cluster.flush()
