@@ -5,17 +5,10 @@ This is what the bundle knows. Contracts ask `rules.dated_rules`: the channel's 
 """
 
 from rules.calendar import date_of, date_text, weekday
+from rules.hong_kong_days import is_open as is_open_in_hong_kong
 from rules.mainland_days import is_open
 
 PLACES = ("CN", "HK")
-# General holidays of Hong Kong (gazetted each year) that are not Saturdays or Sundays.
-HONG_KONG_HOLIDAYS = (
-    "2026-01-01", "2026-02-17", "2026-02-18", "2026-02-19", "2026-04-03", "2026-04-06",
-    "2026-04-07", "2026-05-01", "2026-05-25", "2026-06-19", "2026-07-01", "2026-10-01",
-    "2026-10-19", "2026-12-25", "2027-01-01", "2027-02-08", "2027-02-09", "2027-03-26",
-    "2027-03-29", "2027-04-05", "2027-05-13", "2027-06-09", "2027-07-01", "2027-09-16",
-    "2027-10-01", "2027-10-08", "2027-12-27",
-)  # fmt: skip
 
 
 def is_banking_day(day: int, place: str) -> bool:
@@ -23,7 +16,7 @@ def is_banking_day(day: int, place: str) -> bool:
     if place == "CN":
         return is_open(date_text(day), weekday(day))
     if place == "HK":
-        return weekday(day) < 5 and date_text(day) not in HONG_KONG_HOLIDAYS
+        return is_open_in_hong_kong(date_text(day), weekday(day))
     raise ValueError("no calendar of this place")
 
 

@@ -6,11 +6,12 @@ credit does not ask for it, or that a document does not show it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.rules import calendar
+from contracts.rules import calendar, hong_kong_days, mainland_days
 from node.documents.strict import invalid, load_json, malformed, read_text
 from node.errors import CityError
 
@@ -18,6 +19,11 @@ SIZE_MAX = 1024 * 1024
 FORMAT = "citychain-precheck/1"
 TRANSPORT = ("bill-of-lading", "multimodal", "sea-waybill", "air-waybill", "road", "rail")
 MARINE = ("bill-of-lading", "multimodal", "sea-waybill")
+BANKING_DAYS: dict[str, Callable[[str, int], bool]] = {
+    "": lambda _, weekday: weekday < 5,
+    "CN": mainland_days.is_open,
+    "HK": hong_kong_days.is_open,
+}
 
 Kind = Literal[
     "draft", "invoice", "bill-of-lading", "multimodal", "sea-waybill", "air-waybill", "road", "rail",
@@ -91,9 +97,11 @@ class Credit(_Read):
 
 
 class Presented(_Read):
-    """closed_days, open_days: of the bank at the place, beside its weekends (UCP 600 art. 2)."""
+    """place: whose bundled banking days count; "" knows weekends only. closed_days, open_days: where the bank
+    at the place differs from that (UCP 600 art. 2)."""
 
     presented_on: str
+    place: Literal["", "CN", "HK"] = ""
     amount: int
     drawn_before: int = 0
     shipments_before: int = 0
@@ -199,9 +207,10 @@ class Case(_Read):
         return max(self.credit.tolerance_bps, 1_000 if self.credit.is_about else 0)
 
     def is_banking_day(self, day: int) -> bool:
-        text = calendar.date_text(day)
-        shut = text in self.presentation.closed_days
-        return not shut and (calendar.weekday(day) < 5 or text in self.presentation.open_days)
+        text, weekday = calendar.date_text(day), calendar.weekday(day)
+        if text in self.presentation.closed_days or text in self.presentation.open_days:
+            return text in self.presentation.open_days
+        return BANKING_DAYS[self.presentation.place](text, weekday)
 
     def open_day(self, day: int) -> int:
         while not self.is_banking_day(day):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.rules.calendar import parse_date
 from node.documents.precheck import CHECKS, examine, read_case
 from node.errors import CityError
 
@@ -190,6 +191,22 @@ def test_the_expiry_on_a_sunday_moves_to_monday_and_the_latest_shipment_does_not
     assert found_in(case) == []
     credit(latest_shipment="2027-01-03")(case)  # a Sunday too
     assert found_in(case) == ["late-shipment"]
+
+
+@pytest.mark.parametrize(
+    ("place", "day", "is_open"),
+    [
+        ("", "2027-02-08", True),
+        ("CN", "2027-02-08", False),  # spring festival
+        ("HK", "2027-02-09", False),
+        ("CN", "2026-02-14", True),  # a Saturday worked instead
+        ("HK", "2026-02-14", False),
+    ],
+)
+def test_banks_are_open_as_their_place_has_it(place: str, day: str, is_open: bool) -> None:
+    case = copy.deepcopy(CLEAN)
+    presented(place=place)(case)
+    assert read_case(json.dumps(case).encode()).is_banking_day(parse_date(day)) is is_open
 
 
 def test_about_allows_a_tenth_and_uncounted_goods_a_twentieth() -> None:
