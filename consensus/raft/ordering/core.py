@@ -94,6 +94,8 @@ class RaftCore:
             return []
         if head.sender >= len(self._validators):
             raise ProtocolViolation("no such validator")
+        if head.term > messages.TERM_MAX:
+            raise ProtocolViolation("a term that no election reaches")
         if isinstance(message, messages.AppendReply):
             if len(message.seals) > self._config.horizon:
                 raise ProtocolViolation("more seals than blocks can be in flight")

@@ -19,6 +19,7 @@ from consensus.raft import messages as raft
 from consensus.raft.membership import Configuration
 
 MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
+TERM_MAX: Final = 1 << 62  # no group elects so often, and the next term can still be said
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ from consensus.raft.ordering.messages import (
     BlockEntry,
     Decided,
     Head,
+    Heartbeat,
+    HeartbeatReply,
     Hello,
     Message,
     TimeoutNow,
@@ -872,3 +874,18 @@ def test_an_entry_whose_block_came_by_its_certificate_waits_until_that_is_execut
     assert cluster.heights()[late] == 1 and appended() == []
     cluster.execute(late)
     assert appended() == [1]
+
+
+@pytest.mark.parametrize("claimed", [(1 << 62) + 1, (1 << 64) - 1])
+def test_a_term_that_no_election_reaches_stops_nobody(claimed: int) -> None:
+    """Members are trusted not to lie, and one may be broken."""
+    cluster, leader = running(3)
+    follower, other = (i for i in range(3) if i != leader)
+    head = cluster.cores[follower]._started.head(claimed)
+    for message in (Heartbeat(head, 0), HeartbeatReply(head)):
+        for to in (leader, other):
+            with pytest.raises(ProtocolViolation, match="term"):
+                cluster.step(to, Received(cluster.now_ms, follower, message))
+    cluster.give(tx(9))
+    cluster.pass_time(5_000)
+    assert all(cluster.ordered(index) == [tx(9).tx_id] for index in range(3))
