@@ -23,7 +23,7 @@ from node.relay.client import relay_status
 
 READY_S, SETTLED_S, POLL_S = 180.0, 120.0, 0.05
 CLOCK_NEAR_MS = 60_000
-CALL_S = 90.0
+CALL_S = 240.0
 RELAY = "one"
 
 
