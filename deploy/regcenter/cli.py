@@ -16,6 +16,7 @@ from deploy.regcenter.api import make_app
 from deploy.regcenter.api_common import WRITER
 from deploy.regcenter.audit import audit
 from deploy.regcenter.center import Center
+from deploy.regcenter.cli_authority import app as authority_app
 from deploy.regcenter.cli_bank import app as bank_app
 from deploy.regcenter.cli_bench import regcenter as bench
 from deploy.regcenter.cli_ca import app as ca_app
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-app.registered_commands += bank_app.registered_commands
+app.registered_commands += bank_app.registered_commands + authority_app.registered_commands
 app.command("bench")(bench)
 app.add_typer(ca_app, name="ca")
 app.add_typer(kgc_app, name="kgc")

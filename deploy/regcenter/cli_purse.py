@@ -195,6 +195,22 @@ def redeem(
 
 @app.command()
 @refusing
+def reverse(
+    file: KeyFile,
+    txid: Annotated[str, typer.Argument(help="Of the payment that came.")],
+    to: Annotated[str, typer.Argument(help="Address of who paid.")],
+    amount: Amount,
+    index: Annotated[int, typer.Option(min=0, help="Which output.")] = 0,
+    center: CenterOption = "",
+    password: PasswordOption = "",
+) -> None:
+    """The payee gives a payment back, wholly or partly; the chain reinstates the debt on its proof."""
+    wallet, paid, payer = read_wallet(file, password), hash_of(txid, "TXID"), hash_of(to, "TO")
+    receipt(center, lambda client: client.reverse(wallet, paid, index, payer, amount))
+
+
+@app.command()
+@refusing
 def lock(
     file: KeyFile,
     to: Annotated[str, typer.Argument(help="Address of the payee.")],

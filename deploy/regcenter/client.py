@@ -284,6 +284,17 @@ class CenterClient:
         paid = coin_id(sm3, CoinPoint(Hash(txid), index))
         return await self._pay(Kind.REVERSE, payee, [Payment(to, fen, paid)], "")
 
+    async def decide(
+        self,
+        authority: Wallet,
+        kind: Kind,
+        coins: Sequence[Hash],
+        order: str,
+        payments: Sequence[Payment] = (),
+    ) -> Accepted:
+        """FREEZE, UNFREEZE or COURT_TRANSFER of coins of one owner, under the number of an order."""
+        return await self._send(kind, authority, tuple(coins), payments, order)
+
     async def _open(
         self,
         kind: Kind,

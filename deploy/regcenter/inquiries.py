@@ -14,11 +14,12 @@ from deploy.regcenter import aml, institutions, log, orders
 from deploy.regcenter.center import Center
 from deploy.regcenter.errors import CenterError
 from deploy.regcenter.limits import Category
-from deploy.regcenter.packed import address_of
+from deploy.regcenter.packed import address_of, coin_id_of
 from deploy.regcenter.postings import postings
 from deploy.regcenter.requests import (
     AccountQuery,
     CoinQuery,
+    HoldingsQuery,
     HooksQuery,
     PostingsQuery,
     ReportsQuery,
@@ -27,6 +28,7 @@ from deploy.regcenter.requests import (
 )
 from deploy.regcenter.residence import Use
 from deploy.regcenter.store import Overlay
+from deploy.regcenter.wallets import ORDER_CHARS_MAX
 
 FEED_PAGE = 200
 View = dict[str, Any]
@@ -89,6 +91,26 @@ def _hooks(center: Center, asking: Hash, query: HooksQuery) -> View:
             if hook.owner == asking
         ]
     }
+
+
+def _holdings(center: Center, asking: Hash, query: HoldingsQuery) -> View:
+    """What an authority needs to know before it freezes: free, frozen and locked coins, oldest first."""
+    if asking not in center.ledger.registry.authorities:
+        raise CenterError("RC_AUTHORITY", "courts and AML authorities ask")
+    if not 0 < len(query.order) <= ORDER_CHARS_MAX:
+        raise CenterError("RC_ORDER", "the order has a number of 1 to 64 characters")
+    found: list[View] = []
+    size, following = center.latest.head.tree_size, query.after
+    for key, _ in center.store.items(b"F" + query.address, log.before(query.after)):
+        leaf = int.from_bytes(key, "big")
+        if leaf >= size or len(found) == FEED_PAGE:
+            break
+        following, entry = leaf + 1, center.entry(leaf)
+        coin = center.coin(coin_id_of(entry.txid, entry.output_index or 0))
+        if coin is not None and coin.state != CoinState.SPENT:
+            state = CoinState(coin.state).name
+            found.append({"coin": coin.coin_id.hex(), "fen": coin.value_fen, "state": state})
+    return {"coins": found, "next": following}
 
 
 def _coin(center: Center, asking: Hash, query: CoinQuery) -> View:
@@ -212,5 +234,6 @@ _HANDLERS: Mapping[type, Callable[[Center, Hash, Any], View]] = MappingProxyType
         ShareQuery: _share,
         PostingsQuery: _postings,
         HooksQuery: _hooks,
+        HoldingsQuery: _holdings,
     }
 )

@@ -232,6 +232,15 @@ class HooksQuery:
     owner: Hash
 
 
+@dataclass(frozen=True, slots=True)
+class HoldingsQuery:
+    """By an authority, under an order: coins that an address holds, from leaf `after` of the log on."""
+
+    address: Hash
+    order: str
+    after: int
+
+
 WRITES: Mapping[str, type[Any]] = MappingProxyType(
     {
         "rotate": RotateQuery,
@@ -264,6 +273,7 @@ READS: Mapping[str, type[Any]] = MappingProxyType(
         "share": ShareQuery,
         "postings": PostingsQuery,
         "hooks": HooksQuery,
+        "holdings": HoldingsQuery,
     }
 )
 ACTION_ENROL = "enrol"

@@ -290,6 +290,35 @@ def test_a_traveller_opens_a_wallet_and_no_more_than_that(desk: Desk) -> None:
     assert "RC_WALLET" in wrong
 
 
+def test_an_authority_freezes_what_it_finds_and_the_court_moves_it(desk: Desk) -> None:
+    for name, role in (("magistrate", "court"), ("warden", "aml")):
+        desk.key(name)
+        desk.regcenter("authority", name.upper(), role, name)
+    desk.key("thief")
+    desk.regcenter("exchange", "qb", desk.addresses["thief"], 500)
+    order = ("--order", "2026-77")
+    asked = ("holdings", "magistrate", desk.addresses["thief"], *order)
+    (coin,) = desk.regcenter(*asked)["coins"]
+    assert (coin["fen"], coin["state"]) == (500, "UNSPENT")
+    assert "RC_AUTHORITY" in desk.regcenter(
+        "holdings", "li", desk.addresses["thief"], *order, code=1
+    )
+    desk.regcenter("freeze", "warden", coin["coin"], *order)
+    assert "RC_AUTHORITY" in desk.regcenter("unfreeze", "magistrate", coin["coin"], *order, code=1)
+    desk.regcenter("unfreeze", "warden", coin["coin"], *order)
+    desk.regcenter("freeze", "magistrate", coin["coin"], *order)
+    assert desk.regcenter(*asked)["coins"][0]["state"] == "FROZEN"
+    assert "RC_OVERSPEND" in desk.dcep("pay", "thief", desk.addresses["shop"], 500, code=1)
+    before = desk.balance("shop")
+    moved = ("--to", desk.addresses["shop"], "--amount", 500)
+    desk.regcenter("court-transfer", "magistrate", coin["coin"], *moved, *order)
+    assert desk.balance("shop") == before + 500
+    assert desk.regcenter("screen", "warden", "Mallory")["listed"] is True
+    paid = desk.dcep("pay", "shop", desk.addresses["thief"], 500)
+    back = desk.dcep("reverse", "thief", paid["txid"], desk.addresses["shop"], 200)
+    assert back["kind"] == "REVERSE" and desk.balance("thief") == 300
+
+
 def test_a_name_enrols_a_key_without_a_bank(desk: Desk) -> None:
     pytest.importorskip("gmalg", reason="the optional package gmalg is not installed")
     desk.key("bus")
