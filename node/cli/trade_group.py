@@ -137,12 +137,11 @@ def viewer(view: Show) -> Command:
 
     @guarded
     def run(**given: Any) -> None:
-        output, page = given.pop("output"), given.pop("page", 1)
-        after, limit = given.pop("after", ""), given.pop("limit", PAGE)
+        output = given.pop("output")
         args = {name: given[name] for name in names if given[name] != ""}
         with open_network() as net:
             if view.draw == "pages":
-                rows = pages(net, view, args, after, limit, page)
+                rows = pages(net, view, args, given["after"], given["limit"], given["page"])
             else:
                 rows = ask(net, view.target, args)
         draw(view, rows, output)

@@ -245,3 +245,11 @@ def test_breaks_have_an_exit_status_of_their_own(
 
 def test_the_groups_are_made_only_when_asked_for() -> None:
     assert all(isinstance(made, typer.Typer) for made in trade_group.trade_apps().values())
+
+
+def test_an_authority_opens_a_screen_against_its_receipt(world: World, city: City) -> None:
+    world.issue()
+    city("pbc", "regulator", "open-view", "screen=stock", f"purpose={digest('file note')}")
+    assert city("pbc", "regulator", "stock", "PBC-SZ/1")["total_fen"] == 600_000_000
+    assert city("pbc", "regulator", "stock", "PBC-SZ/1", "--after", EC)["leaves"] == 0
+    assert city("lg", "regulator", "looks", "LG") == {"PBC-SZ": 1}
