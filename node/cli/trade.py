@@ -40,6 +40,9 @@ CREDENTIAL = ("ec_id", "issuer", "first_holder", "face_fen", "paid_fen", "due_da
 FINANCING = ("request_id", "borrower", "bank", "principal_fen", "payout_fen", "due_date", "state")
 QUOTE = ("number", "bank", "rate_ppm", "principal_fen", "recourse", "until_ms", "state")
 SHARE = ("payee", "owed_fen", "amount_fen", "request_id", "reference")
+FORM = ("id", "state", "amount", "currency", "reserved", "used", "remaining", "until")
+ACCOUNT = ("id", "state", "direction", "declared_fen", "received_fen", "expected_date")
+QUOTA = ("member", "capital_fen", "limit_fen", "taken_fen", "left_fen", "is_over")
 
 GROUPS = (
     Group(
@@ -111,14 +114,65 @@ GROUPS = (
     ),
     Group(
         "form",
-        "Tax filing of payments abroad.",
-        ("tax_form",),
+        "Tax filing of payments abroad, payments under a form, and the tax office's review.",
+        ("tax_form", "tax_review"),
         (
             Show("show", "tax_form.get", ("id",), "One form."),
-            Show("list", "tax_form.list_forms", (), "Your forms.", draw="pages"),
+            Show("payment", "tax_form.get_payment", ("id",), "A payment under a form, FORM/1."),
+            Show("review", "tax_review.get", ("id",), "The review of a form."),
+            Show("list", "tax_form.list_forms", (), "Your forms.", FORM, "pages"),
             Show("usage", "tax_form.usage", (), "Forms used and what remains of them."),
             Show("needed", "tax_form.needs_form", ("amount", "currency", "exemption="),
                  "Whether a payment abroad needs a form."),
+        ),
+    ),
+    Group(
+        "account",
+        "Supervised trade accounts: declared goods, documents and money of a contract.",
+        ("trade_account", "declared_goods"),
+        (
+            Show("show", "trade_account.get", ("id",), "One account."),
+            Show("receipt", "trade_account.get_receipt", ("id", "number"),
+                 "How a receipt is divided, and under which references."),
+            Show("list", "trade_account.list_accounts", ("state=",),
+                 "Your accounts; for SAFE those it supervises.", ACCOUNT, "pages"),
+            Show("figures", "trade_account.figures", (), "Declared against received."),
+            Show("goods", "declared_goods.get", ("id",), "What customs has cleared."),
+            Show("available", "declared_goods.is_available", ("id", "amount_fen"),
+                 "Whether so much of a declaration is free: yes or no."),
+        ),
+    ),
+    Group(
+        "cross",
+        "Cross-border financing: products, quotes, filing, quota, payout and repayment.",
+        ("cross_border",),
+        (
+            Show("show", "cross_border.get", ("id",), "One financing."),
+            Show("quotes", "cross_border.list_quotes", ("id",), "Its quotes that you may see."),
+            Show("products", "cross_border.products", (), "The products and what they rest on."),
+        ),
+    ),
+    Group(
+        "quota",
+        "The quota of cross-border financing: capital, room and what takes it.",
+        ("quota",),
+        (
+            Show("show", "quota.headroom", ("member",), "A party's quota."),
+            Show("list", "quota.list_positions", ("member",), "What takes a quota.", draw="pages"),
+            Show("board", "quota.dashboard", (), "Every party's quota, for PBC and SAFE.", QUOTA,
+                 "pages"),
+            Show("fits", "quota.fits", ("member", "product", "currency", "amount", "days"),
+                 "Whether a financing would find room: yes or no."),
+        ),
+    ),
+    Group(
+        "bridge",
+        "The bridge between zones: consents, and what has crossed.",
+        ("zone_bridge",),
+        (
+            Show("show", "zone_bridge.get", ("id",), "One consent."),
+            Show("crossed", "zone_bridge.first_crossed", ("commitment",),
+                 "When a commitment first crossed (ms)."),
         ),
     ),
     Group(
