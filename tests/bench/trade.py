@@ -223,7 +223,7 @@ def sent_bytes(target: str, arguments: str) -> int:
     body = build_body(TxBody(
         suite=1, channel_id=CHANNEL, sender=bytes(32), contract=contract, version=1, method=method,
         args=arguments, nonce=bytes(16), valid_until_height=1_000_000, gas_limit=1_000_000,
-        request_id="",
+        request_id="0" * 36,
     ))  # fmt: skip
     return len(body) + 65 + 64
 
