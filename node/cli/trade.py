@@ -257,17 +257,6 @@ GROUPS = (
         "party_id",
     ),
     Group(
-        "account",
-        "Trade accounts: goods declared, documents and money of a foreign trade contract meet.",
-        ("trade_account",),
-        (
-            Show("show", "trade_account.get", ("id",), "One account."),
-            Show("list", "trade_account.list_accounts", ("state=",), "Accounts you may see.",
-                 draw="pages"),
-            Show("figures", "trade_account.figures", (), "Totals for the supervisor."),
-        ),
-    ),
-    Group(
         "dispute",
         "Disputes: evidence, conciliation, arbitration, award.",
         ("dispute",),
