@@ -38,10 +38,11 @@ class Alert:
 
 regulations = Map("regulation", None)
 drafted = Map("drafted", 0)  # name → number of its last draft
-watching = Map("watching", ())  # step → (rule id, name, since, until), in the order of issue
+# step → (rule id, name, since, until), in the order of issue
+watching: Map[str, tuple[tuple[str, str, int, int], ...]] = Map("watching", ())
 passes = Map("pass", "")  # (rule id, step, subject) → digest of the grounds
 alerts = Map("alert", None)  # (rule id, n)
-counted = Map("counted", ())  # rule id → (how often it applied, sum of amounts)
+counted: Map[str, tuple] = Map("counted", ())  # rule id → (how often it applied, sum of amounts)
 
 RuleDrafted = Event("Reg.RuleDrafted")
 RuleIssued = Event("Reg.RuleIssued")

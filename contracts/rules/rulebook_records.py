@@ -28,7 +28,7 @@ class Rule:
 
 rules = Map("rule", None)
 drafted = Map("drafted", 0)  # name → number of the last draft
-timelines = Map(
+timelines: Map[str, tuple[tuple[int, int, int], ...]] = Map(
     "timeline", ()
 )  # name → (number, since, until) of each issued version, oldest first
 

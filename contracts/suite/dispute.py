@@ -286,7 +286,7 @@ def stage(id: str) -> str:
 @view
 def statistics() -> dict:
     """How many cases stand in which stage, by grounds: {"DECIDED": {"amount": 2}}."""
-    found = {}
+    found: dict[str, dict[str, int]] = {}
     for key, count in stages.scan(None, None, 200):
         if count > 0:
             of_stage = found.get(key[0], {})

@@ -703,11 +703,9 @@ def list_credentials(state: str = "", first_holder: bool = False, after: str = "
             found = credentials.scan(None, at, 50)
         return [terms(ec) for _, ec in found]
     part = "first_holder" if first_holder else "issuer"
-    at = after or None
-    if after and not state:
-        at = (credentials[after].state, after)
+    place = (credentials[after].state, after) if after and not state else after or None
     fixed = (ctx.member, state) if state else (ctx.member,)
-    return [terms(ec) for _, ec in credentials.by((part, "state"), *fixed, after=at, limit=50)]
+    return [terms(ec) for _, ec in credentials.by((part, "state"), *fixed, after=place, limit=50)]
 
 
 @view

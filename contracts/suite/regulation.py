@@ -127,7 +127,7 @@ def let_pass(id: str, step: str, subject: str, grounds: str, expected_version: i
 
 def in_force(step: str) -> list:
     """Ids of the rules that watch a step today: of each name the latest version whose days include today."""
-    latest = {}
+    latest: dict[str, str] = {}
     for id, name, since, until in watching[step]:
         if since <= today() <= until:
             latest[name] = id

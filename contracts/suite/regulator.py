@@ -211,7 +211,7 @@ def looks(subject: str) -> dict:
     """How often each authority looked at a party, or at all: for that party and for authorities."""
     sees = ctx.member == subject and ctx.member != ""
     require(sees or "regulator" in ctx.roles, "E_NOT_PARTY", "counts are for the supervised")
-    found = {}
+    found: dict[str, int] = {}
     for who in (subject, "*"):
         for key, count in viewed.scan((who,), None, 100):
             found[key[1]] = found.get(key[1], 0) + count

@@ -15,10 +15,12 @@ BATCH_MAX = 200
 REPORTERS_MAX = 16
 PAGE_MAX = 200
 
-reporters = Map("reporter", ())  # channel id → members that report for it
-uses = Map("use", ())  # nullifier → (channel, transaction, reported by, when)
+reporters: Map[bytes, tuple[str, ...]] = Map(
+    "reporter", ()
+)  # channel id → members that report for it
+uses: Map[bytes, tuple] = Map("use", ())  # nullifier → (channel, transaction, reported by, when)
 alarm_count = Map("alarm_count", 0)  # "" → how many
-alarms = Map(
+alarms: Map[int, tuple] = Map(
     "alarm", ()
 )  # number → (nullifier, first channel, transaction, second channel, transaction)
 raised = Map("raised", False)  # (nullifier, channel): once each

@@ -56,7 +56,9 @@ def stock(receipt: str, after: str = "") -> dict:
     """Credentials outstanding by debtor, tier and tenor. Code: E_NO_RECEIPT."""
     look(receipt, "stock")
     rows, following = rows_after(after)
-    by_debtor, by_tier, by_tenor = {}, {}, {}
+    by_debtor: dict[str, int] = {}
+    by_tier: dict[str, int] = {}
+    by_tenor: dict[str, int] = {}
     total = 0
     for terms, leaf, owed in rows:
         total += owed
@@ -88,7 +90,7 @@ def exposure(receipt: str, after: str = "") -> dict:
     """What each obligor owes, and its share of the whole in basis points that add up to 10,000."""
     look(receipt, "exposure")
     rows, following = rows_after(after)
-    owed_by = {}
+    owed_by: dict[str, int] = {}
     for terms, _, owed in rows:
         add(owed_by, terms["issuer"], owed)
     ranked = sorted([(amount, name) for name, amount in owed_by.items()], reverse=True)
@@ -109,8 +111,9 @@ def regions(receipt: str, after: str = "") -> dict:
     """What is owed by the debtors of each city and region; both add up to the total."""
     look(receipt, "regions")
     rows, following = rows_after(after)
-    city_of = {}
-    by_city, by_region = {}, {}
+    city_of: dict[str, str] = {}
+    by_city: dict[str, int] = {}
+    by_region: dict[str, int] = {}
     for terms, _, owed in rows:
         debtor = terms["issuer"]
         if debtor not in city_of:
@@ -147,7 +150,8 @@ def rates(receipt: str, after: str = "") -> dict:
     Sums are given too, so that pages can be put together.
     """
     look(receipt, "rates")
-    weights, principals = {}, {}
+    weights: dict[str, int] = {}
+    principals: dict[str, int] = {}
     last = after
     following = ""
     for turn in range(CREDENTIALS_MAX // PAGE):
@@ -171,7 +175,7 @@ def pools(receipt: str, after: str = "") -> dict:
     """Rediscount pools, fifty a page, and their sum by state."""
     look(receipt, "pools")
     page = call("rediscount", "list_pools", after)
-    by_state = {}
+    by_state: dict[str, int] = {}
     for pool in page:
         add(by_state, pool["state"], pool["face_fen"])
     following = page[-1]["id"] if len(page) == PAGE else ""
@@ -183,7 +187,7 @@ def credits(receipt: str, after: str = "") -> dict:
     """What issuing banks may still have to pay under documentary credits, fifty credits a page."""
     look(receipt, "credits")
     page = call("credit", "list_credits", after)
-    by_bank = {}
+    by_bank: dict[str, int] = {}
     for credit in page:
         if credit["state"] not in ENDED_CREDITS:
             add(by_bank, credit["issuing"], credit["exposure_fen"])

@@ -142,11 +142,8 @@ def test_both_engines_derive_the_same_bytes_from_the_suite(
     assert wasm_engine.schema(bundle) == schema
     found = values.decode(schema)
     classes = {one["name"] for one in found["classes"]}
-    assert (
-        found["methods"]
-        and found["errors"]
-        and all(m["doc"] == m["doc"].strip() for m in found["methods"])
-    )
+    assert found["methods"] and all(m["doc"] == m["doc"].strip() for m in found["methods"])
+    assert found["errors"] or "require(" not in bundle.main  # whoever only asks others has no codes
     for method in found["methods"]:
         for text in [p["hint"] for p in method["parameters"]]:
             hint = hint_of_text(text, classes)

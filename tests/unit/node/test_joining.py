@@ -203,8 +203,8 @@ async def test_a_peer_that_spoils_parts_and_headers_is_passed_over(tmp_path: Pat
 class Forger(Near):
     """Offers a snapshot of its own making: every number in the state is another one."""
 
-    async def _forged(self, index: SnapshotIndex) -> list[bytes]:
-        held = [await super(Forger, self).part(index.height, n) for n in range(len(index.parts))]
+    async def _forged(self, height: int, count: int) -> list[bytes]:
+        held = [await super(Forger, self).part(height, n) for n in range(count)]
         found = [record for part in held for record in read_part(part)]
         return list(parts((k, key, value[:-1] + b"\x63") for k, key, value in found))
 
@@ -212,13 +212,12 @@ class Forger(Near):
         offer = await super().offer()
         if offer is None:
             return None
-        hashes = tuple(Hash(SUITE.hash(part)) for part in await self._forged(offer.index))
+        forged = await self._forged(offer.index.height, len(offer.index.parts))
+        hashes = tuple(Hash(SUITE.hash(part)) for part in forged)
         return replace(offer, index=replace(offer.index, parts=hashes))
 
     async def part(self, height: int, part: int) -> bytes:
-        offer = await super().offer()
-        assert offer is not None
-        return (await self._forged(offer.index))[part]
+        return (await self._forged(height, part + 1))[part]
 
 
 async def test_one_forger_and_one_honest_peer_are_not_enough(
