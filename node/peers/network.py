@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -123,11 +124,19 @@ class PeerNetwork:
             self._server = None
 
     def _server_credentials(self) -> grpc.ServerCredentials:
-        transport = self._party.me.transport
+        """Each handshake asks whom to trust, and is told only what has changed: gRPC replaces what it was told
+        without regard to a handshake that uses it at that moment, and aborts the process (its sync.cc)."""
+        transport, told, one_at_a_time = self._party.me.transport, b"", threading.Lock()
 
         def configuration() -> Any:
+            nonlocal told
+            with one_at_a_time:
+                trusted = self._party.roster.trusted_pem
+                if trusted == told:
+                    return None
+                told = trusted
             return grpc.ssl_server_certificate_configuration(
-                [(transport.key_pem, transport.certificate_pem)], self._party.roster.trusted_pem
+                [(transport.key_pem, transport.certificate_pem)], trusted
             )
 
         return grpc.dynamic_ssl_server_credentials(
