@@ -39,18 +39,22 @@ def engine() -> str:
 def shared(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Four cities that nobody harms."""
     cluster = Cluster.create(tmp_path_factory.mktemp("shared") / "net", 4, engine)
-    cluster.up()
-    yield cluster
-    cluster.stop()
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture
 def four(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Four cities of a test's own."""
     cluster = Cluster.create(tmp_path_factory.mktemp("four") / "net", 4, engine)
-    cluster.up()
-    yield cluster
-    cluster.stop()
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture

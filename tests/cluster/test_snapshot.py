@@ -25,9 +25,11 @@ def taking(engine: str, tmp_path: Path) -> Iterator[Cluster]:
     for slug in cluster.slugs:
         config = cluster.layout.node_config(slug)
         config.write_text(f"{config.read_text('utf-8')}\n[snapshot]\nevery = {EVERY}\n", "utf-8")
-    cluster.up()
-    yield cluster
-    cluster.stop()
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 async def test_a_city_without_a_disk_comes_back_from_a_snapshot(taking: Cluster) -> None:
