@@ -35,11 +35,10 @@ NO_TRANSACTION = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """The channel as it is after a block: what a question is answered from."""
+    """A block, and the contracts as they are behind it: what a question is answered from."""
 
     header: Header
-    configuration: InForce
-    contracts: ContractsInForce
+    contracts: LifecycleState
 
 
 class Queries:
@@ -78,21 +77,23 @@ class Queries:
                 return await self._lifecycle(
                     self._engine, self._contracts, method, args_json, sender, gas_limit
                 )
+            # What is in force is taken here: on this loop, where nothing is adopted meanwhile.
+            in_force = self._contracts.height, self._contracts.state
             state = self._ledger.state
             opened = await asyncio.to_thread(state.view_at, height) if height else state.view()
             try:
-                # The view's own height: a block may be written, in its thread, at any moment.
-                at = await asyncio.to_thread(self._moment, opened)
-                if contract == CONTRACT:
-                    told = at.header.height, at.configuration
-                    return self._configured(*told, method, args_json, sender)
-                if contract == LIFECYCLE:
+                at = await asyncio.to_thread(self._moment, opened, *in_force)
+                if contract in (CONTRACT, LIFECYCLE):
+                    configuration = await asyncio.to_thread(self._configuration_in, opened)
+                    if contract == CONTRACT:
+                        now = at.header.height
+                        return self._configured(now, configuration, method, args_json, sender)
+                    contracts = self._contracts_at(at, configuration)
                     return await self._lifecycle(
-                        self._engine, at.contracts, method, args_json, sender, gas_limit
+                        self._engine, contracts, method, args_json, sender, gas_limit
                     )
-                contracts = at.contracts.state
                 call = self._call(
-                    contracts, contract, version, method, args_json, sender, gas_limit
+                    at.contracts, contract, version, method, args_json, sender, gas_limit
                 )
                 return await self._run(self._engine, call, at, opened)
             finally:
@@ -160,7 +161,7 @@ class Queries:
             height=at.header.height,
             time_ms=at.header.timestamp_ms,
             txs=(call,),
-            active=at.contracts.state.running | {call.contract: call.version},
+            active=at.contracts.running | {call.contract: call.version},
         )
         (result,) = await engine.execute(request, state)
         if isinstance(state, PastView) and state.failure is not None:
@@ -177,26 +178,31 @@ class Queries:
             tuple(sorted(result.writes)),
         )
 
-    def _moment(self, state: StateView | PastView) -> _Moment:
-        """Header of the view's block, configuration and contracts as they are in it."""
+    def _moment(
+        self, state: StateView | PastView, held_height: int, held: LifecycleState
+    ) -> _Moment:
+        """Of the view's own height: a block may be written, in its thread, at any moment. held: the contracts
+        behind `held_height`, which is nearly always the same."""
         height, ledger = state.height, self._ledger
         assert height is not None, "genesis has been applied"
         header = ledger.blocks.header(height)
         assert header is not None
-        if height == self._contracts.height:
-            return _Moment(header, self._configuration, self._contracts)
-        genesis, suite = ledger.genesis, ledger.suite
+        if height == held_height:
+            return _Moment(header, held)
+        return _Moment(header, load_contracts(ledger.genesis.config, state.scan_all))
+
+    def _configuration_in(self, state: StateView | PastView) -> InForce:
+        ledger = self._ledger
         found = load_configuration(
-            genesis.config, lambda key: state.state_get([key])[0], state.scan_all
+            ledger.genesis.config, lambda key: state.state_get([key])[0], state.scan_all
         )
-        configuration = InForce(found, ledger.channel_id, suite)
-        stages = load_contracts(genesis.config, state.scan_all)
+        return InForce(found, ledger.channel_id, ledger.suite)
+
+    def _contracts_at(self, at: _Moment, configuration: InForce) -> ContractsInForce:
+        ledger, height = self._ledger, at.header.height
         get = ledger.state.get  # bundles and transcripts, which nothing ever takes away
-        return _Moment(
-            header,
-            configuration,
-            ContractsInForce(stages, configuration, genesis, suite, get, height),
-        )
+        genesis, suite = ledger.genesis, ledger.suite
+        return ContractsInForce(at.contracts, configuration, genesis, suite, get, height)
 
     def _call(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -118,3 +119,32 @@ async def test_the_status_is_plain_json_and_names_the_leader(tmp_path):
         text = net.nodes["n1"].channel.metrics.text().decode()
         assert 'city_block_height{channel="main"}' in text
         assert 'city_transactions_total{channel="main",outcome="ok"} 1.0' in text
+
+
+async def test_a_query_runs_the_contracts_of_its_own_view(tmp_path, monkeypatch):
+    # A block is adopted between the look at the view and the call: what it changed is not in the view.
+    async with cluster(tmp_path, 1) as net:
+        await commit(net)
+        channel = net.nodes["n0"].channel
+        queries, contracts = channel._queries, channel._ledger.contracts
+        before, height, moment = contracts.state, contracts.height, queries._moment
+        first, second = ("counter", 1), ("counter", 2)
+        after = replace(
+            before,
+            terms=dict(before.terms) | {second: replace(before.terms[first], version=2)},
+            stages=dict(before.stages) | {second: before.stages[first]},
+            heads=dict(before.heads) | {"counter": replace(before.heads["counter"], active=2)},
+        )
+
+        def then_adopted(*words):
+            found = moment(*words)
+            contracts.adopt(after, height + 1)
+            return found
+
+        monkeypatch.setattr(queries, "_moment", then_adopted)
+        try:
+            answer = await channel.query("counter", 0, "read", '{"name": "a"}', None)
+        finally:
+            contracts.adopt(before, height)
+        assert (answer.outcome, values.decode(answer.result), answer.height) == ("ok", 1, height)
+        assert answer.version == 1
