@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from consensus.encoding import Sig
-from consensus.header import block_hash, leaves_root, tx_id, tx_leaf
+from consensus.header import block_hash
 from contracts.runtime.artifact import ArtifactError, known_artifacts, open_artifact
 from node.config import NodeConfig, load_config, split_address
 from node.daemon import check_ports, open_suite
@@ -35,7 +34,7 @@ from node.identity.suite import Suite
 from node.identity.transport import load_certificate, load_transport
 from node.keyring import open_keyring
 from node.ledger.blocks import BlockStore
-from node.ledger.check import LedgerInconsistent, check_consistency
+from node.ledger.check import LedgerInconsistent, check_consistency, covered_ids
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore
 from node.opening import peek_configuration, read_genesis
@@ -332,14 +331,10 @@ def _read_blocks(blocks: BlockStore, suite: Suite, progress: Progress) -> None:
     for stored in blocks.blocks(blocks.base):
         header = stored.header
         own = block_hash(suite.hash, header)
-        leaves = [
-            tx_leaf(suite.hash, suite.id, tx_id(suite.hash, suite.id, e.body), Sig(e.signature))
-            for e in stored.envelopes
-        ]
         reason = ""
         if parent is not None and header.parent_hash != parent:
             reason = "its parent is another block"
-        elif len(leaves) != header.tx_count or leaves_root(suite.hash, leaves) != header.tx_root:
+        elif covered_ids(suite.hash, suite.id, header, stored.envelopes) is None:
             reason = "its transactions are not those of its header"
         elif stored.certificate is not None and stored.certificate.block_hash != own:
             reason = "its certificate is of another block"

@@ -23,8 +23,8 @@ import grpc
 import structlog
 
 from consensus.certificate import CommitCert, InvalidCertificate
-from consensus.encoding import Hash, Sig
-from consensus.header import Header, block_hash, leaves_root, tx_id, tx_leaf
+from consensus.encoding import Hash
+from consensus.header import Header, block_hash
 from consensus.light_client import HeaderRefused, LightClient
 from consensus.validators import ValidatorSet, validators_hash
 from node.errors import CityError
@@ -32,6 +32,7 @@ from node.genesis import Genesis, channel_id
 from node.identity.suite import Suite
 from node.identity.transport import TransportIdentity
 from node.ledger.blocks import BlockStore
+from node.ledger.check import covered_ids
 from node.ledger.folder import sync_folder
 from node.ledger.loading import load_state
 from node.ledger.records import StateRoots
@@ -40,7 +41,7 @@ from node.ledger.state import StateStore
 from node.ledger.store import LevelStore, MemoryStore
 from node.model import SnapshotIndex, StoredBlock
 from node.ordering import genesis_header
-from node.peers.fetching import Source
+from node.peers.fetching import Source, reason_of
 from node.peers.snapshots import SnapshotClient
 from node.proofs import SuiteVerifier
 from node.sync import holds_config
@@ -174,7 +175,7 @@ class Joining:
             try:
                 offer = await client.offer()
             except (CityError, grpc.aio.AioRpcError, grpc.aio.UsageError) as error:
-                reasons[client.name] = _reason(error)
+                reasons[client.name] = reason_of(error)
                 return None
             fault = "it has none" if offer is None else self._fault(offer.index)
             reasons[client.name] = fault or f"offers one after block {offer.index.height}"
@@ -311,7 +312,10 @@ class _Chain:
 
     def take_blocks(self, found: Sequence[StoredBlock]) -> None:
         for block in found:
-            tx_ids = self._checked_ids(block)
+            suite, header = self._suite, block.header
+            tx_ids = covered_ids(suite.hash, suite.id, header, block.envelopes)
+            if tx_ids is None:
+                raise HeaderRefused(f"the transactions of block {header.height} are not its own")
             self._advance(block.header, block.certificate)
             self._blocks.put(
                 block.header,
@@ -345,17 +349,6 @@ class _Chain:
             raise HeaderRefused(f"nobody told the validators after block {header.height}")
         return after
 
-    def _checked_ids(self, block: StoredBlock) -> list[Hash]:
-        hash_, suite_id = self._suite.hash, self._suite.id
-        ids = [tx_id(hash_, suite_id, e.body) for e in block.envelopes]
-        leaves = [
-            tx_leaf(hash_, suite_id, id_, Sig(e.signature))
-            for id_, e in zip(ids, block.envelopes, strict=True)
-        ]
-        if len(ids) != block.header.tx_count or leaves_root(hash_, leaves) != block.header.tx_root:
-            raise HeaderRefused(f"the transactions of block {block.header.height} are not its own")
-        return ids
-
 
 class _Rotation:
     """Asks one peer after the other until a piece is taken. A peer that fails is asked last from then on."""
@@ -382,8 +375,8 @@ class _Rotation:
                 grpc.aio.AioRpcError,
                 grpc.aio.UsageError,
             ) as error:
-                reasons[client.name] = _reason(error)
-                log.warning("snapshot.piece_refused", peer=client.name, reason=_reason(error))
+                reasons[client.name] = reason_of(error)
+                log.warning("snapshot.piece_refused", peer=client.name, reason=reason_of(error))
                 self._clients.append(self._clients.pop(0))
                 if len(reasons) == len(self._clients):
                     await asyncio.sleep(PAUSE_SECONDS)
@@ -398,9 +391,3 @@ def _genesis_header(genesis: Genesis, id_: Hash, suite: Suite) -> Header:
 
 def _tell(values: int) -> None:
     log.info("snapshot.loading", values=values)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details() or ''}"[:200]
-    return str(error)[:200]

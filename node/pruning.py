@@ -19,15 +19,12 @@ from consensus.header import tx_id
 from node.errors import CityError
 from node.opening import Ledger
 from node.proof_builder import set_changes
+from node.threads import Stopped, run_to_its_end
 
 EVERY = 1_000  # blocks between two goes
 PAUSE_SECONDS = 0.002  # between two batches: ordering and execution come first
 
 log = structlog.get_logger("pruning")
-
-
-class Stopped(Exception):
-    """The node stops while it prunes; the next life goes on."""
 
 
 class Pruning:
@@ -50,13 +47,8 @@ class Pruning:
         while True:
             await self._due.wait()
             self._due.clear()
-            going = asyncio.create_task(asyncio.to_thread(self._go))
             try:
-                await asyncio.shield(going)
-            except asyncio.CancelledError:
-                self._is_stopping.set()
-                await asyncio.wait([going])  # before the stores are closed
-                raise
+                await run_to_its_end(self._go, self._is_stopping)
             except (CityError, OSError) as error:
                 log.error("pruning.failed", reason=str(error))
 
@@ -69,7 +61,7 @@ class Pruning:
         try:
             self._steps(prune(ledger, base))
         except Stopped:
-            return
+            return  # the next life goes on
         ledger.blocks.compact()
         ledger.state.compact()
         returned = before - size_of(ledger.folder)

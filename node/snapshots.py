@@ -10,11 +10,11 @@ take the same ones. Writing happens behind execution, in a thread, from a view o
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -27,6 +27,7 @@ from node.ledger.state import StateView
 from node.model import SnapshotIndex, StoredBlock
 from node.opening import Ledger
 from node.proof_builder import set_changes
+from node.threads import Stopped, run_to_its_end
 from node.wire.snapshots import HEADERS_MAX, Offer, SealedHeader
 
 FOLDER, INDEX = "snapshots", "index.bin"
@@ -37,10 +38,6 @@ HEADERS_AT_A_TIME, BLOCKS_BYTES_MAX, BLOCKS_AT_A_TIME = 1024, 3 * 1024 * 1024, 6
 assert HEADERS_AT_A_TIME <= HEADERS_MAX
 
 log = structlog.get_logger("snapshot")
-
-
-class Stopped(Exception):
-    """The node stops while a snapshot is being written."""
 
 
 class Snapshots:
@@ -69,23 +66,14 @@ class Snapshots:
         try:
             while True:
                 height, view = await self._due.get()
+                take = functools.partial(self._take, height, view)
                 try:
-                    await self._finished(asyncio.to_thread(self._take, height, view))
+                    await run_to_its_end(take, self._is_stopping)
                 except (CityError, OSError) as error:
                     log.error("snapshot.failed", height=height, reason=str(error))
         finally:
             if not self._due.empty():
                 self._due.get_nowait()[1].close()
-
-    async def _finished(self, writing: Coroutine[Any, Any, None]) -> None:
-        """Cancelled or not, the thread has ended and closed its view: the store is closed after that."""
-        task = asyncio.create_task(writing)
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            self._is_stopping.set()
-            await asyncio.wait([task])
-            raise
 
     def _take(self, height: int, view: StateView) -> None:
         started = time.monotonic()

@@ -15,13 +15,14 @@ from typing import Any, Protocol
 
 from consensus.api import Block, SignatureItem, Synced
 from consensus.certificate import CommitCert, InvalidCertificate
-from consensus.encoding import Hash, Sig
-from consensus.header import Header, identity_digest, leaves_root, tx_id, tx_leaf
+from consensus.encoding import Hash
+from consensus.header import Header, identity_digest
 from consensus.light_client import Electorate, HeaderRefused, sealed_items
 from node.configuration import InForce
 from node.errors import CityError
 from node.governance import CONTRACT
 from node.identity.suite import Suite
+from node.ledger.check import covered_ids
 from node.model import StoredBlock
 from node.peers.batch import PeerBatch, PeerId
 from node.wire.body import parse_body
@@ -115,12 +116,8 @@ class BlockChecker:
             return "it is not the block that was asked for", ()
         if stored.certificate is None:
             return "it has no certificate", ()
-        tx_ids = tuple(tx_id(hash_, suite_id, e.body) for e in stored.envelopes)
-        leaves = [
-            tx_leaf(hash_, suite_id, id_, Sig(e.signature))
-            for id_, e in zip(tx_ids, stored.envelopes, strict=True)
-        ]
-        if len(leaves) != header.tx_count or leaves_root(hash_, leaves) != header.tx_root:
+        tx_ids = covered_ids(hash_, suite_id, header, stored.envelopes)
+        if tx_ids is None:
             return "its transactions are not those of its header", ()
         # The root covers body and signature; the key is bound by the body's sender. Client signatures need
         # no second check: a quorum checked them before it sealed the root.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
-from consensus.header import block_hash
+from consensus.encoding import Hash, Sig
+from consensus.header import Header, block_hash, leaves_root, tx_id, tx_leaf
 from consensus.merkle import HashFunction
 from node.errors import CityError
 from node.ledger.blocks import BlockStore
 from node.ledger.state import StateStore
+from node.model import Envelope
 
 HEADERS_CHECKED = 64
 
@@ -18,6 +21,19 @@ class LedgerInconsistent(CityError):
 
     def __init__(self, height: int, detail: str) -> None:
         super().__init__("CITY-5006", height=height, detail=detail)
+
+
+def covered_ids(
+    hash_: HashFunction, suite_id: int, header: Header, envelopes: Sequence[Envelope]
+) -> tuple[Hash, ...] | None:
+    """Ids of a block's transactions; None where they are not those that its header covers."""
+    ids = tuple(tx_id(hash_, suite_id, envelope.body) for envelope in envelopes)
+    leaves = [
+        tx_leaf(hash_, suite_id, id_, Sig(envelope.signature))
+        for id_, envelope in zip(ids, envelopes, strict=True)
+    ]
+    is_whole = len(ids) == header.tx_count and leaves_root(hash_, leaves) == header.tx_root
+    return ids if is_whole else None
 
 
 def check_consistency(

@@ -13,6 +13,7 @@ from consensus.encoding import Hash, encode
 from consensus.header import leaves_root
 from consensus.merkle import HashFunction
 from consensus.tags import Tag, preimage
+from node.ledger.past import inverted
 from node.ledger.records import RootsRecord, StateRoots
 from node.ledger.snapshot import (
     RECEIPT,
@@ -70,6 +71,7 @@ class _Loader:
         self._slot, self._batches, self._values = EMPTY_SLOT, 0, 0
         self._values_per_batch = max(VALUES_PER_BATCH, -(-index.values // index.height))
         self._next_receipts = index.first_receipts
+        self._inverted_height = inverted(index.height)
 
     def take(self, kind: bytes, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         {VALUE: self._take_values, REQUEST: self._take_requests, RECEIPT: self._take_receipts}[
@@ -97,7 +99,7 @@ class _Loader:
             value = held[key]
             assert value is not None
             batch.append(value_put(key, value))
-            batch.append(history_put(path, self._index.height, value))
+            batch.append(history_put(path, self._inverted_height, value))
         batch += update.pages
         batch += [(page, None) for page in update.stale]
         self._store.write(batch)

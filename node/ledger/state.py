@@ -68,8 +68,8 @@ def value_put(key: bytes, value: bytes | None) -> tuple[bytes, bytes | None]:
     return b"s" + key, value
 
 
-def history_put(path: bytes, height: int, value: bytes | None) -> Item:
-    return b"h" + path + _inverted(height), b"\x00" if value is None else b"\x01" + value
+def history_put(path: bytes, inverted_height: bytes, value: bytes | None) -> Item:
+    return b"h" + path + inverted_height, b"\x00" if value is None else b"\x01" + value
 
 
 def applied_puts(height: int, roots: bytes, base: int) -> Batch:
@@ -194,10 +194,11 @@ class StateStore(StateView):
         batch: Batch = [(_APPLIED_KEY, at)]
         if height == 0:
             batch.append((_FORMAT_KEY, self._format))
+        inverted_height = _inverted(height)
         for path, key in paths:
             value = writes[key]
             batch.append(value_put(key, value))
-            batch.append(history_put(path, height, value))
+            batch.append(history_put(path, inverted_height, value))
             if value is None:
                 batch.append((b"d" + key, at))
         for i, receipt in enumerate(receipts):

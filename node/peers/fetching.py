@@ -107,7 +107,7 @@ async def _fetch(download: _Download, sources: Sequence[Source], seconds: float)
                     except TimeoutError:
                         said[source.name] = f"no whole file in {SOURCE_S:.0f} s"
                     except (grpc.aio.AioRpcError, grpc.aio.UsageError, CityError) as error:
-                        said[source.name] = _reason(error)
+                        said[source.name] = reason_of(error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, PAUSE_MAX_S)
     except TimeoutError:
@@ -176,7 +176,8 @@ class _Download:
         return True
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a peer gave nothing, in a few words."""
     if isinstance(error, grpc.aio.AioRpcError):
         return f"{error.code().name}: {error.details() or ''}"[:200]
     return str(error)[:200]
