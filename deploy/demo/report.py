@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.status import Status
@@ -80,7 +81,7 @@ class Report:
         self._flush()
         self.line(f"  ⚡{'':<12}{text}", "yellow")
 
-    def table(self, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in header:
             table.add_column(name, no_wrap=True)

@@ -48,6 +48,9 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+SETTLED = (Outcome.PROVEN, Outcome.DUPLICATE)
+
+
 @dataclass(frozen=True, slots=True)
 class Obligation:
     """reference: 32 bytes as hex. The proof goes into `contract.method` beside args."""
@@ -125,6 +128,10 @@ class Book:
     payments: dict[str, Payment] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     lines: int = 0
+    # What a relay asks many times a second stands ready, whatever a year's journal holds.
+    _open: dict[str, dict[str, Payment]] = field(default_factory=dict)  # by reference, by point
+    _pending: dict[str, Payment] = field(default_factory=dict)
+    _settled: set[str] = field(default_factory=set)
 
     def add(self, record: dict[str, Any]) -> None:
         self.lines += 1
@@ -134,9 +141,12 @@ class Book:
                 record["reference"], record["contract"], record["method"], record["args"]
             )
             self.watched.setdefault(owed.reference, owed)
+            self._pending |= self._open.get(owed.reference, {})
         elif do == "notice":
             found = Payment(record["reference"], record["txid"], record["index"], record["paid_ms"])
-            self.payments.setdefault(found.point, found)
+            if found.point not in self.payments:
+                self.payments[found.point] = found
+                self._index(found)
         elif do == "cursor":
             self.cursors[record["of"]] = record["at"]
         elif do == "send":
@@ -145,6 +155,25 @@ class Book:
             found = self.payments[record["point"]]
             found.outcome, found.code = Outcome(record["outcome"]), record["code"]
             found.tx_id = record["tx_id"]
+            self._index(found)
+
+    def _index(self, found: Payment) -> None:
+        """Files a payment that is new or whose outcome has changed."""
+        if found.outcome is Outcome.OPEN:
+            self._open.setdefault(found.reference, {})[found.point] = found
+            if found.reference in self.watched:
+                self._pending[found.point] = found
+            return
+        self._drop(found)
+        if found.outcome in SETTLED:
+            self._settled.add(found.reference)
+
+    def _drop(self, found: Payment) -> None:
+        self._pending.pop(found.point, None)
+        same = self._open.get(found.reference, {})
+        same.pop(found.point, None)
+        if not same:
+            self._open.pop(found.reference, None)
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The journal as short as it can be."""
@@ -167,21 +196,20 @@ class Book:
         for found in [p for p in self.payments.values() if p.paid_ms < before_ms]:
             if found.outcome is not Outcome.OPEN or found.reference not in self.watched:
                 del self.payments[found.point]
-            if found.outcome in (Outcome.PROVEN, Outcome.DUPLICATE):
+                self._drop(found)
+            if found.outcome in SETTLED:
                 self.watched.pop(found.reference, None)
+                for other in self._open.get(found.reference, {}):
+                    self._pending.pop(other, None)
+        self._settled = {p.reference for p in self.payments.values() if p.outcome in SETTLED}
 
     def is_settled(self, reference: str) -> bool:
         """Whether some payment under this reference is on the chain."""
-        done = (Outcome.PROVEN, Outcome.DUPLICATE)
-        return any(p.reference == reference and p.outcome in done for p in self.payments.values())
+        return reference in self._settled
 
     def pending(self) -> list[Payment]:
         """Payments of watched obligations whose proof is not on the chain yet."""
-        return [
-            p
-            for p in self.payments.values()
-            if p.outcome is Outcome.OPEN and p.reference in self.watched
-        ]
+        return list(self._pending.values())
 
 
 def read_book(records: Iterable[dict[str, Any]], path: Path) -> Book:
