@@ -38,14 +38,16 @@ class Verifier(Protocol):
     """Hashes, and answers whether a signature holds. The driver checks `signature_items` in batches off
     the loop beforehand, so `verify` normally answers from that cache; it is correct without it."""
 
-    suite_id: int
+    @property
+    def suite_id(self) -> int: ...
 
     def hash(self, data: bytes) -> bytes: ...
     def verify(self, item: SignatureItem) -> bool: ...
 
 
 class Signer(Protocol):
-    public_key: bytes
+    @property
+    def public_key(self) -> bytes: ...
 
     def sign(self, message: bytes) -> Sig: ...
 

@@ -7,6 +7,7 @@ answering reads and says why it stopped; other channels of the node do not notic
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -255,7 +256,7 @@ class Channel:
     async def blocks(self, from_height: int) -> AsyncIterator[StoredBlock]:
         height = max(0, from_height)
         while True:
-            await self._until(lambda at=height: self._ledger.tip.height >= at)
+            await self._until(functools.partial(self._has_block, height))
             block = await asyncio.to_thread(self._ledger.blocks.block, height)
             assert block is not None
             yield block
@@ -285,7 +286,7 @@ class Channel:
             yield EventsPage(applied, list(page.events))
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await self._until(lambda seen=applied: self._ledger.applied_height > seen)
+                    await self._until(functools.partial(self._has_applied, applied + 1))
             except TimeoutError:
                 continue  # an empty page is the heartbeat
 
@@ -309,7 +310,13 @@ class Channel:
             raise CityError("CITY-8011", backend=self.suite.library, what=what)
 
     async def _applied_to(self, height: int) -> None:
-        await self._until(lambda: self._ledger.applied_height >= height)
+        await self._until(functools.partial(self._has_applied, height))
+
+    def _has_block(self, height: int) -> bool:
+        return self._ledger.tip.height >= height
+
+    def _has_applied(self, height: int) -> bool:
+        return self._ledger.applied_height >= height
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         """Waits for the chain to move until `holds`. Raises CITY-6001 where it will not move any more."""

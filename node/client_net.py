@@ -124,6 +124,7 @@ class AsyncNet:
             if error.code != _INACTIVE or options.get("version") or contract.startswith("_"):
                 raise
             # Another version runs since; whoever names none means that one.
+            assert self._versions is not None  # `build` has asked for them
             self._versions[contract] = int(error.variables.get("active", 0))
             signed = await self.build(contract, method, args, **options)
             await self.send(signed, options.get("timeout"))

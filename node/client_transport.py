@@ -35,7 +35,7 @@ _OPTIONS = (
 )
 
 
-class _Stub(stubs.LedgerStub, stubs.ContractsStub):  # type: ignore[misc]
+class _Stub(stubs.LedgerStub, stubs.ContractsStub):
     """The methods of both services of a node."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:

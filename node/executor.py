@@ -107,11 +107,14 @@ class Executor:
         )
 
     async def _plan(self, height: int) -> Plan:
+        plan: Plan | None
         header, opened, to_lint, plan = await self._in_thread(self._read, height)
         if plan is not None:
             return plan
         findings = {id_: await self._lint(bundle) for id_, bundle in to_lint.items()}
-        return await self._in_thread(self._planner.plan, header, opened, findings)
+        plan = await self._in_thread(self._planner.plan, header, opened, findings)
+        assert plan is not None
+        return plan
 
     def _read(self, height: int) -> tuple[Header, Opened, dict[Hash, Bundle], Plan | None]:
         """The block, and its plan where the linter has no part in it, which is nearly always."""

@@ -97,9 +97,13 @@ class ChannelFacade(Protocol):
 
     name: str
     channel_id: Hash
-    config: ChannelConfig
     genesis: Genesis
     suite: Suite
+
+    @property
+    def config(self) -> ChannelConfig:
+        """In force."""
+        ...
 
     async def submit(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]: ...
 

@@ -168,7 +168,8 @@ def check(config: ChannelConfig) -> None:
     members = {m.member_id for m in config.members}
     if len(members) != len(config.members):
         raise ValueError("two members share an id")
-    for owned in (*config.identities, *config.nodes):
+    owners: list[Identity | NodeEntry] = [*config.identities, *config.nodes]
+    for owned in owners:
         if owned.member_id not in members:
             raise ValueError(f"{owned.name} belongs to {owned.member_id!r}, which is no member")
     for kind, keys in (

@@ -177,7 +177,10 @@ class Joining:
             except (CityError, grpc.aio.AioRpcError, grpc.aio.UsageError) as error:
                 reasons[client.name] = reason_of(error)
                 return None
-            fault = "it has none" if offer is None else self._fault(offer.index)
+            if offer is None:
+                reasons[client.name] = "it has none"
+                return None
+            fault = self._fault(offer.index)
             reasons[client.name] = fault or f"offers one after block {offer.index.height}"
             return None if fault else offer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from consensus.api import Configuration, Core, EpochBase, Signer, Verifier
 from consensus.certificate import KIND_RAFT
@@ -61,7 +62,7 @@ def make_core(
     """The core of this node under the configuration `state`. own_index None: it follows the channel and never
     votes. base: the last block of the epoch before, None in the first epoch."""
     rules, limits = state.config.consensus, state.config.limits
-    common = {
+    common: dict[str, Any] = {
         "channel_id": channel_id,
         "suite": suite.id,
         "genesis_hash": block_hash(suite.hash, genesis),
@@ -80,7 +81,7 @@ def make_core(
     seat = (state.validators, own_index, verifier, signer, configuration, base)
     if rules.kind == KIND_RAFT:
         return RaftCore(RaftConfig(**common), *seat)
-    only_pbft = {
+    only_pbft: dict[str, Any] = {
         "timeout_cap": rules.timeout_cap,
         "checkpoint_interval": rules.checkpoint_interval,
     }

@@ -24,7 +24,7 @@ from consensus.proof import (
 )
 from node.errors import CityError
 from node.governance.state import CHANNEL_KEY, ConfigState, load_record
-from node.ledger.state import HeightNotHeld
+from node.ledger.records import HeightNotHeld
 from node.opening import Ledger
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]

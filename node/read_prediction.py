@@ -8,7 +8,7 @@ part of the key came from (an argument, the sender, the member, or always the sa
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 from contracts.runtime import keys
@@ -24,7 +24,7 @@ Target = tuple[str, str]
 Source = tuple[Any, ...]
 # What all keys of the state object begin with, the sources of the key's parts, whether the key is a tuple.
 Shape = tuple[bytes, tuple[Source, ...], bool]
-_SCAN = json.JSONDecoder().scan_once
+_SCAN: Callable[[str, int], tuple[Any, int]] = vars(json.JSONDecoder())["scan_once"]
 
 
 class ReadPredictor:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from consensus.api import SignatureItem
-from node.identity.suite import PUBLIC_KEY_LEN, SIGNATURE_LEN, Suite
+from node.identity.suite import PUBLIC_KEY_LEN, SIGNATURE_LEN, Item, Suite
 
 SHARE_ITEMS = 16  # of one request in a row
 JOB_ITEMS_MAX = 128  # about 30 ms of SM2 on one core
@@ -93,7 +93,7 @@ class Signatures:
             self._start_jobs()
 
     async def _run(self, job: list[tuple[_Request, int]]) -> None:
-        items = [(r.items[i].key, r.items[i].message, r.items[i].signature) for r, i in job]
+        items = [Item(r.items[i].key, r.items[i].message, r.items[i].signature) for r, i in job]
         loop = asyncio.get_running_loop()
         try:
             answers = await loop.run_in_executor(self._pool, self._suite.verify_many, items)

@@ -13,7 +13,7 @@ if [ $# -gt 0 ]; then
 fi
 
 step "lint and format";      "$bin/ruff" check . && "$bin/ruff" format --check -q .
-step "types of the core";    "$bin/mypy"
+step "types";                "$bin/mypy"
 step "who may import whom";  "$bin/lint-imports" --no-cache
 step "engine artifact";      "$bin/city" engine build
 step "unit and simulation";  "$bin/python" -m pytest -n 2 -m "not cluster" --junitxml=.venv/unit.xml tests

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import plyvel  # type: ignore[import-untyped]
+import plyvel
 
 from deploy.regcenter.errors import CenterError
 

@@ -19,7 +19,7 @@ NAME_CHARS_MAX = 64
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
-class ContractsService(stubs.ContractsServicer):  # type: ignore[misc]
+class ContractsService(stubs.ContractsServicer):
     """Reads for every identity of the channel."""
 
     def __init__(self, access: Access) -> None:

@@ -44,7 +44,7 @@ _LEVELS: dict[int, Level] = {
 _LEVEL_NUMBERS = {"ordered": stubs.ORDERED, "committed": stubs.COMMITTED}
 
 
-class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
+class LedgerService(stubs.LedgerServicer):
     """Every method checks what arrived, asks the channel, and puts the answer on the wire."""
 
     def __init__(self, access: Access, node_name: str, identity_key: bytes) -> None:
@@ -135,7 +135,7 @@ class LedgerService(stubs.LedgerServicer):  # type: ignore[misc]
             envelope=envelope_to_pb(view.envelope),
             height=view.height,
             index=view.index,
-            receipt=receipt and receipt_to_pb(receipt, view.height, view.index),
+            receipt=receipt_to_pb(receipt, view.height, view.index) if receipt else None,
         )
 
     @unary

@@ -87,7 +87,7 @@ def checked_arguments(
         raise fail(
             "CITY-4061", contract=contract, method=method, meant=meant, known=", ".join(names)
         )
-    typed = schema.typed(known, found)
+    typed: dict[str, Any] = schema.typed(known, found)
     try:
         schema.check(known, json.loads(args_text(typed)))
     except DoesNotFit as error:

@@ -31,8 +31,9 @@ def explain(
         error = CityError(entry.code)  # its variables show as their names
         what, why, do = error.localized("en")
         what_zh, why_zh, do_zh = error.localized("zh")
-        data = {"code": entry.code, "name": entry.name, "message": what, "why": why, "do": do}
-        data |= {"message_zh": what_zh, "why_zh": why_zh, "do_zh": do_zh, "exit": entry.exit_code}
+        told: dict[str, str | int] = {"code": entry.code, "name": entry.name}
+        told |= {"message": what, "why": why, "do": do}
+        told |= {"message_zh": what_zh, "why_zh": why_zh, "do_zh": do_zh, "exit": entry.exit_code}
         rows = [
             (entry.code, entry.name),
             ("What", what),
@@ -43,7 +44,7 @@ def explain(
             ("处理", do_zh),
             ("Exit", str(entry.exit_code)),
         ]
-        show(data, output, lambda: rows_table(None, rows))
+        show(told, output, lambda: rows_table(None, rows))
         return
     found = _suite_code(code) or _linter_rule(code)
     if found is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from node.documents.amounts import decimal_text, minor_units
 from node.documents.currencies import MINOR_UNITS, is_currency

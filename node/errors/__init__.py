@@ -4,6 +4,7 @@
 for the command line, gRPC, REST, the SDK and `city explain`. Each area keeps its entries in a module here.
 """
 
-from node.errors.catalogue import CATALOGUE, CityError, Entry, find
+from node.errors.catalogue import CATALOGUE, CityError, find
+from node.errors.entry import Entry
 
 __all__ = ["CATALOGUE", "CityError", "Entry", "find"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from consensus.encoding import Sig
 from node.identity.keyfile import read_key
 from node.identity.keys import PrivateKey
 from node.identity.suite import DEFAULT_ID, Suite, get_suite
@@ -21,9 +22,9 @@ class MemorySigner:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.public_key.hex()[:16]}…>"
 
-    def sign(self, message: bytes, id: bytes = DEFAULT_ID) -> bytes:
+    def sign(self, message: bytes, id: bytes = DEFAULT_ID) -> Sig:
         """64 bytes r‖s."""
-        return self._signer.sign(message, id)
+        return Sig(self._signer.sign(message, id))
 
 
 class FileSigner(MemorySigner):

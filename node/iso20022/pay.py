@@ -84,7 +84,9 @@ def payment_message(settled: Settled, rail: Rail) -> bytes:
     _add(group, "1", None, "NbOfTxs")
     _add(_add(group, None, None, "SttlmInf"), rail.settlement, None, "SttlmMtd")
     _transfer(body, settled, moment.strftime("%Y-%m-%d"))
-    data = etree.tostring(envelope, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    data: bytes = etree.tostring(
+        envelope, xml_declaration=True, encoding="UTF-8", pretty_print=True
+    )
     check_rules(data, RULES_YEAR)
     return data
 

@@ -50,7 +50,8 @@ def records(view: StateView, height: int) -> Iterator[Record]:
 
 def parts(found: Iterable[Record]) -> Iterator[bytes]:
     """Records in parts. The same records give the same parts."""
-    held, size = [], 0
+    held: list[bytes] = []
+    size = 0
     for kind, key, value in found:
         record = b"".join(
             (kind, len(key).to_bytes(4, "big"), key, len(value).to_bytes(4, "big"), value)

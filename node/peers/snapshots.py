@@ -7,8 +7,8 @@ it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
@@ -78,7 +78,9 @@ class SnapshotServer:
         self._channel_id, self._library, self._may_read = channel_id, library, may_read
         self._reading, self._allowance = 0, Allowance()
 
-    def calls(self) -> dict[str, Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]]:
+    def calls(
+        self,
+    ) -> dict[str, Callable[[bytes, grpc.aio.ServicerContext], Coroutine[Any, Any, bytes]]]:
         """The handlers by method of Peer."""
         return {SNAPSHOT: self._offer, PART: self._part, CHAIN: self._chain}
 

@@ -102,7 +102,9 @@ class WebServer:
         channel = self._channel(request)
         limit = _number(request.query.get("limit", str(BLOCKS_LIMIT)), "limit", BLOCKS_LIMIT_MAX)
         first = request.query.get("from")
-        found = await _summaries(channel, limit, first and _number(first, "from", HEIGHT_MAX, 0))
+        found = await _summaries(
+            channel, limit, _number(first, "from", HEIGHT_MAX, 0) if first else None
+        )
         following = found[-1]["height"] + 1 if len(found) == limit else None
         return web.json_response({"blocks": found, "next": following})
 
