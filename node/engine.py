@@ -4,6 +4,9 @@ Time never decides a transaction: a block that takes ten times what its gas allo
 worker is replaced and the block runs again once; a second time the channel stops with EngineStopped. Blocks run
 in the artifact's fast form. One that is late there, or traps, runs again in the metered form, which decides it,
 and this node stays with that form until it starts anew (contracts/runtime/backstop.py).
+
+Compiled contracts are kept on disk (contracts/runtime/code_cache.py). What is kept outlives a worker, so it
+comes only from one that has done nothing since its start but load contracts in force.
 All pipe traffic of one worker happens on one thread of its own, off the event loop.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import secrets
 import select
 import struct
 import subprocess
@@ -33,6 +37,7 @@ from contracts.runtime.api import (
     TxResult,
 )
 from contracts.runtime.artifact import Artifact, ensure_artifact, precompiled
+from contracts.runtime.code_cache import CodeCache
 from contracts.runtime.native import default_active
 from node.frames import FrameEnd, FrameError, FrameReader, write_frame
 from node.read_prediction import ReadPredictor
@@ -40,6 +45,7 @@ from node.read_prediction import ReadPredictor
 START_SECONDS_MAX = 60.0
 GET, SCAN = b"G", b"S"  # first bytes of the worker's questions: a key, a scan
 PIPE_BYTES = 1 << 20
+INSTALL_BYTES = 8 << 20  # of code in one message
 PREDICTED_KEYS_MAX = 8_192
 PREDICTED_BYTES_MAX = 4_096  # a longer value is asked for when it is needed
 T = TypeVar("T")
@@ -73,6 +79,7 @@ class _Process:
             env={}, close_fds=True, bufsize=0,
         )  # fmt: skip
         self.pid = self._child.pid
+        self.has_only_loaded = True
         assert self._child.stdin is not None and self._child.stdout is not None
         self._write_fd, read_fd = self._child.stdin.fileno(), self._child.stdout.fileno()
         for fd in (self._write_fd, read_fd):
@@ -147,7 +154,8 @@ class EngineWorker:
     """Contracts of one channel in one locked process; all calls are safe from the event loop.
 
     artifact: None takes (and builds, once) the one of these sources. on_incident is told why a worker
-    was replaced. `sandbox` is "seccomp" or "none" after start; a production profile refuses "none".
+    was replaced. codes: opens the compiled contracts of an artifact. `sandbox` is "seccomp" or "none" after
+    start; a production profile refuses "none".
     """
 
     def __init__(
@@ -156,9 +164,10 @@ class EngineWorker:
         *,
         libcrypto: Iterable[str] = (),
         on_incident: Callable[[str], None] = lambda why: None,
+        codes: Callable[[Artifact], CodeCache] = CodeCache,
     ) -> None:
         self._artifact, self._libcrypto = artifact, tuple(libcrypto)
-        self._on_incident = on_incident
+        self._on_incident, self._open_codes = on_incident, codes
         self._bundles: dict[tuple[str, int], Bundle] = {}
         self._process: _Process | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
@@ -179,7 +188,10 @@ class EngineWorker:
 
     async def load(self, contracts: Iterable[Bundle]) -> None:
         """Make bundles callable. Raises ContractRefused with the findings of the first bad one."""
-        for bundle in contracts:
+        missing = await self._off_loop(self._retried, self._install_known, tuple(contracts))
+        # Nodes that start together on one machine share the work, each in an order of its own.
+        secrets.SystemRandom().shuffle(missing)
+        for bundle in missing:
             await self._off_loop(self._load, bundle)
 
     async def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
@@ -240,8 +252,8 @@ class EngineWorker:
         except EngineRefused:
             self._stop()
             raise
-        for bundle in self._bundles.values():
-            if self._findings("load", bundle):
+        for bundle in self._install_known(tuple(self._bundles.values())):
+            if self._compile(bundle):
                 raise EngineStopped(f"contract {bundle.name} is refused now and was not before")
 
     def _refuse_when_closing(self) -> None:
@@ -292,10 +304,16 @@ class EngineWorker:
     def _ask(self, operation: str, bundle: Bundle) -> tuple[tuple[Diagnostic, ...], dict[str, Any]]:
         """Findings and the whole answer of the worker about a bundle."""
         process = self._live()
-        process.send({
+        process.has_only_loaded &= operation == "load"
+        return self._answered(process, {
             "op": operation, "name": bundle.name, "version": bundle.version,
             "main": bundle.main, "rules": dict(bundle.rules),
         })  # fmt: skip
+
+    def _answered(
+        self, process: _Process, message: dict[str, Any]
+    ) -> tuple[tuple[Diagnostic, ...], dict[str, Any]]:
+        process.send(message)
         deadline = time.monotonic() + backstop.compile_seconds(metered=self._metered)
         answer = process.receive(deadline)
         if "findings" not in answer:
@@ -305,11 +323,52 @@ class EngineWorker:
         except wire.WireError as error:
             raise _Incident(f"no findings: {error}") from error
 
+    # ---- contracts and their code ----
     def _load(self, bundle: Bundle) -> None:
-        findings = self._retried(self._findings, "load", bundle)
+        if not self._retried(self._install_known, (bundle,)):
+            return  # another node of this machine has compiled it meanwhile
+        findings = self._retried(self._compile, bundle)
         if findings:
             raise ContractRefused(findings)
         self._bundles[bundle.name, bundle.version] = bundle
+
+    def _install_known(self, bundles: tuple[Bundle, ...]) -> list[Bundle]:
+        """Make callable what is compiled already; what is not."""
+        process, codes = self._live(), self._codes()
+        waiting: list[tuple[str, int, bytes]] = []
+        missing = []
+        for bundle in bundles:
+            code = codes.find(bundle)
+            if code is None:
+                missing.append(bundle)
+                continue
+            waiting.append((bundle.name, bundle.version, code))
+            if sum(len(code) for _, _, code in waiting) >= INSTALL_BYTES:
+                self._install(process, waiting)
+                waiting = []
+        if waiting:
+            self._install(process, waiting)
+        self._bundles |= {(b.name, b.version): b for b in bundles if b not in missing}
+        return missing
+
+    def _install(self, process: _Process, contracts: list[tuple[str, int, bytes]]) -> None:
+        if self._answered(process, {"op": "install", "contracts": tuple(contracts)})[0]:
+            raise _Incident("the worker finds fault with code")
+
+    def _compile(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
+        """Make a bundle callable and keep its code; the findings that refuse it."""
+        process = self._live()
+        findings, answer = self._ask("load", bundle)
+        if not findings and process.has_only_loaded:
+            code = answer.get("code")
+            if type(code) is not bytes:
+                raise _Incident("the worker sent no code")
+            self._codes().keep(bundle, code)
+        return findings
+
+    def _codes(self) -> CodeCache:
+        assert self._artifact is not None
+        return self._open_codes(self._artifact)
 
     def _forget(self, name: str, version: int) -> None:
         self._bundles.pop((name, version), None)
@@ -336,6 +395,7 @@ class EngineWorker:
 
     def _run_block(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
         process = self._live()
+        process.has_only_loaded = False
         limits = [tx.gas_limit for tx in request.txs]
         deadline = time.monotonic() + backstop.block_seconds(limits, metered=self._metered)
         process.send({

@@ -30,6 +30,7 @@ from contracts.runtime.artifact import (
     known_artifacts,
     open_artifact,
 )
+from contracts.runtime.code_cache import CodeCache
 from node.catalogue import bundle_digest
 from node.config import NodeConfig
 from node.engine import EngineRefused, EngineWorker
@@ -138,7 +139,12 @@ async def open_engines(
     artifact = await _artifact(config, suite, genesis.config.engine, fetch)
     libraries = (config.crypto.libcrypto,) if config.crypto.libcrypto else ()
     blocks, queries = (
-        LazyEngine(EngineWorker(artifact, libcrypto=libraries, on_incident=_tell_incident), bundles)
+        LazyEngine(
+            EngineWorker(
+                artifact, libcrypto=libraries, on_incident=_tell_incident, codes=_open_codes
+            ),
+            bundles,
+        )
         for _ in range(2)
     )
     file = ArtifactFile(artifact.path, expected, artifact.size)
@@ -155,6 +161,17 @@ async def open_engines(
 
 def _tell_incident(why: str) -> None:
     log.error("engine.incident", reason=why)
+
+
+def _open_codes(artifact: Artifact) -> CodeCache:
+    return CodeCache(artifact, tell=_tell_cache)
+
+
+def _tell_cache(what: str, bundle: Bundle, reason: str) -> None:
+    """The contract is compiled from its source then: slower, and nothing else."""
+    log.warning(
+        "engine.code_cache", entry=what, contract=bundle.name, version=bundle.version, reason=reason
+    )
 
 
 async def _artifact(

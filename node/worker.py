@@ -5,7 +5,8 @@ and only then locks itself. It holds no secret and knows one channel's contracts
 0 and 1 are frames: 4 bytes of length, big-endian, at most 64 MiB, then one encoded value.
 
     node -> worker  {"op": "load" | "check" | "schema", …bundle}   {"op": "forget", …}   {"op": "block", …}
-    worker -> node  {"ready": …}, {"findings": […]}, {"schema": …}, {"result": …},
+                    {"op": "install", "contracts": ((name, version, code), …)}: code that this artifact compiled
+    worker -> node  {"ready": …}, {"findings": […]}, with {"code": …} or {"schema": …}, {"result": …},
                     {"fault": text, "undecided": whether the metered form is to say}, and while a block runs `G`
                     and a key, answered by `+` and its value or by nothing, or `S` and a scan (wire.py)
 """
@@ -137,6 +138,10 @@ class Worker:
         if operation == "forget":
             self._engine.forget(message["name"], message["version"])
             return {"findings": []}
+        if operation == "install":
+            for name, version, code in message["contracts"]:
+                self._engine.install(name, version, code)
+            return {"findings": []}
         bundle = Bundle(message["name"], message["version"], message["main"], message["rules"])
         if operation == "check":
             return {"findings": wire.findings(self._engine.check(bundle))}
@@ -144,10 +149,9 @@ class Worker:
             if operation == "schema":
                 return {"findings": [], "schema": self._engine.schema(bundle)}
             assert operation == "load", operation
-            self._engine.load(bundle)
+            return {"findings": [], "code": self._engine.load(bundle)}
         except ContractRefused as refused:
             return {"findings": wire.findings(refused.diagnostics)}
-        return {"findings": []}
 
 
 def _run(compiled: Path, metered: bool, libcrypto: tuple[str, ...], status: list[int]) -> None:

@@ -3,6 +3,7 @@
     <cache>/engine-<sources>.wasm                        the component: interpreter, linter, runtime, SDK
     <cache>/engine-<digest>-<wasmtime>-<machine>-<form>.cwasm   compiled, with a .mac beside it;
                                                          forms: fast, metered (backstop.py)
+    <cache>/code/                                        compiled contracts (code_cache.py)
 
 The cache is `$CITY_HOME/engine` when CITY_HOME is set, else `~/.cache/citychain/engine`; only this user
 may write there. Two builds differ in their bytes, so a channel names one by digest. The compiled form is
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -33,7 +34,8 @@ WASMTIME_VERSION = "50.0.1"
 BUILD_SECONDS_MAX = 300
 _ROOT = Path(__file__).parents[2]
 _HOST_ONLY = {
-    "artifact.py", "backstop.py", "cases.py", "checking.py", "host.py", "native.py", "testing.py",
+    "artifact.py", "backstop.py", "cases.py", "checking.py", "code_cache.py", "host.py", "native.py",
+    "testing.py",
 }  # fmt: skip
 _CONSENSUS = ("encoding.py", "merkle.py", "tags.py")
 _APP = "engine_guest"
@@ -175,15 +177,22 @@ def _build(folder: Path, path: Path) -> None:
 # ---- the compiled form ---------------------------------------------------------------------------
 
 
-def _mac(folder: Path, path: Path) -> bytes:
-    key_path = folder / "mac.key"
-    if not key_path.exists():
-        fresh = key_path.with_name(f"mac.key.{secrets.token_hex(8)}")
+def mac_key(folder: Path) -> bytes:
+    """The secret of this cache: what was made here, and by this user, is known by it. Made at first use."""
+    path = folder / "mac.key"
+    if not path.exists():
+        fresh = path.with_name(f"mac.key.{secrets.token_hex(8)}")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(32))
-        os.replace(fresh, key_path)
-    return hmac.digest(key_path.read_bytes(), path.read_bytes(), "sha256")
+        with suppress(FileExistsError):
+            os.link(fresh, path)  # one of several that begin together
+        fresh.unlink()
+    return path.read_bytes()
+
+
+def _mac(folder: Path, path: Path) -> bytes:
+    return hmac.digest(mac_key(folder), path.read_bytes(), "sha256")
 
 
 def check_wasmtime() -> str:

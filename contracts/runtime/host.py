@@ -274,12 +274,13 @@ class WasmEngine:
             return message[answer], ()
         return b"", tuple(Diagnostic(*finding) for finding in message["findings"])
 
-    def load(self, bundle: Bundle, every_function: bool = False) -> None:
-        """Make a bundle callable. Raises ContractRefused. every_function: case files only."""
+    def load(self, bundle: Bundle, every_function: bool = False) -> bytes:
+        """Make a bundle callable; its code. Raises ContractRefused. every_function: case files only."""
         code, findings = self.compile(bundle)
         if findings:
             raise ContractRefused(findings)
         self.install(bundle.name, bundle.version, code, every_function)
+        return code
 
     def install(self, name: str, version: int, code: bytes, every_function: bool = False) -> None:
         """Make code callable that `compile` of this artifact made, here or in its other form."""

@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contracts.bundles import load_suite
 from contracts.runtime import keys, values, wire
 from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transaction
 from contracts.runtime.artifact import ensure_artifact, open_artifact
+from contracts.runtime.code_cache import CodeCache
 from contracts.runtime.host import WasmEngine
 from node.bench.engine_operations import OPERATIONS, source_of
 from node.engine import EngineWorker
@@ -164,7 +166,28 @@ async def _cold_seconds() -> float:
             await worker.close()
 
 
+async def _suite_seconds() -> tuple[float, float, int]:
+    """CPU seconds until a new worker holds the whole suite, compiling it and finding it compiled; bytes of its
+    bundles."""
+    suite = load_suite()
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            worker = EngineWorker(
+                ensure_artifact(), codes=lambda artifact: CodeCache(artifact, Path(folder))
+            )
+            try:
+                await worker.start()
+                before = time.process_time() + _cpu_seconds(worker.pid)
+                await worker.load(suite)
+                found.append(time.process_time() + _cpu_seconds(worker.pid) - before)
+            finally:
+                await worker.close()
+    return found[0], found[1], sum(len(bundle.encode()) for bundle in suite)
+
+
 async def _worker(state: _Funds) -> dict[str, Any]:
+    cold, warm, size = await _suite_seconds()
     worker = EngineWorker(ensure_artifact())
     try:
         started = time.perf_counter()
@@ -187,6 +210,9 @@ async def _worker(state: _Funds) -> dict[str, Any]:
             "worker_ms_block_of_one": _round(one * 1e3),
             "worker_cold_start_ms": _round(await _cold_seconds() * 1e3),
             "worker_warm_start_ms": _round(start * 1e3),
+            "suite_bytes": size,
+            "suite_cold_load_cpu_ms": _round(cold * 1e3),
+            "suite_warm_load_cpu_ms": _round(warm * 1e3),
             "worker_rss_mb": _round(_resident(worker.pid) / 1e6),
             "sandbox": worker.sandbox,
         }
