@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -124,6 +125,16 @@ class Settings(Section):
 S = TypeVar("S", bound=Settings)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one channel lies on a node's disk. The channel of node.toml has its keys among the node's own
+    (keys/), any other beside its blocks."""
+
+    name: str
+    folder: Path  # genesis.bin, blocks/, state/, wal/
+    keys: Path  # vote.pem, vote-next.pem, grant.bin
+
+
 class NodeConfig(Settings):
     name: str = Field(min_length=1, max_length=64)
     data: str = "."
@@ -149,8 +160,18 @@ class NodeConfig(Settings):
         return self.data_dir / "keys"
 
     @property
+    def channels_dir(self) -> Path:
+        return self.data_dir / "channels"
+
+    def place(self, channel: str = "") -> Place:
+        """Of that channel; of none, the one that the file names."""
+        name = channel or self.channel.name
+        folder = self.channels_dir / name
+        return Place(name, folder, self.keys_dir if name == self.channel.name else folder / "keys")
+
+    @property
     def channel_dir(self) -> Path:
-        return self.data_dir / "channels" / self.channel.name
+        return self.place().folder
 
     @property
     def endpoints_file(self) -> Path:

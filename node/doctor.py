@@ -26,10 +26,11 @@ from pathlib import Path
 from consensus.header import block_hash
 from contracts.runtime.artifact import ArtifactError, known_artifacts, open_artifact
 from node.config import NodeConfig, load_config, split_address
-from node.daemon import check_ports, open_suite
+from node.daemon import check_ports
 from node.errors import CityError
 from node.genesis import Genesis, NodeEntry
 from node.governance import ConfigState
+from node.hosted import open_suite
 from node.identity.suite import Suite
 from node.identity.transport import load_certificate, load_transport
 from node.keyring import open_keyring

@@ -48,8 +48,9 @@ log = structlog.get_logger("engine")
 class LazyEngine:
     """A worker that starts with its first call, or when it is prepared."""
 
-    def __init__(self, worker: EngineWorker, bundles: tuple[Bundle, ...]) -> None:
-        self._worker, self._bundles = worker, bundles
+    def __init__(self, worker: EngineWorker, bundles: tuple[Bundle, ...], is_locked: bool) -> None:
+        """is_locked: it must not run where the system cannot lock it."""
+        self._worker, self._bundles, self._is_locked = worker, bundles, is_locked
         self._starting = asyncio.Lock()
         self._is_loaded = False
 
@@ -79,6 +80,8 @@ class LazyEngine:
                 return
             try:
                 await self._worker.start()
+                if self._is_locked and self._worker.sandbox in ("", "none"):
+                    raise EngineRefused("this system cannot lock the worker (seccomp)")
                 await self._worker.load(self._bundles)
             except (EngineRefused, ArtifactError) as error:
                 raise CityError("CITY-4050", reason=str(error)) from error
@@ -125,11 +128,16 @@ class Engines:
 
 
 async def open_engines(
-    config: NodeConfig, genesis: Genesis, suite: Suite, fetch: Fetch | None = None
+    config: NodeConfig,
+    genesis: Genesis,
+    suite: Suite,
+    fetch: Fetch | None = None,
+    *,
+    is_lazy: bool = False,
 ) -> Engines:
-    """Finds the engine that genesis names and starts the worker for blocks. fetch: brings it into a folder from
-    a peer. Raises CityError: as `_artifact`, CITY-8006 for bundles that are not those of the configuration,
-    CITY-4050."""
+    """Finds the engine that genesis names and starts the worker for blocks, a lazy one with its first block.
+    fetch: brings it into a folder from a peer. Raises CityError: as `_artifact`, CITY-8006 for bundles that are
+    not those of the configuration, CITY-4050."""
     bundles = tuple(_bundle(genesis, suite, i) for i in range(len(genesis.bundles)))
     expected = genesis.config.engine.digest
     if getattr(getattr(suite, "backend", None), "name", "") == "gmssl":
@@ -138,21 +146,22 @@ async def open_engines(
         return Engines(None, None, expected.hex(), None)
     artifact = await _artifact(config, suite, genesis.config.engine, fetch)
     libraries = (config.crypto.libcrypto,) if config.crypto.libcrypto else ()
+    is_locked = config.engine.sandbox == "required"
     blocks, queries = (
         LazyEngine(
             EngineWorker(
                 artifact, libcrypto=libraries, on_incident=_tell_incident, codes=_open_codes
             ),
             bundles,
+            is_locked,
         )
         for _ in range(2)
     )
     file = ArtifactFile(artifact.path, expected, artifact.size)
     engines = Engines(blocks, queries, expected.hex(), file)
     try:
-        await blocks.prepare()
-        if config.engine.sandbox == "required" and blocks.sandbox in ("", "none"):
-            raise CityError("CITY-4050", reason="this system cannot lock the worker (seccomp)")
+        if not is_lazy:
+            await blocks.prepare()
     except BaseException:
         await engines.stop()
         raise

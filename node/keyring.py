@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from consensus.encoding import decode
 from consensus.validators import ValidatorSet
-from node.config import NodeConfig
+from node.config import NodeConfig, Place
 from node.errors import CityError
 from node.genesis import NodeEntry
 from node.governance import ConfigState
@@ -31,7 +31,7 @@ from node.peers.roster import Self, der_to_pem
 from node.peers.statement import SignedGrant
 
 GRANT_BYTES_MAX = 64 * 1024
-VOTE_FILE, NEXT_VOTE_FILE = "vote.pem", "vote-next.pem"
+VOTE_FILE, NEXT_VOTE_FILE, GRANT_FILE = "vote.pem", "vote-next.pem", "grant.bin"
 
 log = structlog.get_logger("node")
 
@@ -79,8 +79,9 @@ class VoteKeys:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """`votes` gives no signer where this node is no validator: it observes."""
+    """Of one channel. `votes` gives no signer where this node is no validator: it observes."""
 
+    place: Place
     me: Self
     identity: FileSigner
     votes: VoteKeys
@@ -90,20 +91,42 @@ class Keyring:
         return self.me.transport
 
 
-def open_keyring(config: NodeConfig, state: ConfigState, suite: Suite) -> Keyring:
-    """Raises CityError: unsafe or unreadable files (CITY-2005 to 2009), keys of another node (CITY-8008),
-    no grant (CITY-8012)."""
-    entry = state.named(config.name)
-    password, dev = config.key_password(), config.keys.development
+def identity_path(config: NodeConfig, suite: Suite) -> Path:
+    """The node's identity key for channels of this suite: a second suite has a file of its own."""
+    path = config.keys_dir / f"identity-{suite.name}.pem"
+    return path if path.exists() else config.keys_dir / "identity.pem"
+
+
+def open_identity(config: NodeConfig, suite: Suite) -> FileSigner:
+    """Raises CITY-2005 to 2009."""
+    path = identity_path(config, suite)
+    return FileSigner(path, config.key_password(), dev=config.keys.development, suite=suite)
+
+
+def open_transport(config: NodeConfig) -> TransportIdentity:
+    """Raises CITY-2005 to 2009."""
     folder = config.keys_dir
-    identity = FileSigner(folder / "identity.pem", password, dev=dev, suite=suite)
-    votes = VoteKeys(folder, password, dev, suite)
     try:
-        transport = load_transport(folder / "transport.crt", folder / "transport.pem")
-        grant = b"" if entry is not None else _read_grant(config)
+        return load_transport(folder / "transport.crt", folder / "transport.pem")
     except OSError as error:
         raise CityError("CITY-2005", detail=f"{error.filename}: {error.strerror}") from None
-    keyring = Keyring(Self(config.name, identity, transport, grant), identity, votes)
+
+
+def open_keyring(
+    config: NodeConfig, state: ConfigState, suite: Suite, place: Place | None = None
+) -> Keyring:
+    """place: of the channel, of node.toml's where there is none. Raises CityError: unsafe or unreadable files
+    (CITY-2005 to 2009), keys of another node (CITY-8008), no grant (CITY-8012)."""
+    place = place or config.place()
+    entry = state.named(config.name)
+    identity = open_identity(config, suite)
+    votes = VoteKeys(place.keys, config.key_password(), config.keys.development, suite)
+    transport = open_transport(config)
+    try:
+        grant = b"" if entry is not None else _read_grant(config, place)
+    except OSError as error:
+        raise CityError("CITY-2005", detail=f"{error.filename}: {error.strerror}") from None
+    keyring = Keyring(place, Self(config.name, identity, transport, grant), identity, votes)
     check_keyring(keyring, state, config)
     return keyring
 
@@ -114,7 +137,7 @@ def check_keyring(keyring: Keyring, state: ConfigState, config: NodeConfig) -> N
     if entry is not None:
         _check(entry, keyring.identity, keyring.transport, config)
         if state.node(config.name) is not None and not keyring.votes.has_vote(state.validators):
-            raise CityError("CITY-8008", use="vote", path=config.keys_dir, name=entry.name)
+            raise CityError("CITY-8008", use="vote", path=keyring.place.keys, name=entry.name)
 
 
 def _suite(config: NodeConfig) -> Suite:
@@ -128,12 +151,12 @@ def node_card(config: NodeConfig) -> dict[str, str]:
     genesis = read_genesis(config.channel_dir).config
     suite = get_suite(genesis.suite)
     password, dev, folder = config.key_password(), config.keys.development, config.keys_dir
-    identity = FileSigner(folder / "identity.pem", password, dev=dev, suite=suite)
+    identity = open_identity(config, suite)
     vote = FileSigner(folder / VOTE_FILE, password, dev=dev, suite=suite)
-    transport = load_transport(folder / "transport.crt", folder / "transport.pem")
+    transport = open_transport(config)
     entry = next((node for node in genesis.nodes if node.name == config.name), None)
     if entry is None:
-        grant = decode(SignedGrant, _read_grant(config)).grant
+        grant = decode(SignedGrant, _read_grant(config, config.place())).grant
         member, city = grant.member_id, config.name
     else:
         member, city = entry.member_id, entry.city
@@ -158,15 +181,13 @@ def prepare_vote_key(config: NodeConfig) -> dict[str, str]:
     return {"node": config.name, "file": str(path), "vote_key": key.public_key.hex()}
 
 
-def _read_grant(config: NodeConfig) -> bytes:
-    path = config.keys_dir / "grant.bin"
+def _read_grant(config: NodeConfig, place: Place) -> bytes:
+    path = place.keys / GRANT_FILE
     try:
         with path.open("rb") as file:
             return file.read(GRANT_BYTES_MAX)
     except FileNotFoundError:
-        raise CityError(
-            "CITY-8012", name=config.name, channel=config.channel.name, path=path
-        ) from None
+        raise CityError("CITY-8012", name=config.name, channel=place.name, path=path) from None
 
 
 def _check(

@@ -57,115 +57,139 @@ def configure_logging(level: str, is_json: bool, **bound: str) -> None:
     structlog.contextvars.bind_contextvars(**bound)
 
 
-class Metrics:
-    """The metrics of one channel, in a registry of their own."""
+class Families:
+    """The node's metrics, each with its channels as labels, in a registry of their own."""
 
-    def __init__(self, channel: str, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        self._channel = channel
-        self._height = self._gauge("city_block_height", "height of the last durable block")
-        self._applied = self._gauge("city_applied_height", "height of the last executed block")
-        self._lag = self._gauge("city_finality_lag_seconds", "block time to durable here")
+        self._all: list[Gauge | Counter | Histogram] = []
+        self.height = self._gauge("city_block_height", "height of the last durable block")
+        self.applied = self._gauge("city_applied_height", "height of the last executed block")
+        self.lag = self._gauge("city_finality_lag_seconds", "block time to durable here")
         self.divergence = self._counter(
             "city_divergence_total", "own root differs from a sealed one"
         )
         self.evidence = self._counter(
             "city_consensus_evidence_total", "contradicting signed messages"
         )
-        self._txs = self._counter("city_transactions_total", "transactions executed", "outcome")
-        self._view = self._gauge("city_consensus_view", "current view")
-        self._view_age = self._gauge("city_consensus_view_age_seconds", "time in the current view")
-        self._view_changes = self._counter(
+        self.txs = self._counter("city_transactions_total", "transactions executed", "outcome")
+        self.view = self._gauge("city_consensus_view", "current view")
+        self.view_age = self._gauge("city_consensus_view_age_seconds", "time in the current view")
+        self.view_changes = self._counter(
             "city_consensus_view_changes_total", "views entered", "reason"
         )
-        self._violations = self._counter("city_peer_violations_total", "messages dropped", "peer")
-        self._links = self._counter("city_peer_link_events_total", "link events", "event", "label")
-        self._peer_up = self._gauge("city_peer_up", "whether the link is up", "node")
-        self._pool = self._gauge("city_txpool_transactions", "transactions that wait", "member")
-        self._pool_bytes = self._gauge("city_txpool_bytes", "bytes that wait", "member")
-        self._rejected = self._counter("city_txpool_rejected_total", "refused", "reason")
-        self._disk = self._gauge("city_disk_free_ratio", "free part of the disk")
-        self._stage = Histogram(
+        self.violations = self._counter("city_peer_violations_total", "messages dropped", "peer")
+        self.links = self._counter("city_peer_link_events_total", "link events", "event", "label")
+        self.peer_up = self._gauge("city_peer_up", "whether the link is up", "node")
+        self.pool = self._gauge("city_txpool_transactions", "transactions that wait", "member")
+        self.pool_bytes = self._gauge("city_txpool_bytes", "bytes that wait", "member")
+        self.rejected = self._counter("city_txpool_rejected_total", "refused", "reason")
+        self.disk = self._gauge("city_disk_free_ratio", "free part of the disk")
+        self.stage = Histogram(
             "city_tx_stage_seconds",
             "time of a block in a stage",
             ["channel", "stage"],
             registry=self.registry,
             buckets=_LATENCY_SECONDS,
         )
-        self._gas = self._counter("city_contract_cost_units_total", "gas used")
-        self._errors = self._counter("city_contract_errors_total", "failed calls", "outcome")
-        self._members: set[str] = set()
-        self._last_view = 0
+        self._all.append(self.stage)
+        self.gas = self._counter("city_contract_cost_units_total", "gas used")
+        self.errors = self._counter("city_contract_errors_total", "failed calls", "outcome")
         info = Gauge("city_build_info", "1", ["version"], registry=self.registry)
         info.labels(_version()).set(1)
         if registry is None:
             ProcessCollector(namespace="city", registry=self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(name, text, ["channel", *labels], registry=self.registry)
+        self._all.append(gauge := Gauge(name, text, ["channel", *labels], registry=self.registry))
+        return gauge
 
-    def _counter(self, name: str, text: str, *labels: str) -> Any:
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
         counter = Counter(name, text, ["channel", *labels], registry=self.registry)
-        return counter if labels else counter.labels(self._channel)
+        self._all.append(counter)
+        return counter
+
+    def forget(self, channel: str) -> None:
+        """A channel that this node no longer has."""
+        for family in self._all:
+            family.remove_by_labels({"channel": channel})
+
+    def text(self) -> bytes:
+        """The exposition format, for /metrics."""
+        return generate_latest(self.registry)
+
+
+class Metrics:
+    """The metrics of one channel, among those of its node."""
+
+    def __init__(self, channel: str, families: Families | None = None) -> None:
+        """families: the node's; None makes some for this channel alone."""
+        self._channel = channel
+        self._of = families or Families()
+        self.divergence = self._of.divergence.labels(channel)
+        self.evidence = self._of.evidence.labels(channel)
+        self._gas = self._of.gas.labels(channel)
+        self._members: set[str] = set()
+        self._last_view = 0
 
     def block(self, header: Header, now_ms: int) -> None:
         """A block is durable here."""
         lag_seconds = max(0, now_ms - header.timestamp_ms) / 1000
-        self._height.labels(self._channel).set(header.height)
-        self._lag.labels(self._channel).set(lag_seconds)
+        self._of.height.labels(self._channel).set(header.height)
+        self._of.lag.labels(self._channel).set(lag_seconds)
         self.stage("ordered", lag_seconds)
 
     def applied(self, applied: Applied) -> None:
         """A block is executed here."""
-        self._applied.labels(self._channel).set(applied.height)
+        self._of.applied.labels(self._channel).set(applied.height)
         self.stage("engine", applied.engine_seconds)
         self.stage("executed", applied.total_seconds)
         for receipt in applied.receipts:
-            self._txs.labels(self._channel, receipt.outcome).inc()
+            self._of.txs.labels(self._channel, receipt.outcome).inc()
             if receipt.outcome != "ok":
-                self._errors.labels(self._channel, receipt.outcome).inc()
+                self._of.errors.labels(self._channel, receipt.outcome).inc()
         self._gas.inc(sum(receipt.gas_used for receipt in applied.receipts))
 
     def stage(self, stage: str, seconds: float) -> None:
-        self._stage.labels(self._channel, stage).observe(seconds)
+        self._of.stage.labels(self._channel, stage).observe(seconds)
 
     def peer(self, name: str, up: bool) -> None:
-        self._peer_up.labels(self._channel, name).set(1 if up else 0)
+        self._of.peer_up.labels(self._channel, name).set(1 if up else 0)
 
     def count_peer(self, name: str, amount: int = 1, **labels: str) -> None:
         """What the links count: dropped pieces, refused handshakes, failed dials, by peer or code."""
         label = labels.get("peer") or labels.get("code") or ""
-        self._links.labels(self._channel, name, label).inc(amount)
+        self._of.links.labels(self._channel, name, label).inc(amount)
 
     def violation(self, peer: str) -> None:
-        self._violations.labels(self._channel, peer).inc()
+        self._of.violations.labels(self._channel, peer).inc()
 
     def rejected(self, reason: str) -> None:
         """reason: the NAME of an error of the catalogue."""
-        self._rejected.labels(self._channel, reason).inc()
+        self._of.rejected.labels(self._channel, reason).inc()
 
     def disk(self, free_ratio: float) -> None:
-        self._disk.labels(self._channel).set(free_ratio)
+        self._of.disk.labels(self._channel).set(free_ratio)
 
     def pool(self, members: Mapping[str, tuple[int, int]]) -> None:
         """Count and bytes by member; members that hold nothing any more are set to zero."""
         self._members |= set(members)
         for name in self._members:
             count, size_bytes = members.get(name, (0, 0))
-            self._pool.labels(self._channel, name).set(count)
-            self._pool_bytes.labels(self._channel, name).set(size_bytes)
+            self._of.pool.labels(self._channel, name).set(count)
+            self._of.pool_bytes.labels(self._channel, name).set(size_bytes)
 
     def core(self, status: CoreStatus, now_ms: int) -> None:
-        self._view.labels(self._channel).set(status.view)
-        self._view_age.labels(self._channel).set(max(0, now_ms - status.view_since_ms) / 1000)
+        self._of.view.labels(self._channel).set(status.view)
+        self._of.view_age.labels(self._channel).set(max(0, now_ms - status.view_since_ms) / 1000)
         if status.view > self._last_view:
             reason = status.last_view_change_reason or "asked by others"
-            self._view_changes.labels(self._channel, reason).inc(status.view - self._last_view)
+            self._of.view_changes.labels(self._channel, reason).inc(status.view - self._last_view)
             self._last_view = status.view
 
     def text(self) -> bytes:
-        """The exposition format, for /metrics."""
-        return generate_latest(self.registry)
+        """The exposition format, of the whole node."""
+        return self._of.text()
 
 
 def _version() -> str:

@@ -13,24 +13,33 @@ from node.genesis import Identity
 
 
 class Access:
-    """The channels of a node, and their readers."""
+    """The channels of a node, and their readers. Channels come and go while it serves."""
 
-    def __init__(self, channels: Mapping[str, ChannelFacade], identity_key: bytes) -> None:
-        """channels: by name, the node's first channel first. identity_key: the node's own."""
-        assert channels
-        self._channels = channels
-        self._readers = {name: Readers(c, identity_key) for name, c in channels.items()}
+    def __init__(
+        self, channels: Mapping[str, ChannelFacade], identity_keys: Mapping[int, bytes]
+    ) -> None:
+        """channels: by name, the node's first channel first. identity_keys: the node's own, by suite."""
+        self._channels, self._identity_keys = channels, identity_keys
+        self._readers: dict[str, Readers] = {}
 
     def channel(self, name: str) -> ChannelFacade:
         """Of that name; of none, the node's first. Raises CITY-1004."""
-        channel = self._channels.get(name) if name else next(iter(self._channels.values()))
+        channel = self._channels.get(name) if name else next(iter(self._channels.values()), None)
         if channel is None:
             raise CityError("CITY-1004", channel=name[:64], known=", ".join(self._channels))
         return channel
+
+    def identity_key(self, channel: ChannelFacade) -> bytes:
+        """The node's, in the suite of the channel."""
+        return self._identity_keys[channel.suite.id]
 
     async def read(
         self, name: str, context: grpc.aio.ServicerContext
     ) -> tuple[ChannelFacade, Identity]:
         """The channel, and the identity whose read statement the call carries."""
         channel = self.channel(name)
-        return channel, await self._readers[channel.name].reader(context)
+        readers = self._readers.get(channel.name)
+        if readers is None or readers.channel is not channel:
+            readers = Readers(channel, self.identity_key(channel))
+            self._readers[channel.name] = readers
+        return channel, await readers.reader(context)

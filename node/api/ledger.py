@@ -47,12 +47,10 @@ _LEVEL_NUMBERS = {"ordered": stubs.ORDERED, "committed": stubs.COMMITTED}
 class LedgerService(stubs.LedgerServicer):
     """Every method checks what arrived, asks the channel, and puts the answer on the wire."""
 
-    def __init__(self, access: Access, node_name: str, identity_key: bytes) -> None:
-        """identity_key: the node's own."""
+    def __init__(self, access: Access, node_name: str) -> None:
         self._access = access
         self._streams: Counter[tuple[str, str]] = Counter()
         self._node_name = node_name
-        self._identity_key = identity_key
 
     # ---- writes: signed by themselves -------------------------------------------------------------
 
@@ -255,7 +253,7 @@ class LedgerService(stubs.LedgerServicer):
             height=channel.status().get("height", 0),
             suite=suite.id,
             node=self._node_name,
-            node_identity=identity_digest(suite.hash, suite.id, self._identity_key),
+            node_identity=identity_digest(suite.hash, suite.id, self._access.identity_key(channel)),
         )
 
     # ---- helpers ----------------------------------------------------------------------------------

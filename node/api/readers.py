@@ -30,7 +30,7 @@ class Readers:
         self, channel: ChannelFacade, identity_key: bytes, now_ms: Callable[[], int] = real_now_ms
     ) -> None:
         suite = channel.suite
-        self._channel = channel
+        self.channel = channel
         self._node_identity = identity_digest(suite.hash, suite.id, identity_key)
         self._now_ms = now_ms
         self._remembered: OrderedDict[bytes, tuple[Hash, int]] = OrderedDict()
@@ -54,7 +54,7 @@ class Readers:
         if held is not None and held[1] >= now_ms:
             self._remembered.move_to_end(data)
             return held[0]
-        channel = self._channel
+        channel = self.channel
         # A thread: a verification takes longer than the loop should wait for a stranger.
         statement = await asyncio.to_thread(
             check_read, channel.suite, data, channel.channel_id, self._node_identity, now_ms
@@ -66,7 +66,7 @@ class Readers:
         return digest
 
     def _members(self) -> dict[Hash, Identity]:
-        if self._config is not self._channel.config:
-            self._config = self._channel.config
-            self._identities = self._config.identities_by_digest(self._channel.suite.hash)
+        if self._config is not self.channel.config:
+            self._config = self.channel.config
+            self._identities = self._config.identities_by_digest(self.channel.suite.hash)
         return self._identities

@@ -55,16 +55,18 @@ class ApiServer:
         channels: Mapping[str, ChannelFacade],
         *,
         node_name: str,
-        identity_key: bytes,
+        identity_keys: Mapping[int, bytes],
         transport: TransportIdentity,
         listen: str,
     ) -> None:
-        """channels: by name, the node's first channel first. identity_key: the node's own public key.
+        """channels: by name, the node's first channel first; they may change while it serves.
+
+        identity_keys: the node's own public keys, by suite.
 
         listen: host:port, port 0 takes a free one. A channel's `status()["ready"]` says whether it serves."""
         self._channels = channels
-        access = Access(channels, identity_key)
-        self._ledger = LedgerService(access, node_name, identity_key)
+        access = Access(channels, identity_keys)
+        self._ledger = LedgerService(access, node_name)
         self._contracts = ContractsService(access)
         self._transport = transport
         self._listen = listen

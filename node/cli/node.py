@@ -57,9 +57,10 @@ def run(
 
     from node.config import load_config
     from node.daemon import run_node
+    from node.hosted import Words
 
-    words = {"is_wal_loss_accepted": accept_wal_loss, "is_vote_key_new": new_vote_key}
-    asyncio.run(run_node(load_config(config), from_snapshot=from_snapshot, **words))
+    words = Words(accept_wal_loss, new_vote_key, from_snapshot)
+    asyncio.run(run_node(load_config(config), words))
 
 
 @app.command()

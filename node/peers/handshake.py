@@ -29,6 +29,7 @@ from node.peers.statement import (
     PeerStatement,
     check_grant,
     check_statement,
+    named_channel,
     sign_statement,
 )
 from node.wire.frames import Hello, challenge_frame, hello_frame, parse_frame
@@ -58,10 +59,11 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """An authenticated link: whose, and when its statements end."""
+    """An authenticated link: whose, of which channel, and when its statements end."""
 
     peer: PeerId
     not_after_ms: int
+    channel_id: Hash
 
 
 async def dial(pipe: Pipe, party: Party, known: Known) -> Established:
@@ -72,18 +74,20 @@ async def dial(pipe: Pipe, party: Party, known: Known) -> Established:
     await pipe.write(_hello(party, known, nonce, peer_nonce))
     answer = await _read(pipe, Hello, "a hello")
     said = _check(party, known, answer, nonce, peer_nonce)
-    return Established(known.peer, said.not_after_ms)
+    return Established(known.peer, said.not_after_ms, party.channel_id)
 
 
-async def listen(pipe: Pipe, party: Party, fingerprint: Hash) -> Established:
-    """The listener's side. fingerprint: of the certificate that the other end showed to TLS."""
+async def listen(pipe: Pipe, find: Callable[[Hash], Party], fingerprint: Hash) -> Established:
+    """The listener's side. find: this side in the channel that the hello names, raises CityError where there is
+    none. fingerprint: of the certificate that the other end showed to TLS."""
     nonce = Hash(secrets.token_bytes(32))
     peer_nonce = await _challenge(pipe, nonce, send=True)
     hello = await _read(pipe, Hello, "a hello")
+    party = find(named_channel(hello.statement))
     known = party.roster.by_fingerprint.get(fingerprint) or granted(party, hello.grant, fingerprint)
     said = _check(party, known, hello, nonce, peer_nonce)
     await pipe.write(_hello(party, known, nonce, peer_nonce))
-    return Established(known.peer, said.not_after_ms)
+    return Established(known.peer, said.not_after_ms, party.channel_id)
 
 
 async def _challenge(pipe: Pipe, nonce: Hash, send: bool = False) -> Hash:

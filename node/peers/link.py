@@ -36,6 +36,7 @@ class Link:
         self._count = count
         self._outgoing = Outgoing()
         self._closed = asyncio.Event()
+        self.ended = asyncio.Event()
 
     def send(self, pieces: Sequence[Piece]) -> bool:
         """Queues what fits; False when something had to be dropped."""
@@ -74,7 +75,10 @@ class Link:
             for task in tasks:
                 task.cancel()
             # Not suppressed: a cancellation that comes while we wait here is for whoever runs this link.
-            await asyncio.gather(*tasks, return_exceptions=True)
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:
+                self.ended.set()
 
     async def _write(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""The node's links to all other city nodes of a channel.
+"""The node's links to all other city nodes of one channel, over the port that its channels share (port.py).
 
 Of two validators the one that stands later in the configuration dials: whoever was added knows the addresses
 of those before it. An observer dials every validator. There is one link a pair. TLS pins the transport
@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import grpc
 import structlog
@@ -26,23 +23,16 @@ from node.genesis import ChannelConfig, NodeEntry
 from node.identity.suite import Suite, identity_digest
 from node.peers.artifact import ArtifactServer
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
-from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, granted, listen
+from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, granted
 from node.peers.link import Count, Link, count_nothing
+from node.peers.port import PeerPort
 from node.peers.roster import Known, Roster, Self
 from node.peers.snapshots import Library, SnapshotServer
-from node.peers.tls import LINK_OPTIONS, client_fingerprint, open_channel
-from node.wire.frames import ENGINE, encode_batch, link_call, peer_handler
+from node.peers.tls import open_channel
+from node.wire.frames import ENGINE, encode_batch, link_call
 
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.05, 3.0
-STREAMS_MAX = 512
-HANDSHAKES_PER_CERTIFICATE_MAX = 4
 OBSERVERS_MAX = 64
-_SERVER_OPTIONS = (
-    *LINK_OPTIONS,
-    ("grpc.so_reuseport", 0),  # a port in use is an error, not a second listener
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.http2.max_ping_strikes", 0),
-)
 
 log = structlog.get_logger("peers")
 
@@ -65,7 +55,7 @@ class PeerNetwork:
         channel_id: Hash,
         suite: Suite,
         me: Self,
-        listen: str,
+        port: PeerPort,
         addresses: Mapping[str, str],
         handler: PeerHandler,
         observers: Sequence[NodeEntry] = (),
@@ -74,79 +64,57 @@ class PeerNetwork:
         artifact: ArtifactServer | None = None,
         library: Library | None = None,
     ) -> None:
-        """listen: host:port of this node's peer port, port 0 takes a free one. addresses: host:port of
-        other nodes' peer ports by their name; real time, whatever the channel's clock. config, observers:
-        those in force now, see `reconfigure`. artifact: the channel's engine, for nodes that lack it. library:
-        snapshots, for nodes that begin with one."""
+        """port: the node's, running while this one does. addresses: host:port of other nodes' peer ports by
+        their name; real time, whatever the channel's clock. config, observers: those in force now, see
+        `reconfigure`. artifact: the channel's engine, for nodes that lack it. library: snapshots, for those
+        that begin with one."""
         roster = Roster(suite, config, observers)
-        self._party = Party(me, roster, config, channel_id, suite, _real_now_ms)
+        self.channel_id = channel_id
+        self.party = Party(me, roster, config, channel_id, suite, _real_now_ms)
         self._identity = Hash(identity_digest(suite, me.signer.public_key))
-        self._listen_address = listen
+        self._port = port
         self._addresses = dict(addresses)
         self._handler = handler
         self._count = count
         self._backoff = backoff
-        self._calls = {ENGINE: (artifact or ArtifactServer(channel_id, None)).serve}
+        self.calls = {ENGINE: (artifact or ArtifactServer(channel_id, None)).serve}
         if library is not None:
-            self._calls |= SnapshotServer(channel_id, library, self._may_read).calls()
+            self.calls |= SnapshotServer(channel_id, library, self._may_read).calls()
         self._links: dict[str, Link] = {}
-        self._handshakes: Counter[Hash] = Counter()
         self._dialling: dict[Hash, asyncio.Task[None]] = {}
-        self._server: grpc.aio.Server | None = None
-        self.port = 0
+        self._is_running = False
+
+    @property
+    def port(self) -> int:
+        """Where this node listens for its channels."""
+        return self._port.port
 
     # ---- life ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Listens and dials. Raises CITY-8005 when the address cannot be listened on."""
-        server = grpc.aio.server(options=_SERVER_OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
-        server.add_generic_rpc_handlers((peer_handler(self._serve, self._calls),))
-        try:
-            self.port = server.add_secure_port(self._listen_address, self._server_credentials())
-        except RuntimeError as error:
-            raise CityError(
-                "CITY-8005", address=self._listen_address, use="peer", reason="it is in use"
-            ) from error
-        await server.start()
-        self._server = server
+        """Takes the channel's links at the port, and dials."""
+        self._port.add(self)
+        self._is_running = True
         self._dial_all()
 
     async def stop(self) -> None:
+        """No link is left when this returns."""
+        self._is_running = False
+        self._port.remove(self)
         tasks = list(self._dialling.values())
         self._dialling.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for link in list(self._links.values()):
+        links = list(self._links.values())
+        for link in links:
             link.close()
-        if self._server is not None:
-            await self._server.stop(grace=0.2)
-            self._server = None
-
-    def _server_credentials(self) -> grpc.ServerCredentials:
-        """Each handshake asks whom to trust, and is told only what has changed: gRPC replaces what it was told
-        without regard to a handshake that uses it at that moment, and aborts the process (its sync.cc)."""
-        transport, told, one_at_a_time = self._party.me.transport, b"", threading.Lock()
-
-        def configuration() -> Any:
-            nonlocal told
-            with one_at_a_time:
-                trusted = self._party.roster.trusted_pem
-                if trusted == told:
-                    return None
-                told = trusted
-            return grpc.ssl_server_certificate_configuration(
-                [(transport.key_pem, transport.certificate_pem)], trusted
-            )
-
-        return grpc.dynamic_ssl_server_credentials(
-            configuration(), configuration, require_client_authentication=True
-        )
+        await asyncio.gather(*(link.ended.wait() for link in links))
 
     def _may_read(self, fingerprint: Hash, grant: bytes) -> None:
         """Raises CityError for whoever shows a certificate that no node of the channel has."""
-        if fingerprint not in self._party.roster.by_fingerprint:
-            granted(self._party, grant, fingerprint)
+        if fingerprint not in self.party.roster.by_fingerprint:
+            granted(self.party, grant, fingerprint)
 
     def _dials(self, known: Known) -> bool:
         """Whether this node, not `known`, opens the link between the two."""
@@ -155,13 +123,13 @@ class PeerNetwork:
             return False
         if known.peer.name not in self._addresses:
             return False
-        own = next((k for k in self._party.roster.nodes if k.peer.identity == self._identity), None)
+        own = next((k for k in self.party.roster.nodes if k.peer.identity == self._identity), None)
         return own is None or own.peer.index is None or own.peer.index > index
 
     def _dial_all(self) -> None:
         """Dials whom it must, and no longer whom it need not."""
         wanted = {
-            known.fingerprint: known for known in self._party.roster.nodes if self._dials(known)
+            known.fingerprint: known for known in self.party.roster.nodes if self._dials(known)
         }
         for fingerprint in self._dialling.keys() - wanted.keys():
             self._dialling.pop(fingerprint).cancel()
@@ -193,16 +161,16 @@ class PeerNetwork:
 
     def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
         """Who is who from here on. A link to somebody who is still known stays up, with its new index."""
-        party = self._party
-        roster = Roster(party.suite, config, observers)
-        self._party = replace(party, roster=roster, config=config)
+        roster = Roster(self.party.suite, config, observers)
+        self.party = replace(self.party, roster=roster, config=config)
+        self._port.trust_changed()
         for link in list(self._links.values()):
             known = roster.by_name.get(link.peer.name)
             if known is not None and known.peer.identity == link.peer.identity:
                 link.peer = known.peer
             elif known is not None or link.peer.index is not None:
                 link.close()  # its name is another's now, or the configuration names it no longer
-        if self._server is not None:
+        if self._is_running:
             self._dial_all()
 
     # ---- links ------------------------------------------------------------------------------------
@@ -211,16 +179,16 @@ class PeerNetwork:
         address = self._addresses[known.peer.name]
         delay, said = self._backoff.first, ""
         while True:
-            known = self._party.roster.by_fingerprint.get(known.fingerprint, known)
+            known = self.party.roster.by_fingerprint.get(known.fingerprint, known)
             try:
-                async with open_channel(self._party.me.transport, address, known) as channel:
+                async with open_channel(self.party.me.transport, address, known) as channel:
                     call = link_call(channel)()
                     async with asyncio.timeout(HANDSHAKE_S):
-                        established = await dial(call, self._party, known)
+                        established = await dial(call, self.party, known)
                     delay, said = self._backoff.first, ""
-                    await self._run(call, established)
+                    await self.run(call, established)
             except CityError as error:
-                said = self._refused(known.peer.name, error, said)
+                said = self.refused(known.peer.name, error, said)
             except (grpc.aio.AioRpcError, grpc.aio.UsageError, TimeoutError) as error:
                 said = self._unreachable(known.peer.name, address, error, said)
             except asyncio.InvalidStateError as error:
@@ -233,31 +201,8 @@ class PeerNetwork:
             await asyncio.sleep(delay * (0.5 + secrets.randbelow(1000) / 1000))
             delay = min(delay * 2, self._backoff.cap)
 
-    async def _serve(self, _: Any, context: grpc.aio.ServicerContext) -> None:
-        """The listener's side of a link, for as long as it lives."""
-        name = "unknown"
-        try:
-            fingerprint = client_fingerprint(context)
-            if self._handshakes[fingerprint] >= HANDSHAKES_PER_CERTIFICATE_MAX:
-                raise CityError("CITY-6201", reason="too many handshakes at a time")
-            self._handshakes[fingerprint] += 1
-            try:
-                async with asyncio.timeout(HANDSHAKE_S):
-                    established = await listen(context, self._party, fingerprint)
-            finally:
-                self._handshakes[fingerprint] -= 1
-                if not self._handshakes[fingerprint]:
-                    del self._handshakes[fingerprint]
-            name = established.peer.name
-            self._admit(established.peer)
-            await self._run(context, established)
-        except CityError as error:
-            self._refused(name, error, "")
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"{error.code} {error.name}")
-        except TimeoutError:
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the handshake took too long")
-
-    def _admit(self, peer: PeerId) -> None:
+    def admit(self, peer: PeerId) -> None:
+        """Raises CityError where this node takes no link to this peer now."""
         held = self._links.get(peer.name)
         if held is not None and held.peer.identity != peer.identity:
             raise CityError("CITY-2201", reason="another observer with its name is connected")
@@ -266,10 +211,13 @@ class PeerNetwork:
         if sum(link.peer.index is None for link in self._links.values()) >= OBSERVERS_MAX:
             raise CityError("CITY-2201", reason=f"this node serves {OBSERVERS_MAX} observers")
 
-    async def _run(self, pipe: Pipe, established: Established) -> None:
+    async def run(self, pipe: Pipe, established: Established) -> None:
+        """An authenticated link, for as long as it lives. Raises CityError, and what gRPC raises."""
+        if not self._is_running:  # it stopped during the handshake
+            raise CityError("CITY-2202")
         link = Link(pipe, established, self._handler, self._count)
         name = link.peer.name
-        known = self._party.roster.by_name.get(name)
+        known = self.party.roster.by_name.get(name)
         if known is not None and known.peer.identity == link.peer.identity:
             link.peer = known.peer  # the configuration may have changed during the handshake
         former = self._links.get(name)
@@ -283,14 +231,15 @@ class PeerNetwork:
         self._handler.on_peer(link.peer, True)
         log.info("peer.up", peer=name, observer=link.peer.index is None)
         try:
-            await link.run(self._party.now_ms())
+            await link.run(self.party.now_ms())
         finally:
             if self._links.get(name) is link:
                 del self._links[name]
                 self._handler.on_peer(link.peer, False)
                 log.info("peer.down", peer=name)
 
-    def _refused(self, name: str, error: CityError, said: str) -> str:
+    def refused(self, name: str, error: CityError, said: str = "") -> str:
+        """Counts it, and logs it where it is not what was said last; what was said now."""
         self._count("peer_refused", code=error.code)
         if error.code != said:
             log.warning("peer.refused", peer=name, code=error.code, reason=error.message)

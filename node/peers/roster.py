@@ -62,8 +62,8 @@ class Roster:
         self.by_fingerprint = {each.fingerprint: each for each in known}
         authorities = {member.peer_ca for member in config.members if member.peer_ca}
         # Nodes are pinned one by one; authorities admit observers, whose grant then decides.
-        self.trusted_pem = b"".join(each.certificate_pem for each in known) + b"".join(
-            der_to_pem(der) for der in sorted(authorities)
+        self.trusted = frozenset(
+            (*(each.certificate_pem for each in known), *map(der_to_pem, authorities))
         )
 
 

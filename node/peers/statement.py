@@ -61,6 +61,11 @@ def sign_statement(suite: Suite, signer: Signer, statement: PeerStatement) -> Si
     return Sig(signer.sign(_statement_message(suite, encode(statement))))
 
 
+def named_channel(data: bytes) -> Hash:
+    """The channel that a statement says it is about; nothing else of it is believed yet. Raises CITY-6201."""
+    return _statement(data).channel_id
+
+
 def check_statement(
     suite: Suite, data: bytes, signature: bytes, expected: PeerStatement, now_ms: int
 ) -> PeerStatement:
@@ -69,10 +74,7 @@ def check_statement(
     expected: the statement the peer must have made; its times are not compared.
     Raises CITY-2201 (key), 2202 (channel), 2203 (time), 2204 (nonce), 2205 (certificate), 2206
     (signature), 6201 (no statement)."""
-    try:
-        said = decode(PeerStatement, data)
-    except EncodingError as error:
-        raise CityError("CITY-6201", reason="the hello carries no statement") from error
+    said = _statement(data)
     if said.channel_id != expected.channel_id:
         raise CityError("CITY-2202")
     if (said.identity_key, said.peer_identity_key) != (
@@ -147,6 +149,13 @@ def _taken(config: ChannelConfig, grant: NodeGrant) -> bool:
         grant.node_name == node.name or grant.identity_key in (node.identity_key, node.vote_key)
         for node in config.nodes
     )
+
+
+def _statement(data: bytes) -> PeerStatement:
+    try:
+        return decode(PeerStatement, data)
+    except EncodingError as error:
+        raise CityError("CITY-6201", reason="the hello carries no statement") from error
 
 
 def _statement_message(suite: Suite, statement: bytes) -> bytes:

@@ -51,7 +51,6 @@ class WebServer:
         """channels: by name; `?channel=` chooses, the first is the default. listen: host:port, 0 is free.
 
         metrics: Prometheus' text format."""
-        assert channels
         self._channels = channels
         self._listen = listen
         self._metrics = metrics
@@ -151,7 +150,7 @@ class WebServer:
 
     def _channel(self, request: web.Request) -> ChannelFacade:
         name = request.query.get("channel", "")
-        channel = self._channels.get(name) if name else next(iter(self._channels.values()))
+        channel = self._channels.get(name) if name else next(iter(self._channels.values()), None)
         if channel is None:
             raise CityError("CITY-1004", channel=name[:64], known=", ".join(self._channels))
         return channel

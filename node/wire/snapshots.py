@@ -96,6 +96,12 @@ def parse_chain_request(data: bytes) -> tuple[Asked, ChainRequest]:
     return _asked(message), ChainRequest(message.first, message.last, message.with_bodies)
 
 
+def asked_channel(method: str, data: bytes) -> Hash:
+    """The channel of a request of this method."""
+    kinds = {SNAPSHOT: pb.SnapshotRequest, PART: pb.SnapshotPartRequest, CHAIN: pb.ChainRequest}
+    return _asked(_parse(kinds[method], data)).channel_id
+
+
 def _asked(message: Any) -> Asked:
     if len(message.channel_id) != 32 or len(message.grant) > STATEMENT_BYTES_MAX:
         raise _violation("a snapshot is asked for by a channel's id and at most a grant")

@@ -78,7 +78,7 @@ async def served(chain: MemoryChannel | None = None) -> AsyncIterator[Served]:
     server = ApiServer(
         {chain.name: chain},
         node_name=chain.node_name,
-        identity_key=chain.node_signer.public_key,
+        identity_keys={SUITE.id: chain.node_signer.public_key},
         transport=chain.transport,
         listen="127.0.0.1:0",
     )

@@ -294,7 +294,7 @@ async def test_a_port_in_use_is_named(net: Served) -> None:
     second = ApiServer(
         {"main": net.chain},
         node_name="Shenzhen",
-        identity_key=net.chain.node_signer.public_key,
+        identity_keys={SUITE.id: net.chain.node_signer.public_key},
         transport=net.chain.transport,
         listen=f"127.0.0.1:{net.server.port}",
     )

@@ -56,7 +56,7 @@ async def network(folder: Path, nodes: int = 1) -> AsyncIterator[Network]:
             server = ApiServer(
                 {"main": chain},
                 node_name="Shenzhen",
-                identity_key=chain.node_signer.public_key,
+                identity_keys={chain.suite.id: chain.node_signer.public_key},
                 transport=chain.transport,
                 listen="127.0.0.1:0",
             )

@@ -23,6 +23,7 @@ from node.genesis import BundleSource, ConsensusParams, ContractEntry, Genesis, 
 from node.identity.keyfile import write_key
 from node.opening import open_ledger
 from node.peers.network import PeerNetwork
+from node.peers.port import PeerPort
 from node.signatures import Signatures
 from node.telemetry import Metrics
 from tests.unit.node.network import COUNTER, Engine
@@ -81,12 +82,13 @@ def _genesis(world: World) -> tuple[Genesis, dict[str, object]]:
 async def _start(whole: Whole, city: str, addresses: dict[str, str]) -> City:
     world, stack = whole.world, AsyncExitStack()
     gate, signatures, engine = PeerGate(), Signatures(SUITE, threads=1), Engine()
+    port = PeerPort(world.transports[city], "127.0.0.1:0")
     network = PeerNetwork(
         config=world.config,
         channel_id=world.channel_id,
         suite=SUITE,
         me=world.me(city),
-        listen="127.0.0.1:0",
+        port=port,
         addresses=addresses,
         handler=gate,
         backoff=FAST,
@@ -105,7 +107,7 @@ async def _start(whole: Whole, city: str, addresses: dict[str, str]) -> City:
     api = ApiServer(
         {"main": channel},
         node_name=city,
-        identity_key=world.signers[city].public_key,
+        identity_keys={SUITE.id: world.signers[city].public_key},
         transport=world.transports[city],
         listen="127.0.0.1:0",
     )
@@ -119,6 +121,8 @@ async def _start(whole: Whole, city: str, addresses: dict[str, str]) -> City:
         channel.close()
 
     stack.push_async_callback(end)
+    await port.start()
+    stack.push_async_callback(port.stop)
     await network.start()
     stack.push_async_callback(network.stop)
     await api.start()

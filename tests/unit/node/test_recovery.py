@@ -10,12 +10,12 @@ import pytest
 
 from consensus.encoding import Hash
 from contracts.runtime import values
-from node.daemon import check_may_accept_loss
 from node.driver import ChannelHalted
 from node.errors import CityError
 from node.executor import Applied
 from node.facade import TxStatus
 from node.governance.state import genesis_state
+from node.hosted import check_may_accept_loss
 from node.ledger.records import StateRoots
 from tests.unit.node.network import Cluster, Node, cluster
 from tests.unit.node.waiting import have_roles

@@ -89,7 +89,7 @@ async def answer(table: Table, *frames: bytes, now_ms: int = NOW) -> str:
         await far.write(frame)
     far.end()
     with pytest.raises(CityError) as caught:
-        await listen(near, table.party(table.b, now_ms), table.fingerprint(table.a))
+        await listen(near, lambda _: table.party(table.b, now_ms), table.fingerprint(table.a))
     return caught.value.code
 
 
@@ -98,7 +98,9 @@ async def forged(
 ) -> str:
     """The verdict on a hello that is right but for `changes`."""
     near, far = stream()
-    verdict = asyncio.create_task(listen(near, table.party(table.b), table.fingerprint(table.a)))
+    verdict = asyncio.create_task(
+        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a))
+    )
     nonce = Hash(b"\x01" * 32)
     await far.write(challenge_frame(nonce))
     peer_nonce = parse_frame(await far.read())
@@ -125,7 +127,7 @@ async def forged(
 async def test_two_nodes_of_a_channel_recognise_each_other(table: Table) -> None:
     near, far = stream()
     listened, dialled = await asyncio.gather(
-        listen(near, table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     assert (listened.peer.name, dialled.peer.name) == (table.a, table.b)
@@ -167,7 +169,7 @@ async def test_a_statement_signed_with_another_key_is_refused(table: Table) -> N
 async def test_a_hello_recorded_on_one_connection_is_worth_nothing_on_another(table: Table) -> None:
     near, far = stream()
     await asyncio.gather(
-        listen(near, table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     assert await answer(table, *far.sent) == "CITY-2204"
@@ -176,7 +178,7 @@ async def test_a_hello_recorded_on_one_connection_is_worth_nothing_on_another(ta
 async def test_the_listeners_own_statement_thrown_back_is_refused(table: Table) -> None:
     near, far = stream()
     await asyncio.gather(
-        listen(near, table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     assert await answer(table, far.sent[0], near.sent[1]) in ("CITY-2201", "CITY-2205")
@@ -213,7 +215,7 @@ async def test_nothing_but_challenge_and_hello_is_accepted_first(table: Table) -
 async def test_a_statement_has_one_encoding(table: Table) -> None:
     near, far = stream()
     await asyncio.gather(
-        listen(near, table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     hello = parse_frame(far.sent[1])

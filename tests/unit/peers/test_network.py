@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -64,11 +65,12 @@ async def test_a_peer_that_restarts_is_dialled_again() -> None:
     (port,) = free_ports(1)  # none that the system gives to somebody else meanwhile
     address = f"127.0.0.1:{port}"
     async with (
-        running(world, dialled, first, listen=address) as listening,
+        AsyncExitStack() as listening,
         running(world, dialler, ear, {dialled: address}) as network,
     ):
+        await listening.enter_async_context(running(world, dialled, first, listen=address))
         await ear.until(lambda: ear.ups == [(dialled, True)])
-        await listening.stop()
+        await listening.aclose()
         await ear.until(lambda: ear.ups == [(dialled, True), (dialled, False)])
         assert network.up() == [] and not network.send(dialled, PeerBatch(consensus=(b"x",)))
         await ear.until(lambda: ear.counted["peer_dial_failed"] >= 2)

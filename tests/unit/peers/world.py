@@ -28,6 +28,7 @@ from node.identity.transport import (
 )
 from node.peers.batch import PeerBatch, PeerId
 from node.peers.network import Backoff, PeerNetwork
+from node.peers.port import PeerPort
 from node.peers.roster import Self
 
 SUITE = get_suite("sm")
@@ -139,13 +140,15 @@ class Ear:
 async def running(
     world: World, city: str, ear: Ear, addresses: dict[str, str] | None = None, **changes: object
 ) -> AsyncIterator[PeerNetwork]:
-    """A started network of one city. `changes`: config, me, channel_id or listen of its own."""
+    """A started network of one city, with a port of its own. `changes`: config, me, channel_id, listen."""
+    me: Self = changes.pop("me", None) or world.me(city)  # type: ignore[assignment]
+    port = PeerPort(me.transport, str(changes.pop("listen", "127.0.0.1:0")), ear.count)
     arguments: dict[str, object] = {
         "config": world.config,
         "channel_id": world.channel_id,
         "suite": SUITE,
-        "me": changes.pop("me", None) or world.me(city),
-        "listen": "127.0.0.1:0",
+        "me": me,
+        "port": port,
         "addresses": addresses or {},
         "handler": ear,
         "count": ear.count,
@@ -153,11 +156,13 @@ async def running(
     }
     arguments.update(changes)
     network = PeerNetwork(**arguments)  # type: ignore[arg-type]
+    await port.start()
     await network.start()
     try:
         yield network
     finally:
         await network.stop()
+        await port.stop()
 
 
 @asynccontextmanager
