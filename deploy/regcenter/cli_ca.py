@@ -63,7 +63,8 @@ def show(out: Out, center: CenterOption = "") -> None:
 @refusing
 def revocations(out: Out, center: CenterOption = "") -> None:
     """The revocation list that the authority signs; it is checked before it is written."""
-    from node.identity.certificates import parse, read_list
+    from node.identity.certificates import parse
+    from node.identity.revocation import read_list
     from node.identity.suite import get_suite
 
     authority, der = with_center(center, lambda client: client.authority())
@@ -99,9 +100,10 @@ def request(
     password: PasswordOption = "",
 ) -> None:
     """A certification request: the key shows that it asks for itself, and stays where it is."""
-    from node.identity.certificates import make_request
+    from node.identity.requests import make_request
+    from node.identity.suite import get_suite
 
-    der = make_request(read_wallet(file, password).signer, name, role)
+    der = make_request(get_suite("sm"), read_wallet(file, password).signer, name, (role,))
     _write(out, der, "CERTIFICATE REQUEST", {"name": name, "role": role})
 
 
@@ -119,7 +121,8 @@ def issue(
     -sigopt distid:1234567812345678 -subj "/O=QB/OU=bank/CN=QB" -out qb.csr
     """
     from deploy.regcenter.pki import BACKDATED_MS, issue_for
-    from node.identity.certificates import from_pem, parse, read_request
+    from node.identity.certificates import from_pem, parse
+    from node.identity.requests import read_request
     from node.identity.suite import get_suite
 
     suite, root = get_suite("sm"), root_wallet(center)

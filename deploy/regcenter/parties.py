@@ -20,12 +20,12 @@ class Parties:
         """The institution of an address, as it is registered."""
         bank = self.registry.operators.get(address)
         if bank is not None:
-            return Holder(bank.name, Role.BANK, bank.public_key)
+            return Holder(bank.name, (Role.BANK,), bank.public_key)
         named = self.registry.authorities.get(address)
         if named is not None:
-            return Holder(named.name, named.role, named.public_key)
+            return Holder(named.name, (named.role,), named.public_key)
         known = self.institutions.known.get(address)
-        return None if known is None else Holder(known.name, Role.INSTITUTION, known.public_key)
+        return None if known is None else Holder(known.name, (Role.INSTITUTION,), known.public_key)
 
     def certify(self, overlay: Overlay, address: Hash, now_ms: int) -> Certificate:
         """The certificate of an institution, made when it has none."""

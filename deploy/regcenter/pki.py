@@ -19,14 +19,13 @@ from deploy.regcenter.store import Overlay, Store
 from node.identity.certificates import (
     Certificate,
     Holder,
-    Revoked,
     check_issued,
     issue,
     make_authority,
-    make_list,
     parse,
 )
 from node.identity.errors import BadSm2Certificate
+from node.identity.revocation import Revoked, make_list
 from node.identity.suite import Signer, Suite
 
 DAY_MS = 86_400_000
@@ -149,6 +148,8 @@ class Pki:
         number, made_ms, data = self._list
         if number != len(revoked) or not 0 <= now_ms - made_ms < LIST_CACHED_MS:
             times = (now_ms, now_ms + LIST_MS)
-            data = make_list(self.authority, self._signer, revoked, len(revoked), times)
+            data = make_list(
+                self._suite, self.authority, self._signer, revoked, len(revoked), times
+            )
             self._list = (len(revoked), now_ms, data)
         return data

@@ -25,7 +25,7 @@ from deploy.regcenter.requests import (
     StatementQuery,
 )
 from deploy.regcenter.store import Store
-from node.identity import certificates
+from node.identity import certificates, requests, revocation
 from node.identity.certificates import Holder, from_pem, to_pem
 from node.identity.errors import BadSm2Certificate
 from node.identity.suite import get_suite
@@ -62,7 +62,7 @@ def made(
         times = (authority.not_before_ms, authority.not_after_ms)
         authority = certificates.make_authority(SUITE, signer, authority.name, *times)
     start, end = (city.now_ms + day * DAY_MS for day in days)
-    holder = Holder(name, role, of.public_key)
+    holder = Holder(name, (role,), of.public_key)
     return CertificateQuery(certificates.issue(SUITE, authority, signer, holder, (start, end)).der)
 
 
@@ -174,7 +174,7 @@ def test_a_new_institution_comes_in_by_its_certificate(city: City) -> None:
 def test_a_revoked_key_gets_no_further_with_a_new_certificate(city: City) -> None:
     city.ask(city.root, RevokeQuery(city.bank.public_key))
     refused(city, "RC_REVOKED", city.instruction(city.bank, made(city, city.bank)))
-    listed = certificates.read_list(
+    listed = revocation.read_list(
         SUITE,
         city.money.center.ledger.parties.pki.revocation_list(city.now_ms),
         city.money.center.ledger.parties.pki.authority,
@@ -241,7 +241,7 @@ def _write(folder: Path, **texts: bytes) -> None:
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl tool is not installed")
 def test_openssl_verifies_what_is_made_here_and_the_reverse(city: City, tmp_path: Path) -> None:
     pki = city.money.center.ledger.parties.pki
-    request = certificates.make_request(city.bank.signer, "QB", "bank")
+    request = requests.make_request(SUITE, city.bank.signer, "QB", ("bank",))
     _write(
         tmp_path,
         ca=to_pem(pki.authority.der),
@@ -260,7 +260,7 @@ def test_openssl_verifies_what_is_made_here_and_the_reverse(city: City, tmp_path
     openssl(tmp_path, "ecparam", "-name", "SM2", "-genkey", "-noout", "-out", "k.pem")
     new = ("-new", "-key", "k.pem", "-sm3", "-sigopt", DISTID, "-subj", "/O=NB/OU=bank/CN=NB")
     openssl(tmp_path, "req", *new, "-out", "r.pem")
-    asked = certificates.read_request(
+    asked = requests.read_request(
         SUITE, from_pem((tmp_path / "r.pem").read_bytes(), "CERTIFICATE REQUEST")
     )
     assert (asked.name, asked.role) == ("NB", "bank")
@@ -282,9 +282,9 @@ def test_no_byte_of_a_certificate_of_a_request_or_of_a_list_is_free(city: City) 
 
     cases = [
         (certificate(city, city.bank).der, read_certificate),
-        (certificates.make_request(city.bank.signer, "QB", "bank"),
-         lambda der: certificates.read_request(SUITE, der)),
-        (pki.revocation_list(city.now_ms), lambda der: certificates.read_list(SUITE, der, authority)),
+        (requests.make_request(SUITE, city.bank.signer, "QB", ("bank",)),
+         lambda der: requests.read_request(SUITE, der)),
+        (pki.revocation_list(city.now_ms), lambda der: revocation.read_list(SUITE, der, authority)),
     ]  # fmt: skip
     for der, read in cases:
         read(der)
