@@ -12,6 +12,7 @@ from node.cli import (
     audit,
     bench,
     block,
+    ca,
     call,
     channel,
     codegen,
@@ -25,6 +26,7 @@ from node.cli import (
     event,
     evidence,
     explain,
+    identity,
     invoice,
     iso20022,
     network,
@@ -68,6 +70,8 @@ app.add_typer(dev.app, name="dev")
 app.add_typer(node.app, name="node")
 app.command("why")(why.why)
 app.add_typer(network.app, name="network")
+app.add_typer(ca.app, name="ca")
+app.add_typer(identity.app, name="identity")
 app.add_typer(channel.app, name="channel")
 app.command("call")(call.call)
 app.command("query")(call.query)

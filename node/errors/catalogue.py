@@ -10,6 +10,7 @@ from node.errors import (
     configuration,
     consensus,
     contract,
+    enrolment,
     identity,
     network,
     oracle,
@@ -22,6 +23,7 @@ from node.errors.entry import Entry
 AREAS = (
     request,
     identity,
+    enrolment,
     transaction,
     contract,
     storage,

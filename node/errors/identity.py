@@ -134,10 +134,10 @@ CRYPTO: tuple[Entry, ...] = (
         name="BAD_SM2_CERTIFICATE",
         kind="rejected",
         message="the certificate, request or revocation list cannot be used: {detail}",
-        why="certificates are strict DER, signed with SM2 and SM3 by the authority that they name",
+        why="certificates are strict DER, signed by the authority that they name: SM2 with SM3, or P-256 in intl",
         do="ask the authority for a new one; with openssl sign with -sigopt distid:1234567812345678",
         message_zh="证书、证书请求或吊销列表不可用：{detail}",
-        why_zh="证书须为严格的 DER 编码，并由其所载机构以 SM2 与 SM3 签名",
+        why_zh="证书须为严格的 DER 编码，并由其所载机构签名：SM2 与 SM3，或 intl 套件的 P-256",
         do_zh="请机构重新签发；使用 openssl 签名时加 -sigopt distid:1234567812345678",
     ),
 )
