@@ -193,7 +193,7 @@ def show_authority(folder: Dir = HERE, output: OutputOption = Output.table) -> N
 
     with _authority(folder) as authority:
         facts, now_ms = _facts(authority), authority.now_ms()
-        rows = []
+        rows: list[dict[str, Any]] = []
         for entry in authority.register.entries():
             state = "valid" if entry.holds(now_ms) else "expired"
             rows.append(
