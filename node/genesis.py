@@ -16,7 +16,11 @@ from consensus.merkle import HashFunction
 from consensus.tags import Tag, preimage
 from consensus.validators import Validator, ValidatorSet
 
-GENESIS_VERSION = 1
+GENESIS_VERSION = 2
+ZONES = ("mainland", "international")
+VALIDATOR = "validator"
+# Nodes without a vote: who follows and verifies, who follows for an authority, who only serves clients.
+FOLLOWERS = ("observer", "regulator", "gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ class Member:
     city: str
     admin_key: bytes
     peer_ca: bytes
+    region: str = ""
+    zone: str = ZONES[0]
+    jurisdiction: str = ""  # ISO 3166
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class NodeEntry:
-    """A validating city node. `transport_cert` (DER) is pinned by its peers."""
+    """A city node. `transport_cert` (DER) is pinned by its peers. role: validator, or one of FOLLOWERS, which
+    need no vote key."""
 
     name: str
     city: str
@@ -89,6 +97,10 @@ class NodeEntry:
     identity_key: bytes
     vote_key: bytes
     transport_cert: bytes
+    region: str = ""
+    zone: str = ZONES[0]
+    jurisdiction: str = ""
+    role: str = VALIDATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,7 @@ class ChannelConfig:
     identities: tuple[Identity, ...]
     nodes: tuple[NodeEntry, ...]
     contracts: tuple[ContractEntry, ...]
+    followers: tuple[NodeEntry, ...] = ()  # that genesis names; those in force are governance's
 
     @cached_property
     def validators(self) -> ValidatorSet:
@@ -163,19 +176,26 @@ def check(config: ChannelConfig) -> None:
         raise ValueError("the window is 1 to 4")
     if config.clock not in ("real", "development"):
         raise ValueError("clock is real or development")
+    if any(node.role != VALIDATOR for node in config.nodes):
+        raise ValueError(f"a node that votes has the role {VALIDATOR}")
+    if any(node.role not in FOLLOWERS for node in config.followers):
+        raise ValueError(f"a node that does not vote has a role of {', '.join(FOLLOWERS)}")
+    placed: list[Member | NodeEntry] = [*config.members, *config.nodes, *config.followers]
+    if any(each.zone not in ZONES for each in placed):
+        raise ValueError(f"a zone is one of {', '.join(ZONES)}")
     if any(c.name.startswith("_") for c in config.contracts):
         raise ValueError("contract names that begin with _ are reserved")
     members = {m.member_id for m in config.members}
     if len(members) != len(config.members):
         raise ValueError("two members share an id")
-    owners: list[Identity | NodeEntry] = [*config.identities, *config.nodes]
+    owners: list[Identity | NodeEntry] = [*config.identities, *config.nodes, *config.followers]
     for owned in owners:
         if owned.member_id not in members:
             raise ValueError(f"{owned.name} belongs to {owned.member_id!r}, which is no member")
     for kind, keys in (
         ("identities", [i.public_key for i in config.identities]),
-        ("nodes", [n.identity_key for n in config.nodes]),
-        ("node names", [n.name for n in config.nodes]),
+        ("nodes", [n.identity_key for n in (*config.nodes, *config.followers)]),
+        ("node names", [n.name for n in (*config.nodes, *config.followers)]),
         ("contracts", [(c.name, c.version) for c in config.contracts]),
     ):
         if len(set(keys)) != len(keys):

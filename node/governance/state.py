@@ -142,7 +142,7 @@ class ConfigState:
 
 
 def genesis_state(config: ChannelConfig) -> ConfigState:
-    return ConfigState(Record(0, 0, None, config, (), ()))
+    return ConfigState(Record(0, 0, None, config, config.followers, ()))
 
 
 CHANNEL_KEY = state_key(CONTRACT, "channel")

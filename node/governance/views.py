@@ -41,6 +41,8 @@ def _show(state: ConfigState) -> dict[str, Any]:
                 "member": member.member_id,
                 "name": member.name,
                 "city": member.city,
+                "zone": member.zone,
+                "jurisdiction": member.jurisdiction,
                 "validators": sum(node.member_id == member.member_id for node in config.nodes),
                 "admins": [
                     i.name
@@ -61,6 +63,10 @@ def _node(node: NodeEntry) -> dict[str, Any]:
         "city": node.city,
         "member": node.member_id,
         "vote_key": node.vote_key.hex(),
+        "role": node.role,
+        "region": node.region,
+        "zone": node.zone,
+        "jurisdiction": node.jurisdiction,
     }
 
 

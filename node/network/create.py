@@ -45,7 +45,7 @@ from node.identity.transport import (
     save_transport,
 )
 from node.network.layout import Layout
-from node.network.plan import City, Plan
+from node.network.plan import City, Placed, Plan
 from node.network.ports import free_ports
 
 OPERATOR_PREFIX = "node-"
@@ -182,10 +182,16 @@ def _config(
     bundles: list[Bundle],
 ) -> ChannelConfig:
     members = [
-        Member(operator_id(c), f"City node {c.name}", c.name, *_public(operators[operator_id(c)]))
+        Member(
+            operator_id(c),
+            f"City node {c.name}",
+            c.name,
+            *_public(operators[operator_id(c)]),
+            *_where(c),
+        )
         for c in plan.cities
     ]
-    members += [Member(m.id, m.name, m.city, b"", b"") for m in plan.members]
+    members += [Member(m.id, m.name, m.city, b"", b"", *_where(m)) for m in plan.members]
     identities = [
         Identity(name, m.id, users[m.id, name].public_key, tuple(roles))
         for m in plan.members
@@ -215,6 +221,7 @@ def _config(
                 n.identity.public_key,
                 n.vote.public_key,
                 certificate_der(n.transport),
+                *_where(n.city),
             )
             for n in nodes
         ),
@@ -222,6 +229,10 @@ def _config(
             ContractEntry(b.name, b.version, bundle_digest(suite, b.encode())) for b in bundles
         ),
     )
+
+
+def _where(placed: Placed) -> tuple[str, str, str]:
+    return placed.region, placed.zone, placed.jurisdiction
 
 
 def _public(operator: tuple[PrivateKey, TransportIdentity]) -> tuple[bytes, bytes]:
@@ -336,11 +347,17 @@ def plan_text(plan: Plan) -> str:
     lines += [f"{k} = {json.dumps(v)}" for k, v in plan.channel.model_dump().items()]
     for city in plan.cities:
         lines += ["", "[[cities]]", f"name = {json.dumps(city.name)}"]
-        lines += [f"zh = {json.dumps(city.zh, ensure_ascii=False)}"]
+        lines += [f"zh = {json.dumps(city.zh, ensure_ascii=False)}", *_where_lines(city)]
     for member in plan.members:
         lines += ["", "[[members]]"]
         for key in ("id", "name", "city"):
             lines.append(f"{key} = {json.dumps(getattr(member, key), ensure_ascii=False)}")
+        lines += _where_lines(member)
         users = ", ".join(f"{json.dumps(u)} = {json.dumps(r)}" for u, r in member.users.items())
         lines.append(f"users = {{ {users} }}")
     return "\n".join(lines) + "\n"
+
+
+def _where_lines(placed: Placed) -> list[str]:
+    keys = ("region", "zone", "jurisdiction")
+    return [f"{key} = {json.dumps(getattr(placed, key))}" for key in keys]

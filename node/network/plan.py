@@ -29,7 +29,15 @@ class ChannelPlan(_Strict):
     extra_contracts: list[str] = []  # beside these
 
 
-class City(_Strict):
+class Placed(_Strict):
+    """Where something is, for rules about who may hold what. jurisdiction: ISO 3166."""
+
+    region: str = ""
+    zone: Literal["mainland", "international"] = "mainland"
+    jurisdiction: str = Field(default="CN", pattern=r"^[A-Z]{2}$")
+
+
+class City(Placed):
     """A city node. Its operator is a member of the same name."""
 
     name: str = Field(pattern=r"^[A-Z][A-Za-z ]{1,31}$")
@@ -40,7 +48,7 @@ class City(_Strict):
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
-class MemberPlan(_Strict):
+class MemberPlan(Placed):
     id: str = Field(pattern=r"^[A-Za-z0-9-]{1,32}$")
     name: str
     city: str

@@ -147,7 +147,7 @@ def check_grant(
 def _taken(config: ChannelConfig, grant: NodeGrant) -> bool:
     return not grant.node_name or any(
         grant.node_name == node.name or grant.identity_key in (node.identity_key, node.vote_key)
-        for node in config.nodes
+        for node in (*config.nodes, *config.followers)
     )
 
 

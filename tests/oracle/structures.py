@@ -20,16 +20,18 @@ CommitCert: kind text, epoch int, height int, view int, block_hash hash, signers
 
 ChannelConfig: version int, suite int, name text, created_ms int, clock text, consensus ConsensusParams,
     limits Limits, engine EngineRef, members list of Member, identities list of Identity,
-    nodes list of NodeEntry, contracts list of ContractEntry
+    nodes list of NodeEntry, contracts list of ContractEntry, followers list of NodeEntry
 ConsensusParams: kind text, window int, leader_period int, base_timeout_ms int, timeout_cap int,
     status_interval_ms int, drift_ms int, forward_after_ms int, suspect_after_ms int, block_wait_ms int,
     checkpoint_interval int
 Limits: block_txs_max int, block_bytes_max int, block_gas_max int, tx_gas_max int, tx_bytes_max int,
     args_bytes_max int, valid_until_window int
 EngineRef: version text, digest hash, size int
-Member: member_id text, name text, city text, admin_key bytes, peer_ca bytes
+Member: member_id text, name text, city text, admin_key bytes, peer_ca bytes, region text, zone text,
+    jurisdiction text
 Identity: name text, member_id text, public_key bytes, roles list of text
-NodeEntry: name text, city text, member_id text, identity_key bytes, vote_key bytes, transport_cert bytes
+NodeEntry: name text, city text, member_id text, identity_key bytes, vote_key bytes, transport_cert bytes,
+    region text, zone text, jurisdiction text, role text
 ContractEntry: name text, version int, bundle_digest hash
 
 CertifiedHeader: header Header, certificate CommitCert

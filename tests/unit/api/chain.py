@@ -21,6 +21,7 @@ from node.catalogue import Catalogue, bundle_digest
 from node.errors import CityError
 from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
 from node.genesis import (
+    GENESIS_VERSION,
     ChannelConfig,
     ConsensusParams,
     EngineRef,
@@ -120,7 +121,7 @@ class MemoryChannel:
         node = NodeEntry("Shenzhen", "Shenzhen", "PX", self.node_signer.public_key, vote, b"")
         member = Member("PX", "core enterprise", "Shenzhen", self.node_signer.public_key, b"")
         return ChannelConfig(
-            version=1,
+            version=GENESIS_VERSION,
             suite=SUITE.id,
             name=self.name,
             created_ms=0,

@@ -23,6 +23,7 @@ from node.clock import RealClock
 from node.compose import PeerGate, build_channel, one_key
 from node.engine import EngineStopped
 from node.genesis import (
+    GENESIS_VERSION,
     BundleSource,
     ChannelConfig,
     ConsensusParams,
@@ -159,7 +160,7 @@ def make_genesis(
     bundle = Bundle("counter", 1, COUNTER)
     rules = {"base_timeout_ms": 1_000, "block_wait_ms": 10, "status_interval_ms": 200} | consensus
     config = ChannelConfig(
-        version=1,
+        version=GENESIS_VERSION,
         suite=SUITE.id,
         name="main",
         created_ms=1_700_000_000_000,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from base64 import b64encode
 from dataclasses import replace
@@ -157,7 +156,7 @@ def test_a_removed_validator_observes_and_may_come_back() -> None:
     chain.approve("admin2", proposed)
     (gone,) = chain.state.observers
     assert gone.name == "n3" and len(chain.state.config.nodes) == 3
-    again = dataclasses.asdict(gone)
+    again = {name: getattr(gone, name) for name in METHODS["add_validator"]}
     back = chain.send("admin0", "add_validator", **again)
     assert back.value["needed"] == 2
     assert chain.approve("admin1", back).value["in_force"]

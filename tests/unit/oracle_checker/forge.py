@@ -20,6 +20,7 @@ from tests.oracle.structures import encode
 from tests.oracle.values import BYTES, DECIMAL, DICT, INT, LIST, RECORD, TEXT, TUPLE, Record
 
 TIME_MS = 1_795_305_600_000
+WHERE = {"region": "Greater Bay Area", "zone": "mainland", "jurisdiction": "CN"}
 
 
 def public_key(suite: int, d: int) -> bytes:
@@ -168,7 +169,7 @@ class World:
             "valid_until_window": 1000,
         }  # fmt: skip
         return S(
-            version=1,
+            version=2,
             suite=self.suite,
             name="main",
             created_ms=TIME_MS,
@@ -176,7 +177,9 @@ class World:
             consensus=S(kind=self.kind, window=self.window, **numbers),
             limits=S(**limits),
             engine=S(version="1", digest=_digest("engine"), size=39_000_000),
-            members=[S(member_id="PX", name="P", city="Shenzhen", admin_key=b"k", peer_ca=b"ca")],
+            members=[
+                S(member_id="PX", name="P", city="Shenzhen", admin_key=b"k", peer_ca=b"ca", **WHERE)
+            ],
             identities=[S(name="a", member_id="PX", public_key=b"k", roles=["trader", "admin"])],
             nodes=[
                 S(
@@ -186,10 +189,13 @@ class World:
                     identity_key=public_key(self.suite, 200 + i),
                     vote_key=public_key(self.suite, 100 + i),
                     transport_cert=b"cert",
+                    **WHERE,
+                    role="validator",
                 )
                 for i, name in enumerate(names)
             ],
             contracts=[S(name="party", version=1, bundle_digest=_digest("party"))],
+            followers=[],
         )
 
     def header(self, height: int, **changes: Any) -> S:

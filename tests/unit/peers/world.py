@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from consensus.encoding import ZERO_HASH, Hash
 from node.genesis import (
+    GENESIS_VERSION,
     ChannelConfig,
     ConsensusParams,
     EngineRef,
@@ -62,7 +63,7 @@ class World:
             "PX", "core enterprise", "Shenzhen", self.admin.public_key, der(self.authority)
         )
         self.config = ChannelConfig(
-            version=1,
+            version=GENESIS_VERSION,
             suite=SUITE.id,
             name=self.name,
             created_ms=0,
