@@ -18,6 +18,7 @@ SUITE = (
     "regulation",
     "regulator",
     "supervision",
+    "sealed_record",
     "stablecoin",
     "dispute",
     "invoice_registry",

@@ -24,6 +24,8 @@ from contracts.rules.party_machine import PARTY
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.regulator_machine import ACCESS, ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
+from contracts.rules.sealed_record_machine import DEMAND as COPIES
+from contracts.rules.sealed_record_machine import SEALED_RECORD, SEALING_KEY
 from contracts.rules.stablecoin_machine import COIN, PLEDGE, REDEMPTION
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
 from contracts.rules.trade_account_machine import ACCOUNT, GOODS, RECEIPT
@@ -85,6 +87,9 @@ TABLES = (
     Table("regulation", "regulation", "Rule that runs inside contracts", REGULATION),
     Table("regulator", "order", "Order that freezes", ORDER),
     Table("regulator", "access", "Receipt of a look", ACCESS),
+    Table("sealed_record", "sealed_record", "Sealed record", SEALED_RECORD),
+    Table("sealed_record", "sealing_key", "Key that records are sealed to", SEALING_KEY),
+    Table("sealed_record", "demand", "Demand for copies", COPIES),
     Table("stablecoin", "coin", "Reserve-backed stablecoin", COIN),
     Table("stablecoin", "redemption", "Redemption of a stablecoin", REDEMPTION),
     Table("stablecoin", "pledge", "Pledge of a node", PLEDGE),

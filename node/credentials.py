@@ -127,20 +127,20 @@ def salt_fields(id: str, values: Mapping[str, str]) -> Held:
 
 def read_held(data: bytes) -> Held:
     """Raises PresentationRefused for anything but a holder's file."""
-    document = _json(data)
+    document = read_json(data)
     try:
         if document["format"] != HELD_FORMAT:
             raise PresentationRefused("the file is of another format")
-        return Held(str(document["id"]), _fields(document["fields"]))
+        return Held(str(document["id"]), read_fields(document["fields"]))
     except (ValueError, KeyError, TypeError) as error:
         raise PresentationRefused("the file is no credential of a holder") from error
 
 
-def _fields(rows: Any) -> tuple[Field, ...]:
+def read_fields(rows: Any) -> tuple[Field, ...]:
     return tuple(Field(str(f["name"]), str(f["value"]), bytes.fromhex(f["salt"])) for f in rows)
 
 
-def _json(data: bytes) -> Any:
+def read_json(data: bytes) -> Any:
     if len(data) > SIZE_MAX:
         raise PresentationRefused("the file is larger than 4 MiB")
     try:
@@ -176,13 +176,13 @@ class Presentation:
 
 def read_presentation(data: bytes) -> Presentation:
     """Raises PresentationRefused for anything but a presentation."""
-    document = _json(data)
+    document = read_json(data)
     try:
         if document["format"] != FORMAT:
             raise PresentationRefused("the file is of another format")
         return Presentation(
             str(document["id"]),
-            _fields(document["opened"]),
+            read_fields(document["opened"]),
             tuple(bytes.fromhex(leaf) for leaf in document["hidden"]),
             b64decode(document["credential"], validate=True),
             b64decode(document["key"], validate=True),
@@ -200,13 +200,16 @@ class Snapshot:
     time_ms: int
 
 
-def _snapshot(data: bytes, table: str, key: str, channel: bytes | None) -> Snapshot:
+def snapshot_of(
+    contract: str, data: bytes, table: str, key: str, channel: bytes | None
+) -> Snapshot:
+    """The record of a contract that a proof file shows. Raises PresentationRefused."""
     try:
         shown = verify_proof(data, channel)
         fact = read_proof_file(data).state
     except ProofError as error:
         raise PresentationRefused(f"a proof does not hold: {error}") from error
-    if fact is None or fact.key != state_key(CONTRACT, table, key):
+    if fact is None or fact.key != state_key(contract, table, key):
         raise PresentationRefused(f"a proof is not about the {table} {key}")
     if fact.value is None:
         raise PresentationRefused(f"the ledger has no {table} {key}")
@@ -214,6 +217,10 @@ def _snapshot(data: bytes, table: str, key: str, channel: bytes | None) -> Snaps
     return Snapshot(
         dict(record.fields), bytes.fromhex(shown["channel_id"]), fact.settled.header.timestamp_ms
     )
+
+
+def _snapshot(data: bytes, table: str, key: str, channel: bytes | None) -> Snapshot:
+    return snapshot_of(CONTRACT, data, table, key, channel)
 
 
 def verify_presentation(
@@ -244,7 +251,7 @@ def verify_presentation(
     )  # fmt: skip
     if not _SUITE.verify(key.fields["key"], content, record["signature"]):
         raise PresentationRefused("the issuer's key has not signed this credential")
-    _check_fields(found, record["root"], record["fields"])
+    check_fields(found.opened, found.hidden, record["root"], record["fields"])
     return {
         "valid": True,
         "id": found.id,
@@ -262,14 +269,14 @@ def verify_presentation(
     }
 
 
-def _check_fields(found: Presentation, root: bytes, count: int) -> None:
-    names = {field.name for field in found.opened}
-    salted = all(SALT_MIN <= len(field.salt) <= SALT_MAX for field in found.opened)
-    whole = len(found.opened) + len(found.hidden) == count
-    if not names or len(names) != len(found.opened) or not salted or not whole:
+def check_fields(opened: Sequence[Field], hidden: Sequence[bytes], root: bytes, count: int) -> None:
+    """Raises PresentationRefused unless opened fields and commitments of the others make the root."""
+    names = {field.name for field in opened}
+    salted = all(SALT_MIN <= len(field.salt) <= SALT_MAX for field in opened)
+    whole = len(opened) + len(hidden) == count
+    if not names or len(names) != len(opened) or not salted or not whole:
         raise PresentationRefused(
             "fields are opened once each, with their salts, the others hidden"
         )
-    commitments = [*(commitment(field) for field in found.opened), *found.hidden]
-    if root_of(commitments) != root:
-        raise PresentationRefused("the opened fields are not those of the credential")
+    if root_of([*(commitment(field) for field in opened), *hidden]) != root:
+        raise PresentationRefused("the opened fields are not those of the record")

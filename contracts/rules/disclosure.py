@@ -4,7 +4,8 @@ Who holds it opens some fields (name, value, salt) and gives the commitments of 
 the opened ones are the document's, and nothing about the rest. `node/credentials.py` does the same offline.
 """
 
-from sdk import sm3, struct_encode
+from rules.codes import HEX
+from sdk import bytes_from_hex, sm3, struct_encode
 
 SALT_MIN = 16
 SALT_MAX = 32
@@ -38,3 +39,16 @@ def opens(root: bytes, opened: list, hidden: list) -> bool:
         return False
     found = [commitment(item[0], item[1], item[2]) for item in opened]
     return root_of([*found, *hidden]) == root
+
+
+def read_opened(opened: list):
+    """Opened fields as they are given, [name, value, salt in hex] each, or None where they are not."""
+    shaped = all(
+        isinstance(item, list)
+        and len(item) == 3
+        and all(isinstance(text, str) for text in item)
+        and len(item[2]) % 2 == 0
+        and all(digit in HEX for digit in item[2])
+        for item in opened
+    )
+    return [(item[0], item[1], bytes_from_hex(item[2])) for item in opened] if shaped else None

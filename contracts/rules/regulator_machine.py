@@ -61,5 +61,6 @@ SCREENS = (
     ("credits", ("HKMA", "SAFE", "NFRA")),
     ("stablecoin", ("HKMA",)),
     ("alerts", ("PBC", "NFRA", "SAFE", "TAX", "CUS", "HKMA")),
+    ("sealed", ("PBC", "NFRA", "SAFE", "TAX", "CUS", "HKMA")),
     ("case", ("PBC", "NFRA", "SAFE", "TAX", "CUS", "HKMA")),
 )  # fmt: skip

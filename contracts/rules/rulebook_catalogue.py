@@ -52,6 +52,10 @@ RULES = (
     ("haircut:REPO", ("HKMA",), (("bps", "int", 0, 10000),), (("2020-01-01", (200,)),)),
     ("haircut:BOND", ("HKMA",), (("bps", "int", 0, 10000),), (("2020-01-01", (500,)),)),
     ("haircut:", ("HKMA", "PBC"), (("bps", "int", 0, 10000),), ()),
+    ("retention:PARTY-PAPERS", ("PBC", "NFRA"), (("days", "int", 1, 36500),),
+     (("2020-01-01", (3653,)),)),
+    ("retention:", ("PBC", "NFRA", "TAX", "CUS"), (("days", "int", 1, 36500),),
+     (("2020-01-01", (1827,)),)),
     ("regime:", ("PBC", "NFRA", "SAFE", "TAX", "CUS", "HKMA"),
      (("law", "text", 1, 120), ("clause", "digest", 64, 64)), ()),
 )  # fmt: skip

@@ -9,8 +9,8 @@ presented to; a revoked one is never used.
 """
 
 from rules.calendar import date_text, is_date, parse_date
-from rules.codes import HEX, is_code, is_digest
-from rules.disclosure import opens
+from rules.codes import is_code, is_digest
+from rules.disclosure import opens, read_opened
 from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.trusted_credential_machine import (
@@ -41,7 +41,7 @@ from rules.trusted_credential_records import (
     describe_status,
     serials,
 )
-from sdk import bytes_from_hex, call, ctx, export, require, sm2_verify, view
+from sdk import call, ctx, export, require, sm2_verify, view
 
 
 def require_reason(reason: str):
@@ -199,17 +199,8 @@ def check_opening(id: str, opened: list, hidden: list[bytes]) -> bool:
     """Whether opened fields, [name, value, salt in hex] each, are the credential's. A query: nothing of it
     reaches the ledger. hidden: commitments of the other fields. Codes: E_NOT_FOUND, E_OPENING."""
     found = load(credentials, id)
-    shaped = all(
-        isinstance(item, list)
-        and len(item) == 3
-        and all(isinstance(text, str) for text in item)
-        and len(item[2]) % 2 == 0
-        and all(digit in HEX for digit in item[2])
-        for item in opened
-    )
-    require(shaped, "E_OPENING", "name, value and salt in hex of each")
-    whole = len(opened) + len(hidden) == found.fields
-    items = [(item[0], item[1], bytes_from_hex(item[2])) for item in opened]
+    items = read_opened(opened)
+    whole = items is not None and len(items) + len(hidden) == found.fields
     fits = whole and opens(found.root, items, hidden)
     require(fits, "E_OPENING", "these are not fields of the credential")
     return True

@@ -34,6 +34,7 @@ from node.cli import (
     oracle,
     party,
     proof,
+    sealed,
     seeds,
     tx,
     why,
@@ -118,6 +119,7 @@ for _name, _found in (
     ("credential", credential.app),
     ("credit", credit.app),
     ("invoice", invoice.app),
+    ("sealed", sealed.app),
 ):
     plug_in(_name, _found)
 

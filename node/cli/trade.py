@@ -43,6 +43,7 @@ SHARE = ("payee", "owed_fen", "amount_fen", "request_id", "reference")
 FORM = ("id", "state", "amount", "currency", "reserved", "used", "remaining", "until")
 ACCOUNT = ("id", "state", "direction", "declared_fen", "received_fen", "expected_date")
 QUOTA = ("member", "capital_fen", "limit_fen", "taken_fen", "left_fen", "is_over")
+SEALED = ("id", "owner", "schema", "sealed_on", "retain_until", "held", "state")
 
 GROUPS = (
     Group(
@@ -247,6 +248,20 @@ GROUPS = (
             Show("show", "trusted_credential.get", ("id",), "One credential."),
             Show("status", "trusted_credential.status", ("id",), "What everybody may know of it."),
             Show("key", "trusted_credential.get_key", ("id",), "An issuer's accredited key."),
+        ),
+    ),
+    Group(
+        "sealed",
+        "Sealed records: papers and terms encrypted to those they concern; erased by destroying keys.",
+        ("sealed_record",),
+        (
+            Show("show", "sealed_record.get", ("id",), "A record that you have a copy of."),
+            Show("status", "sealed_record.status", ("id",), "What everybody may know of it."),
+            Show("list", "sealed_record.list_records", (), "Records you have a copy of.", SEALED,
+                 "pages"),
+            Show("erasure", "sealed_record.erasure", ("id",), "The certificate of an erasure."),
+            Show("schemas", "sealed_record.schemas", (),
+                 "What a record may be, and which authorities may have a copy."),
         ),
     ),
     Group(

@@ -246,6 +246,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请与登记证书核对该标识",
     ),
     Entry(
+        "CITY-1110",
+        "SEALED_RECORD_REFUSED",
+        "rejected",
+        "the sealed record does not open: {reason}",
+        "A record opens with the private key that it was sealed to, and only as it was sealed.",
+        "city sealed key list shows the keys; --keys names the folder that holds the private ones",
+        "密封记录无法打开：{reason}",
+        "只有持有相应私钥，且内容未被改动，记录才能打开。",
+        "用 city sealed key list 查看密钥；--keys 指定私钥所在文件夹",
+    ),
+    Entry(
         "CITY-1016",
         "REMOTE",
         "bug",

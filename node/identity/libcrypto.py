@@ -25,6 +25,8 @@ _HEAVY: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "EVP_PKEY_verify": (c_int, (c_void_p, c_char_p, c_size_t, c_char_p, c_size_t)),
     "EVP_DigestVerify": (c_int, (c_void_p, c_char_p, c_size_t, c_char_p, c_size_t)),
     "EVP_PKEY_sign": (c_int, (c_void_p, c_char_p, _SIZE, c_char_p, c_size_t)),
+    "EVP_PKEY_encrypt": (c_int, (c_void_p, c_char_p, _SIZE, c_char_p, c_size_t)),
+    "EVP_PKEY_decrypt": (c_int, (c_void_p, c_char_p, _SIZE, c_char_p, c_size_t)),
     "EVP_PKEY_generate": (c_int, (c_void_p, _OUT)),
     "EC_POINT_mul": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
 }
@@ -47,6 +49,8 @@ _LIGHT: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "EVP_PKEY_keygen_init": (c_int, (c_void_p,)),
     "EVP_PKEY_verify_init": (c_int, (c_void_p,)),
     "EVP_PKEY_sign_init": (c_int, (c_void_p,)),
+    "EVP_PKEY_encrypt_init": (c_int, (c_void_p,)),
+    "EVP_PKEY_decrypt_init": (c_int, (c_void_p,)),
     "EVP_PKEY_free": (None, (c_void_p,)),
     "EVP_PKEY_get_bn_param": (c_int, (c_void_p, c_char_p, _OUT)),
     "BN_bin2bn": (c_void_p, (c_char_p, c_int, c_void_p)),

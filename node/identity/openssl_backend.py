@@ -22,6 +22,7 @@ _PUBLIC_KEY, _KEYPAIR = 0x86, 0x87  # EVP_PKEY_PUBLIC_KEY, EVP_PKEY_KEYPAIR
 _UNSIGNED_INTEGER, _UTF8_STRING, _OCTET_STRING = 2, 4, 5
 _BN_FLG_CONSTTIME = 4
 _DER_MAX = 80
+_CIPHERTEXT_ROOM = 128  # what C1, C3 and their DER add to a text
 
 
 class _KeyHandle:
@@ -178,6 +179,33 @@ class OpensslBackend:
         if answer != 1:
             raise BackendFailure("libcrypto cannot sign")
         return der_to_raw(out.raw[: length.value])
+
+    def encrypt(self, xy: bytes, text: bytes) -> bytes:
+        """SM2 encryption to a key; the form of GM/T 0009."""
+        handle = _KeyHandle(
+            self._lib, self._from_data(_PUBLIC_KEY, xy), self._lib.EVP_PKEY_encrypt_init
+        )
+        found = self._transform(handle, self._lib.EVP_PKEY_encrypt, text)
+        if found is None:
+            raise BackendFailure("libcrypto cannot encrypt")
+        return found
+
+    def decrypt(self, scalar: bytes, xy: bytes, encoded: bytes) -> bytes | None:
+        """What was encrypted to this key; None where the ciphertext is not whole or another key's."""
+        handle = _KeyHandle(
+            self._lib, self._from_data(_KEYPAIR, xy, scalar), self._lib.EVP_PKEY_decrypt_init
+        )
+        return self._transform(handle, self._lib.EVP_PKEY_decrypt, encoded)
+
+    def _transform(self, handle: _KeyHandle, call: Any, data: bytes) -> bytes | None:
+        context = handle.take()
+        room = len(data) + _CIPHERTEXT_ROOM
+        out = ctypes.create_string_buffer(room)
+        length = c_size_t(room)
+        answer = call(context, out, byref(length), data, len(data))
+        self._clear()
+        handle.give_back(context)
+        return out.raw[: length.value] if answer == 1 else None
 
     def _from_data(self, selection: int, xy: bytes, scalar: bytes | None = None) -> int:
         lib = self._lib

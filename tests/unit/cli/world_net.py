@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from contracts.runtime import values
@@ -28,6 +29,7 @@ class WorldNet:
 
     def __init__(self, world: World, who: str) -> None:
         self.world, self.who = world, who
+        self.context = SimpleNamespace(file=None)
 
     def __enter__(self) -> WorldNet:
         return self
@@ -54,6 +56,11 @@ class WorldNet:
         return answer
 
     def call(self, contract: str, method: str, args: Any, **_: Any) -> Committed:
+        answer = self.simulate(contract, method, args)
+        if answer.outcome != "ok":
+            raise contract_error(
+                answer.outcome, contract, method, answer.reason, answer.message, None, 0
+            )
         value = self.world.ok(self.who, f"{contract}.{method}", **args)
         return Committed(CHANNEL.hex(), self.world.height, "committed", value)
 

@@ -152,11 +152,13 @@ LEIS = {"QB": "3003DEM0QIANHAIBKA73", "PX": "3003DEM0SZPENGXUEX86"}
 
 
 class Ledger(Cluster):
-    """One validator that runs `party` and `trusted_credential`, with people that have roles."""
+    """One validator that runs a few contracts, with people that have roles."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self, root: Path, contracts: tuple[str, ...] = ("party", "trusted_credential")
+    ) -> None:
         super().__init__(root, 1)
-        bundles = [load_bundle(name) for name in ("party", "trusted_credential")]
+        bundles = [load_bundle(name) for name in contracts]
         self.keys.users = {name: MemorySigner(SUITE.generate_key()) for name in PEOPLE}
         config = replace(
             self.genesis.config,
