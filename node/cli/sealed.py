@@ -201,8 +201,9 @@ def put(
 
 
 def pairs(words: list[str]) -> dict[str, str]:
-    found = dict(word.split("=", 1) if "=" in word else (word, "") for word in words)
-    if len(found) < len(words) or any("=" not in word or word[0] == "=" for word in words):
+    parts = [word.partition("=") for word in words]
+    found = {name: value for name, _, value in parts}
+    if len(found) < len(words) or any(not name or not equals for name, equals, _ in parts):
         raise fail("CITY-1092", name="--field", reason="name=value of each, each name once")
     return found
 

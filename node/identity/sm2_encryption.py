@@ -75,7 +75,7 @@ def der_to_raw(encoded: bytes) -> bytes:
         found = _Ciphertext.load(encoded, strict=True)
         x, y = found["x"].native, found["y"].native
         digest, text = found["hash"].native, found["text"].native
-        raw = b"\x04" + x.to_bytes(32) + y.to_bytes(32) + digest + text
+        raw: bytes = b"\x04" + x.to_bytes(32) + y.to_bytes(32) + digest + text
     except (ValueError, TypeError, OverflowError) as error:
         raise BadSeal("this is no SM2 ciphertext") from error
     if len(digest) != 32 or raw_to_der(raw) != encoded:
