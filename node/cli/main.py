@@ -34,6 +34,7 @@ from node.cli import (
     oracle,
     party,
     proof,
+    regulator,
     sealed,
     seeds,
     tx,
@@ -120,6 +121,7 @@ for _name, _found in (
     ("credit", credit.app),
     ("invoice", invoice.app),
     ("sealed", sealed.app),
+    ("regulator", regulator.app),
 ):
     plug_in(_name, _found)
 
