@@ -132,7 +132,8 @@ class Epoch:
 @dataclass(frozen=True, slots=True)
 class Trust:
     """What a verifier believes beforehand, taken from the genesis configuration it was given, and the later
-    epochs that it followed from there (`follow`)."""
+    epochs that it followed from there (`follow`). reconfigured_at: the block that first changed the
+    configuration without changing the validators; None where none is known."""
 
     channel_id: Hash
     suite_id: int
@@ -141,6 +142,7 @@ class Trust:
     validators: ValidatorSet
     certificate_kind: str
     first_ends: int | None = None
+    reconfigured_at: int | None = None
     later: tuple[Epoch, ...] = ()
 
     def epoch(self, number: int) -> Epoch | None:
@@ -152,13 +154,17 @@ class Trust:
 
 def follow(verifier: Verifier, trust: Trust, changes: Sequence[SetChange]) -> Trust:
     """The trust of genesis carried through every change of the validators, in their order. Each epoch is
-    ended by its own validators, who name the next ones. Raises ProofError."""
+    ended by its own validators, who name the next ones; a block of the first epoch that names the same ones
+    changed something else. Raises ProofError."""
     if len(changes) > SET_CHANGES_MAX:
         raise ProofError("too many changes of the validators")
     for change in changes:
         header = change.last.header
         check_certified(verifier, trust, change.last)
         newest = trust.later[-1].validators if trust.later else trust.validators
+        if not trust.later and change.validators == trust.validators:
+            trust = _reconfigured(verifier, trust, header)
+            continue
         if header.epoch != newest.epoch or change.validators.epoch != newest.epoch + 1:
             raise ProofError(f"header {header.height} does not end the last epoch that is known")
         named = validators_hash(verifier.hash, trust.suite_id, change.validators)
@@ -171,6 +177,16 @@ def follow(verifier: Verifier, trust: Trust, changes: Sequence[SetChange]) -> Tr
         else:
             trust = replace(trust, first_ends=header.height, later=(following,))
     return trust
+
+
+def _reconfigured(verifier: Verifier, trust: Trust, header: Header) -> Trust:
+    """What lies above this certified block of the first epoch may be of another configuration."""
+    named = validators_hash(verifier.hash, trust.suite_id, trust.validators)
+    if trust.reconfigured_at is not None or header.tx_count != 1:
+        raise ProofError(f"header {header.height} does not change the configuration first")
+    if header.next_validators_hash != named:
+        raise ProofError(f"header {header.height} names other validators as the next ones")
+    return replace(trust, reconfigured_at=header.height)
 
 
 def read_proof_file(data: bytes) -> ProofFileV2:
@@ -225,7 +241,11 @@ def check_certified(verifier: Verifier, trust: Trust, certified: CertifiedHeader
         )
     if not epoch.above < header.height or (epoch.last is not None and header.height > epoch.last):
         raise ProofError(f"header {header.height} lies outside its epoch")
-    if header.epoch == trust.validators.epoch and header.config_hash != trust.config_hash:
+    since = trust.reconfigured_at
+    is_of_genesis = header.epoch == trust.validators.epoch and (
+        since is None or header.height <= since
+    )
+    if is_of_genesis and header.config_hash != trust.config_hash:
         raise ProofError(f"header {header.height} is of another configuration")
     electorate = Electorate(
         trust.channel_id, trust.suite_id, trust.certificate_kind, epoch.validators

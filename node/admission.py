@@ -112,14 +112,15 @@ class Admission:
 
     def inspect(self, envelope: Envelope) -> Admitted:
         """The envelope with its body read and its form checked, signature excepted. Raises CityError."""
-        limits, size = self._config.limits, len(envelope.body)
-        if size > limits.tx_bytes_max:
-            raise CityError("CITY-3001", size=size, limit=limits.tx_bytes_max)
+        size, limit = len(envelope.body), self._config.limits.tx_bytes_max
+        if size > limit:
+            raise CityError("CITY-3001", size=size, limit=limit)
         if len(envelope.signature) != SIGNATURE_LEN or not any(envelope.signature):
             raise CityError("CITY-3024", size=len(envelope.signature))
         body = parse_body(envelope.body)
         self._check_addressee(body)
         sender = self._check_sender(body, envelope.public_key)
+        self._check_sizes(body, size)
         self._check_call(body)
         id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
         leaf = tx_leaf(self._suite.hash, self._suite.id, id_, Sig(envelope.signature))
@@ -150,13 +151,18 @@ class Admission:
                 self._digests[public_key] = digest
         if digest != body.sender:
             raise CityError("CITY-3005", sender=body.sender.hex(), expected=digest.hex())
+        return self._require_sender(body)
+
+    def _require_sender(self, body: TxBody) -> Identity:
         identity = self._configuration.sender(body)
-        if identity is None:
-            raise CityError("CITY-3007", sender=digest.hex(), channel=self._config.name)
-        return identity
+        if identity is not None:
+            return identity
+        former = self._configuration.former.get(body.sender)
+        if former is not None:
+            raise CityError("CITY-3031", name=former.name, member=former.member_id)
+        raise CityError("CITY-3007", sender=body.sender.hex(), channel=self._config.name)
 
     def _check_call(self, body: TxBody) -> None:
-        limits = self._config.limits
         own = OWN.get(body.contract)
         if own is not None and body.version != own.version:
             raise CityError(
@@ -164,14 +170,20 @@ class Admission:
             )
         if body.method.startswith("_") or is_reserved(body.method):
             raise CityError("CITY-3010", method=body.method)
-        size = len(body.args.encode())
-        if size > limits.args_bytes_max:
-            raise CityError("CITY-3012", size=size, limit=limits.args_bytes_max)
         try:
             parse = check_arguments if own is None else partial(own.parse, body.method)
             parse(body.args)
         except BadArguments as error:
             raise CityError("CITY-3011", reason=str(error)) from None
+
+    def _check_sizes(self, body: TxBody, size: int) -> None:
+        """size: of the body in bytes."""
+        limits = self._config.limits
+        if size > limits.tx_bytes_max:
+            raise CityError("CITY-3001", size=size, limit=limits.tx_bytes_max)
+        args_size = len(body.args.encode())
+        if args_size > limits.args_bytes_max:
+            raise CityError("CITY-3012", size=args_size, limit=limits.args_bytes_max)
         if body.gas_limit > min(limits.tx_gas_max, limits.block_gas_max):
             raise CityError("CITY-3015", gas_limit=body.gas_limit, limit=limits.tx_gas_max)
 
@@ -205,8 +217,14 @@ class Admission:
         return self.refusal(admitted) or self._config_fault(admitted, tip_height + 1)
 
     def refusal(self, admitted: Admitted) -> CityError | None:
-        """Why what it calls does not run now."""
+        """Why it may not be ordered now: its sender was taken out, a limit was lowered, what it calls does not
+        run."""
         body, contracts = admitted.body, self._contracts
+        try:
+            self._require_sender(body)
+            self._check_sizes(body, admitted.ref.size_bytes)
+        except CityError as error:
+            return error
         return None if contracts is None else contracts.refusal(body.contract, body.version)
 
     def _config_fault(self, admitted: Admitted, height: int) -> CityError | None:

@@ -25,14 +25,19 @@ EXPIRED, UNKNOWN_SENDER, BAD_ARGUMENTS = "TX_EXPIRED", "TX_SENDER_UNKNOWN", "TX_
 class InForce:
     """One a channel. Reads may come from any thread; the executor alone adopts."""
 
-    def __init__(self, state: ConfigState, channel_id: Hash, suite: Suite) -> None:
+    def __init__(
+        self, state: ConfigState, channel_id: Hash, suite: Suite, time_ms: int = 0
+    ) -> None:
+        """time_ms: of the last block, behind which `state` is in force."""
         self._suite, self._rules = suite, Rules(channel_id, suite)
+        self.time_ms = time_ms
         self.adopt(state)
 
     def adopt(self, state: ConfigState) -> None:
         """`state` is in force from here on."""
         self.identities: dict[Hash, Identity] = state.config.identities_by_digest(self._suite.hash)
         self.senders = state.senders(self._suite.hash)
+        self.former = state.former_senders(self._suite.hash)
         self.state = state
 
     @property
@@ -66,7 +71,8 @@ class InForce:
             found = parse_call(method, args)
         except BadArguments as error:
             return Outcome(self.state, BAD_ARGUMENTS, str(error))
-        return apply(self.state, ConfigCall(height, tx_id, sender, method, found), self._rules)
+        call = ConfigCall(height, tx_id, sender, method, found, self.time_ms)
+        return apply(self.state, call, self._rules)
 
     def effect_of(self, height: int, tx_id: Hash, body: TxBody) -> ConfigEffect:
         """`decide` as headers show it."""

@@ -84,7 +84,9 @@ class Queries:
             try:
                 at = await asyncio.to_thread(self._moment, opened, *in_force)
                 if contract in (CONTRACT, LIFECYCLE):
-                    configuration = await asyncio.to_thread(self._configuration_in, opened)
+                    configuration = await asyncio.to_thread(
+                        self._configuration_in, at.header, opened
+                    )
                     if contract == CONTRACT:
                         now = at.header.height
                         return self._configured(now, configuration, method, args_json, sender)
@@ -191,12 +193,12 @@ class Queries:
             return _Moment(header, held)
         return _Moment(header, load_contracts(ledger.genesis.config, state.scan_all))
 
-    def _configuration_in(self, state: StateView | PastView) -> InForce:
+    def _configuration_in(self, header: Header, state: StateView | PastView) -> InForce:
         ledger = self._ledger
         found = load_configuration(
             ledger.genesis.config, lambda key: state.state_get([key])[0], state.scan_all
         )
-        return InForce(found, ledger.channel_id, ledger.suite)
+        return InForce(found, ledger.channel_id, ledger.suite, header.timestamp_ms)
 
     def _contracts_at(self, at: _Moment, configuration: InForce) -> ContractsInForce:
         ledger, height = self._ledger, at.header.height

@@ -94,6 +94,7 @@ class Executor:
         for entry in plan.entries:
             if entry.outcome is not None:
                 self._ledger.configuration.adopt(entry.outcome.state)
+        self._ledger.configuration.time_ms = plan.header.timestamp_ms
         self._ledger.contracts.adopt(ran.activations.state, height)
         # Only now, and not when the thread had written it: whoever sees the height sees the configuration.
         self._ledger.applied_height = height

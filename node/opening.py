@@ -106,7 +106,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
     try:
         header = _apply_genesis(folder, genesis, id_, suite, blocks, state)
         check_consistency(blocks, state, suite.hash, genesis.config.consensus.window)
-        configuration = _load_configuration(genesis, id_, suite, state)
+        configuration = _load_configuration(genesis, id_, suite, blocks, state)
         contracts = _load_contracts(genesis, configuration, suite, state)
         journal, observes_because = _open_journal(folder / "wal", blocks)
     except BaseException:
@@ -149,7 +149,9 @@ def _apply_genesis(
     return header
 
 
-def _load_configuration(genesis: Genesis, id_: Hash, suite: Suite, state: StateStore) -> InForce:
+def _load_configuration(
+    genesis: Genesis, id_: Hash, suite: Suite, blocks: BlockStore, state: StateStore
+) -> InForce:
     """As it stands in the applied state. Raises CITY-5006 for a record that does not read back."""
     try:
         found = load_state(genesis.config, state.get, state.scan_all)
@@ -157,7 +159,8 @@ def _load_configuration(genesis: Genesis, id_: Hash, suite: Suite, state: StateS
         raise LedgerInconsistent(
             state.applied_height or 0, f"the configuration in the state: {error}"
         ) from None
-    return InForce(found, id_, suite)
+    applied = blocks.header(state.applied_height or 0)
+    return InForce(found, id_, suite, 0 if applied is None else applied.timestamp_ms)
 
 
 def _load_contracts(
@@ -185,6 +188,9 @@ def replay(ledger: Ledger, upto: int) -> None:
         assert block is not None, "an indexed block is held"
         (envelope,) = block.envelopes
         id_ = tx_id(ledger.suite.hash, ledger.suite.id, envelope.body)
+        below = ledger.blocks.header(height - 1)
+        assert below is not None, "blocks are held without a gap"
+        ledger.configuration.time_ms = below.timestamp_ms
         outcome = ledger.configuration.decide(height, id_, parse_body(envelope.body))
         ledger.configuration.adopt(outcome.state)
     ledger.configuration_height = upto

@@ -194,6 +194,7 @@ class Pipeline:
         self._seat = seat
         self._network.reconfigure(state.config, state.observers)
         self.catch_up.reconfigure(state.validators.faults, self.is_validator)
+        self._drop_refused()
         self.pool.offer_again()
         for peer in self._network.up():
             if peer.index is not None:

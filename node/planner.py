@@ -95,7 +95,6 @@ class Planner:
     ) -> None:
         self._configuration, self._contracts, self._state = configuration, contracts, state
         self._channel_id, self._suite = channel_id, suite
-        self._limits = configuration.config.limits
         self._no_writes = writes_digest(suite.hash, suite.id, {})
 
     def open(self, block: StoredBlock) -> Opened:
@@ -104,8 +103,11 @@ class Planner:
 
     def open_known(self, delivered: Delivered) -> Opened:
         """The same for a block whose envelopes this node admitted itself: admission found everything that
-        `_check` asks for, so nothing is parsed twice."""
-        return [(admitted.tx_id, admitted.body) for admitted in delivered.admitted]
+        `_check` asks for, so nothing is parsed twice. Only the configuration may have changed since."""
+        return [
+            (admitted.tx_id, self._standing_fault(admitted.body) or admitted.body)
+            for admitted in delivered.admitted
+        ]
 
     def to_lint(self, height: int, opened: Opened) -> dict[Hash, Bundle]:
         """Bundles that the linter must have seen before the block is planned, by the transaction's id."""
@@ -138,7 +140,7 @@ class Planner:
 
     def _decided(self, height: int, id_: Hash, body: TxBody, draft: _Draft) -> Planned | None:
         """What needs no look at the contract: expired, or a request id that is used up."""
-        window = self._limits.valid_until_window
+        window = self._configuration.config.limits.valid_until_window
         if not height <= body.valid_until_height <= height + window:
             return self._refuse(id_, body, EXPIRED, "not valid at the height of its block")
         key = (body.sender, body.request_id)
@@ -161,27 +163,37 @@ class Planner:
         id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
         try:
             body = parse_body(envelope.body)
-            self._check(body, envelope.public_key)
+            fault = self._check(body, envelope.public_key)
         except CityError as error:
             return id_, error.name
         except BadArguments:
             return id_, "TX_ARGS_INVALID"
-        return id_, body
+        return id_, fault or body
 
-    def _check(self, body: TxBody, public_key: bytes) -> None:
-        """Form again: a quorum of liars could have ordered anything, and all honest nodes must agree on it."""
+    def _check(self, body: TxBody, public_key: bytes) -> str:
+        """Form again: a quorum of liars could have ordered anything, and all honest nodes must agree on it.
+
+        What the configuration says against it; raises CityError or BadArguments for what never could be."""
         hash_, suite_id = self._suite.hash, self._suite.id
         if (body.suite, body.channel_id) != (suite_id, self._channel_id):
             raise CityError("CITY-3004")
         if identity_digest(hash_, suite_id, public_key) != body.sender:
             raise CityError("CITY-3005")
-        if self._configuration.sender(body) is None:
-            raise CityError("CITY-3007")
+        fault = self._standing_fault(body)
+        if fault:
+            return fault
         if is_reserved(body.method):
             raise CityError("CITY-3010")
-        if body.gas_limit > self._limits.tx_gas_max:
-            raise CityError("CITY-3015")
         check_arguments(body.args)
+        return ""
+
+    def _standing_fault(self, body: TxBody) -> str:
+        """What the configuration in force says against it: a sender that is none, more gas than is allowed."""
+        if self._configuration.sender(body) is None:
+            return "TX_SENDER_UNKNOWN"
+        return (
+            "TX_GAS_LIMIT" if body.gas_limit > self._configuration.config.limits.tx_gas_max else ""
+        )
 
     def _configure(self, height: int, id_: Hash, body: TxBody, is_alone: bool) -> Planned:
         """A config transaction is decided here, without the engine. It uses no request id: its own rules say

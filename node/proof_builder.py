@@ -131,8 +131,9 @@ def certified(ledger: Ledger, height: int) -> CertifiedHeader:
 
 
 def set_changes(ledger: Ledger, below: int) -> tuple[SetChange, ...]:
-    """Every change of the validators by a block lower than `below`, in order. Blocks."""
-    config, found = ledger.genesis.config, []
+    """Every change of the validators by a block lower than `below`, in order, and the first change of anything
+    else in the first epoch, whose headers name genesis's configuration until then. Blocks."""
+    config, found, is_reconfigured = ledger.genesis.config, [], False
     for height in ledger.blocks.config_heights(0):
         if height >= below:
             break
@@ -143,6 +144,11 @@ def set_changes(ledger: Ledger, below: int) -> tuple[SetChange, ...]:
                 stored = ledger.state.get(CHANNEL_KEY, as_of=height)
                 after = ConfigState(load_record(config, stored)).validators
             found.append(SetChange(last, after))
+        elif last.header.epoch == 0 and not is_reconfigured:
+            above = ledger.blocks.header(height + 1)
+            is_reconfigured = above is not None and above.config_hash != last.header.config_hash
+            if is_reconfigured:
+                found.append(SetChange(last, config.validators))
     return tuple(found)
 
 

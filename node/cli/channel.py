@@ -11,7 +11,7 @@ import typer
 from node.cli.output import Output, OutputOption, fail, guarded, rows_table, show, stdout
 from node.cli.session import open_network
 from node.cli.standstill import warn
-from node.governance.changes import ADD, REMOVE, REPLACE_KEY
+from node.governance.state import ADD, REMOVE, REPLACE_KEY
 
 CONFIG = "_config"
 CARD_FIELDS = ("name", "city", "member_id", "identity_key", "vote_key", "transport_cert")

@@ -34,7 +34,6 @@ from node.cli import (
     oracle,
     party,
     proof,
-    regulator,
     sealed,
     seeds,
     tx,
@@ -121,7 +120,6 @@ for _name, _found in (
     ("credit", credit.app),
     ("invoice", invoice.app),
     ("sealed", sealed.app),
-    ("regulator", regulator.app),
 ):
     plug_in(_name, _found)
 

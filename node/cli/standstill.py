@@ -13,7 +13,7 @@ from typing import Any
 from consensus.certificate import seals_needed
 from node.cli.output import stderr
 from node.errors import CityError
-from node.governance.changes import ADD, REMOVE
+from node.governance.state import ADD, REMOVE
 
 ANSWER_SECONDS = 3.0
 

@@ -248,6 +248,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请核对标识，询问接收它的节点，或重新发送。",
     ),
     Entry(
+        "CITY-3031",
+        "TX_SENDER_REVOKED",
+        "denied",
+        "The key of {name} of {member} is in force no longer: it was revoked or replaced.",
+        "A key that the channel took out sends nothing from that block on; what it sent before stays as it was.",
+        "Sign with the new key of this person, or ask the member's admin for one: city channel show.",
+        "{member} 的 {name} 的密钥已失效：已被吊销或更换。",
+        "被通道移除的密钥自该区块起不能再发送交易；此前发送的交易不受影响。",
+        "请使用该人员的新密钥签名，或向成员管理员申请：city channel show。",
+    ),
+    Entry(
         "CITY-3030",
         "CONFIG_REFUSED",
         "denied",

@@ -4,17 +4,18 @@
    nodes that only observe, the inbox of open proposals and the accepted evidence.
 2. A config transaction calls the reserved contract `_config`. It is ordered alone in its block and never
    reaches the contract engine: `apply(state, call, rules)` decides it, the same on every node.
-3. One member or key a change. A change is in force when the smallest safe quorum of the members that own
-   validators approved it through identities with the role `admin`. The keys of its own validator a member
-   replaces alone.
+3. One row of `kinds.KINDS` a change. It is in force when the policy of its kind is satisfied (policies.py):
+   by default the smallest safe quorum of the members that own validators, which speak through identities
+   with the role `admin`. What concerns its own house alone a member decides alone.
 4. A refusal changes nothing and has a code. What was accepted stands in the state tree under the contract
    name `_config`, so the state root proves it.
 5. The epoch rises by one exactly when the validators or their keys changed; block h that changes them is the
    last one of its epoch.
 """
 
-from node.governance.apply import Outcome, Rules, apply
+from node.governance.apply import apply
 from node.governance.calls import CONTRACT, METHODS, VERSION, ConfigCall, parse_call
+from node.governance.outcome import Outcome, Rules
 from node.governance.state import ConfigState, genesis_state, load_state, state_writes
 
 __all__ = [

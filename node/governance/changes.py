@@ -1,47 +1,85 @@
-"""What each kind of change does to the validators, and what it must not do. Pure."""
+"""`make(state, change, height, suite)`: the state in which a change is in force. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from consensus.validators import VALIDATORS_MAX
-from node.genesis import NodeEntry
-from node.governance.state import Change, ConfigState, FormerKey, Record
-from node.identity.errors import BadKey
+from contracts.runtime import values
+from node.governance import houses, seats, statutes
+from node.governance.calls import PLACE, WHEN
+from node.governance.houses import find_identity, house_roles
+from node.governance.kinds import BY_METHOD
+from node.governance.refusals import Refused
+from node.governance.state import ADD, REMOVE, REPLACE_KEY, Change, ConfigState
 from node.identity.suite import Suite
 
-ADD, REMOVE, REPLACE_KEY = "add-validator", "remove-validator", "replace-key"
-FORMER_KEYS_MAX = 512
-OBSERVERS_MAX = 256
+SEEN = ("name", "city", *PLACE)
+Make = Callable[[ConfigState, dict[str, Any], int, Suite], ConfigState]
+_OF_HOUSES: dict[str, Make] = {
+    "add-member": houses.add_member,
+    "set-member": houses.set_member,
+    "remove-member": houses.remove_member,
+    "add-identity": houses.add_identity,
+    "revoke-identity": houses.revoke_identity,
+    "replace-identity-key": houses.replace_identity_key,
+    "set-roles": houses.set_roles,
+    "revoke-certificate": houses.revoke_certificate,
+}
 
 
-class Refused(Exception):
-    """A config transaction that may not be; nothing changes. code: E_…, message: for people."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
-def describe(change: Change) -> str:
-    """The change in words, for the inbox."""
-    if change.kind == ADD and change.node is not None:
-        return f"add validator {change.name} of {change.node.member_id}"
-    if change.kind == REMOVE:
-        return f"remove validator {change.name}: it observes from then on"
-    return f"replace the vote key of {change.name} by {change.vote_key.hex()[:16]}…"
+def change_of(state: ConfigState, method: str, args: dict[str, Any], suite: Suite) -> Change:
+    """What a call asks for, without when."""
+    kind = BY_METHOD[method]
+    given = {name: value for name, value in args.items() if name not in WHEN}
+    subject = args[kind.subject] if kind.subject else "limits"
+    if kind.subject == "identity":
+        subject = find_identity(state, args["identity"], suite).name
+    return Change(kind.name, subject, values.encode(given))
 
 
 def make(state: ConfigState, change: Change, height: int, suite: Suite) -> ConfigState:
-    """The state in which `change` is in force, in a new epoch. Raises Refused; never less than one validator.
+    """The state in which `change` is in force. Raises Refused; never less than one validator.
 
     height: of the block that makes it so."""
-    if change.kind == ADD:
-        record = _add(state, change, suite)
-    elif change.kind == REMOVE:
-        record = _remove(state, change)
+    of_house = _OF_HOUSES.get(change.kind)
+    if change.kind in (ADD, REMOVE, REPLACE_KEY):
+        changed = _reseated(state, change, height, suite)
+    elif of_house is not None:
+        changed = of_house(state, change.args, height, suite)
     else:
-        record = _replace_key(state, change, suite)
+        changed = _make_other(state, change, height, suite)
+    statutes.require_decidable(changed)
+    return changed
+
+
+def _make_other(state: ConfigState, change: Change, height: int, suite: Suite) -> ConfigState:
+    args = change.args
+    match change.kind:
+        case "add-node":
+            return seats.add_node(state, change, suite)
+        case "remove-node":
+            return seats.remove_node(state, change)
+        case "set-node-role":
+            return seats.set_node_role(state, args)
+        case "set-limits":
+            return statutes.set_limits(state, args)
+        case "set-policy":
+            return statutes.set_policy(state, args)
+        case _:
+            assert change.kind == "activate-flag"
+            return statutes.activate_flag(state, args, height)
+
+
+def _reseated(state: ConfigState, change: Change, height: int, suite: Suite) -> ConfigState:
+    """In a new epoch: one validator or key changed."""
+    if change.kind == ADD:
+        record = seats.add_validator(state, change, suite)
+    elif change.kind == REMOVE:
+        record = seats.remove_validator(state, change)
+    else:
+        record = seats.replace_key(state, change, suite)
     record = replace(
         record, epoch=state.epoch + 1, base_height=height, base_validators=state.validators
     )
@@ -51,91 +89,45 @@ def make(state: ConfigState, change: Change, height: int, suite: Suite) -> Confi
     return changed
 
 
-def _add(state: ConfigState, change: Change, suite: Suite) -> Record:
-    node, record = change.node, state.record
-    assert node is not None
-    if state.config.member(node.member_id) is None:
-        raise Refused("E_UNKNOWN_MEMBER", f"{node.member_id} is no member of the channel")
-    if len(state.config.nodes) >= VALIDATORS_MAX:
-        raise Refused("E_TOO_MANY", f"a channel has at most {VALIDATORS_MAX} validators")
-    held = state.named(node.name)
-    if held is not None:
-        is_return = held in state.observers and (held.identity_key, held.member_id) == (
-            node.identity_key,
-            node.member_id,
-        )
-        if not is_return:
-            raise Refused("E_NODE_EXISTS", f"there is a node {node.name} already")
-    _check_key(state, node.identity_key, "identity key", node.name, suite)
-    _check_key(state, node.vote_key, "vote key", node.name, suite)
-    if node.identity_key == node.vote_key:
-        raise Refused("E_KEY_USED", "identity key and vote key are one key")
-    if any(n.transport_cert == node.transport_cert for n in _others(state, node.name)):
-        raise Refused("E_KEY_USED", "another node has this transport certificate")
-    return replace(
-        record,
-        config=replace(state.config, nodes=(*state.config.nodes, node)),
-        observers=tuple(n for n in record.observers if n.name != node.name),
-        former=tuple(f for f in record.former if f.vote_key != node.vote_key),
-    )
+def is_own(state: ConfigState, change: Change, member: str, suite: Suite) -> bool:
+    """Whether it is this member's own affair. Raises Refused where it is another's and nobody else's."""
+    args = change.args
+    match change.kind:
+        case "replace-key":
+            owner = seats.find_validator(state, change.name).member_id
+            if owner != member:
+                raise Refused("E_NOT_OWNER", f"the keys of {change.name} are {owner}'s to replace")
+            return True
+        case "replace-identity-key":
+            owner = find_identity(state, args["identity"], suite).member_id
+            if owner != member:
+                raise Refused("E_NOT_OWNER", f"the key of {change.name} is {owner}'s to replace")
+            return True
+        case "add-identity":
+            return args["member_id"] == member and _may_give(state, member, args)
+        case "set-roles":
+            owner = find_identity(state, args["identity"], suite).member_id
+            return owner == member and _may_give(state, member, args)
+        case "revoke-identity":
+            return find_identity(state, args["identity"], suite).member_id == member
+        case "revoke-certificate":
+            return bool(args["member_id"] == member)
+        case "remove-node":
+            node = state.named(change.name)
+            return node is not None and node.member_id == member
+        case "set-member":
+            return args["member_id"] == member and _is_inner(state, member, args)
+        case _:
+            return False
 
 
-def _remove(state: ConfigState, change: Change) -> Record:
-    node = _validator(state, change.name)
-    if len(state.config.nodes) == 1:
-        raise Refused("E_LAST_VALIDATOR", "a channel keeps at least one validator")
-    if len(state.observers) >= OBSERVERS_MAX:
-        raise Refused("E_TOO_MANY", f"a channel names at most {OBSERVERS_MAX} observers")
-    return replace(
-        state.record,
-        config=replace(state.config, nodes=tuple(n for n in state.config.nodes if n != node)),
-        observers=(*state.observers, node),
-        former=_retire(state, node),
-    )
+def _may_give(state: ConfigState, member: str, args: dict[str, Any]) -> bool:
+    return set(args["roles"]) <= house_roles(state, member)
 
 
-def _replace_key(state: ConfigState, change: Change, suite: Suite) -> Record:
-    """The node keeps its place, so no index moves."""
-    node = _validator(state, change.name)
-    if any(f.vote_key == change.vote_key for f in state.record.former):
-        raise Refused("E_KEY_USED", "this key voted before: a replacement is a fresh key")
-    _check_key(state, change.vote_key, "vote key", "", suite)
-    renewed = replace(node, vote_key=change.vote_key)
-    nodes = tuple(renewed if n == node else n for n in state.config.nodes)
-    return replace(
-        state.record, config=replace(state.config, nodes=nodes), former=_retire(state, node)
-    )
-
-
-def _validator(state: ConfigState, name: str) -> NodeEntry:
-    node = state.node(name)
-    if node is None:
-        known = ", ".join(n.name for n in state.config.nodes)
-        raise Refused("E_UNKNOWN_NODE", f"{name} is no validator; there are: {known}")
-    return node
-
-
-def _retire(state: ConfigState, node: NodeEntry) -> tuple[FormerKey, ...]:
-    gone = FormerKey(node.vote_key, node.name, node.member_id, state.epoch)
-    return (*state.record.former, gone)[-FORMER_KEYS_MAX:]
-
-
-def _others(state: ConfigState, name: str) -> list[NodeEntry]:
-    return [n for n in (*state.config.nodes, *state.observers) if n.name != name]
-
-
-def _check_key(state: ConfigState, key: bytes, use: str, name: str, suite: Suite) -> None:
-    """A point of the curve that nobody else holds. name: the node whose own former keys do not count."""
-    try:
-        suite.check_public_key(key)
-    except BadKey:
-        # No text of a library: the message stands in the receipt, the same on every node.
-        raise Refused(
-            "E_KEY_INVALID", f"the {use} is no public key of suite {suite.name}"
-        ) from None
-    used = {k for n in _others(state, name) for k in (n.identity_key, n.vote_key)}
-    used |= {f.vote_key for f in state.record.former if f.name != name}
-    used |= {i.public_key for i in state.config.identities}
-    used |= {m.admin_key for m in state.config.members if m.admin_key}
-    if key in used:
-        raise Refused("E_KEY_USED", f"the {use} has another use in this channel already")
+def _is_inner(state: ConfigState, member: str, args: dict[str, Any]) -> bool:
+    """Keys and authority of the own house; what others see and rely on stays."""
+    before = houses.find_member(state, member)
+    granted = next((m.roles for m in state.statutes.members if m.member_id == member), ())
+    is_same = all(getattr(before, name) == args.get(name, getattr(before, name)) for name in SEEN)
+    return is_same and set(args["roles"]) == set(granted)

@@ -7,9 +7,11 @@ from typing import Any
 from consensus.encoding import decode
 from consensus.pbft.evidence import Evidence
 from node.genesis import NodeEntry
-from node.governance.apply import ADMIN_ROLE, needed
-from node.governance.changes import describe
+from node.governance.apply import needed, tallies
+from node.governance.kinds import KINDS, has_policy, policy_of
+from node.governance.policies import ADMIN_ROLE
 from node.governance.state import Accepted, ConfigState, Proposal
+from node.governance.words import describe
 from node.trust import trust
 
 
@@ -52,6 +54,8 @@ def _show(state: ConfigState) -> dict[str, Any]:
             }
             for member in config.members
         ],
+        "policies": {kind: str(policy_of(state, kind)) for kind in KINDS if has_policy(kind)},
+        "flags": {flag.flag: flag.height for flag in state.statutes.flags},
         "open_proposals": len(state.proposals),
         "evidence": len(state.evidence),
     }
@@ -71,6 +75,8 @@ def _node(node: NodeEntry) -> dict[str, Any]:
 
 
 def _proposal(state: ConfigState, proposal: Proposal) -> dict[str, Any]:
+    standing = tallies(state, proposal)
+    worst = max(standing, key=lambda each: each.needed - len(each.approved))
     return {
         "proposal": proposal.proposal_id,
         "change": describe(proposal.change),
@@ -79,8 +85,14 @@ def _proposal(state: ConfigState, proposal: Proposal) -> dict[str, Any]:
         "proposed_by": proposal.proposed_by,
         "height": proposal.proposed_height,
         "expires": proposal.expires_height,
+        "expires_ms": proposal.expires_ms,
+        "execute_at": proposal.execute_at,
+        "is_approved": proposal.approved_height > 0,
         "approvals": list(proposal.approvals),
-        "needed": needed(state),
+        "rejections": list(proposal.rejections),
+        "policy": " and ".join(str(each.policy) for each in standing),
+        "needed": worst.needed,
+        "missing": list(dict.fromkeys(m for each in standing for m in each.missing)),
     }
 
 

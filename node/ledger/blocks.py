@@ -83,6 +83,12 @@ def unpack_envelopes(data: bytes) -> tuple[Envelope, ...]:
     return tuple(_unpack_one(data, *_offsets(data, i)) for i in range(count))
 
 
+def _marked(tip: Header, header: Header) -> Batch:
+    """The mark of a config block, where only the header above it shows that it is one."""
+    is_changed = tip.height > 0 and header.config_hash != tip.config_hash
+    return [(b"K" + tip.height.to_bytes(8, "big"), b"")] if is_changed else []
+
+
 class BlockStore:
     """The blocks of one channel over a store of its own. One writer; reads from any thread."""
 
@@ -148,6 +154,8 @@ class BlockStore:
             batch.append((b"C" + at, encode(certificate)))
         if is_config:
             batch.append((b"K" + at, b""))
+        if self._tip is not None:
+            batch += _marked(self._tip, header)
         for i, tx_id in enumerate(tx_ids):
             batch.append((b"T" + tx_id, at + i.to_bytes(4, "big")))
         self._store.write(batch)
@@ -167,6 +175,7 @@ class BlockStore:
                 raise ValueError(f"header {header.height} does not follow {tip.height}")
             at = header.height.to_bytes(8, "big")
             batch += [(b"H" + at, encode(header)), (b"C" + at, encode(certificate))]
+            batch += _marked(tip, header)
             if validators is not None:
                 batch += [(b"K" + at, b""), (b"S" + at, encode(validators))]
             tip = header

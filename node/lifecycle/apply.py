@@ -17,8 +17,9 @@ from contracts.runtime import gas, values
 from contracts.runtime.api import Bundle, Diagnostic
 from contracts.runtime.limits import SOURCE_BYTES_MAX
 from node.arguments import BadArguments
-from node.governance.apply import ADMIN_ROLE, PROPOSAL_LIFE, needed
-from node.governance.state import ConfigState
+from node.governance.apply import needed
+from node.governance.policies import ADMIN_ROLE
+from node.governance.state import PROPOSAL_LIFE, ConfigState
 from node.identity.suite import Suite
 from node.lifecycle.agreement import agreeing, disagreement
 from node.lifecycle.calls import ContractCall

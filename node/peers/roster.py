@@ -63,12 +63,15 @@ class Roster:
         authorities = {member.peer_ca for member in config.members if member.peer_ca}
         # Nodes are pinned one by one; authorities admit observers, whose grant then decides.
         self.trusted = frozenset(
-            (*(each.certificate_pem for each in known), *map(der_to_pem, authorities))
+            (
+                *(each.certificate_pem for each in known),
+                *(pem for der in authorities if (pem := _pem_or_nothing(der))),
+            )
         )
 
 
 def _pem_or_nothing(der: bytes) -> bytes:
-    """Nothing for bytes that are no certificate: whoever was added with them has no link, the others do."""
+    """Nothing for bytes that are no certificate: whoever came with them has no link, the others do."""
     try:
         return der_to_pem(der)
     except ValueError:

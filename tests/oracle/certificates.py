@@ -37,6 +37,7 @@ class Channel:
         self.validators = [SimpleNamespace(name=n.name, vote_key=n.vote_key) for n in config.nodes]
         validators = SimpleNamespace(epoch=0, validators=self.validators)
         self.epochs = [self._epoch(validators, 0)]
+        self.reconfigured_at: int | None = None
         self.headers: dict[int, SimpleNamespace] = {}
 
     def _epoch(self, validators: SimpleNamespace, above: int) -> SimpleNamespace:
@@ -46,10 +47,20 @@ class Channel:
         )
 
     def follow(self, changes: list[SimpleNamespace]) -> None:
-        """Each epoch is ended by a header that its own validators sealed and that names the next ones."""
+        """Each epoch is ended by a header that its own validators sealed and that names the next ones. A header
+        of the first epoch that names the same ones changed something else: those above it are no longer
+        genesis's configuration."""
         for change in changes:
             header = self.check(change.last, "set change")
             number = len(self.epochs)
+            if number == 1 and change.validators.epoch == 0:
+                is_first = self.reconfigured_at is None and header.tx_count == 1
+                require(is_first, "set change: not the first one of the configuration")
+                same = self._epoch(change.validators, 0).hash == self.epochs[0].hash
+                named = header.next_validators_hash == self.epochs[0].hash
+                require(same and named, "set change: others are named")
+                self.reconfigured_at = header.height
+                continue
             require(header.epoch == number - 1, "set change: it does not end the last epoch known")
             require(change.validators.epoch == number, "set change: the next epoch does not follow")
             keys = {v.vote_key for v in change.validators.validators}
@@ -81,7 +92,8 @@ class Channel:
         epoch = self.epochs[header.epoch]
         require(epoch.above < header.height <= epoch.last, f"{what}: it lies outside its epoch")
         require(header.validators_hash == epoch.hash, f"{what}: other validators")
-        if header.epoch == 0:
+        since = self.reconfigured_at
+        if header.epoch == 0 and (since is None or header.height <= since):
             require(header.config_hash == self.config_hash, f"{what}: another configuration")
 
     def _check_certificate(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from node.cli.standstill import after_change, judge
-from node.governance.changes import ADD, REMOVE, REPLACE_KEY
+from node.governance.state import ADD, REMOVE, REPLACE_KEY
 
 FOUR = ["A", "B", "C", "D"]
 

@@ -1,0 +1,85 @@
+"""The kinds of change: the one table of who decides on them and what they do to ordering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from node.governance.policies import Policy, read_policy
+from node.governance.state import ADD, REMOVE, REPLACE_KEY, Change, ConfigState
+
+MOST = "quorum of validators"
+BOTH = "the stricter of the old and the new policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """subject: the argument that names what it is about. policy: who decides where the channel has said
+    nothing else; empty: nobody but the owner. own: what a member decides alone, in words; empty for nothing.
+    does: in words, for tables."""
+
+    name: str
+    subject: str
+    policy: str
+    own: str
+    does: str
+
+    @property
+    def method(self) -> str:
+        return self.name.replace("-", "_")
+
+
+_ROLES_IT_HAS = "of its own, with roles that the member has"
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(ADD, "name", MOST, "", "a node votes; a new epoch"),
+        Kind(REMOVE, "name", MOST, "", "a validator observes from then on; a new epoch"),
+        Kind(REPLACE_KEY, "name", "", "of its own validator", "another vote key; a new epoch"),
+        Kind("add-node", "name", MOST, "", "a node follows by name: observer, regulator, gateway"),
+        Kind("remove-node", "name", MOST, "of its own", "such a node is named no longer"),
+        Kind("set-node-role", "name", MOST, "", "observer, regulator or gateway"),
+        Kind("add-member", "member_id", MOST, "", "an organisation takes part"),
+        Kind(
+            "set-member",
+            "member_id",
+            MOST,
+            "its admin key and its authority's certificate",
+            "name, city, admin key, authority, roles that its identities may have",
+        ),
+        Kind("remove-member", "member_id", MOST, "", "it and its identities are out"),
+        Kind("add-identity", "name", MOST, _ROLES_IT_HAS, "a key may send transactions"),
+        Kind("revoke-identity", "identity", MOST, "of its own", "a key may not any more"),
+        Kind("replace-identity-key", "identity", "", "of its own", "the same person, another key"),
+        Kind("set-roles", "identity", MOST, _ROLES_IT_HAS, "the roles of an identity"),
+        Kind(
+            "revoke-certificate",
+            "serial",
+            MOST,
+            "of its own authority",
+            "a certificate is worth nothing, nor is the identity that it is for",
+        ),
+        Kind("set-limits", "", MOST, "", "sizes, gas and validity of transactions and blocks"),
+        Kind("set-policy", "kind", BOTH, "", "who decides on a kind of change"),
+        Kind("activate-flag", "flag", MOST, "", "a new rule holds from a height on"),
+    )
+}
+BY_METHOD = {kind.method: kind for kind in KINDS.values()}
+
+
+def has_policy(kind: str) -> bool:
+    """Whether a channel may say who decides on it."""
+    return kind in KINDS and KINDS[kind].policy == MOST
+
+
+def policy_of(state: ConfigState, kind: str) -> Policy:
+    """Who decides on a kind of change now. Only where `has_policy`."""
+    said = next((rule.policy for rule in state.statutes.policies if rule.kind == kind), None)
+    return read_policy(said or KINDS[kind].policy)
+
+
+def policies_for(state: ConfigState, change: Change) -> tuple[Policy, ...]:
+    """All of these must be satisfied. A change of policy asks those who decide now and those who will."""
+    if change.kind == "set-policy":
+        args = change.args
+        return tuple(dict.fromkeys((policy_of(state, args["kind"]), read_policy(args["policy"]))))
+    return (policy_of(state, change.kind),)

@@ -1,0 +1,145 @@
+"""Nodes: what each kind of change does to validators and to nodes that only follow. Pure.
+
+Who votes, and with which key, changes with the epoch; the others come and go inside one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from consensus.validators import VALIDATORS_MAX
+from node.genesis import FOLLOWERS, NodeEntry
+from node.governance.houses import place
+from node.governance.keys import check_key, other_nodes
+from node.governance.refusals import Refused
+from node.governance.state import Change, ConfigState, FormerKey, Record
+from node.identity.suite import Suite
+
+FORMER_KEYS_MAX = 512
+OBSERVERS_MAX = 256
+
+
+def add_validator(state: ConfigState, change: Change, suite: Suite) -> Record:
+    node, record = change.node, state.record
+    _require_member(state, node)
+    if len(state.config.nodes) >= VALIDATORS_MAX:
+        raise Refused("E_TOO_MANY", f"a channel has at most {VALIDATORS_MAX} validators")
+    held = state.named(node.name)
+    if held is not None:
+        is_return = held in state.observers and (held.identity_key, held.member_id) == (
+            node.identity_key,
+            node.member_id,
+        )
+        if not is_return:
+            raise Refused("E_NODE_EXISTS", f"there is a node {node.name} already")
+    _check_node_keys(state, node, suite)
+    return replace(
+        record,
+        config=replace(state.config, nodes=(*state.config.nodes, node)),
+        observers=tuple(n for n in record.observers if n.name != node.name),
+        former=tuple(f for f in record.former if f.vote_key != node.vote_key),
+    )
+
+
+def remove_validator(state: ConfigState, change: Change) -> Record:
+    node = find_validator(state, change.name)
+    if len(state.config.nodes) == 1:
+        raise Refused("E_LAST_VALIDATOR", "a channel keeps at least one validator")
+    _require_room(state)
+    return replace(
+        state.record,
+        config=replace(state.config, nodes=tuple(n for n in state.config.nodes if n != node)),
+        observers=(*state.observers, replace(node, role=FOLLOWERS[0])),
+        former=_retire(state, node),
+    )
+
+
+def replace_key(state: ConfigState, change: Change, suite: Suite) -> Record:
+    """The node keeps its place, so no index moves."""
+    node, key = find_validator(state, change.name), change.args["vote_key"]
+    if any(f.vote_key == key for f in state.record.former):
+        raise Refused("E_KEY_USED", "this key voted before: a replacement is a fresh key")
+    check_key(state, key, "vote key", suite)
+    renewed = replace(node, vote_key=key)
+    nodes = tuple(renewed if n == node else n for n in state.config.nodes)
+    return replace(
+        state.record, config=replace(state.config, nodes=nodes), former=_retire(state, node)
+    )
+
+
+def add_node(state: ConfigState, change: Change, suite: Suite) -> ConfigState:
+    """It follows, and is known by name, key and certificate as validators are."""
+    node = change.node
+    _require_member(state, node)
+    _require_room(state)
+    _require_role(node.role)
+    if state.named(node.name) is not None:
+        raise Refused("E_NODE_EXISTS", f"there is a node {node.name} already")
+    _check_node_keys(state, node, suite)
+    return _with_observers(state, (*state.observers, node))
+
+
+def remove_node(state: ConfigState, change: Change) -> ConfigState:
+    node = _follower(state, change.name)
+    return _with_observers(state, tuple(n for n in state.observers if n != node))
+
+
+def set_node_role(state: ConfigState, args: dict[str, Any]) -> ConfigState:
+    node, role = _follower(state, args["name"]), args["role"]
+    _require_role(role)
+    if node.role == role:
+        raise Refused("E_NO_CHANGE", f"{node.name} is {role} already")
+    after = replace(node, role=role)
+    return _with_observers(state, tuple(after if n == node else n for n in state.observers))
+
+
+def _with_observers(state: ConfigState, observers: tuple[NodeEntry, ...]) -> ConfigState:
+    return replace(state, record=replace(state.record, observers=observers))
+
+
+def find_validator(state: ConfigState, name: str) -> NodeEntry:
+    node = state.node(name)
+    if node is None:
+        known = ", ".join(n.name for n in state.config.nodes)
+        raise Refused("E_UNKNOWN_NODE", f"{name} is no validator; there are: {known}")
+    return node
+
+
+def _follower(state: ConfigState, name: str) -> NodeEntry:
+    if state.node(name) is not None:
+        raise Refused("E_UNKNOWN_NODE", f"{name} votes: remove-validator comes first")
+    node = state.named(name)
+    if node is None:
+        raise Refused("E_UNKNOWN_NODE", f"the configuration names no node {name}")
+    return node
+
+
+def _require_role(role: str) -> None:
+    if role not in FOLLOWERS:
+        raise Refused("E_ROLES", f"a node without a vote is {', '.join(FOLLOWERS)}, not {role}")
+
+
+def _require_member(state: ConfigState, node: NodeEntry) -> None:
+    place({"zone": node.zone})
+    if state.config.member(node.member_id) is None:
+        raise Refused("E_UNKNOWN_MEMBER", f"{node.member_id} is no member of the channel")
+
+
+def _require_room(state: ConfigState) -> None:
+    if len(state.observers) >= OBSERVERS_MAX:
+        raise Refused("E_TOO_MANY", f"a channel names at most {OBSERVERS_MAX} observers")
+
+
+def _check_node_keys(state: ConfigState, node: NodeEntry, suite: Suite) -> None:
+    check_key(state, node.identity_key, "identity key", suite, node.name)
+    if node.vote_key:
+        check_key(state, node.vote_key, "vote key", suite, node.name)
+    if node.identity_key == node.vote_key:
+        raise Refused("E_KEY_USED", "identity key and vote key are one key")
+    if any(n.transport_cert == node.transport_cert for n in other_nodes(state, node.name)):
+        raise Refused("E_KEY_USED", "another node has this transport certificate")
+
+
+def _retire(state: ConfigState, node: NodeEntry) -> tuple[FormerKey, ...]:
+    gone = FormerKey(node.vote_key, node.name, node.member_id, state.epoch)
+    return (*state.record.former, gone)[-FORMER_KEYS_MAX:]
