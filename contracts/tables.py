@@ -16,6 +16,7 @@ from contracts.rules.credit_machine import CREDIT, PRESENTATION
 from contracts.rules.cross_border_machine import CAPITAL, CONSENT, CROSS, POSITION
 from contracts.rules.dispute_machine import CASE
 from contracts.rules.einvoice_machine import EINVOICE, QUOTA, TAX_RETURN
+from contracts.rules.exchange_machine import FIRST, SECOND
 from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
@@ -83,6 +84,8 @@ TABLES = (
     Table("quota", "capital", "Capital behind a quota", CAPITAL),
     Table("quota", "position", "Place in the quota", POSITION),
     Table("zone_bridge", "consent", "Consent to the bridge between zones", CONSENT),
+    Table("exchange", "exchange here", "Exchange, on the channel of the first asset", FIRST),
+    Table("exchange", "exchange there", "Exchange, on the channel that decides", SECOND),
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
     Table("regulation", "regulation", "Rule that runs inside contracts", REGULATION),
     Table("regulator", "order", "Order that freezes", ORDER),

@@ -14,7 +14,8 @@ FORMS = ("order", "bearer")
 class Record:
     """`register`: the issuer's own reference. `controllers`, `threshold`: t of n act as the one controller.
     `endorsements`: (from, to, kind, day). `asked`: what the controller wants of the issuer. `agreed`: (digest
-    of an act, who agreed so far). `amendments`: (digest before, digest after, day)."""
+    of an act, who agreed so far). `amendments`: (digest before, digest after, day). `exchange`: (number, taker)
+    while an exchange holds it."""
 
     id: str
     parties: dict
@@ -36,6 +37,7 @@ class Record:
     children: tuple = ()
     paper: str = ""
     successor: str = ""
+    exchange: tuple = ()
     state: str = ""
     version: int = 1
 
@@ -57,6 +59,8 @@ Surrendered = Event("Record.Surrendered")
 GivenBack = Event("Record.GivenBack")
 Accomplished = Event("Record.Accomplished")
 ControllerAgreed = Event("Record.ControllerAgreed")
+Held = Event("Record.Held")
+Freed = Event("Record.Freed")
 
 
 def take(id: str, move: str, expected_version: int):
@@ -135,6 +139,7 @@ def describe(found) -> dict:
         "children": list(found.children),
         "paper": found.paper,
         "successor": found.successor,
+        "exchange": list(found.exchange),
         "version": found.version,
     }
 

@@ -4,10 +4,11 @@ Each channel decides by its own nullifiers, and a payment's reference binds one 
 count on two channels all the same (a faulty contract, a stolen fork), it is seen here. A channel's reporters
 bring the nullifiers its `dcep` contract has used, each with the transaction that used it. The first channel to
 name one holds it; another one raises an alarm that regulators see, with both transactions to be proven by
-whoever doubts them (`city tx proof`). A reporter's word alone moves nothing.
+whoever doubts them (`city tx proof`). A reporter's word alone moves nothing, and nobody needs to be believed:
+`prove` takes a channel's state proof instead, checked by its validators' seals (`foreign_channel`).
 """
 
-from sdk import Event, Map, ctx, export, require, view
+from sdk import Event, Map, call, ctx, export, require, view
 
 CHANNEL_BYTES = 32
 HASH_BYTES = 32
@@ -23,10 +24,14 @@ alarm_count = Map("alarm_count", 0)  # "" → how many
 alarms: Map[int, tuple] = Map(
     "alarm", ()
 )  # number → (nullifier, first channel, transaction, second channel, transaction)
+shown = Map(
+    "shown", 0
+)  # (nullifier, channel) → height whose header proves the use, 0: only reported
 raised = Map("raised", False)  # (nullifier, channel): once each
 
 ReporterNamed = Event("Hub.ReporterNamed")
 Registered = Event("Hub.Registered")
+Proven = Event("Hub.Proven")
 Alarm = Event("Hub.Alarm")
 
 
@@ -60,16 +65,36 @@ def register(channel: bytes, nullifiers: list[bytes], transactions: list[bytes])
     found = 0
     new = 0
     for i in range(len(nullifiers)):
-        nullifier = nullifiers[i]
-        first = uses[nullifier]
-        if first == ():
-            uses[nullifier] = (channel, transactions[i], ctx.member, ctx.time)
-            new += 1
-        elif first[0] != channel and not raised[(nullifier, channel)]:
-            raise_alarm(nullifier, first, channel, transactions[i])
-            found += 1
+        new += uses[nullifiers[i]] == ()
+        found += take(channel, nullifiers[i], transactions[i])
     Registered(channel=channel, new=new, alarms=found)
     return found
+
+
+@export
+def prove(channel: bytes, nullifier: bytes, fact: bytes) -> int:
+    """Anyone shows, by that channel's own seals, that its `dcep` contract has used a nullifier. fact: the state
+    proof. Returns how many alarms it raised. Codes: E_HUB_REPORT, E_FOREIGN_CHANNEL, E_FOREIGN_PROOF."""
+    require(len(nullifier) == HASH_BYTES, "E_HUB_REPORT", "a nullifier has 32 bytes")
+    held = call(
+        "foreign_channel", "state_of", channel, "dcep", "nullifier", nullifier.hex(), fact, True
+    )
+    require(held["value"] is not None, "E_FOREIGN_PROOF", "it shows that it was not used there")
+    shown[(nullifier, channel)] = held["height"]
+    Proven(channel=channel, nullifier=nullifier, height=held["height"])
+    return take(channel, nullifier, b"")
+
+
+def take(channel: bytes, nullifier: bytes, transaction: bytes) -> int:
+    """The first channel holds it; another one raises the alarm, once. Returns the alarms raised."""
+    first = uses[nullifier]
+    if first == ():
+        uses[nullifier] = (channel, transaction, ctx.member, ctx.time)
+        return 0
+    if first[0] == channel or raised[(nullifier, channel)]:
+        return 0
+    raise_alarm(nullifier, first, channel, transaction)
+    return 1
 
 
 def raise_alarm(nullifier: bytes, first: tuple, channel: bytes, transaction: bytes):
@@ -88,7 +113,13 @@ def use_of(nullifier: bytes) -> dict:
     """Which channel has used it first. Code: E_NOT_FOUND."""
     found = uses[nullifier]
     require(found != (), "E_NOT_FOUND", "no channel has reported it")
-    return {"channel": found[0], "transaction": found[1], "by": found[2], "reported_ms": found[3]}
+    return {
+        "channel": found[0],
+        "transaction": found[1],
+        "by": found[2],
+        "reported_ms": found[3],
+        "proven_at": shown[(nullifier, found[0])],
+    }
 
 
 @view
@@ -104,6 +135,8 @@ def alarms_after(number: int = 0, limit: int = 50) -> list:
             "second_channel": alarms[n][3],
             "second_transaction": alarms[n][4],
             "raised_ms": alarms[n][5],
+            "first_proven_at": shown[(alarms[n][0], alarms[n][1])],
+            "second_proven_at": shown[(alarms[n][0], alarms[n][3])],
         }
         for n in range(number + 1, last + 1)
     ]

@@ -24,7 +24,9 @@ from rules.transferable_records import (
     Amended,
     Asked,
     Drafted,
+    Freed,
     GivenBack,
+    Held,
     Issued,
     PaperReplaced,
     Record,
@@ -150,6 +152,50 @@ def transfer(
     found.threshold = threshold
     found.asked = ()
     return move(found, state, Transferred)
+
+
+# ---- exchange against an asset on another channel (contract `exchange`) --------------------------
+
+
+@export
+def exchange_hold(id: str, number: str, taker: str) -> bool:
+    """Codes: E_NOT_PARTY, E_ASKED, E_PARTY, E_TITLES."""
+    found, state = take(id, "exchange_hold", 0)
+    own = found.controllers == (ctx.member,)
+    require(own, "E_NOT_PARTY", "its one controller gives it")
+    require(found.asked == (), "E_ASKED", "something is asked already")
+    require(len(found.endorsements) < ENDORSEMENTS_MAX, "E_TITLES", "64 transfers are the most")
+    check_control([taker], 1)
+    found.exchange = (number, taker)
+    move(found, state, Held)
+    return True
+
+
+@export
+def exchange_move(id: str, number: str) -> bool:
+    """The taker controls it, by endorsement. Code: E_EXCHANGE_TERMS."""
+    found, state = take(id, "exchange_move", 0)
+    giver, taker = found.controllers[0], exchange_taker(found, number)
+    found.endorsements = (*found.endorsements, (giver, taker, SPECIAL, date_text(today())))
+    found.controllers = (taker,)
+    move(found, state, Transferred)
+    return True
+
+
+@export
+def exchange_free(id: str, number: str) -> bool:
+    """Its giver goes on controlling it. Code: E_EXCHANGE_TERMS."""
+    found, state = take(id, "exchange_free", 0)
+    exchange_taker(found, number)
+    move(found, state, Freed)
+    return True
+
+
+def exchange_taker(found, number: str) -> str:
+    require(found.exchange[0] == number, "E_EXCHANGE_TERMS", "another exchange holds it")
+    taker = found.exchange[1]
+    found.exchange = ()
+    return taker
 
 
 @export

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from consensus.encoding import encode
 from contracts.bundles import load_bundle
+from contracts.runtime import values
+from contracts.runtime.keys import state_key
 from tests.unit.suite.center_world import Chain, sm3
+from tests.unit.suite.exchange_world import Foreign
 
 ONE, TWO = sm3(b"channel one"), sm3(b"channel two")
 PAID = [sm3(bytes([n])) for n in range(4)]
@@ -96,3 +100,42 @@ def test_alarms_are_read_page_by_page(hub: Chain) -> None:
     pages = [hub.ok("PBC", "settlement_hub", "alarms_after", number=n, limit=3) for n in (0, 3)]
     assert [[row["number"] for row in page] for page in pages] == [[1, 2, 3], [4]]
     hub.refused("E_NOT_FOUND", "PBC", "settlement_hub", "use_of", nullifier=sm3(b"unknown"))
+
+
+@pytest.fixture(scope="module")
+def proven() -> tuple[Foreign, list[Foreign]]:
+    """A hub that follows two channels."""
+    hub, channels = Foreign(), [Foreign(), Foreign()]
+    hub.engine.load(load_bundle("settlement_hub"))
+    for channel in channels:
+        hub.follows(channel)
+        channel.state[state_key("dcep", "nullifier", PAID[0])] = values.encode("used")
+    return hub, channels
+
+
+def test_nobody_is_believed_where_the_channels_own_seals_show_it(
+    proven: tuple[Foreign, list[Foreign]],
+) -> None:
+    hub, (one, two) = proven
+
+    def fact(channel: Foreign, n: int) -> bytes:
+        return encode(channel.fact(state_key("dcep", "nullifier", PAID[n])))
+
+    def prove(channel: Foreign, n: int) -> int:
+        args = {"channel": channel.id, "nullifier": PAID[n], "fact": fact(channel, n)}
+        raised: int = hub.ok("anybody", "settlement_hub", "prove", **args)
+        return raised
+
+    hub.refused(
+        "E_FOREIGN_PROOF", "anybody", "settlement_hub", "prove", channel=one.id,
+        nullifier=PAID[1], fact=fact(one, 1),
+    )  # fmt: skip
+    hub.refused(
+        "E_FOREIGN_PROOF", "anybody", "settlement_hub", "prove", channel=one.id,
+        nullifier=PAID[0], fact=fact(two, 0),
+    )  # fmt: skip
+    assert [prove(one, 0), prove(one, 0), prove(two, 0), prove(two, 0)] == [0, 0, 1, 0]
+    (alarm,) = alarms(hub)
+    assert (alarm["first_channel"], alarm["second_channel"]) == (one.id, two.id)
+    assert alarm["first_proven_at"] and alarm["second_proven_at"]
+    assert hub.ok("X", "settlement_hub", "use_of", nullifier=PAID[0])["proven_at"]

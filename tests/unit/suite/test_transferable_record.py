@@ -16,10 +16,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from consensus.encoding import encode
+from contracts.bundles import load_bundle
+from contracts.runtime import values
+from contracts.runtime.keys import state_key
 from contracts.tables import TABLES
+from tests.unit.suite.center_world import CHANNEL
 from tests.unit.suite.conftest import fresh
+from tests.unit.suite.exchange_world import Foreign
 from tests.unit.suite.walking import Walk, allowed, cases
-from tests.unit.suite.world import World, digest
+from tests.unit.suite.world import USERS, World, digest
 
 BL = "BL-2026-1"
 TEXT = digest("bill of lading")
@@ -70,6 +76,9 @@ WALK = Walk(
         "switch_to_paper": ("nb-checker", {"paper": "P-1"}),
         "replace_paper": ("nb-checker", {"successor": "BL-9", "register": "REG-9",
                                          "controllers": ["LG"], "salt": SALT}),
+        "exchange_hold": ("px-maker", {"number": "n", "taker": "LG"}),
+        "exchange_move": ("px-maker", {"number": "n"}),
+        "exchange_free": ("px-maker", {"number": "n"}),
         "surrender": ("px-maker", {}),
         "give_back": ("nb-checker", {}),
         "accomplish": ("nb-checker", {}),
@@ -83,7 +92,9 @@ def test_a_record_moves_only_as_its_table_says(world: World, state: str, move: s
     WALK.check_state(world, state, move)
 
 
-@pytest.mark.parametrize(("state", "move"), allowed(WALK))
+@pytest.mark.parametrize(
+    ("state", "move"), [case for case in allowed(WALK) if not case[1].startswith("exchange_")]
+)
 def test_a_record_is_moved_only_by_whom_its_table_names(
     world: World, state: str, move: str
 ) -> None:
@@ -330,3 +341,51 @@ def test_no_history_makes_two_controllers_or_loses_a_carton(opened: World) -> No
     Histories.opened = opened
     machine = settings(max_examples=12, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Histories, settings=machine)
+
+
+@pytest.fixture(scope="module")
+def other_channel() -> Foreign:
+    return Foreign()
+
+
+def agreed(world: World, other: Foreign, **changes: Any) -> dict[str, Any]:
+    """PX gives the bill of lading to LG here, against LG's deposit on the other channel."""
+    here = {"channel": CHANNEL, "contract": "transferable_record", "asset": BL, "giver": "PX",
+            "taker": "LG"}  # fmt: skip
+    there = {
+        "channel": other.id,
+        "contract": "depot",
+        "asset": "money",
+        "giver": "LG",
+        "taker": "PX",
+    }
+    until = world.now_ms + 3_600_000
+    return {"first": here | changes, "second": there, "until_ms": until, "salt": SALT}
+
+
+@pytest.mark.parametrize(("end", "move"), [("SETTLED", "claim"), ("CALLED_OFF", "release")])
+def test_a_record_changes_hands_against_an_asset_on_another_channel(
+    world: World, other_channel: Foreign, end: str, move: str
+) -> None:
+    world.users = USERS | {"qb-admin": ("QB", ("admin",)), "nb-admin": ("NB", ("admin",))}
+    world.engine.code = dict(world.engine.code)  # the other tests' worlds share it
+    for name in ("foreign_channel", "exchange"):
+        world.engine.load(load_bundle(name))
+    world.ok("qb-admin", "foreign_channel.introduce", config=encode(other_channel.config))
+    world.ok("nb-admin", "foreign_channel.confirm", channel=other_channel.id)
+    issued(world)
+    terms = agreed(world, other_channel)
+    world.refused("E_NOT_PARTY", "hl", "exchange.lock",
+                  terms=agreed(world, other_channel, giver="HL"))  # fmt: skip
+    number = world.ok("px-maker", "exchange.lock", terms=terms)
+    assert shown(world)["state"] == "IN_EXCHANGE"
+    for held in ("transfer", "ask", "surrender", "exchange_free"):
+        refused(world, "E_STATE" if held != "exchange_free" else "E_NOT_PARTY", *WALK.calls[held][:1],
+                held, **WALK.calls[held][1])  # fmt: skip
+    world.refused("E_STATE", "px-maker", "exchange.lock", terms=terms)
+    other_channel.state[state_key("exchange", "stand", number)] = values.encode(end)
+    world.ok("nobody", f"exchange.{move}", id=number, fact=other_channel.stand(number))
+    found = shown(world)
+    controller = "LG" if end == "SETTLED" else "PX"
+    assert (found["state"], found["controllers"]) == ("TRANSFERRED", [controller])
+    call(world, "lg" if end == "SETTLED" else "px-maker", "transfer", to=["HL"])
