@@ -17,7 +17,7 @@ from sdk import (
     tagged_hash,
 )
 
-GENESIS_VERSION = 1
+GENESIS_VERSION = 2
 SUITE_ID = 1
 SUITE = "sm"
 VALIDATORS_MAX = 64
@@ -27,12 +27,12 @@ PATH_BITS = 256
 
 CONFIG_KINDS = (
     "int", "int", "str", "int", "str", "bytes", "bytes", "bytes", "list:bytes", "list:bytes",
-    "list:bytes", "list:bytes",
+    "list:bytes", "list:bytes", "list:bytes",
 )  # fmt: skip
 CONSENSUS_KINDS = (
     "str", "int", "int", "int", "int", "int", "int", "int", "int", "int", "int",
 )  # fmt: skip
-NODE_KINDS = ("str", "str", "str", "bytes", "bytes", "bytes")
+NODE_KINDS = ("str", "str", "str", "bytes", "bytes", "bytes", "str", "str", "str", "str")
 HEADER_KINDS = (
     "int", "int", "hash", "int", "int", "hash", "hash", "hash", "int", "hash", "hash", "int",
     "hash", "hash", "hash", "hash",

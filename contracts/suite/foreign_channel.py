@@ -88,8 +88,8 @@ def proven(read, *args):
     """What `read` finds. Code: E_FOREIGN_PROOF."""
     try:
         return read(*args)
-    except ValueError as error:
-        require(False, "E_FOREIGN_PROOF", f"these are not the bytes of a proof, or not {error}")
+    except ValueError:
+        require(False, "E_FOREIGN_PROOF", "these are not the bytes of a proof, or it does not hold")
 
 
 def sealed_in(channel: bytes, certified: bytes):
