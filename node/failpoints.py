@@ -19,7 +19,9 @@ DELIVERY = tuple(
 )
 # of a relay that watches obligations (node/oracle/relay.py)
 RELAY = ("relay-after-notice", "relay-before-send", "relay-after-send")
-NAMES = NODE + DELIVERY + RELAY
+# of a carrier of exchanges (node/exchange/carrier.py)
+EXCHANGE = ("exchange-before-follow", "exchange-before-send", "exchange-after-send")
+NAMES = NODE + DELIVERY + RELAY + EXCHANGE
 
 
 def _parse(text: str) -> tuple[str, int]:

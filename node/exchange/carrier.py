@@ -1,0 +1,134 @@
+"""Carries what one channel proves to the other, until an exchange stands on both as the deciding one says.
+
+A carrier is believed by nobody: contracts check what it brings (`contracts/suite/exchange.py`), and anyone may
+run one, or several. It keeps nothing. Whatever it dies at, the next one reads both channels and goes on: a step
+that was taken is seen there, and a step taken twice is refused with E_STATE and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from consensus.encoding import Hash, encode
+from consensus.proof import ProofFileV2, read_proof_file
+from contracts.runtime.keys import state_key
+from node.failpoints import reach
+
+EXCHANGE, FOREIGN = "exchange", "foreign_channel"
+# What the deciding channel has, and the call by which the first one follows.
+FOLLOWS = {"SETTLED": "claim", "CALLED_OFF": "release"}
+DONE_BEFORE = "E_STATE"  # somebody else was first
+
+
+class ExchangeRefused(Exception):
+    """A channel refused a step that should have been possible. code: E_…, the contract's."""
+
+    def __init__(self, step: str, code: str) -> None:
+        super().__init__(f"{step}: {code}")
+        self.step, self.code = step, code
+
+
+class ExchangeChannel(Protocol):
+    """A carrier's connection to one channel. Raises CityError where it does not answer."""
+
+    @property
+    def channel_id(self) -> Hash: ...
+
+    async def locked(self) -> dict[str, dict[str, Any]]:
+        """Terms of the exchanges that stand LOCKED here, by number."""
+        ...
+
+    async def stand(self, number: str) -> str:
+        """How an exchange stands here, "" where it is not known."""
+        ...
+
+    async def state_proof(self, key: bytes) -> bytes:
+        """The canonical proof file of what stands under a key, once a header shows it."""
+        ...
+
+    async def followed_epoch(self, channel: Hash) -> int:
+        """The last epoch of another channel that this one knows."""
+        ...
+
+    async def send(self, contract: str, method: str, args: dict[str, Any]) -> str:
+        """The contract's code, "" for accepted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One step that a carrier took."""
+
+    number: str
+    step: str
+
+
+@dataclass(slots=True)
+class Carrier:
+    """first: where assets are locked; second: where it is decided. now_ms: the clock of the second channel."""
+
+    first: ExchangeChannel
+    second: ExchangeChannel
+    now_ms: Callable[[], int]
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    async def run_once(self) -> list[Moved]:
+        """Takes every step that is due. What is refused stays in `troubles` and is tried again next time."""
+        moved = []
+        for number, terms in (await self.first.locked()).items():
+            try:
+                moved += await self._carry(number, terms)
+                self.troubles.pop(number, None)
+            except ExchangeRefused as error:
+                self.troubles[number] = str(error)
+        return moved
+
+    async def _carry(self, number: str, terms: dict[str, Any]) -> list[Moved]:
+        moved = []
+        stand = await self.second.stand(number)
+        if not stand and self.now_ms() > terms["until_ms"]:
+            if await self._step(self.second, "call_off", {"terms": terms}):
+                moved.append(Moved(number, "call_off"))
+            stand = await self.second.stand(number)
+        if stand in FOLLOWS:
+            fact = await bring(self.second, self.first, number)
+            if await self._step(self.first, FOLLOWS[stand], {"id": number, "fact": fact}):
+                moved.append(Moved(number, FOLLOWS[stand]))
+        return moved
+
+    async def _step(self, channel: ExchangeChannel, method: str, args: dict[str, Any]) -> bool:
+        """Whether this carrier took it. Raises ExchangeRefused."""
+        reach("exchange-before-send")
+        code = await channel.send(EXCHANGE, method, args)
+        reach("exchange-after-send")
+        if code in ("", DONE_BEFORE):
+            return not code
+        raise ExchangeRefused(method, code)
+
+
+async def bring(source: ExchangeChannel, to: ExchangeChannel, number: str) -> bytes:
+    """The proof of how an exchange stands on `source`, after `to` has been told of every change of the
+    validators that the proof rests on. Raises ExchangeRefused."""
+    file = read_proof_file(await source.state_proof(state_key(EXCHANGE, "stand", number)))
+    await tell_epochs(source.channel_id, file, to)
+    assert file.state is not None
+    return encode(file.state)
+
+
+async def tell_epochs(channel: Hash, file: ProofFileV2, to: ExchangeChannel) -> None:
+    """Raises ExchangeRefused."""
+    known = await to.followed_epoch(channel)
+    for change in file.changes:
+        if change.validators.epoch <= known:
+            continue
+        args = {
+            "channel": channel,
+            "last": encode(change.last),
+            "validators": encode(change.validators),
+        }
+        reach("exchange-before-follow")
+        code = await to.send(FOREIGN, "follow", args)
+        if code and await to.followed_epoch(channel) < change.validators.epoch:
+            raise ExchangeRefused("follow", code)

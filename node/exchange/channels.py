@@ -1,0 +1,56 @@
+"""A carrier's connection to a channel, over the client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from consensus.encoding import Hash
+from node.client_errors import ContractError
+from node.client_net import AsyncNet
+from node.exchange.carrier import EXCHANGE, FOREIGN
+
+PROOF_S = 60.0  # a proof waits until its block is settled
+
+
+class NetChannel:
+    """Implements node.exchange.carrier.ExchangeChannel; the network's user signs what is sent."""
+
+    def __init__(self, net: AsyncNet) -> None:
+        self._net = net
+        self._terms: dict[str, dict[str, Any]] = {}  # of what was locked and may still be
+        self._height = 0
+
+    @property
+    def channel_id(self) -> Hash:
+        return Hash(self._net.context.channel_id)
+
+    async def locked(self) -> dict[str, dict[str, Any]]:
+        for event in await self._net.past_events(
+            EXCHANGE, "Exchange.Locked", from_height=self._height
+        ):
+            number, self._height = event.fields["id"], event.height
+            if number not in self._terms:
+                found = await self._net.query(EXCHANGE, "get", {"id": number})
+                self._terms[number] = found.value["terms"]
+        for number in list(self._terms):
+            if await self.stand(number) != "LOCKED":
+                del self._terms[number]
+        return dict(self._terms)
+
+    async def stand(self, number: str) -> str:
+        return str((await self._net.query(EXCHANGE, "stand", {"id": number})).value)
+
+    async def state_proof(self, key: bytes) -> bytes:
+        return await self._net.state_proof(key, PROOF_S)
+
+    async def followed_epoch(self, channel: Hash) -> int:
+        return int((await self._net.query(FOREIGN, "get", {"channel": channel})).value["epoch"])
+
+    async def send(self, contract: str, method: str, args: dict[str, Any]) -> str:
+        try:
+            await self._net.call(contract, method, args)
+        except ContractError as error:
+            if error.reason.startswith("E_"):
+                return error.reason
+            raise
+        return ""

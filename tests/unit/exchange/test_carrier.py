@@ -1,0 +1,199 @@
+"""Carriers die at every step, race, and meet new validators: an exchange still ends alike on both channels."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from consensus.encoding import Hash, decode, encode
+from consensus.proof import CertifiedHeader, ProofFileV2, SetChange
+from consensus.validators import ValidatorSet
+from contracts.runtime import values
+from node.exchange.carrier import Carrier, ExchangeRefused, Moved, bring
+from tests.unit.suite.exchange_world import Foreign, terms, two_channels
+
+
+class Dead(Exception):
+    """The carrier was killed."""
+
+
+class Life:
+    """Lets a carrier die at its nth act; acts of all its channels are counted together."""
+
+    def __init__(self, acts: int | None = None) -> None:
+        self.left = acts
+
+    def act(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Dead
+
+
+class Memory:
+    """An ExchangeChannel over a channel in memory."""
+
+    def __init__(self, chain: Foreign, life: Life, changes: list[SetChange]) -> None:
+        self.chain, self.life, self.changes = chain, life, changes
+
+    @property
+    def channel_id(self) -> Hash:
+        return self.chain.id
+
+    async def locked(self) -> dict[str, dict[str, Any]]:
+        self.life.act()
+        number = AGREED["number"]
+        if self.chain.ok("C", "exchange", "stand", id=number) != "LOCKED":
+            return {}
+        return {number: AGREED["terms"]}
+
+    async def stand(self, number: str) -> str:
+        self.life.act()
+        return str(self.chain.ok("C", "exchange", "stand", id=number))
+
+    async def state_proof(self, key: bytes) -> bytes:
+        self.life.act()
+        return encode(ProofFileV2(2, b"", tuple(self.changes), None, self.chain.fact(key)))
+
+    async def followed_epoch(self, channel: Hash) -> int:
+        return int(self.chain.ok("C", "foreign_channel", "get", channel=channel)["epoch"])
+
+    async def send(self, contract: str, method: str, args: dict[str, Any]) -> str:
+        self.life.act()
+        result = self.chain.call("C", contract, method, "maker", **args)
+        self.life.act()  # it was taken; the answer never came
+        return result.code
+
+
+AGREED: dict[str, Any] = {}
+
+
+class Play:
+    """An exchange that is locked on the first channel."""
+
+    def __init__(self) -> None:
+        self.first, self.second = two_channels()
+        AGREED["terms"] = terms(self.first, self.second)
+        AGREED["number"] = self.number = self.first.ok(
+            "PX", "exchange", "lock", "maker", terms=AGREED["terms"]
+        )
+        self.now_ms = self.second.now_ms
+        self.changes: dict[Foreign, list[SetChange]] = {self.first: [], self.second: []}
+
+    def carrier(self, life: Life | None = None) -> Carrier:
+        life = life or Life()
+        sides = [Memory(c, life, self.changes[c]) for c in (self.first, self.second)]
+        return Carrier(*sides, now_ms=lambda: self.now_ms)
+
+    async def settle(self) -> None:
+        sides = [Memory(c, Life(), self.changes[c]) for c in (self.first, self.second)]
+        fact = await bring(*sides, self.number)
+        self.second.ok("QB", "exchange", "settle", "maker", terms=AGREED["terms"], fact=fact)
+
+    def late(self) -> None:
+        self.now_ms = self.second.now_ms = AGREED["terms"]["until_ms"] + 1
+
+    def change_validators(self, chain: Foreign) -> None:
+        last, following = chain.change_validators()
+        self.changes[chain].append(
+            SetChange(decode(CertifiedHeader, last), decode(ValidatorSet, following))
+        )
+
+    @property
+    def ends(self) -> tuple[str, str, str, str]:
+        def ask(chain: Foreign, contract: str, method: str, **args: Any) -> str:
+            return str(chain.ok("X", contract, method, **args))
+
+        return (
+            ask(self.first, "exchange", "stand", id=self.number),
+            ask(self.second, "exchange", "stand", id=self.number),
+            ask(self.first, "depot", "owner", asset="bl"),
+            ask(self.second, "depot", "owner", asset="money"),
+        )
+
+
+CROSSED = ("CLAIMED", "SETTLED", "QB", "PX")
+BACK = ("RELEASED", "CALLED_OFF", "PX", "QB")
+
+
+async def test_a_settled_exchange_is_claimed_and_an_open_one_left_alone() -> None:
+    play = Play()
+    assert await play.carrier().run_once() == []
+    await play.settle()
+    assert await play.carrier().run_once() == [Moved(play.number, "claim")]
+    assert play.ends == CROSSED
+    assert await play.carrier().run_once() == []
+
+
+async def test_a_late_one_is_called_off_and_released() -> None:
+    play = Play()
+    play.late()
+    assert [m.step for m in await play.carrier().run_once()] == ["call_off", "release"]
+    assert play.ends == BACK
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_wherever_carriers_die_both_move_or_neither(is_late: bool) -> None:
+    for acts in itertools.count():
+        play = Play()
+        if is_late:
+            play.late()
+        else:
+            await play.settle()
+        try:
+            await play.carrier(Life(acts)).run_once()
+        except Dead:
+            assert play.ends in (CROSSED, BACK) or play.ends[0] == "LOCKED"
+        else:
+            break
+        await play.carrier().run_once()
+        assert play.ends == (BACK if is_late else CROSSED), acts
+    assert acts > 4
+
+
+async def test_two_carriers_at_once_do_it_once() -> None:
+    play = Play()
+    await play.settle()
+    one, other = play.carrier(), play.carrier()
+    number, agreed = play.number, AGREED["terms"]
+    assert await one._carry(number, agreed) == [Moved(number, "claim")]
+    assert await other._carry(number, agreed) == []
+    assert (play.ends, other.troubles) == (CROSSED, {})
+
+
+async def test_changes_of_validators_are_told_on_the_way() -> None:
+    play = Play()
+    for _ in range(2):
+        play.change_validators(play.first)
+    await play.settle()  # its proof is of the third epoch
+    play.change_validators(play.second)
+    assert await play.carrier().run_once() == [Moved(play.number, "claim")]
+    assert play.ends == CROSSED
+
+
+async def test_what_a_channel_refuses_is_kept_as_trouble_and_tried_again() -> None:
+    play = Play()
+    await play.settle()
+    key = next(key for key in play.first.state if b"introduced" in key)
+    confirmed = play.first.state[key]
+    play.first.state[key] = values.encode(("QB", ""))  # not followed any more
+    carrier = play.carrier()
+    assert await carrier.run_once() == []
+    assert carrier.troubles == {play.number: "claim: E_FOREIGN_CHANNEL"}
+    play.first.state[key] = confirmed
+    assert await carrier.run_once() == [Moved(play.number, "claim")]
+    assert (carrier.troubles, play.ends) == ({}, CROSSED)
+
+
+async def test_a_change_that_proves_nothing_is_refused() -> None:
+    play = Play()
+    await play.settle()
+    play.change_validators(play.second)
+    change = play.changes[play.second][0]
+    forged = ValidatorSet(1, change.validators.validators[:1])
+    play.changes[play.second][0] = SetChange(change.last, forged)
+    with pytest.raises(ExchangeRefused, match="follow: E_FOREIGN_PROOF"):
+        await play.carrier()._carry(play.number, AGREED["terms"])
+    assert play.ends[0] == "LOCKED"
