@@ -1,7 +1,9 @@
-"""The product's own contracts as bundles: each main module with the rule modules it imports.
+"""The product's own contracts as bundles: each main module with the modules it imports.
 
 SUITE          contract names in the order they are deployed
 load_suite()   their bundles, version 1
+
+A contract is a file `suite/<name>.py`, or a folder `suite/<name>` of chapters beside `main.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import ast
 from pathlib import Path
 
 from contracts.runtime.api import Bundle
+from contracts.runtime.language.modules import CHAPTERS, imported_keys
 
 SUITE = (
     "party",
@@ -52,30 +55,36 @@ SUITE = (
 _HERE = Path(__file__).parent
 
 
-def rule_names(source: str) -> set[str]:
-    """Rule modules that a source imports: `from rules.money import …` gives `money`."""
-    return {
-        node.module.removeprefix("rules.")
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rules.")
-    }
+def main_file(name: str) -> Path:
+    """The file of a contract's main module."""
+    folder = _HERE / "suite" / name
+    return folder / "main.py" if folder.is_dir() else folder.with_suffix(".py")
 
 
-def with_rules(main: str, rules_dir: Path = _HERE / "rules") -> dict[str, str]:
-    """The sources of every rule module that `main` needs, directly or through another one, by name."""
+def with_rules(
+    main: str, chapters_dir: Path | None = None, rules_dir: Path = _HERE / "rules"
+) -> dict[str, str]:
+    """The sources of every module that `main` needs, directly or through another one, by keys of a bundle.
+
+    chapters_dir: where the contract's own chapters are."""
     found: dict[str, str] = {}
-    missing = rule_names(main)
+    missing = set(imported_keys(ast.parse(main)))
     while missing:
-        name = min(missing)
-        found[name] = (rules_dir / f"{name}.py").read_text(encoding="utf-8")
-        missing = (missing | rule_names(found[name])) - found.keys()
+        key = min(missing)
+        name = key.removeprefix(CHAPTERS)
+        folder = rules_dir if name == key else chapters_dir
+        if folder is None:
+            raise FileNotFoundError(f"{key} is no module of a contract in one file")
+        found[key] = (folder / f"{name}.py").read_text(encoding="utf-8")
+        missing = (missing | set(imported_keys(ast.parse(found[key])))) - found.keys()
     return dict(sorted(found.items()))
 
 
 def load_bundle(name: str, version: int = 1) -> Bundle:
     """One contract of the suite, ready to deploy."""
-    main = (_HERE / "suite" / f"{name}.py").read_text(encoding="utf-8")
-    return Bundle(name, version, main, with_rules(main))
+    file = main_file(name)
+    main = file.read_text(encoding="utf-8")
+    return Bundle(name, version, main, with_rules(main, file.parent))
 
 
 def load_suite() -> list[Bundle]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from contracts.runtime import values
-from contracts.runtime.limits import SOURCE_BYTES_MAX
+from contracts.runtime.limits import BUNDLE_BYTES_MAX
 
 OUTCOMES = ("ok", "revert", "oog", "fatal")
 
@@ -40,10 +40,10 @@ class StateReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A deployment: the main module and the rule modules it imports, under one digest.
+    """A deployment: the main module and the modules it imports, under one digest.
 
     name: contract name, `[a-z][a-z0-9_]*`. version: from 1. main: source text.
-    rules: module name without the `rules.` in front, to source text.
+    rules: source text of the others: `rules.money` under `money`, `chapters.issue` under its whole name.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Bundle:
     @classmethod
     def decode(cls, name: str, version: int, data: bytes) -> Bundle:
         """The bundle of canonical bytes. Raises ValueError for anything else."""
-        parts = values.decode(data, bytes_max=4 * SOURCE_BYTES_MAX)
+        parts = values.decode(data, bytes_max=4 * BUNDLE_BYTES_MAX)
         if (
             type(parts) is not dict
             or list(parts) != ["main", "rules"]
@@ -154,7 +154,7 @@ class TxResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
-    """One finding of the linter. Lines and columns count from 1; module is `main` or `rules.<name>`."""
+    """One finding of the linter. Lines and columns count from 1; module: language/modules.py."""
 
     line: int
     column: int

@@ -1,4 +1,4 @@
-"""`city contract check FILE`, and the same from pytest: findings of the real linter, shown like a compiler's.
+"""`city contract check PATH`, and the same from pytest: findings of the real linter, shown like a compiler's.
 
 contracts/token.py:6:9: CT401 a decimal number is not allowed: its last digits differ …
     6 |     fee = amount * 1.5
@@ -15,11 +15,24 @@ from contracts.runtime.api import Bundle, ContractRefused, Diagnostic
 from contracts.runtime.artifact import ensure_artifact
 from contracts.runtime.host import WasmEngine
 from contracts.runtime.language.linter import diagnostics
+from contracts.runtime.language.modules import CHAPTERS, imported_keys, module_of
 from contracts.runtime.testing import MemoryState, TestNatives
 
 
+def main_module(path: Path | str) -> Path:
+    """The file of the main module: the path itself, or `main.py` of a folder."""
+    file = Path(path)
+    return file / "main.py" if file.is_dir() else file
+
+
+def contract_name(path: Path | str) -> str:
+    """What a contract in such a place is called when nobody says otherwise."""
+    file = main_module(path).resolve()
+    return file.parent.name if file.name == "main.py" else file.stem
+
+
 class Checked(NamedTuple):
-    """Findings in order, and the text and file of each module: `main` and `rules.<name>`."""
+    """Findings in order, and the text and file of each module (language/modules.py)."""
 
     findings: tuple[Diagnostic, ...]
     sources: dict[str, str]
@@ -51,26 +64,28 @@ def _columns(char: str) -> int:
 
 
 def check_file(path: Path | str) -> Checked:
-    """The linter's findings in a contract file and the rule modules it imports, by the real engine."""
-    file = Path(path)
+    """The linter's findings in a contract and the modules it imports, by the real engine.
+
+    path: of the main module, or of a folder with `main.py` and its chapters."""
+    file = main_module(path)
     try:
         main = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         return _not_text(file, error)
-    rules, files = _rules_beside(file, main)
-    sources = {"main": main, **{f"rules.{name}": text for name, text in rules.items()}}
+    rules, files = _modules_beside(file, main)
+    sources = {"main": main, **{module_of(key): text for key, text in rules.items()}}
     engine = WasmEngine(ensure_artifact(), TestNatives(), MemoryState())
     findings = engine.check(Bundle("check", 1, main, rules))
     return Checked(findings, sources, {"main": file, **files})
 
 
 def schema_of_file(path: Path | str) -> bytes | None:
-    """What a contract file offers, value-encoded (language/schema.py), by the real engine; None where it is
+    """What a contract offers, value-encoded (language/schema.py), by the real engine; None where it is
     refused: `check_file` says why."""
-    file = Path(path)
+    file = main_module(path)
     try:
         main = file.read_bytes().decode("utf-8")
-        rules, _ = _rules_beside(file, main)
+        rules, _ = _modules_beside(file, main)
         engine = WasmEngine(ensure_artifact(), TestNatives(), MemoryState())
         return engine.schema(Bundle("check", 1, main, rules))
     except (UnicodeDecodeError, ContractRefused):
@@ -94,8 +109,9 @@ def _not_text(file: Path, error: UnicodeDecodeError) -> Checked:
     return Checked(found, {"main": before}, {"main": file})
 
 
-def _rules_beside(path: Path, main: str) -> tuple[dict[str, str], dict[str, Path]]:
-    """Rule modules that a contract imports: from ./rules, ../rules, or the product's own."""
+def _modules_beside(path: Path, main: str) -> tuple[dict[str, str], dict[str, Path]]:
+    """Modules that a contract imports: chapters from its own folder, rules from ./rules, ../rules, or the
+    product's own; by their keys in a bundle, and their files by module."""
     places = [
         path.parent / "rules",
         path.parent.parent / "rules",
@@ -105,18 +121,18 @@ def _rules_beside(path: Path, main: str) -> tuple[dict[str, str], dict[str, Path
     files: dict[str, Path] = {}
     wanted = [main]
     while wanted:
-        for name in sorted(_imported(wanted.pop()) - found.keys()):
-            file = next((p / f"{name}.py" for p in places if (p / f"{name}.py").is_file()), None)
+        for key in sorted(_imported(wanted.pop()) - found.keys()):
+            name = key.removeprefix(CHAPTERS)
+            candidates = [(p / f"{name}.py") for p in (places if name == key else [path.parent])]
+            file = next((one for one in candidates if one.is_file()), None)
             if file is not None:
-                found[name], files[f"rules.{name}"] = file.read_text(encoding="utf-8"), file
-                wanted.append(found[name])
+                found[key], files[module_of(key)] = file.read_text(encoding="utf-8"), file
+                wanted.append(found[key])
     return found, files
 
 
 def _imported(source: str) -> set[str]:
     try:
-        tree = ast.parse(source)
+        return set(imported_keys(ast.parse(source)))
     except (SyntaxError, ValueError):
         return set()  # the linter says where
-    modules = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {module[6:] for module in modules if module.startswith("rules.")}

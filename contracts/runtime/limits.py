@@ -39,7 +39,8 @@ INDEXES_MAX = 8  # a map
 INDEX_FIELDS_MAX = 4
 
 # sources
-SOURCE_BYTES_MAX = 64 << 10
+SOURCE_BYTES_MAX = 64 << 10  # of a module
+BUNDLE_BYTES_MAX = 96 << 10  # of the modules of a bundle together
 BRACKET_DEPTH_MAX = 40
 OPERATOR_RUN_MAX = 16
 INDENT_COLUMNS_MAX = 80

@@ -68,18 +68,18 @@ class Contract:
         self.methods, self.class_hints = compiled.methods, compiled.class_hints
         self.classes: dict[str, type] = {}
         self.functions: dict[str, Any] = {}
-        rules: dict[str, dict[str, Any]] = {}
+        modules: dict[str, dict[str, Any]] = {}
         offers: dict[str, Any] = {}
         for module, code in compiled.modules:
-            offers = _set_up(code, rules, name)
-            rules[module[6:]] = offers
+            offers = _set_up(code, modules, name)
+            modules[module] = offers
             for value in offers.values():
                 if isinstance(value, type) and value in kinds.USER:
                     self.classes[value.__name__] = value
         self.functions = {n: f for n, f in offers.items() if isinstance(f, types.FunctionType)}
 
 
-def _set_up(code: types.CodeType, rules: dict[str, Any], contract: str) -> dict[str, Any]:
+def _set_up(code: types.CodeType, modules: dict[str, Any], contract: str) -> dict[str, Any]:
     """Run one module's closure once. Its objects stay out of the transaction's arena."""
     place: dict[str, Any] = {}
     exec(code, ENVIRONMENT, place)  # code that this guest compiled from linted source
@@ -87,7 +87,7 @@ def _set_up(code: types.CodeType, rules: dict[str, Any], contract: str) -> dict[
     decimal.setcontext(kinds.CONTEXT.copy())
     state.LOADING[0] = contract
     try:
-        found: dict[str, Any] = place[PREFIX + "module"](rules)
+        found: dict[str, Any] = place[PREFIX + "module"](modules)
     finally:
         state.LOADING[0] = ""
     return found

@@ -25,16 +25,18 @@ lifecycle.register(app)
 @app.command()
 @guarded
 def check(
-    file: Annotated[Path, typer.Argument(help="a contract's main module")],
+    path: Annotated[
+        Path, typer.Argument(help="a contract's file, or the folder of its chapters and main.py")
+    ],
     output: OutputOption = Output.table,
 ) -> None:
     """Says what the contract language does not allow, where and why, and what to write instead.
 
-    Example:  city contract check contracts/suite/receivable.py
+    Examples:  city contract check contracts/suite/bill.py    city contract check contracts/suite/receivable
     """
     from contracts.runtime.checking import check_file
 
-    checked = check_file(file)
+    checked = check_file(path)
     if output is Output.json:
         show([asdict(finding) for finding in checked.findings], output)
     else:
@@ -42,7 +44,7 @@ def check(
             stdout.print(checked.show(finding, chinese=wants_chinese()), markup=False)
         count = len(checked.findings)
         said = "no findings" if not count else "1 finding" if count == 1 else f"{count} findings"
-        stdout.print(f"{file}: {said}", markup=False)
+        stdout.print(f"{path}: {said}", markup=False)
     raise typer.Exit(4 if checked.findings else 0)
 
 
@@ -87,13 +89,14 @@ def show_contract(
         bool, typer.Option("--source", help="print the source, checked against its digest")
     ] = False,
     module: Annotated[
-        str, typer.Option("--module", help="with --source: a rule module instead of the main one")
+        str, typer.Option("--module", help="with --source: another module than the main one")
     ] = "",
     output: OutputOption = Output.table,
 ) -> None:
     """A contract: what the channel holds of it, and what it offers; or its source.
 
     Examples:  city contract show receivable    city contract show dcep --source --module money
+    city contract show receivable --source --module chapters.split
     """
     from node.cli.contracts import facts_rows, schema_json, schema_text
     from node.cli.session import open_network
@@ -115,37 +118,44 @@ def _module(bundle: Bundle, module: str) -> str:
         return bundle.main
     if module not in bundle.rules:
         known = ", ".join(bundle.rules) or "none"
-        raise fail("CITY-1092", name="--module", reason=f"the bundle's rule modules are: {known}")
+        raise fail("CITY-1092", name="--module", reason=f"the bundle's other modules are: {known}")
     return bundle.rules[module]
 
 
 @app.command("schema")
 @guarded
 def derive_schema(
-    path: Annotated[Path, typer.Argument(help="a contract's main module, or a folder of them")],
+    path: Annotated[
+        Path, typer.Argument(help="a contract's file or folder, or a folder of contracts")
+    ],
     output: OutputOption = Output.table,
 ) -> None:
     """What contracts offer, derived from their source here: no network is needed.
 
-    Example:  city contract schema contracts/suite/receivable.py
+    Example:  city contract schema contracts/suite/receivable
     """
-    from contracts.runtime.checking import check_file, schema_of_file
+    from contracts.runtime.checking import check_file, contract_name, schema_of_file
     from contracts.schema import Schema
     from node.cli.contracts import schema_json, schema_text
 
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
     found: dict[str, Schema] = {}
-    for file in files:
-        if file.name == "__init__.py":
-            continue
+    for file in _contracts_in(path):
         data = schema_of_file(file)
         if data is None:
             for finding in (checked := check_file(file)).findings:
                 stdout.print(checked.show(finding, chinese=wants_chinese()), markup=False)
             raise typer.Exit(4)
-        found[file.stem] = Schema.decode(data)
+        found[contract_name(file)] = Schema.decode(data)
     if output is Output.json:
         show({name: schema_json(schema) for name, schema in found.items()}, output)
         return
     for name, schema in found.items():
         stdout.print(f"── {name} ──\n{schema_text(schema)}\n", markup=False)
+
+
+def _contracts_in(path: Path) -> list[Path]:
+    """The contract itself, or every one of a folder."""
+    if not path.is_dir() or (path / "main.py").is_file():
+        return [path]
+    files = [file for file in path.glob("*.py") if file.name != "__init__.py"]
+    return sorted([*files, *(file.parent for file in path.glob("*/main.py"))])

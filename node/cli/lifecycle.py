@@ -48,7 +48,9 @@ def register(app: typer.Typer) -> None:
 
 @guarded
 def propose(
-    file: Annotated[Path, typer.Argument(help="the contract's main module")],
+    path: Annotated[
+        Path, typer.Argument(help="the contract's file, or the folder of its chapters and main.py")
+    ],
     law: Annotated[str, typer.Option("--governing-law", help="which law governs it")],
     clause: Annotated[
         str,
@@ -70,17 +72,18 @@ def propose(
     --operator node-shenzhen --licence Apache-2.0 --examples token.examples.json
     """
     from contracts.runtime.api import Bundle
-    from contracts.runtime.checking import check_file
+    from contracts.runtime.checking import check_file, contract_name
+    from contracts.runtime.language.modules import MAIN, key_of
 
-    checked = check_file(file)
+    checked = check_file(path)
     for finding in checked.findings:
         stderr.print(checked.show(finding, chinese=wants_chinese()), markup=False)
     if checked.findings:
-        raise fail("CITY-4021", detail=f"{len(checked.findings)} findings in {file}")
-    rules = {m.removeprefix("rules."): text for m, text in checked.sources.items() if m != "main"}
-    name = name or file.stem
+        raise fail("CITY-4021", detail=f"{len(checked.findings)} findings in {path}")
+    rules = {key_of(module): text for module, text in checked.sources.items() if module != MAIN}
+    name = name or contract_name(path)
     with open_network() as net:
-        bundle = Bundle(name, version, checked.sources["main"], rules)
+        bundle = Bundle(name, version, checked.sources[MAIN], rules)
         args = {
             "name": name,
             "version": version or _newest(net, name) + 1,

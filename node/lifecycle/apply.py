@@ -15,7 +15,7 @@ from consensus.encoding import Hash, encode
 from consensus.tags import Tag, preimage
 from contracts.runtime import gas, values
 from contracts.runtime.api import Bundle, Diagnostic
-from contracts.runtime.limits import SOURCE_BYTES_MAX
+from contracts.runtime.limits import BUNDLE_BYTES_MAX
 from node.arguments import BadArguments
 from node.governance.apply import needed
 from node.governance.policies import ADMIN_ROLE
@@ -116,9 +116,9 @@ def read_bundle(call: ContractCall) -> Bundle:
     except ValueError:
         # Not the interpreter's words for it: they differ, and a receipt is the same everywhere.
         raise Refused("BUNDLE_MALFORMED", "these are no canonical UTF-8 sources") from None
-    if size > SOURCE_BYTES_MAX:
+    if size > BUNDLE_BYTES_MAX:
         raise Refused(
-            "BUNDLE_TOO_LARGE", f"its sources have {size} bytes of {SOURCE_BYTES_MAX} allowed"
+            "BUNDLE_TOO_LARGE", f"its sources have {size} bytes of {BUNDLE_BYTES_MAX} allowed"
         )
     return bundle
 

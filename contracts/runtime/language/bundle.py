@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import marshal
-import re
 import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,15 +16,24 @@ from contracts.runtime.api import ContractRefused, Diagnostic
 from contracts.runtime.language import linter
 from contracts.runtime.language.compiler import compile_module
 from contracts.runtime.language.hints import Hint
+from contracts.runtime.language.modules import (
+    KEY,
+    MAIN,
+    functions,
+    imported_keys,
+    is_exported,
+    marks,
+    module_of,
+    unnamed,
+)
 from contracts.runtime.language.schema import Schema, class_names, declared_hint, schema_of
-from contracts.runtime.limits import SOURCE_BYTES_MAX
+from contracts.runtime.limits import BUNDLE_BYTES_MAX
 
-_MODULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 Parameter = tuple[str, Hint | None, bool]
 
 
 class Method(NamedTuple):
-    """A top-level function. exported, view: its decorators."""
+    """A function of the contract. exported, view: its decorators."""
 
     parameters: tuple[Parameter, ...]
     exported: bool
@@ -53,34 +61,26 @@ class Compiled(NamedTuple):
         return cls(modules, {n: Method(*m) for n, m in methods.items()}, class_hints)
 
 
-def _imports(tree: ast.Module) -> list[str]:
-    return [
-        (node.module or "")[6:]
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rules.")
-    ]
-
-
 def _refusal(module: str, code: str, subject: str = "", line: int = 1) -> tuple[Diagnostic, ...]:
     return linter.diagnostics(module, [(line, 1, code, subject)])
 
 
 class _Bundle:
-    """The modules of a bundle while they are checked. Names: `main` or `rules.<name>`."""
+    """The modules of a bundle while they are checked. Names: as in modules.py."""
 
     def __init__(self, main: str, rules: Mapping[str, str]) -> None:
-        self.sources = {**{f"rules.{n}": s for n, s in sorted(rules.items())}, "main": main}
+        self.sources = {**{module_of(n): s for n, s in sorted(rules.items())}, MAIN: main}
         self.rules = rules
         self.trees: dict[str, ast.Module] = {}
         self.found: list[Diagnostic] = []
 
     def parse(self) -> bool:
         total = sum(len(s.encode("utf-8", "surrogatepass")) for s in self.sources.values())
-        if total > SOURCE_BYTES_MAX:
+        if total > BUNDLE_BYTES_MAX:
             self.found += _refusal("main", "CT001", f" ({total} bytes)")
             return False
         for name in self.rules:
-            if not _MODULE_NAME.match(name):
+            if not KEY.match(name):
                 self.found += _refusal("main", "CT008", name[:64])
                 return False
         for module, source in self.sources.items():
@@ -108,8 +108,8 @@ class _Bundle:
                 self.found.extend(_refusal(module, "CT104", module))
                 return
             active.append(module)
-            for name in _imports(self.trees[module]):
-                place(f"rules.{name}")
+            for key in imported_keys(self.trees[module]):
+                place(module_of(key))
             active.pop()
             done.append(module)
 
@@ -118,23 +118,22 @@ class _Bundle:
         return done
 
     def lint(self) -> None:
-        offers = {m[6:]: linter.offered_names(t) for m, t in self.trees.items() if m != "main"}
-        own = {
-            m: {n.name for n in t.body if isinstance(n, ast.ClassDef)}
-            for m, t in self.trees.items()
-        }
-        classes = {m[6:]: names for m, names in own.items() if m != "main"}
+        offers = {m: linter.offered_names(t) for m, t in self.trees.items() if m != MAIN}
+        own = _classes(self.trees)
         declared = set().union(*(linter.declared_names(t) for t in self.trees.values()))
         for module, tree in self.trees.items():
             facts = linter.ModuleFacts(
                 module,
                 offers,
                 declared,
-                own[module] | linter.imported_classes(tree, classes),
-                offers.get(module[6:], set()),
+                own[module] | linter.imported_names(tree, own),
+                offers.get(module, set()),
             )
             self.found += linter.check_tree(tree, facts, self.sources[module])
         self.found += self._second_classes()
+        for one in () if self.found else unnamed(self.trees):
+            at = (one.node.lineno, one.node.col_offset + 1, "CT615", one.name)
+            self.found += linter.diagnostics(one.module, [at])
 
     def _second_classes(self) -> list[Diagnostic]:
         """Classes whose name another module of the bundle has too: a stored value could be either's."""
@@ -150,23 +149,25 @@ class _Bundle:
         return found
 
 
-def _methods(tree: ast.Module, names: Mapping[str, str]) -> dict[str, Method]:
-    """names: of the classes that the module sees, and those that they were declared with."""
+def _classes(trees: Mapping[str, ast.Module]) -> dict[str, set[str]]:
+    return {
+        module: {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+        for module, tree in trees.items()
+    }
+
+
+def _methods(trees: Mapping[str, ast.Module]) -> dict[str, Method]:
+    seen = class_names(trees)
     found = {}
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        marks = {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
-        args = node.args
+    for name, module, node in functions(trees):
+        args, names = node.args, seen[module]
         positional = [*args.posonlyargs, *args.args]
         optional = {a.arg for a in positional[len(positional) - len(args.defaults) :]}
         optional |= {a.arg for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d}
         parameters = []
         for one in [*positional, *args.kwonlyargs]:
             parameters.append((one.arg, declared_hint(one.annotation, names), one.arg in optional))
-        found[node.name] = Method(
-            tuple(parameters), bool(marks & {"export", "view"}), "view" in marks
-        )
+        found[name] = Method(tuple(parameters), is_exported(node), "view" in marks(node))
     return found
 
 
@@ -218,19 +219,15 @@ def compile_bundle(main: str, rules: Mapping[str, str]) -> Compiled:
     bundle, found, order = _checked(main, rules)
     if found:
         raise ContractRefused(found)
-    tree = bundle.trees["main"]
-    own = {
-        m[6:]: {n.name for n in t.body if isinstance(n, ast.ClassDef)}
-        for m, t in bundle.trees.items()
-    }
-    methods = _methods(tree, class_names(bundle.trees)["main"])
+    own = _classes(bundle.trees)
+    methods = _methods(bundle.trees)
     hints = _class_hints({m: bundle.trees[m] for m in order})
     modules: list[tuple[str, types.CodeType]] = []
     for module in order:
         one = bundle.trees[module]
         offers: Any = linter.offered_names(one)
-        if module == "main":
-            offers |= linter.imported_classes(one, own)
+        if module == MAIN:
+            offers |= linter.imported_names(one, own) | methods.keys()
         try:
             modules.append((module, compile_module(one, sorted(offers))))
         except (SyntaxError, ValueError) as error:

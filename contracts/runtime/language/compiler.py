@@ -196,8 +196,8 @@ class Instrumenter(ast.NodeTransformer):
                 value: ast.expr = load(f"{PREFIX}sdk_{alias.name}")
             else:
                 module = ast.Subscript(
-                    value=load(PREFIX + "rules"),
-                    slice=ast.Constant((node.module or "")[6:]),
+                    value=load(PREFIX + "modules"),
+                    slice=ast.Constant(node.module),
                     ctx=ast.Load(),
                 )
                 value = ast.Subscript(value=module, slice=ast.Constant(alias.name), ctx=ast.Load())
@@ -474,7 +474,7 @@ def compile_module(tree: ast.Module, offers: Sequence[str]) -> types.CodeType:
     body = Instrumenter(classes).statements(tree.body)
     names = sorted(offers)
     result = ast.Dict(keys=[ast.Constant(n) for n in names], values=[load(n) for n in names])
-    shell = ast.parse(f"def {PREFIX}module({PREFIX}rules): pass").body[0]
+    shell = ast.parse(f"def {PREFIX}module({PREFIX}modules): pass").body[0]
     assert isinstance(shell, ast.FunctionDef)
     shell.body = [*body, ast.Return(value=result)]
     module = ast.fix_missing_locations(ast.Module(body=[shell], type_ignores=[]))

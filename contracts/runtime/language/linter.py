@@ -17,6 +17,7 @@ from contracts.runtime import limits
 from contracts.runtime.api import Diagnostic
 from contracts.runtime.language.declarations import DeclarationRules
 from contracts.runtime.language.expressions import ExpressionRules
+from contracts.runtime.language.modules import is_imported
 from contracts.runtime.language.rules import RULES
 from contracts.runtime.language.scope import check_names
 from contracts.runtime.language.source import check_text
@@ -85,12 +86,12 @@ def offered_names(tree: ast.Module) -> set[str]:
     return names
 
 
-def imported_classes(tree: ast.Module, classes: dict[str, set[str]]) -> set[str]:
-    """Names under which this module sees classes of the bundle's rule modules."""
+def imported_names(tree: ast.Module, wanted: dict[str, set[str]]) -> set[str]:
+    """Names under which this module sees some of other modules. wanted: theirs by module."""
     found: set[str] = set()
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rules."):
-            theirs = classes.get((node.module or "")[6:], set())
+        if isinstance(node, ast.ImportFrom) and is_imported(node):
+            theirs = wanted.get(node.module or "", set())
             found |= {a.asname or a.name for a in node.names if a.name in theirs}
     return found
 

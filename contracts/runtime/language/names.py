@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from contracts.runtime.language import tables
+from contracts.runtime.language.modules import is_imported
 from contracts.runtime.language.walk import Walk, is_constant, is_declaration
 
 
@@ -46,10 +47,10 @@ class NameRules(Walk):
             self.refuse(node, "CT103")
             return True
         module = node.module or ""
-        if node.level or not (module == "sdk" or module.startswith("rules.")):
+        if node.level or not (module == "sdk" or is_imported(node)):
             self.refuse(node, "CT101", "." * node.level + module)
             return True
-        known = tables.SDK_NAMES if module == "sdk" else self.facts.rules.get(module[6:])
+        known = tables.SDK_NAMES if module == "sdk" else self.facts.modules.get(module)
         if known is None:
             self.refuse(node, "CT101", module)
             return True

@@ -36,8 +36,9 @@ _SURFACE_ZH = "它无法安全计费"
 
 RULES: dict[str, Rule] = {
     # sources
-    "CT001": Rule("a source larger than 64 KiB{}", "the modules of a bundle share one limit",
-                  "Split the contract", "超过 64 KiB 的源码{}", "合约包的各模块共用一个上限", "请拆分合约"),
+    "CT001": Rule("a module larger than 64 KiB, or a bundle larger than 96 KiB{}", "the modules of a bundle"
+                  " share one limit", "Split the contract", "超过 64 KiB 的模块或超过 96 KiB 的合约包{}",
+                  "合约包的各模块共用一个上限", "请拆分合约"),
     "CT002": Rule("this character", "sources are text with line feeds and no NUL",
                   "Save the file as plain UTF-8 with \\n line ends", "此字符",
                   "源码须为以换行符结尾且不含 NUL 的文本", "请以 UTF-8 和 \\n 换行保存"),
@@ -54,18 +55,18 @@ RULES: dict[str, Rule] = {
     "CT007": Rule("a construct nested more than 60 deep", "no interpreter limit may decide",
                   "Move the inner part to a function", "超过 60 层的语法嵌套", "不得由解释器的上限来裁决",
                   "请把内层移到函数中"),
-    "CT008": Rule("the module name {}", "a rule module is called like a Python name and stands in the"
+    "CT008": Rule("the module name {}", "a module is called like a Python name and stands in the"
                   " bundle once", "Use lower-case letters, digits and _", "模块名 {}",
-                  "规则模块名须为 Python 名称且唯一", "请使用小写字母、数字与下划线"),
+                  "模块名须为 Python 名称且唯一", "请使用小写字母、数字与下划线"),
     # imports
-    "CT101": Rule("importing {}", _SAME, "Import from sdk or from a rules module of the bundle",
-                  "导入 {}", _SAME_ZH, "请从 sdk 或合约包内的 rules 模块导入"),
+    "CT101": Rule("importing {}", _SAME, "Import from sdk, or from a rules module or a chapter of the"
+                  " bundle", "导入 {}", _SAME_ZH, "请从 sdk 或合约包内的 rules 模块、chapters 章节导入"),
     "CT102": Rule("importing the name {}", "the module does not offer it",
-                  "Look at the list of the SDK or of the rule module", "导入名称 {}", "该模块不提供它",
-                  "请查看 SDK 或规则模块的名称表"),
+                  "Look at the list of the SDK or of the module", "导入名称 {}", "该模块不提供它",
+                  "请查看 SDK 或该模块的名称表"),
     "CT103": Rule("an import here", "imports stand at the head of the module",
                   "Move it to the module's first lines", "在此处导入", "导入须位于模块开头", "请移到模块开头"),
-    "CT104": Rule("a circle of rule modules through {}", "modules load one after another",
+    "CT104": Rule("a circle of modules through {}", "modules load one after another",
                   "Move the shared part to a third module", "经由 {} 的循环导入", "模块须依次加载",
                   "请把共用部分移到第三个模块"),
     "CT105": Rule("a second class {} in the bundle", "values are stored under the names of their classes",
@@ -179,6 +180,10 @@ RULES: dict[str, Rule] = {
     "CT614": Rule("this declaration", "the module fails while it is set up", "Check default values,"
                   " the order of fields and the arguments of Map, Var, Event and Decimal", "此声明",
                   "模块在初始化时失败", "请检查默认值、字段顺序及 Map、Var、Event、Decimal 的参数"),
+    "CT615": Rule("the exported method {} of a chapter that the main module does not name", "the main module"
+                  " is the contract's table of contents", "Import {} in the main module, or leave the"
+                  " decorator out", "主模块未列出的章节导出方法 {}", "主模块是合约的目录",
+                  "请在主模块中导入它,或去掉装饰器"),
 }  # fmt: skip
 
 

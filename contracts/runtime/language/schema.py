@@ -9,7 +9,8 @@
     error   {"code", "message"}                the first constant message that stands with the code, or ""
 
 A hint is text as in a contract (hints.py); `object` where the source names none or one that no argument is
-converted by. Classes and errors are in order of their names, the rest as in the source, `main` first.
+converted by. Classes and errors are in order of their names, the rest as in the source, `main` first; methods
+of a chapter stand where the main module imports them.
 It is derived from admitted trees only, and from nothing but them: every engine gives the same bytes.
 """
 
@@ -21,18 +22,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.runtime.language.hints import Hint, hint_of, hint_text
+from contracts.runtime.language.modules import Trees, functions, is_exported, marks
 
 FORMAT = 1
 ANY = "object"
 CODE = re.compile(r"E_[A-Z0-9_]{1,60}\Z")
 # Where code and message stand among the arguments of what leaves with them.
 _LEAVING = {"require": (1, 2), "Revert": (0, 1)}
-Trees = Mapping[str, ast.Module]
 Schema = dict[str, Any]
 
 
 def schema_of(trees: Trees) -> Schema:
-    """The schema of a bundle's modules (`main` and `rules.<name>`), as they were admitted."""
+    """The schema of a bundle's modules, as they were admitted."""
     modules = ["main", *sorted(name for name in trees if name != "main")]
     ordered = {name: trees[name] for name in modules}
     return {
@@ -49,17 +50,14 @@ def schema_of(trees: Trees) -> Schema:
 
 
 def _methods(trees: Trees) -> Iterator[Schema]:
-    names = class_names(trees)["main"]
-    for node in trees["main"].body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        marks = {mark.id for mark in node.decorator_list if isinstance(mark, ast.Name)}
-        if marks & {"export", "view"}:
+    seen = class_names(trees)
+    for name, module, node in functions(trees):
+        if is_exported(node):
             yield {
-                "name": node.name,
-                "kind": "view" if "view" in marks else "export",
-                "parameters": list(_parameters(node.args, names)),
-                "returns": _hint(node.returns, names),
+                "name": name,
+                "kind": "view" if "view" in marks(node) else "export",
+                "parameters": list(_parameters(node.args, seen[module])),
+                "returns": _hint(node.returns, seen[module]),
                 "doc": _doc(node),
             }
 

@@ -34,12 +34,12 @@ CHINESE = {english: chinese for _, english, chinese in UNLISTED.values() if engl
 class ModuleFacts:
     """What the linter learns about a module and the compiler and other modules need.
 
-    rules: names each rule module of the bundle offers. declared: fields and methods of all classes
+    modules: names each other module of the bundle offers. declared: fields and methods of all classes
     of the bundle. classes: this module's classes. offers: names others may import from it.
     """
 
     module: str
-    rules: dict[str, set[str]] = field(default_factory=dict)
+    modules: dict[str, set[str]] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
     classes: set[str] = field(default_factory=set)
     offers: set[str] = field(default_factory=set)

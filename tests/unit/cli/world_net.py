@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from contracts.bundles import main_file
 from contracts.runtime import values
 from contracts.runtime.checking import schema_of_file
 from contracts.schema import Schema
@@ -14,12 +14,10 @@ from node.client_calls import Answer, Committed, ContractVersion, Event, contrac
 from tests.unit.suite.center_world import CHANNEL
 from tests.unit.suite.world import World
 
-SUITE = Path(__file__).parents[3] / "contracts" / "suite"
-
 
 @functools.cache
 def schema_of(contract: str) -> Schema:
-    data = schema_of_file(SUITE / f"{contract}.py")
+    data = schema_of_file(main_file(contract))
     assert data is not None
     return Schema.decode(data)
 

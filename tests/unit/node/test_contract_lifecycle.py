@@ -12,7 +12,7 @@ import pytest
 from consensus.certificate import KIND_PBFT, KIND_RAFT
 from contracts.runtime import values
 from contracts.runtime.api import Bundle
-from contracts.runtime.limits import SOURCE_BYTES_MAX
+from contracts.runtime.limits import BUNDLE_BYTES_MAX
 from node.errors import CATALOGUE, CityError
 from node.lifecycle.state import bundle_key
 from node.model import Receipt
@@ -215,7 +215,7 @@ NOT_UTF8 = values.encode({"main": "x = 'zz'\n", "rules": {}}).replace(b"zz", b"\
 BAD_PROPOSALS: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "sources too large",
-        {"source": bundle_of(main="#" * (SOURCE_BYTES_MAX + 1))},
+        {"source": bundle_of(main="#" * (BUNDLE_BYTES_MAX + 1))},
         "BUNDLE_TOO_LARGE",
         "",
     ),

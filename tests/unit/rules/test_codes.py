@@ -11,7 +11,7 @@ CONTRACTS = Path(__file__).parents[3] / "contracts"
 
 
 def used() -> set[str]:
-    sources = [*(CONTRACTS / "suite").glob("*.py"), *(CONTRACTS / "rules").glob("*.py")]
+    sources = [*(CONTRACTS / "suite").rglob("*.py"), *(CONTRACTS / "rules").glob("*.py")]
     return {
         code
         for path in sources
