@@ -3,7 +3,7 @@
 SUITE          contract names in the order they are deployed
 load_suite()   their bundles, version 1
 
-A contract is a file `suite/<name>.py`, or a folder `suite/<name>` of chapters beside `main.py`.
+A contract is a file `suite/<name>.py`, or a folder `suite/<name>` with `main.py` and `chapters/`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def load_bundle(name: str, version: int = 1) -> Bundle:
     """One contract of the suite, ready to deploy."""
     file = main_file(name)
     main = file.read_text(encoding="utf-8")
-    return Bundle(name, version, main, with_rules(main, file.parent))
+    return Bundle(name, version, main, with_rules(main, file.parent / "chapters"))
 
 
 def load_suite() -> list[Bundle]:

@@ -66,7 +66,7 @@ def _columns(char: str) -> int:
 def check_file(path: Path | str) -> Checked:
     """The linter's findings in a contract and the modules it imports, by the real engine.
 
-    path: of the main module, or of a folder with `main.py` and its chapters."""
+    path: of the main module, or of a folder with `main.py` and `chapters`."""
     file = main_module(path)
     try:
         main = file.read_bytes().decode("utf-8")
@@ -110,21 +110,18 @@ def _not_text(file: Path, error: UnicodeDecodeError) -> Checked:
 
 
 def _modules_beside(path: Path, main: str) -> tuple[dict[str, str], dict[str, Path]]:
-    """Modules that a contract imports: chapters from its own folder, rules from ./rules, ../rules, or the
-    product's own; by their keys in a bundle, and their files by module."""
-    places = [
-        path.parent / "rules",
-        path.parent.parent / "rules",
-        Path(__file__).parents[1] / "rules",
-    ]
+    """Modules that a contract imports: chapters from ./chapters; rules from ./rules, ../rules, ../../rules or
+    the product's own. By their keys in a bundle, and their files by module."""
+    above = [path.parent, *path.parent.parents[:2]]
+    rules = [*(folder / "rules" for folder in above), Path(__file__).parents[1] / "rules"]
     found: dict[str, str] = {}
     files: dict[str, Path] = {}
     wanted = [main]
     while wanted:
         for key in sorted(_imported(wanted.pop()) - found.keys()):
             name = key.removeprefix(CHAPTERS)
-            candidates = [(p / f"{name}.py") for p in (places if name == key else [path.parent])]
-            file = next((one for one in candidates if one.is_file()), None)
+            places = rules if name == key else [path.parent / "chapters"]
+            file = next((p / f"{name}.py" for p in places if (p / f"{name}.py").is_file()), None)
             if file is not None:
                 found[key], files[module_of(key)] = file.read_text(encoding="utf-8"), file
                 wanted.append(found[key])

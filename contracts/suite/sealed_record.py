@@ -338,7 +338,7 @@ def recipients(schema: str, members: list[str], scope: str = "GENERAL") -> dict:
     """The keys to seal a new record to: the asking member's, those of the members named, and of the authorities
     that demand copies. Codes: E_CODE, E_SEALING_KEY."""
     require(schema_row(schema) is not None, "E_CODE", "schemas() lists what a record may be")
-    found = []
+    found: list = []
     for name in [ctx.member, *members, *demanded[schema]]:
         key_id = key_for(name, scope)
         require(key_id != "", "E_SEALING_KEY", f"{name} has published no key")

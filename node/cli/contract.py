@@ -26,7 +26,7 @@ lifecycle.register(app)
 @guarded
 def check(
     path: Annotated[
-        Path, typer.Argument(help="a contract's file, or the folder of its chapters and main.py")
+        Path, typer.Argument(help="a contract's file, or its folder with main.py and chapters")
     ],
     output: OutputOption = Output.table,
 ) -> None:

@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 @guarded
 def propose(
     path: Annotated[
-        Path, typer.Argument(help="the contract's file, or the folder of its chapters and main.py")
+        Path, typer.Argument(help="the contract's file, or its folder with main.py and chapters")
     ],
     law: Annotated[str, typer.Option("--governing-law", help="which law governs it")],
     clause: Annotated[

@@ -9,20 +9,21 @@ it; if nobody pays in time both sides are free again. Source: domain/trade-finan
     payout     duplicate check, money, ways back     notice     register, notice: who comes first
 """
 
-from chapters.notice import acknowledge_notice, file_registration, notify_debtor, payment_waterfall
+from chapters.quotes import request_receivable, request_invoice, quote, accept_quote
 from chapters.payout import (
-    confirm_release,
-    decline,
-    disburse,
     duplicate_check,
-    on_reverse,
+    disburse,
     settle,
-    timeout,
+    confirm_release,
     unwind,
+    on_reverse,
+    timeout,
     withdraw,
+    decline,
 )
-from chapters.quotes import accept_quote, quote, request_invoice, request_receivable
-from chapters.repayment import mark_overdue, prepare_repayment, recourse, repay, write_off
+from chapters.repayment import prepare_repayment, repay, mark_overdue, recourse, write_off
+from chapters.notice import file_registration, notify_debtor, acknowledge_notice, payment_waterfall
+
 from rules.financing_machine import FINANCING
 from rules.financing_records import describe, financings, load, quotes
 from rules.machine import moves_from

@@ -16,18 +16,19 @@ after CLOSED, unless the payee gives money back (`on_reverse`). I7 depth is boun
 Amounts are fen; dates are text `2027-05-20` in China Standard Time.
 """
 
-from chapters.financing import assign_to_financier, free, hand_over, lock, reserve, unlock
-from chapters.issue import accept, cancel, draft, expire, guarantee, reject, sign
-from chapters.maturity import close, due, mark_overdue, on_reverse, prepare_payment, record_payment
-from chapters.orders import freeze, leaves_of, remedy_facts, remedy_move, reopen_prepaid, unfreeze
+from chapters.issue import draft, sign, guarantee, cancel, accept, reject, expire
 from chapters.transfer import (
+    split,
+    offer_transfer,
     accept_transfer,
     decline_transfer,
-    expire_transfer,
-    offer_transfer,
     recall_transfer,
-    split,
+    expire_transfer,
 )
+from chapters.financing import reserve, free, lock, unlock, hand_over, assign_to_financier
+from chapters.orders import remedy_move, reopen_prepaid, remedy_facts, freeze, unfreeze, leaves_of
+from chapters.maturity import due, mark_overdue, prepare_payment, record_payment, on_reverse, close
+
 from rules.machine import moves_from
 from rules.receivable_machine import CREDENTIAL, PIECE
 from rules.receivable_records import (
