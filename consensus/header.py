@@ -61,7 +61,12 @@ def tx_id(hash_: HashFunction, suite_id: int, body: bytes) -> Hash:
 
 def tx_sign_digest(hash_: HashFunction, suite_id: int, channel_id: Hash, body: bytes) -> Hash:
     """The 32 bytes a client signs: they bind the body to one channel."""
-    return Hash(hash_(preimage(Tag.TX_SIGN, suite_id, channel_id, body)))
+    return Hash(hash_(tx_sign_preimage(suite_id, channel_id, body)))
+
+
+def tx_sign_preimage(suite_id: int, channel_id: Hash, body: bytes) -> bytes:
+    """What that digest is of."""
+    return preimage(Tag.TX_SIGN, suite_id, channel_id, body)
 
 
 def tx_leaf(hash_: HashFunction, suite_id: int, id_: Hash, signature: Sig) -> Hash:

@@ -6,15 +6,17 @@ the chain and change no outcome; what is lost is said again until it stands in t
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Protocol
 
 import structlog
 
 from consensus.api import Signer
-from consensus.header import identity_digest, tx_sign_digest
+from consensus.header import identity_digest, tx_sign_preimage
 from node.engine import EngineRefused, EngineStopped
 from node.errors import CityError
+from node.identity.signers import SignerAway, sign_hashed
 from node.intake import monotonic_ms
 from node.lifecycle import CONTRACT, VERSION
 from node.lifecycle.examples import EmptyState, parse_examples, request_of, transcript
@@ -104,7 +106,10 @@ class Attester:
                 log.warning("contract.not_attested", contract=place, reason=str(error))
                 continue
             self._sent[place] = now_ms
-            found.append(self._envelope(signer, place, text))
+            try:
+                found.append(await asyncio.to_thread(self._envelope, signer, place, text))
+            except SignerAway as error:
+                log.warning("contract.not_attested", contract=place, reason=str(error))
         return found
 
     def _wanted(self) -> list[Place]:
@@ -153,5 +158,5 @@ class Attester:
                 request_id=f"attest-{secrets.token_hex(8)}",
             )
         )
-        digest = tx_sign_digest(suite.hash, suite.id, ledger.channel_id, body)
-        return Envelope(body, signer.public_key, signer.sign(digest))
+        signed = tx_sign_preimage(suite.id, ledger.channel_id, body)
+        return Envelope(body, signer.public_key, sign_hashed(suite, signer, signed))

@@ -62,10 +62,15 @@ class Crypto(Section):
 
 
 class Keys(Section):
-    """development: key files need no password. password_file: read instead of CITY_KEY_PASSWORD."""
+    """development: key files need no password. password_file: read instead of CITY_KEY_PASSWORD.
+
+    signer: where identity and vote keys are: "file", "remote:host:port" (city signer serve), or
+    "pkcs11:/path/to/module.so?token=LABEL". signer_certificate: of the remote signer, PEM."""
 
     development: bool = False
     password_file: str = ""
+    signer: str = "file"
+    signer_certificate: str = ""
 
 
 class Log(Section):

@@ -1,4 +1,5 @@
-"""A node's own keys, read from its folder and checked against what the configuration in force says of it.
+"""A node's own keys, checked against what the configuration in force says of it: files of its folder, or keys
+that a signing service or a device holds ([keys] signer).
 
 A vote key is replaced in three steps: the new one is put beside the old as `keys/vote-next.pem`, the
 member's admin sends the change, and at the block that brings it in force the running node takes the new key
@@ -11,13 +12,15 @@ import os
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from consensus.api import Signer
 from consensus.encoding import decode
 from consensus.validators import ValidatorSet
-from node.config import NodeConfig, Place
+from node.config import NodeConfig, Place, split_address
 from node.errors import CityError
 from node.genesis import NodeEntry
 from node.governance import ConfigState
@@ -29,6 +32,8 @@ from node.ledger.folder import sync_folder
 from node.opening import read_genesis
 from node.peers.roster import Self, der_to_pem
 from node.peers.statement import SignedGrant
+from node.signing.held import HeldKeys, NamedSigner
+from node.signing.remote import SigningClient, remote_keys
 
 GRANT_BYTES_MAX = 64 * 1024
 VOTE_FILE, NEXT_VOTE_FILE, GRANT_FILE = "vote.pem", "vote-next.pem", "grant.bin"
@@ -36,8 +41,20 @@ VOTE_FILE, NEXT_VOTE_FILE, GRANT_FILE = "vote.pem", "vote-next.pem", "grant.bin"
 log = structlog.get_logger("node")
 
 
-class VoteKeys:
-    """The vote key in use, and the one prepared to follow it. Blocking; the pipeline asks in a thread."""
+class Votes(Protocol):
+    """Vote keys, wherever they are. Blocking; the pipeline asks in a thread."""
+
+    def __call__(self, validators: ValidatorSet) -> Signer | None:
+        """The signer that votes in this set, None where this node has no vote in it."""
+        ...
+
+    def has_vote(self, validators: ValidatorSet) -> bool:
+        """Whether a key for this set is here; nothing is taken up."""
+        ...
+
+
+class VoteFiles:
+    """The vote key in use, and the one prepared to follow it."""
 
     def __init__(self, folder: Path, password: bytes | None, dev: bool, suite: Suite) -> None:
         """Raises CITY-2005 to 2009 for a file that is there and cannot be used."""
@@ -83,8 +100,8 @@ class Keyring:
 
     place: Place
     me: Self
-    identity: FileSigner
-    votes: VoteKeys
+    identity: FileSigner | NamedSigner
+    votes: Votes
 
     @property
     def transport(self) -> TransportIdentity:
@@ -97,10 +114,32 @@ def identity_path(config: NodeConfig, suite: Suite) -> Path:
     return path if path.exists() else config.keys_dir / "identity.pem"
 
 
-def open_identity(config: NodeConfig, suite: Suite) -> FileSigner:
-    """Raises CITY-2005 to 2009."""
+def open_identity(config: NodeConfig, suite: Suite) -> FileSigner | NamedSigner:
+    """Raises CITY-2005 to 2009, and where its keys are held elsewhere 2050 to 2056."""
+    held = held_keys(config, suite)
+    if held is not None:
+        return held.identity()
     path = identity_path(config, suite)
     return FileSigner(path, config.key_password(), dev=config.keys.development, suite=suite)
+
+
+def held_keys(config: NodeConfig, suite: Suite) -> HeldKeys | None:
+    """Keys that are no files of this node; None where they are. Raises CITY-2009, 2050 to 2056."""
+    setting = config.keys.signer
+    kind, _, place = setting.partition(":")
+    if setting == "file":
+        return None
+    if kind == "remote":
+        try:
+            split_address(place)
+            pinned = config.path(config.keys.signer_certificate or "signer.crt").read_bytes()
+        except ValueError as error:
+            raise CityError("CITY-2056", setting=setting, reason=error) from None
+        except OSError as error:
+            reason = f"its certificate {error.filename}: {error.strerror}"
+            raise CityError("CITY-2056", setting=setting, reason=reason) from None
+        return remote_keys(SigningClient(place, open_transport(config), pinned), suite)
+    raise CityError("CITY-2056", setting=setting, reason=f"there is no signer {kind!r}")
 
 
 def open_transport(config: NodeConfig) -> TransportIdentity:
@@ -120,7 +159,9 @@ def open_keyring(
     place = place or config.place()
     entry = state.named(config.name)
     identity = open_identity(config, suite)
-    votes = VoteKeys(place.keys, config.key_password(), config.keys.development, suite)
+    votes: Votes | None = held_keys(config, suite)
+    if votes is None:
+        votes = VoteFiles(place.keys, config.key_password(), config.keys.development, suite)
     transport = open_transport(config)
     try:
         grant = b"" if entry is not None else _read_grant(config, place)
@@ -150,9 +191,13 @@ def node_card(config: NodeConfig) -> dict[str, str]:
     The member is the one whose grant brought it in, or that genesis names."""
     genesis = read_genesis(config.channel_dir).config
     suite = get_suite(genesis.suite)
-    password, dev, folder = config.key_password(), config.keys.development, config.keys_dir
-    identity = open_identity(config, suite)
-    vote = FileSigner(folder / VOTE_FILE, password, dev=dev, suite=suite)
+    identity, held = open_identity(config, suite), held_keys(config, suite)
+    if held is not None:
+        vote_key = held.vote_key()
+    else:
+        password, dev = config.key_password(), config.keys.development
+        path = config.keys_dir / VOTE_FILE
+        vote_key = FileSigner(path, password, dev=dev, suite=suite).public_key
     transport = open_transport(config)
     entry = next((node for node in genesis.nodes if node.name == config.name), None)
     if entry is None:
@@ -166,13 +211,19 @@ def node_card(config: NodeConfig) -> dict[str, str]:
         "city": city,
         "member_id": member,
         "identity_key": b64encode(identity.public_key).decode(),
-        "vote_key": b64encode(vote.public_key).decode(),
+        "vote_key": b64encode(vote_key).decode(),
         "transport_cert": b64encode(certificate).decode(),
     }
 
 
 def prepare_vote_key(config: NodeConfig) -> dict[str, str]:
-    """Writes keys/vote-next.pem. Raises CITY-8041 where there is one."""
+    """Writes keys/vote-next.pem. Raises CITY-8041 where there is one, 2056 where keys are held elsewhere."""
+    if config.keys.signer != "file":
+        raise CityError(
+            "CITY-2056",
+            setting=config.keys.signer,
+            reason="make the next key where the keys are held",
+        )
     path = config.keys_dir / NEXT_VOTE_FILE
     if path.exists():
         raise CityError("CITY-8041", path=path)
@@ -192,7 +243,7 @@ def _read_grant(config: NodeConfig, place: Place) -> bytes:
 
 def _check(
     entry: NodeEntry,
-    identity: FileSigner,
+    identity: Signer,
     transport: TransportIdentity,
     config: NodeConfig,
 ) -> None:

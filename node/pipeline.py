@@ -45,6 +45,7 @@ from node.executor import Applied, Executor
 from node.facade import TxStatus
 from node.failpoints import reach
 from node.governance import ConfigState
+from node.identity.signers import SignerAway
 from node.intake import Intake, monotonic_ms
 from node.ledger.records import StateRoots
 from node.links import Network
@@ -69,6 +70,7 @@ BODY_WORKERS = 2
 SPREAD_SECONDS = 0.003  # what arrives together is passed on together
 BODIES_SECONDS = 0.02
 HOUSE_SECONDS = 1.0
+SIGNER_SECONDS = 1.0
 EXECUTION_LAG_READY_MAX = 1  # beyond the window; further behind, a node says that it is catching up
 
 log = structlog.get_logger("channel")
@@ -180,8 +182,22 @@ class Pipeline:
         """One seat after the other: a config block that is executed ends one."""
         self._network.reconfigure(self._seat.state.config, self._seat.state.observers)
         while True:
-            await self._seat.driver.run(self._restart(is_wal_loss_accepted))
-            await self._take_seat()
+            try:
+                await self._seat.driver.run(self._restart(is_wal_loss_accepted))
+                await self._take_seat()
+            except SignerAway as away:
+                await self._sit_down_again(away)
+
+    async def _sit_down_again(self, away: SignerAway) -> None:
+        """Nothing of the turn that wanted a signature has left this node: it begins anew from its log, as after
+        a crash, and again until the signer answers."""
+        while True:
+            log.warning("channel.signer_away", code=away.code, reason=away.message)
+            await asyncio.sleep(SIGNER_SECONDS)
+            try:
+                return await self._take_seat()
+            except SignerAway as again:
+                away = again
 
     async def _take_seat(self) -> None:
         """Under the configuration now in force, without starting anything else again."""

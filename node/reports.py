@@ -10,15 +10,20 @@ import secrets
 from base64 import b64encode
 from dataclasses import dataclass
 
+import structlog
+
 from consensus.api import Signer
 from consensus.encoding import EncodingError, decode
-from consensus.header import identity_digest, tx_sign_digest
+from consensus.header import identity_digest, tx_sign_preimage
 from consensus.pbft.evidence import Evidence
 from node.governance import CONTRACT, VERSION
+from node.identity.signers import SignerAway, sign_hashed
 from node.model import Envelope
 from node.opening import Ledger
 from node.wire.body import TxBody, build_body
 from node.wire.codec import json_text
+
+log = structlog.get_logger("channel")
 
 TURN_MS, AGAIN_MS = 2_000, 30_000
 REPORTS_MAX = 64
@@ -61,7 +66,10 @@ class Reports:
         for report in self._open.values():
             if report.due_ms <= now_ms:
                 report.due_ms = now_ms + AGAIN_MS
-                found.append(self._envelope(self._signer, report.evidence))
+                try:
+                    found.append(self._envelope(self._signer, report.evidence))
+                except SignerAway as error:
+                    log.warning("channel.not_reported", code=error.code, reason=error.message)
         return found
 
     def _accepted(self) -> set[Key]:
@@ -84,5 +92,5 @@ class Reports:
                 request_id=f"evidence-{secrets.token_hex(8)}",
             )
         )
-        digest = tx_sign_digest(suite.hash, suite.id, ledger.channel_id, body)
-        return Envelope(body, signer.public_key, signer.sign(digest))
+        signed = tx_sign_preimage(suite.id, ledger.channel_id, body)
+        return Envelope(body, signer.public_key, sign_hashed(suite, signer, signed))

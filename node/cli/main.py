@@ -36,6 +36,7 @@ from node.cli import (
     proof,
     sealed,
     seeds,
+    signer,
     tx,
     why,
 )
@@ -73,6 +74,7 @@ app.command("why")(why.why)
 app.add_typer(network.app, name="network")
 app.add_typer(ca.app, name="ca")
 app.add_typer(identity.app, name="identity")
+app.add_typer(signer.app, name="signer")
 app.add_typer(channel.app, name="channel")
 app.command("call")(call.call)
 app.command("query")(call.query)

@@ -15,6 +15,7 @@ from node.errors import (
     network,
     oracle,
     request,
+    signing,
     storage,
     transaction,
 )
@@ -24,6 +25,7 @@ AREAS = (
     request,
     identity,
     enrolment,
+    signing,
     transaction,
     contract,
     storage,

@@ -1,13 +1,29 @@
-"""Signers over software keys. Devices and signing services implement the same `Signer` protocol."""
+"""Signers over software keys. Devices and services (node/signing) implement the same `Signer` protocol."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from consensus.api import Signer
 from consensus.encoding import Sig
+from node.errors import CityError
 from node.identity.keyfile import read_key
 from node.identity.keys import PrivateKey
 from node.identity.suite import DEFAULT_ID, Suite, get_suite
+
+
+class SignerAway(CityError):
+    """A service or device gives no signature now: it does not answer, or refuses. One may ask again later."""
+
+
+def sign_hashed(suite: Suite, signer: Signer, preimage: bytes) -> Sig:
+    """A signature over H(preimage), as transactions are signed. A service is shown the preimage, so that it
+    knows what it signs. Raises SignerAway."""
+    service = getattr(signer, "sign_hashed", None)
+    if service is not None:
+        signature: Sig = service(preimage)
+        return signature
+    return signer.sign(suite.hash(preimage))
 
 
 class MemorySigner:

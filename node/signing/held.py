@@ -1,0 +1,67 @@
+"""Keys that a service or a device holds: the node's identity, and vote keys among which the set decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from consensus.encoding import Sig
+from consensus.validators import ValidatorSet
+from node.errors import CityError
+from node.identity.suite import DEFAULT_ID, Suite
+from node.signing.purposes import IDENTITY, VOTE
+
+
+class NamedSigner(Protocol):
+    """A signer that its holder calls by a name: identity…, vote…"""
+
+    name: str
+    suite_id: int
+    public_key: bytes
+
+    def sign(self, message: bytes, id: bytes = DEFAULT_ID) -> Sig: ...
+
+
+class HeldKeys:
+    """Of one suite. A vote key that follows another is simply there before the block that names it; the former
+    one may be taken away after it."""
+
+    def __init__(self, place: str, find: Callable[[], Sequence[NamedSigner]], suite: Suite) -> None:
+        """place: for messages. find: all that is held, blocking. Raises what `find` raises."""
+        self._place, self._find, self._suite = place, find, suite
+        self._known = self._look()
+
+    def _look(self) -> list[NamedSigner]:
+        return [signer for signer in self._find() if signer.suite_id == self._suite.id]
+
+    def identity(self) -> NamedSigner:
+        """`identity-SUITE`, else `identity`. Raises CITY-2050."""
+        return self._named(f"{IDENTITY}-{self._suite.name}", IDENTITY)
+
+    def vote_key(self) -> bytes:
+        """The public key of `vote`, for the node's card. Raises CITY-2050."""
+        return self._named(VOTE).public_key
+
+    def _named(self, *names: str) -> NamedSigner:
+        for name in names:
+            for signer in self._known:
+                if signer.name == name:
+                    return signer
+        raise CityError("CITY-2050", key=f"{names[-1]} ({self._suite.name}) at {self._place}")
+
+    def __call__(self, validators: ValidatorSet) -> NamedSigner | None:
+        """The signer that votes in this set, None where none does. Raises SignerAway."""
+        found = self._voting(validators)
+        if found is None:
+            self._known = self._look()  # a key may have come since
+            found = self._voting(validators)
+        return found
+
+    def has_vote(self, validators: ValidatorSet) -> bool:
+        return self(validators) is not None
+
+    def _voting(self, validators: ValidatorSet) -> NamedSigner | None:
+        for signer in self._known:
+            if signer.name.startswith(VOTE) and validators.index_of(signer.public_key) is not None:
+                return signer
+        return None

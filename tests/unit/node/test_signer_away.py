@@ -1,0 +1,64 @@
+"""A validator whose signer goes away: it waits, answers reads, and votes again when the signer is back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from consensus.encoding import Sig
+from node import pipeline
+from node.compose import one_key
+from node.identity.signers import MemorySigner, SignerAway
+from node.identity.suite import DEFAULT_ID
+from tests.unit.node.network import SECONDS, Cluster
+
+
+class Interrupted:
+    """A signer that gives so many signatures more, and then none until it is told."""
+
+    def __init__(self, signer: MemorySigner) -> None:
+        self._signer, self.public_key = signer, signer.public_key
+        self.left: int | None = None  # None: as many as are asked for
+        self.refused = asyncio.Event()
+
+    def sign(self, message: bytes, id: bytes = DEFAULT_ID) -> Sig:
+        if self.left == 0:
+            self.refused.set()
+            raise SignerAway("CITY-2054", address="nowhere", reason="UNAVAILABLE")
+        if self.left is not None:
+            self.left -= 1
+        return self._signer.sign(message, id)
+
+
+@pytest.mark.parametrize("left", range(4))
+async def test_a_signer_that_goes_away_within_a_turn_stops_no_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    """Three of four validators run, so that each vote of this one is needed."""
+    monkeypatch.setattr(pipeline, "SIGNER_SECONDS", 0.05)
+    net = Cluster(tmp_path, 4)
+    signer = Interrupted(net.keys.votes[0])
+    try:
+        async with asyncio.timeout(SECONDS):
+            node = await net.start("n0", votes=one_key(signer))
+            for name in ("n1", "n2"):
+                await net.start(name)
+            for number in range(3):
+                signer.refused.clear()
+                signer.left = left + number
+                envelope = net.envelope()
+                (outcome,) = await node.channel.submit([envelope])
+                assert outcome.error is None
+                await signer.refused.wait()
+                found = await node.channel.query("counter", 0, "read", '{"name": "a"}', None)
+                assert found.outcome == "ok"  # meanwhile it reads
+                signer.left = None
+                for each in net.nodes.values():
+                    status = await each.channel.wait(outcome.tx_id, "committed")
+                    assert status.receipt is not None and status.receipt.outcome == "ok"
+            assert not node.task.done()
+            await net.same_state()
+    finally:
+        await net.stop_all()
