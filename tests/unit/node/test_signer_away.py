@@ -32,7 +32,7 @@ class Interrupted:
         return self._signer.sign(message, id)
 
 
-@pytest.mark.parametrize("left", range(4))
+@pytest.mark.parametrize("left", (0, 1))
 async def test_a_signer_that_goes_away_within_a_turn_stops_no_channel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
 ) -> None:
@@ -45,20 +45,25 @@ async def test_a_signer_that_goes_away_within_a_turn_stops_no_channel(
             node = await net.start("n0", votes=one_key(signer))
             for name in ("n1", "n2"):
                 await net.start(name)
-            for number in range(3):
+            for number in (2, 1, 0):
                 signer.refused.clear()
                 signer.left = left + number
                 envelope = net.envelope()
                 (outcome,) = await node.channel.submit([envelope])
                 assert outcome.error is None
-                await signer.refused.wait()
+                # A late signature may be one that this transaction does not need.
+                ends = [signer.refused.wait(), node.channel.wait(outcome.tx_id, "committed")]
+                tasks = [asyncio.ensure_future(each) for each in ends]
+                _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in pending:
+                    task.cancel()
                 found = await node.channel.query("counter", 0, "read", '{"name": "a"}', None)
                 assert found.outcome == "ok"  # meanwhile it reads
                 signer.left = None
                 for each in net.nodes.values():
                     status = await each.channel.wait(outcome.tx_id, "committed")
                     assert status.receipt is not None and status.receipt.outcome == "ok"
-            assert not node.task.done()
+            assert not node.task.done() and signer.refused.is_set()
             await net.same_state()
     finally:
         await net.stop_all()
