@@ -24,6 +24,7 @@ from contracts.runtime.api import BlockRequest, Bundle, ContractRefused, Transac
 from contracts.runtime.host import Undecided, WasmEngine
 from node import sandbox
 from node.frames import FrameEnd, FrameReader, write_frame
+from node.identity import hidden_amount, points
 from node.identity.suite import Suite, get_suite
 
 STACK_BYTES = 64 << 20
@@ -60,6 +61,7 @@ class SuiteNatives:
 
     def __init__(self, suites: dict[str, Suite]) -> None:
         self._suites = suites
+        points.serve_with(suites["sm"])
 
     def sm3(self, data: bytes) -> bytes:
         return self._suites["sm"].hash(data)
@@ -67,6 +69,9 @@ class SuiteNatives:
     def verify(self, suite: str, key: bytes, message: bytes, signature: bytes, id: bytes) -> bool:
         found = self._suites.get(suite)
         return found is not None and found.verify(key, message, signature, id)
+
+    def amounts(self, operation: str, operands: tuple[Any, ...]) -> bool:
+        return hidden_amount.check(operation, operands)
 
     def warm_up(self) -> None:
         """Use everything once: nothing may need a file after the lock."""
@@ -76,6 +81,8 @@ class SuiteNatives:
             assert suite.verify(suite.signer(key).public_key, b"warm", signature)
             assert not suite.verify(suite.signer(key).public_key, b"cold", signature)
         self.sm3(b"warm")
+        opening = hidden_amount.hide(1)
+        assert self.amounts("opens", (opening.commitment(), 1, opening.blinding))
 
 
 class PipeState:

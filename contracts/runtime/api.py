@@ -27,6 +27,13 @@ class Natives(Protocol):
         """Whether the signature holds under the suite's frozen rule (`sm` or `intl`); never raises."""
         ...
 
+    def amounts(self, operation: str, operands: tuple[Any, ...]) -> bool:
+        """Whether a claim about hidden amounts holds, on the SM2 curve; never raises.
+
+        "opens" (commitment, amount, blinding), "adds-up" (whole, part, …), "range" (commitment, context,
+        proof)."""
+        ...
+
 
 class StateReader(Protocol):
     """State as it was before the block. Answers must not change while the block runs."""

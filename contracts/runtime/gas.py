@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from contracts.runtime import limits
 
-TABLE_VERSION = 4
+TABLE_VERSION = 5
 
 
 class Price(NamedTuple):
@@ -74,6 +74,10 @@ TABLE = (
     Price("SHA256", 30, "and a quarter of the length"),
     Price("SM3", 300, "and half of the length"),
     Price("VERIFY", 3000, "one signature, 230 microseconds"),
+    Price("COMMITMENT", 5000, "opening a hidden amount, 330 microseconds"),
+    Price("COMMITMENT_SUM", 100, "adding up commitments; and COMMITMENT_PART each"),
+    Price("COMMITMENT_PART", 400, "one point checked and added, 30 microseconds"),
+    Price("RANGE_PROOF", 450000, "41 bits of two equations each, 30 milliseconds"),
     Price("MERKLE", 40, "and MERKLE_LEVEL a level"),
     Price("MERKLE_LEVEL", 350, "one hash outside the guest"),
     Price(
@@ -136,6 +140,10 @@ CONTRACT_CALL = _PRICES["CONTRACT_CALL"]
 SHA256 = _PRICES["SHA256"]
 SM3 = _PRICES["SM3"]
 VERIFY = _PRICES["VERIFY"]
+COMMITMENT = _PRICES["COMMITMENT"]
+COMMITMENT_SUM = _PRICES["COMMITMENT_SUM"]
+COMMITMENT_PART = _PRICES["COMMITMENT_PART"]
+RANGE_PROOF = _PRICES["RANGE_PROOF"]
 MERKLE = _PRICES["MERKLE"]
 MERKLE_LEVEL = _PRICES["MERKLE_LEVEL"]
 STRUCTURE = _PRICES["STRUCTURE"]

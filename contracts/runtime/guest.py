@@ -50,6 +50,10 @@ def _verify(suite: str, key: bytes, message: bytes, signature: bytes, id: bytes)
     return bool(wit_world.verify(_to_text(request)))
 
 
+def _amounts(operation: str, operands: tuple[object, ...]) -> bool:
+    return bool(wit_world.amounts(_to_text(values.encode((operation, *operands)))))
+
+
 def _find_code(name: str, version: int) -> tuple[Compiled, bool] | None:
     found = wit_world.code_get(name, version)
     if not found:
@@ -184,6 +188,7 @@ session.IMPORTS.state_get = _state_get
 session.IMPORTS.state_scan = _state_scan
 session.IMPORTS.sm3 = _sm3
 session.IMPORTS.verify = _verify
+session.IMPORTS.amounts = _amounts
 machine.LOADER[0] = _find_code
 gc.collect()
 gc.disable()

@@ -192,6 +192,7 @@ class WasmEngine:
             root.add_func("tx-begin", self._guarded(self._tx_begin))
             root.add_func("sm3", self._guarded(self._sm3))
             root.add_func("verify", self._guarded(self._verify))
+            root.add_func("amounts", self._guarded(self._amounts))
         return linker
 
     def _guarded(self, function: Any) -> Any:
@@ -238,6 +239,10 @@ class WasmEngine:
     def _verify(self, request: str) -> bool:
         suite, key, message, signature, id_ = values.decode(_to_bytes(request))
         return self._natives.verify(suite, key, message, signature, id_)
+
+    def _amounts(self, request: str) -> bool:
+        operation, *operands = values.decode(_to_bytes(request))
+        return self._natives.amounts(operation, tuple(operands))
 
     # ---- bundles ----
     def compile(self, bundle: Bundle) -> tuple[bytes, tuple[Diagnostic, ...]]:

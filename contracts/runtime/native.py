@@ -69,6 +69,7 @@ class NativeEngine:
         session.IMPORTS.state_scan = self.state.state_scan  # type: ignore[method-assign]
         session.IMPORTS.sm3 = self.natives.sm3  # type: ignore[method-assign]
         session.IMPORTS.verify = self.natives.verify  # type: ignore[method-assign]
+        session.IMPORTS.amounts = self.natives.amounts  # type: ignore[method-assign]
         machine.CONTRACTS.clear()
         machine.LOADER[0] = lambda name, version: self.code.get((name, version))
         results = machine.run_block(request, None)

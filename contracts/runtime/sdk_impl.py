@@ -145,6 +145,44 @@ def sm2_verify(public_key: Any, message: Any, signature: Any, id: Any = DEFAULT_
     return session.IMPORTS.verify("sm", public_key, message, signature, id)
 
 
+COMMITMENT_LEN, BLINDING_LEN, CONTEXT_LEN, RANGE_PROOF_LEN = 65, 32, 32, 6592
+COMMITMENTS_MAX = 64
+
+
+def _sized(value: Any, length: int) -> bytes:
+    if len(_bytes(value)) != length:
+        raise ValueError(f"{length} bytes are needed")
+    return value  # type: ignore[no-any-return]
+
+
+def commitment_opens(commitment: Any, amount: Any, blinding: Any) -> bool:
+    """Whether amount and blinding open a commitment to a hidden amount."""
+    if type(amount) is not int:
+        raise ValueError("an amount is a number")
+    operands = (_sized(commitment, COMMITMENT_LEN), amount, _sized(blinding, BLINDING_LEN))
+    charge(gas.COMMITMENT)
+    return session.IMPORTS.amounts("opens", operands)
+
+
+def commitments_add_up(whole: Any, parts: Any) -> bool:
+    """Whether the amounts behind the parts add up to the one behind the whole."""
+    if type(parts) not in (list, tuple) or not 1 <= len(parts) <= COMMITMENTS_MAX:
+        raise ValueError("1 to 64 commitments are added up")
+    operands = tuple(_sized(one, COMMITMENT_LEN) for one in (whole, *parts))
+    charge(gas.COMMITMENT_SUM + gas.COMMITMENT_PART * len(operands))
+    return session.IMPORTS.amounts("adds-up", operands)
+
+
+def range_proof_holds(commitment: Any, context: Any, proof: Any) -> bool:
+    """Whether a proof shows for this context that the commitment hides 1 to 2^41."""
+    operands = (
+        _sized(commitment, COMMITMENT_LEN), _sized(context, CONTEXT_LEN),
+        _sized(proof, RANGE_PROOF_LEN),
+    )  # fmt: skip
+    charge(gas.RANGE_PROOF)
+    return session.IMPORTS.amounts("range", operands)
+
+
 def _path(steps: Any) -> list[bytes]:
     if type(steps) not in (list, tuple) or len(steps) > 2 * merkle.PATH_LENGTH_MAX:
         raise ValueError("a proof is a short list of hashes")
@@ -250,8 +288,9 @@ SDK: dict[str, Any] = {
     "Contract": Contract, "Map": declared_map, "Var": Var, "Event": event, "ctx": Context(),
     "require": require, "Revert": revert, "call": call, "Decimal": builtins.decimal_,
     "field": classes.field, "encode": encode, "decode": decode, "sha256": sha256, "sm3": sm3,
-    "sm2_verify": sm2_verify, "merkle_verify": merkle_verify,
-    "merkle_consistency": merkle_consistency, "tagged_hash": tagged_hash,
+    "sm2_verify": sm2_verify, "commitment_opens": commitment_opens,
+    "commitments_add_up": commitments_add_up, "range_proof_holds": range_proof_holds,
+    "merkle_verify": merkle_verify, "merkle_consistency": merkle_consistency, "tagged_hash": tagged_hash,
     "struct_encode": struct_encode, "struct_decode": struct_decode,
     "int_from_bytes": int_from_bytes, "bytes_from_hex": bytes_from_hex,
 }  # fmt: skip

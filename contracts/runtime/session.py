@@ -26,6 +26,7 @@ class Imports:
     state_scan: Callable[[bytes, bytes | None, int], list[tuple[bytes, bytes]]]
     sm3: Callable[[bytes], bytes]
     verify: Callable[[str, bytes, bytes, bytes, bytes], bool]
+    amounts: Callable[[str, tuple[Any, ...]], bool]
 
 
 IMPORTS = Imports()

@@ -94,6 +94,10 @@ class TestNatives:
             self._suites[suite] = importlib.import_module("node.identity.suite").get_suite(suite)
         return bool(self._suites[suite].verify(key, message, signature, id))
 
+    def amounts(self, operation: str, operands: tuple[Any, ...]) -> bool:
+        module = importlib.import_module("node.identity.hidden_amount")
+        return bool(module.check(operation, operands))
+
 
 class Engine(Protocol):
     def load(self, bundle: Bundle, every_function: bool = False) -> None: ...

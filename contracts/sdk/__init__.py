@@ -33,6 +33,8 @@ __all__ = [
     "Var",
     "bytes_from_hex",
     "call",
+    "commitment_opens",
+    "commitments_add_up",
     "ctx",
     "dataclass",
     "decode",
@@ -42,6 +44,7 @@ __all__ = [
     "int_from_bytes",
     "merkle_consistency",
     "merkle_verify",
+    "range_proof_holds",
     "require",
     "sha256",
     "sm2_verify",
@@ -235,6 +238,21 @@ def sm2_verify(public_key: bytes, message: bytes, signature: bytes, id: bytes = 
     """Whether the signature (64 bytes) of the key (65 bytes) over the message holds; never raises for
 
     wrong ones. ValueError: an argument that is not bytes."""
+    _outside()
+
+
+def commitment_opens(commitment: bytes, amount: int, blinding: bytes) -> bool:
+    """Whether amount (1 to 2^41) and blinding (32 bytes) open a commitment to a hidden amount (65 bytes)."""
+    _outside()
+
+
+def commitments_add_up(whole: bytes, parts: Sequence[bytes]) -> bool:
+    """Whether the amounts behind 1 to 64 commitments add up to the amount behind `whole`."""
+    _outside()
+
+
+def range_proof_holds(commitment: bytes, context: bytes, proof: bytes) -> bool:
+    """Whether a proof (6,592 bytes) shows, for this context (32 bytes), that 1 to 2^41 is hidden."""
     _outside()
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from node.identity.hidden_amount import hide, prove
+
 
 class Operation(NamedTuple):
     name: str
@@ -19,6 +21,8 @@ _WIDE = "a = (1 << 255) + 12345\n    b = (1 << 254) + 987"
 _DECIMAL = 'a = Decimal("1." + "7" * 59)\n    b = Decimal("3." + "1" * 59)'
 _LONG = 't = "a" * 20000\n    p = "a" * 63 + "b"'
 _LIST = "x = list(range(1000))"
+_HIDDEN = hide(7)
+_COMMITMENT, _PROOF_TEXT = _HIDDEN.commitment(), prove(_HIDDEN, bytes(32)).hex()
 
 OPERATIONS = (
     Operation("empty loop", "", "pass"),
@@ -135,6 +139,13 @@ OPERATIONS = (
     Operation("sm3 short", 'b = b"a"', "sm3(b)"),
     Operation("sm2_verify", "k = b'\\x04' + b'\\x11' * 64\n    s = b'\\x22' * 64",
               "sm2_verify(k, b'm', s)"),
+    Operation("commitment_opens", f"c = {_COMMITMENT!r}\n    b = {_HIDDEN.blinding!r}",
+              "commitment_opens(c, 7, b)"),
+    Operation("commitments_add_up", f"c = {_COMMITMENT!r}\n    x = [c] * 16",
+              "commitments_add_up(c, x)"),
+    Operation("range_proof_holds",
+              f"c = {_COMMITMENT!r}\n    b = b'\\x00' * 32\n    p = bytes_from_hex({_PROOF_TEXT!r})",
+              "range_proof_holds(c, b, p)"),
     Operation("list extend clear", "x = []\n    y = list(range(1000))",
               "x.extend(y)\n        x.clear()"),
     Operation("list remove", "x = list(range(2000))", "x.append(-1)\n        x.remove(-1)"),
@@ -223,6 +234,7 @@ OPERATIONS = (
 
 _HEAD = """from sdk import Decimal, Event, Map, Revert, Var, bytes_from_hex, call, ctx, dataclass, decode
 from sdk import encode, export, int_from_bytes, merkle_consistency, merkle_verify, require, sha256, sm2_verify
+from sdk import commitment_opens, commitments_add_up, range_proof_holds
 from sdk import sm3, struct_decode, struct_encode, tagged_hash, view
 
 m = Map("m", 0)

@@ -61,6 +61,7 @@ _LIGHT: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "EC_GROUP_free": (None, (c_void_p,)),
     "EC_POINT_new": (c_void_p, (c_void_p,)),
     "EC_POINT_free": (None, (c_void_p,)),
+    "EC_POINT_oct2point": (c_int, (c_void_p, c_void_p, c_char_p, c_size_t, c_void_p)),
     "EC_POINT_point2oct": (
         c_size_t,
         (c_void_p, c_void_p, c_int, c_char_p, c_size_t, c_void_p),

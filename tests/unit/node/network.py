@@ -36,6 +36,7 @@ from node.genesis import (
     NodeEntry,
     channel_id,
 )
+from node.identity import hidden_amount
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
 from node.lifecycle.examples import EmptyState
@@ -98,6 +99,9 @@ class SuiteNatives:
 
     def verify(self, suite: str, key: bytes, message: bytes, signature: bytes, id: bytes) -> bool:
         return get_suite(suite).verify(key, message, signature, id)
+
+    def amounts(self, operation: str, operands: tuple[object, ...]) -> bool:
+        return hidden_amount.check(operation, operands)
 
 
 class Engine:

@@ -38,6 +38,7 @@ from deploy.regcenter.client import Payment, Wallet, sign_transaction
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.model import Receipt
 from deploy.regcenter.operations import Placement
+from node.identity import hidden_amount
 from node.identity.suite import get_suite
 
 NOW = 1_796_688_000_000  # 2026-12-08 00:00 UTC
@@ -101,6 +102,9 @@ class Natives:
 
     def verify(self, suite: str, key: bytes, message: bytes, signature: bytes, id: bytes) -> bool:
         return get_suite(suite).verify(key, message, signature, id)
+
+    def amounts(self, operation: str, operands: tuple[Any, ...]) -> bool:
+        return hidden_amount.check(operation, operands)
 
 
 class MemoryState(dict[bytes, bytes]):
