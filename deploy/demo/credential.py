@@ -21,11 +21,12 @@ async def give_limit(play: Play) -> None:
     await desk.do(desk.user(bank, "checker"), "credit_line", "approve_limit", **limit)
 
 
-async def draft(play: Play, terms: Any) -> str:
+async def draft(play: Play, terms: Any, first_holder: str = "") -> str:
     step, desk = play.story["step7"], play.desk
     invoice = await lodge(play, terms["invoice"])
     ec_id: str = await desk.do(
-        desk.user(step["issuer"]), "receivable", "draft", first_holder=step["first_holder"],
+        desk.user(step["issuer"]), "receivable", "draft",
+        first_holder=first_holder or step["first_holder"],
         paying_bank=step["paying_bank"], face_fen=terms["face_fen"], due_date=terms["due_date"],
         invoices=[invoice.document],
         clause_hash=play.story.suite.hash(step["clause"].encode()).hex(),

@@ -33,7 +33,7 @@ class Desk:
     def user(self, member: str, role: str = "maker") -> str:
         return self.story.user(member, role)
 
-    async def call(self, user: str, contract: str, method: str, **args: Any) -> Committed:
+    async def call(self, user: str, contract: str, method: str, /, **args: Any) -> Committed:
         """A committed transaction. Raises ContractError where the contract refused."""
         net = await self.stage.net(user)
         call = f"{contract}.{method} {args_text(args)}"
@@ -47,14 +47,14 @@ class Desk:
         self.filed.append(Filed(done.tx_id, f"{call} {done.value!r}"))
         return done
 
-    async def do(self, user: str, contract: str, method: str, **args: Any) -> Any:
+    async def do(self, user: str, contract: str, method: str, /, **args: Any) -> Any:
         """The value of a call that the story expects to succeed."""
         try:
             return (await self.call(user, contract, method, **args)).value
         except ContractError as error:
             raise StepFailed(f"{contract}.{method} by {user}", "accepted", error) from error
 
-    async def attempt(self, user: str, contract: str, method: str, **args: Any) -> str:
+    async def attempt(self, user: str, contract: str, method: str, /, **args: Any) -> str:
         """The contract's code, "" for accepted."""
         try:
             await self.call(user, contract, method, **args)
@@ -63,7 +63,7 @@ class Desk:
         return ""
 
     async def refused(
-        self, what: str, code: str, user: str, contract: str, method: str, **args: Any
+        self, what: str, code: str, user: str, contract: str, method: str, /, **args: Any
     ) -> None:
         """The call is ordered and refused with `code`, and no city's state root has moved."""
         before = await self.stage.settled()
@@ -80,7 +80,7 @@ class Desk:
         expect(f"{what}: state root on all cities", before.root, after.root)
         self.report.refused(what, code, after.root)
 
-    async def ask(self, user: str, contract: str, method: str, **args: Any) -> Any:
+    async def ask(self, user: str, contract: str, method: str, /, **args: Any) -> Any:
         """A view's value, at least as new as the last write."""
         net = await self.stage.net(user)
         return (await net.query(contract, method, args, min_height=self.height)).value

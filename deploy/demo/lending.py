@@ -213,26 +213,40 @@ async def finance_first_supplier(play: Play) -> None:
 
 async def buyer_pays(play: Play) -> None:
     """Step 19: the buyer pays the invoice; principal and interest end the advance, the rest is the seller's."""
-    step, desk = play.story["step19"], play.desk
+    step = play.story["step19"]
     await play.on(step["date"], "the buyer pays the invoice")
+    await pay_out(play, NO_REFERENCE)
+    play.report.proof("the invoice is free again")
+
+
+async def pay_out(play: Play, rest_reference: bytes) -> list[Paid]:
+    """One payment with an output for the bank and one for the seller; the relay carries the bank's proof.
+
+    rest_reference: what the seller's part is paid for."""
+    step = play.story["step19"]
     sale = play.sales[play.invoices[play.story["step4"]["invoice"]].document]
-    seller = desk.user(play.story["step4"]["borrower"])
-    owed = await desk.ask(seller, "financing", "get", request_id=sale.request_id)
-    outputs = [(o["payee"], o["amount_fen"], b"") for o in step["outputs"]]
-    (bank, whole, _), (rest_to, rest, _) = outputs
+    seller = play.desk.user(play.story["step4"]["borrower"])
+    owed = await play.desk.ask(seller, "financing", "get", request_id=sale.request_id)
+    bank, rest = step["outputs"]
     reference = owed["repay_reference"]
-    await play.money.pay_all(
-        step["payer"], [(bank, whole, reference), (rest_to, rest, NO_REFERENCE)]
+    paid = await play.money.pay_all(
+        step["payer"],
+        [
+            (bank["payee"], bank["amount_fen"], reference),
+            (rest["payee"], rest["amount_fen"], rest_reference),
+        ],
     )
     await carried(play, reference, f"financing.repay {sale.request_id}")
-    await expect_state(play, sale.request_id, bank, "REPAID")
+    await expect_state(play, sale.request_id, bank["payee"], "REPAID")
     play.report.step(
-        19, step["date"], f"{step['payer']} pays invoice 1: {fen(whole + rest)} in one payment",
+        19, step["date"], f"{step['payer']} pays invoice 1: "
+        f"{fen(bank['amount_fen'] + rest['amount_fen'])} in one payment",
     )  # fmt: skip
     play.report.proof(
-        f"{bank} {fen(whole)}: principal and {fen(play.story['step4']['interest_fen'])} of interest; "
-        f"{rest_to} {fen(rest)}; the invoice is free again"
+        f"{bank['payee']} {fen(bank['amount_fen'])}: principal and "
+        f"{fen(play.story['step4']['interest_fen'])} of interest; {rest['payee']} {fen(rest['amount_fen'])}"
     )
+    return paid
 
 
 async def attack_payments(play: Play) -> None:

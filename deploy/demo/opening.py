@@ -6,8 +6,9 @@ import asyncio
 import json
 from dataclasses import asdict
 
-from deploy.demo.customs_oracles import tell_release
+from deploy.demo.customs_oracles import Committee, tell_release
 from deploy.demo.play import Play
+from deploy.demo.report import in_words
 from deploy.demo.story import StepFailed, expect, fen
 from node.documents.parties import PartyRecord
 from node.documents.ubl import Invoice
@@ -37,7 +38,10 @@ async def connect_money(play: Play) -> None:
     await money.fund(story["step0"]["operator"], story["step0"]["funds_fen"])
     cities = " · ".join(f"{city.name} {city.zh}" for city in story.plan.cities)
     play.report.step(
-        0, story["step1"]["date"], f"Four cities up after {play.report.seconds:.0f} s: {cities}"
+        0,
+        story["step1"]["date"],
+        f"{in_words(len(story.plan.cities)).capitalize()} cities up after "
+        f"{play.report.seconds:.0f} s: {cities}",
     )
     play.report.proof(
         f"registration center {money.url}, log {log_id.hex()[:16]}… registered on the chain; "
@@ -50,22 +54,13 @@ async def connect_money(play: Play) -> None:
 
 async def register_parties(play: Play) -> None:
     """Step 1: each party applies; an officer of a bank attests, a second one approves."""
-    story, desk, step = play.story, play.desk, play.story["step1"]
+    story, step = play.story, play.story["step1"]
     play.report.working("registering parties, two persons each")
     attesting = {party: bank for bank, parties in step["attest"].items() for party in parties}
     expect("parties with a bank to attest them", set(story.parties), set(attesting))
     await _refuse_wrong_digit(play)
     records = list(story.parties.values())
-    await asyncio.gather(*(_apply(play, p, attesting[p.party_id]) for p in records))
-    await asyncio.gather(*(_attest(play, p, attesting[p.party_id]) for p in records))
-    states = await asyncio.gather(
-        *(
-            desk.do(
-                step["officers"][attesting[p.party_id]][1], "party", "approve", party_id=p.party_id
-            )
-            for p in records
-        )
-    )
+    states = await asyncio.gather(*(admit(play, p, attesting[p.party_id]) for p in records))
     expect("parties that are ACTIVE", step["active"], states.count(ACTIVE))
     by_bank = ", ".join(f"{bank} for {len(ids)}" for bank, ids in step["attest"].items())
     play.report.step(
@@ -74,6 +69,26 @@ async def register_parties(play: Play) -> None:
     for party in records:
         play.report.proof(f"{party.party_id:<7} {party.legal_name} · {party.city} · {party.role}")
     play.report.proof(f"customer checks: {by_bank}; USCC and LEI check digits verified on chain")
+
+
+async def admit(play: Play, party: PartyRecord, bank: str) -> str:
+    """A maker of the party itself applies, or the bank's officer for one without; two of its officers check.
+
+    Returns the party's state."""
+    step, desk = play.story["step1"], play.desk
+    attests, approves = step["officers"][bank]
+    try:
+        applies = desk.user(party.party_id)
+    except StepFailed:
+        applies = attests
+    await desk.do(applies, "party", "apply", **_application(party))
+    report = json.dumps(asdict(party), ensure_ascii=False, sort_keys=True).encode()
+    await desk.do(
+        attests, "party", "attest", party_id=party.party_id, level=step["level"],
+        risk=step["risk"], report=play.story.suite.hash(report).hex(), expires=step["expires"],
+    )  # fmt: skip
+    state: str = await desk.do(approves, "party", "approve", party_id=party.party_id)
+    return state
 
 
 async def _refuse_wrong_digit(play: Play) -> None:
@@ -92,24 +107,6 @@ async def _refuse_wrong_digit(play: Play) -> None:
 def _application(party: PartyRecord) -> dict[str, str]:
     names = ("party_id", "legal_name", "kind", "country", "city", "uscc", "lei")
     return {name: getattr(party, name) for name in names}
-
-
-async def _apply(play: Play, party: PartyRecord, bank: str) -> None:
-    """By a maker of the party itself; for one without a maker, by the bank's officer."""
-    try:
-        user = play.desk.user(party.party_id)
-    except StepFailed:
-        user = play.story["step1"]["officers"][bank][0]
-    await play.desk.do(user, "party", "apply", **_application(party))
-
-
-async def _attest(play: Play, party: PartyRecord, bank: str) -> None:
-    step = play.story["step1"]
-    report = json.dumps(asdict(party), ensure_ascii=False, sort_keys=True).encode()
-    await play.desk.do(
-        step["officers"][bank][0], "party", "attest", party_id=party.party_id, level=step["level"],
-        risk=step["risk"], report=play.story.suite.hash(report).hex(), expires=step["expires"],
-    )  # fmt: skip
 
 
 # ---- steps 2 and 3 -------------------------------------------------------------------------------
@@ -165,7 +162,7 @@ async def _refuse_document(play: Play, path: str, code: str) -> None:
     play.report.refused(said, f"{code} {name}", after.root)
 
 
-async def read_declaration(play: Play) -> None:
+async def read_declaration(play: Play) -> Committee:
     """Step 3: the declaration fits the invoice, and the oracles tell that customs released it."""
     story = play.story
     invoice, found = play.invoices[story["step2"]["invoice"]], story.declaration()
@@ -181,4 +178,4 @@ async def read_declaration(play: Play) -> None:
         f"HS {found.hs_code} · {found.incoterm} {found.port} · number, buyer and amount as invoiced · "
         f"file SM3 {found.document[:16]}…"
     )
-    await tell_release(play, found)
+    return await tell_release(play, found)

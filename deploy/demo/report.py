@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
 INDENT = " " * 16
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def in_words(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
 
 
 class Report:
     """Writes to stdout. On a terminal a live line says what is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, expected: Mapping[int, str] | None = None) -> None:
+        """name: of what is played. expected: a line for a step's number, printed below its first."""
+        self.name, self.expected = name, expected or {}
+        self.number: int | None = None  # of the step that is played
         self.console = Console(highlight=False, soft_wrap=True)
         self.started = time.monotonic()
         self.title = "setting up"
@@ -65,6 +73,8 @@ class Report:
     def step(self, number: int, date: str, what: str) -> None:
         early, self._early = self._early or [], None
         self.line(f"{number:>3}  {date} {what}", "bold")
+        if number in self.expected:
+            self.line(f"{INDENT}expected: {self.expected[number]}", "dim")
         for text, style in early:
             self.line(text, style)
 

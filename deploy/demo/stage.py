@@ -7,14 +7,14 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from deploy.demo.story import StepFailed
 from node.client import connect, find_context
 from node.network import processes
-from node.network.control import REGCENTER, fetch_status, start_regcenter
+from node.network.control import REGCENTER, fetch_status, relay_slug, start_regcenter
 from node.network.create import create_network
 from node.network.layout import Layout
 from node.network.plan import Plan
@@ -44,6 +44,7 @@ class Stage:
         self.plan = plan
         self.slugs = {city.name: city.slug for city in plan.cities}
         self.down: set[str] = set()
+        self.relay = ""
         self._nets: dict[str, Any] = {}
         self._stack = AsyncExitStack()
 
@@ -60,12 +61,20 @@ class Stage:
                 processes.start_node(self.layout, slug)
         self.down.clear()
 
-    def start_relay(self, user: str, wallets: list[Path]) -> None:
+    def start_relay(self, user: str, wallets: list[Path], name: str = RELAY) -> None:
         """Starts the relay that carries the proofs of all payments to these wallets."""
-        network_relay(self.layout.root, RELAY, user, wallets)
+        network_relay(self.layout.root, name, user, wallets)
+        self.relay = name
 
     def relay_status(self) -> dict[str, Any]:
-        return relay_status(self.layout.relays / RELAY)
+        return relay_status(self.layout.relays / self.relay)
+
+    def renew_center(self) -> None:
+        """The registration center begins anew, with new keys and an empty ledger; nothing relays for it yet."""
+        processes.stop(self.layout, [relay_slug(self.relay), REGCENTER])
+        for folder in (self.layout.regcenter, self.layout.relays / self.relay):
+            folder.rename(self.layout.root / f"{folder.name}-ended")
+        start_regcenter(self.layout)
 
     def wait_ready(self) -> None:
         processes.wait_ready(self.layout, list(self.slugs.values()), timeout_s=READY_S)
@@ -108,6 +117,15 @@ class Stage:
             net = connect.aio(str(self.layout.root), user=user, timeout=CALL_S)
             self._nets[user] = await self._stack.enter_async_context(net)
         return self._nets[user]
+
+    async def ask_city(
+        self, city: str, user: str, contract: str, method: str, args: dict[str, Any], height: int
+    ) -> Any:
+        """A view's value as this city's node gives it."""
+        context = find_context(str(self.layout.root))
+        nodes = tuple(node for node in context.nodes if node.name == city)
+        async with connect.aio(replace(context, nodes=nodes), user=user, timeout=CALL_S) as net:
+            return (await net.query(contract, method, args, min_height=height)).value
 
     async def close(self) -> None:
         await self._stack.aclose()

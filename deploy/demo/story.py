@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from node.identity.suite import Suite, get_suite
 from node.network.plan import Plan, load_plan
 
 FOLDER = Path(__file__).parent
+FILE = "story.toml"
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
 
 
@@ -35,12 +36,15 @@ def expect(what: str, expected: object, came: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`figures`: story.toml as it is. Money is fen, rates are parts per million a year."""
+    """`figures`: story.toml as it is. Money is fen, rates are parts per million a year.
+
+    folders: where its files lie; a story that is told on another one's figures finds also that one's files."""
 
     figures: Mapping[str, Any]
     plan: Plan
     parties: Mapping[str, PartyRecord]
     suite: Suite
+    folders: tuple[Path, ...]
 
     def __getitem__(self, name: str) -> Any:
         return self.figures[name]
@@ -77,21 +81,51 @@ class Story:
 
     def invoice(self, path: str) -> Invoice:
         """Reads a UBL file. Raises CityError."""
-        return parse_invoice((FOLDER / path).read_bytes(), self.suite)
+        return parse_invoice(self.file(path).read_bytes(), self.suite)
+
+    def file(self, path: str) -> Path:
+        return find_file(self.folders, path)
 
     def declaration(self) -> Declaration:
-        data = (FOLDER / self["files"]["declaration"]).read_bytes()
+        data = self.file(self["files"]["declaration"]).read_bytes()
         (found,) = parse_declarations(data, "json", self.suite)
         return found
 
 
-def load_story() -> Story:
-    figures = tomllib.loads((FOLDER / "story.toml").read_text(encoding="utf-8"))
+def find_file(folders: Sequence[Path], path: str) -> Path:
+    """The first of the folders that has it."""
+    return next((f / path for f in folders if (f / path).exists()), folders[0] / path)
+
+
+def read_figures(folder: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """The figures in a folder, and the folders they come from: `base` names a folder whose figures hold
+    where this one says nothing else."""
+    figures = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+    base = figures.pop("base", "")
+    if not base:
+        return figures, (folder,)
+    first, folders = read_figures((folder / base).resolve())
+    return overlay(first, figures), (folder, *folders)
+
+
+def overlay(first: dict[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are put together, everything else is replaced."""
+    found = dict(first)
+    for name, value in then.items():
+        known = found.get(name)
+        both = isinstance(known, dict) and isinstance(value, dict)
+        found[name] = overlay(known, value) if both else value
+    return found
+
+
+def load_story(folder: Path | None = None) -> Story:
+    """The story of a folder; without one the demonstration's own."""
+    figures, folders = read_figures(folder or FOLDER)
     files = figures["files"]
-    parties = parse_parties((FOLDER / files["parties"]).read_bytes(), "csv")
-    plan = load_plan(FOLDER / files["network"])
+    parties = parse_parties(find_file(folders, files["parties"]).read_bytes(), "csv")
+    plan = load_plan(find_file(folders, files["network"]))
     by_id = {party.party_id: party for party in parties}
-    return Story(figures, plan, by_id, get_suite(plan.channel.suite))
+    return Story(figures, plan, by_id, get_suite(plan.channel.suite), folders)
 
 
 def fen(amount: int) -> str:

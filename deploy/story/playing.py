@@ -1,0 +1,32 @@
+"""Plays the steps in their order on a network that is made for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.demo.play import Play
+from deploy.demo.report import Report
+from deploy.demo.running import run
+from deploy.demo.story import load_story
+from deploy.story.script import FOLDER, PLAYED, Telling, load_steps
+
+
+def play_story(
+    directory: Path | None, keep: bool, engine: str | None, until: int, skipped: Sequence[int]
+) -> int:
+    """Returns the exit status."""
+    story = load_story(FOLDER)
+    story = replace(story, plan=story.plan.with_consensus(engine))
+    steps = {step.number: step for step in load_steps()}
+    report = Report("The story", {number: step.expected for number, step in steps.items()})
+
+    async def perform(play: Play) -> None:
+        telling = Telling(play)
+        for number, step in PLAYED.items():
+            if number <= until and number not in skipped:
+                play.report.number = number
+                await step(telling)
+
+    return run(story, report, perform, "city-story-", directory, keep)
