@@ -214,12 +214,16 @@ async def give_back(play: Play) -> None:
     )
     back = await play.money.reverse(paid, step["amount_fen"])
     payer = desk.user(paid.payer)
-    owed = await desk.do(
-        payer, "receivable", "on_reverse", leaf_id=step["leaf"], instalment=1,
-        proof=await play.money.proof(desk, back),
-    )  # fmt: skip
+    given = {
+        "leaf_id": step["leaf"], "instalment": 1, "proof": await play.money.proof(desk, back)
+    }  # fmt: skip
+    owed = await desk.do(payer, "receivable", "on_reverse", **given)
     expect("owed again", step["amount_fen"], owed)
     await _expect_piece(play, step["leaf"], "REINSTATED")
+    await desk.refused(
+        "the proof of the REVERSE once more", step["again_code"], payer, "receivable", "on_reverse",
+        **given,
+    )  # fmt: skip
     wanted = await desk.do(
         payer, "receivable", "prepare_payment", leaf_id=step["leaf"],
         salt=secrets.token_bytes(SALT_BYTES),

@@ -99,7 +99,7 @@ async def order(play: Play, leaf: str) -> None:
     await desk.refused(
         f"{target} hands its claim on", step["frozen_code"], desk.user(target), "receivable",
         "offer_transfer", leaf_id=leaf, to="XY",
-        basis=play.invoices[play.story["step9"]["invoice"]].document,
+        basis=play.invoices[step["invoice"]].document,
     )  # fmt: skip
 
 

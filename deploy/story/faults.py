@@ -25,7 +25,7 @@ async def withstand(play: Play) -> None:
     """A network of its own, for this step alone."""
     step = play.story["step26"]
     play.report.working("seven cities, one killed, one lying")
-    plan = load_plan().with_nodes(step["cities"]).with_contracts(CONTRACT)
+    plan = load_plan().with_nodes(step["cities"]).with_contracts()  # the plan adds transfer
     stage = Stage(play.stage.layout.root / "seven", plan)
     names = [city.name for city in plan.cities]
     liar, killed = names[1], names[2]
@@ -77,7 +77,7 @@ async def transact(stage: Stage, liar: str, count: int) -> list[float]:
     async with client(stage, honest) as net:
         for number in range(count):
             began = time.monotonic()
-            await open_account(net, f"a{number}", number)
+            await open_account(net, f"a{number}", number + 1)
             took.append(time.monotonic() - began)
     return sorted(took)
 

@@ -166,7 +166,7 @@ async def present(play: Play) -> None:
     hits = [one for one in findings if step["finding"] in str(one).lower()]
     expect("findings of the pre-check", (1, 1), (len(findings), len(hits)))
     play.report.proof(
-        f"pre-check, {len(CHECKS)} checks, advice only: {hits[0]['article']}: {hits[0]['message']}"
+        f"pre-check, {len(CHECKS)} checks, advice only: {hits[0]['article']}: {hits[0]['finding']}"
     )
 
 
