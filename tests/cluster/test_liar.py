@@ -31,7 +31,7 @@ async def test_a_member_that_votes_for_two_blocks_is_convicted_on_every_chain_an
     honest = [slug for slug in four.slugs if slug != liar]
     four.stop_one(liar)
     config = str(four.layout.node_config(liar))
-    command = [sys.executable, "-m", "deploy.story.lying_node", "node", "run", "--config", config]
+    command = [sys.executable, "-m", "tests.cluster.lying_node", "node", "run", "--config", config]
     processes.start(four.layout, liar, command)
     processes.wait_ready(four.layout, [liar], timeout_s=READY_SECONDS)
     # Three honest cities are a quorum: blocks need not wait for the liar, so there are some until it was heard.

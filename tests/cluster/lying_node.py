@@ -1,0 +1,6 @@
+"""The member that lies in the story, under a name of the tests: `python -m tests.cluster.lying_node node run …`."""
+
+from deploy.story.lying_node import lie
+
+if __name__ == "__main__":
+    lie()
