@@ -113,8 +113,10 @@ def overlay(first: dict[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(first)
     for name, value in then.items():
         known = found.get(name)
-        both = isinstance(known, dict) and isinstance(value, dict)
-        found[name] = overlay(known, value) if both else value
+        if isinstance(known, dict) and isinstance(value, dict):
+            found[name] = overlay(known, value)
+        else:
+            found[name] = value
     return found
 
 

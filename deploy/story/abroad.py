@@ -10,7 +10,7 @@ from deploy.demo.lending import SALT_BYTES, pay_out
 from deploy.demo.play import Play
 from deploy.demo.story import expect, fen
 from deploy.story.registry import claim_state, fingerprint_of
-from deploy.story.screens import open_receipt
+from deploy.story.screens import look
 from node.identity.suite import Suite
 
 CODE_DOMAIN = "citychain/tax-form-code/v1"
@@ -96,16 +96,14 @@ async def pay_fee(play: Play, committee: Committee) -> None:
 
 
 async def tax_screen(play: Play, form: str) -> None:
-    """What the tax authority sees of the forms in its charge, against a receipt for the payer's case."""
+    """What the tax authority sees of the forms in its charge."""
     step = play.story["step18"]
-    receipt = await open_receipt(play, step["tax"], "case", step["payer"])
-    officer = play.desk.user(step["tax"], "regulator")
-    (row,) = await play.desk.ask(officer, "tax_form", "list_forms")
-    expect("the form on the screen", (form, 0), (row["id"], row["remaining"]))
-    play.report.proof(
-        f"▤ {step['tax']} forms: {form} used {fen(row['used'])}, remaining {fen(row['remaining'])} · "
-        f"receipt {receipt}"
-    )
+    screen = await look(play, step["tax"], "forms")
+    (row,), (whole,) = screen.shown["forms"], screen.shown["totals"]
+    expect("the form on the screen", (form, step["amount_fen"], 0),
+           (row["id"], row["used"], row["remaining"]))  # fmt: skip
+    expect("forms in all", 1, whole["forms"])
+    screen.say(f"{form} used {fen(row['used'])}, remaining {fen(row['remaining'])}")
 
 
 # ---- step 19 -------------------------------------------------------------------------------------
@@ -149,14 +147,8 @@ async def registry_free(play: Play) -> None:
 
 async def safe_screen(play: Play, whole: int) -> None:
     """Declared against received, and what is overdue, in the accounts of the branch."""
-    account = play.story["step3"]
-    receipt = await open_receipt(play, account["safe"], "case", account["enterprise"])
-    officer = play.desk.user(account["safe"], "regulator")
-    (row,) = await play.desk.ask(officer, "trade_account", "figures")
-    expect("declared, received", (whole, whole), (row["declared_fen"], row["received_fen"]))
-    late = await play.desk.ask(officer, "trade_account", "list_accounts", state="OVERDUE")
-    expect("accounts overdue", [], late)
-    play.report.proof(
-        f"▤ {account['safe']} trade: {row['direction']} declared {fen(row['declared_fen'])}, received "
-        f"{fen(row['received_fen'])}, overdue above 90 days: {len(late)} · receipt {receipt}"
-    )
+    screen = await look(play, play.story["step3"]["safe"], "matching")
+    names = ("declared_fen", "received_fen", "matched_fen")
+    expect("declared, received, matched", [whole] * 3, [screen.shown[name] for name in names])
+    expect("accounts overdue", [], screen.shown["overdue"])
+    screen.say(f"declared and received {fen(whole)}, matched; overdue above 90 days: none")

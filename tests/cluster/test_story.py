@@ -40,7 +40,7 @@ LINES = (
     "All steps held",
 )  # fmt: skip
 SCREENS = (
-    "PBC-SZ stock", "PBC-SZ rates", "PBC-SZ breaches", "HKMA credits", "TAX-SZ forms", "SAFE trade",
+    "PBC-SZ stock", "PBC-SZ rates", "PBC-SZ breaches", "HKMA credits", "TAX-SZ forms", "SAFE matching",
     "PBC-SZ pools", "HKMA stablecoin", "PBC-SZ case",
 )  # fmt: skip
 
