@@ -1,4 +1,4 @@
-"""The member that lies in the story, under a name of the tests: `python -m tests.cluster.lying_node node run …`."""
+"""The member that lies in the story, as the tests start it: `python -m tests.cluster.lying_node node run …`."""
 
 from deploy.story.lying_node import lie
 
