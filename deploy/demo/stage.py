@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import urllib.request
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ READY_S, SETTLED_S, POLL_S = 180.0, 120.0, 0.05
 CLOCK_NEAR_MS = 60_000
 CALL_S = 240.0
 RELAY = "one"
+METER = "city_contract_cost_units_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,12 @@ class Stage:
         found = await asyncio.gather(*(asyncio.to_thread(fetch_status, n.web) for n in nodes))
         return dict(zip((n.name for n in nodes), found, strict=True))
 
+    async def metered(self) -> dict[str, int]:
+        """Cost units that contracts have used, by city, as each node counts them."""
+        nodes = [n for n in find_context(str(self.layout.root)).nodes if n.name not in self.down]
+        used = await asyncio.gather(*(asyncio.to_thread(fetch_meter, n.web) for n in nodes))
+        return dict(zip((n.name for n in nodes), used, strict=True))
+
     async def settled(self, min_height: int = 0) -> Settled:
         """Waits until every running city has executed the same blocks and nothing waits."""
         deadline = time.monotonic() + SETTLED_S
@@ -182,6 +190,13 @@ class Stage:
                 return
             await asyncio.sleep(POLL_S)
         raise StepFailed("the cities' clock", time_ms, [n and n["time_ms"] for n in nodes])
+
+
+def fetch_meter(web: str) -> int:
+    """Cost units that a node has counted, of all its channels."""
+    with urllib.request.urlopen(f"{web}/metrics", timeout=CALL_S) as reply:
+        lines = reply.read().decode().splitlines()
+    return sum(int(float(line.split()[-1])) for line in lines if line.startswith(METER))
 
 
 def all_at_rest(nodes: Sequence[dict[str, Any]], min_height: int) -> bool:

@@ -18,6 +18,21 @@ def later_party(play: Play, party_id: str) -> PartyRecord:
     return next(p for p in parse_parties(data, "csv") if p.party_id == party_id)
 
 
+async def start(play: Play) -> None:
+    """Step 0: the cities and their zones, who sealed the first block, what the nodes have metered."""
+    await opening.connect_money(play)
+    zones: dict[str, list[str]] = {}
+    for city in play.story.plan.cities:
+        zones.setdefault(city.zone, []).append(city.name)
+    told = " · ".join(f"{zone}: {', '.join(names)}" for zone, names in zones.items())
+    play.report.proof(f"zones {told}")
+    await play.stage.settled()
+    used = await play.stage.metered()
+    expect("cities whose meter runs", len(used), sum(units > 0 for units in used.values()))
+    counts = ", ".join(f"{city} {units:,}" for city, units in used.items())
+    play.report.proof(f"metered, in cost units of contracts: {counts}")
+
+
 async def issue_invoice(play: Play) -> None:
     """Step 2: the sale is agreed, a second person issues it, the tax authority's signature stamps it."""
     step, desk, suite = play.story["step2"], play.desk, play.story.suite

@@ -115,7 +115,7 @@ async def export(telling: Telling) -> None:
 
 
 PLAYED: Mapping[int, Player] = {
-    0: alone(opening.connect_money),
+    0: alone(first_steps.start),
     1: alone(opening.register_parties),
     2: alone(first_steps.issue_invoice),
     3: release_goods,
