@@ -60,6 +60,8 @@ SCREENS = (
     ("breaches", ("PBC", "NFRA")),
     ("credits", ("HKMA", "SAFE", "NFRA")),
     ("stablecoin", ("HKMA",)),
+    ("matching", ("SAFE",)),
+    ("forms", ("TAX", "SAFE")),
     ("alerts", ("PBC", "NFRA", "SAFE", "TAX", "CUS", "HKMA")),
     ("sealed", ("PBC", "NFRA", "SAFE", "TAX", "CUS", "HKMA")),
     ("case", ("PBC", "NFRA", "SAFE", "TAX", "CUS", "HKMA")),

@@ -14,6 +14,9 @@ PAID_OUT = ("SETTLED", "DISBURSED", "REPAID", "OVERDUE", "RECOURSE", "WRITTEN_OF
             "REPAYMENT_OWED")  # fmt: skip
 ENDED_CREDITS = ("APPLIED", "DECLINED", "CANCELLED", "EXPIRED", "EXHAUSTED")
 
+UNMATCHED = ("OPENED", "DECLARED", "PARTIALLY_SETTLED", "OVERDUE", "EXPLAINED", "SUSPECT")
+LADDER = ((30, "to 30 days"), (90, "to 90 days"), (180, "to 180 days"))  # past the window
+
 
 def region_of(city: str) -> str:
     for name, cities in REGIONS:
@@ -42,3 +45,10 @@ def open_fen(leaf: dict) -> int:
 
 def days_of(terms: dict) -> int:
     return parse_date(terms["due_date"]) - parse_date(terms["issue_date"])
+
+
+def overdue_class(days: int) -> str:
+    for most, name in LADDER:
+        if days <= most:
+            return name
+    return "over 180 days"

@@ -173,6 +173,7 @@ def describe(account) -> dict:
         "contract": account.contract,
         "expected_fen": account.expected_fen,
         "expected_date": account.extended_to or account.expected_date,
+        "extended": account.extended_to != "",
         "tolerance_bps": account.tolerance_bps,
         "declared_fen": account.declared_fen,
         "invoiced_fen": account.invoiced_fen,

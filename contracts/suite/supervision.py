@@ -7,6 +7,7 @@ pages: `next` goes into `after` of the following call, and sums of pages add up.
 
 from rules.calendar import parse_date
 from rules.dated_rules import rule_on
+from rules.instrument import today
 from rules.money import BPS_UNIT, half_up
 from rules.parts import split_by_weights
 from rules.supervision_records import (
@@ -14,9 +15,11 @@ from rules.supervision_records import (
     ENDED_CREDITS,
     PAGE,
     PAID_OUT,
+    UNMATCHED,
     add,
     days_of,
     open_fen,
+    overdue_class,
     region_of,
     tenor_class,
 )
@@ -193,6 +196,62 @@ def credits(receipt: str, after: str = "") -> dict:
             add(by_bank, credit["issuing"], credit["exposure_fen"])
     following = page[-1]["id"] if len(page) == PAGE else ""
     return {"exposure_fen": by_bank, "credits": len(page), "next": following}
+
+
+@view
+def matching(receipt: str, after: str = "") -> dict:
+    """SAFE: what was declared against what was received, and accounts overdue, fifty accounts a page.
+
+    declared_fen, received_fen: of all the branch's accounts. matched_fen: of this page, what goods and money
+    have in common. overdue: accounts past their window with money or goods missing, by how long."""
+    look(receipt, "matching")
+    page = call("trade_account", "list_accounts", "", after, PAGE)
+    totals = call("trade_account", "figures")
+    window = rule_on("window:trade-account", today())["days"]
+    matched = missing_goods = missing_money = 0
+    by_state: dict[str, int] = {}
+    ladder: dict[str, int] = {}
+    overdue = []
+    for one in page:
+        money = one["received_fen"] - one["refunded_fen"] + one["netted_fen"]
+        matched += min(money, one["declared_fen"])
+        missing_money += max(one["declared_fen"] - money, 0)
+        missing_goods += max(money - one["declared_fen"], 0)
+        add(by_state, one["state"], 1)
+        last = parse_date(one["expected_date"]) + (0 if one["extended"] else window)
+        days = today() - last
+        missing = max(one["expected_fen"] - min(money, one["declared_fen"]), 0)
+        if days > 0 and one["state"] in UNMATCHED:
+            add(ladder, overdue_class(days), missing)
+            overdue.append(
+                {"id": one["id"], "enterprise": one["parties"]["enterprise"],
+                 "direction": one["direction"], "missing_fen": missing, "days": days,
+                 "state": one["state"]}
+            )  # fmt: skip
+    return {
+        "declared_fen": sum([row["declared_fen"] for row in totals]),
+        "received_fen": sum([row["received_fen"] for row in totals]),
+        "accounts": sum([row["accounts"] for row in totals]),
+        "matched_fen": matched, "money_missing_fen": missing_money,
+        "goods_missing_fen": missing_goods, "by_state": by_state, "overdue": overdue,
+        "overdue_fen": ladder, "next": page[-1]["id"] if len(page) == PAGE else "",
+    }  # fmt: skip
+
+
+@view
+def forms(receipt: str, after: str = "") -> dict:
+    """TAX, SAFE: filing forms used and remaining, of the whole by currency, and one by one fifty a page."""
+    look(receipt, "forms")
+    page = call("tax_form", "list_forms", after, PAGE)
+    by_state: dict[str, int] = {}
+    for form in page:
+        add(by_state, form["state"], 1)
+    names = ("id", "state", "currency", "amount", "reserved", "used", "remaining", "until")
+    return {
+        "totals": call("tax_form", "usage"), "by_state": by_state,
+        "forms": [{name: form[name] for name in names} for form in page],
+        "next": page[-1]["id"] if len(page) == PAGE else "",
+    }  # fmt: skip
 
 
 @view

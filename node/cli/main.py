@@ -34,6 +34,7 @@ from node.cli import (
     oracle,
     party,
     proof,
+    regulator,
     sealed,
     seeds,
     signer,
@@ -122,6 +123,7 @@ for _name, _found in (
     ("credit", credit.app),
     ("invoice", invoice.app),
     ("sealed", sealed.app),
+    ("regulator", regulator.app),
 ):
     plug_in(_name, _found)
 

@@ -310,6 +310,8 @@ GROUPS = (
                     ("rates", "Average rate by tier."),
                     ("pools", "Rediscount pools."),
                     ("credits", "Exposure under documentary credits."),
+                    ("matching", "Declared against received, and accounts overdue."),
+                    ("forms", "Tax filing forms: used and remaining."),
                 )
             ),
         ),

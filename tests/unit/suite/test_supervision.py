@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from contracts.rules.calendar import date_text, parse_date
 from contracts.runtime import keys, values
+from node.cli import regulator
+from node.cli.main import app
+from tests.unit.cli.world_net import WorldNet
+from tests.unit.suite.customs import DECLARATION, TA, Customs, declare, opened_account
 from tests.unit.suite.world import EC, World, at, digest
 
 WHY = digest("file note")
@@ -133,7 +140,18 @@ def test_one_party_is_looked_at_under_a_receipt_that_names_it(stocked: World) ->
 
 @pytest.mark.parametrize(
     "screen",
-    ["stock", "export_stock", "exposure", "regions", "breaches", "rates", "pools", "credits"],
+    [
+        "stock",
+        "export_stock",
+        "exposure",
+        "regions",
+        "breaches",
+        "rates",
+        "pools",
+        "credits",
+        "matching",
+        "forms",
+    ],
 )
 def test_no_screen_opens_without_its_own_receipt(world: World, screen: str) -> None:
     other = world.ok("pbc", "regulator.open_view", screen="alerts", purpose=WHY)
@@ -155,3 +173,58 @@ def test_the_exposure_of_issuing_banks_is_what_they_may_still_pay(world: World) 
     assert see(world, "credits", who="hkma")["exposure_fen"] == {}
     world.force("credit", "credit", "LC-1", state="ISSUED", tolerance_bps=500)
     assert see(world, "credits", who="hkma")["exposure_fen"] == {"FB": 840}
+
+
+def test_safe_sees_what_was_declared_against_what_came_and_what_is_overdue(world: World) -> None:
+    world.now_ms = at("2026-11-17")
+    fields = Customs(world).clear(DECLARATION)
+    opened_account(world)
+    declare(world, DECLARATION, fields)
+    found = see(world, "matching", who="safe")
+    account = world.ok("safe", "trade_account.get", id=TA)
+    assert found["accounts"] == 1 and found["declared_fen"] == account["declared_fen"] > 0
+    assert (found["received_fen"], found["matched_fen"]) == (0, 0)
+    assert found["money_missing_fen"] == account["declared_fen"]
+    assert found["overdue"] == [] and found["by_state"] == {account["state"]: 1}
+    last = parse_date(account["expected_date"]) + 90
+    world.now_ms = at(date_text(last))
+    assert see(world, "matching", who="safe")["overdue"] == []
+    world.now_ms = at(date_text(last + 1))
+    (late,) = see(world, "matching", who="safe")["overdue"]
+    missing = account["expected_fen"]
+    assert (late["id"], late["days"], late["missing_fen"]) == (TA, 1, missing)
+    world.now_ms = at(date_text(last + 91))
+    assert see(world, "matching", who="safe")["overdue_fen"] == {"to 180 days": missing}
+    half = account["declared_fen"] // 2
+    world.force("trade_account", "account", TA, received_fen=half)
+    found = see(world, "matching", who="safe")
+    assert found["matched_fen"] == half
+    assert found["money_missing_fen"] == account["declared_fen"] - half
+    world.force("trade_account", "account", TA, extended_to=date_text(last + 200))
+    assert see(world, "matching", who="safe")["overdue"] == []
+    world.refused("E_AUTHORITY", "hkma", "regulator.open_view", screen="matching", purpose=WHY)
+
+
+def test_each_screen_is_one_command_that_prints_its_receipt(
+    stocked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(who: str, *words: str, status: int = 0) -> Any:
+        monkeypatch.setattr(regulator, "open_network", lambda: WorldNet(stocked, who))
+        words = ("regulator", "look", *words, "--purpose", "month end", "-o", "json")
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == status, (words, result.output, result.exception)
+        return json.loads(result.stdout.splitlines()[-1]) if status == 0 else result.output
+
+    done = look("pbc", "stock")
+    assert done["receipt"]["id"] == "PBC-SZ/1" and done["shown"]["total_fen"] == 600_000_000
+    assert stocked.events == ["Reg.Viewed"]
+    for screen in ("exposure", "regions", "breaches", "rates", "pools"):
+        assert look("pbc", screen)["receipt"]["id"].startswith("PBC-SZ/")
+    assert look("hkma", "credits")["shown"]["exposure_fen"] == {}
+    assert look("safe", "matching")["shown"]["accounts"] == 0
+    assert look("safe", "forms")["shown"]["totals"] == []
+    assert look("pbc", "case", "--subject", "HL")["shown"]["party"]["party_id"] == "HL"
+    assert stocked.ok("hl", "regulator.looks", subject="HL") == {"PBC-SZ": 7, "HKMA": 1, "SAFE": 2}
+    assert "E_AUTHORITY" in look("safe", "stock", status=4)
+    for words in (("poem",), ("case",), ("stock", "--subject", "HL")):
+        look("pbc", *words, status=2)

@@ -332,6 +332,22 @@ def test_the_story_service_fee_is_verified_once_paid_and_used_up(paying: World) 
     assert world.ok("other-tax", "tax_form.usage") == []
 
 
+def test_the_authorities_screen_of_forms_is_what_is_used_and_what_remains(taxed: World) -> None:
+    form = filed(taxed)
+    verify(taxed, "qb-ops", 30_000_000)
+    for who in ("tax", "safe"):
+        receipt = taxed.ok(who, "regulator.open_view", screen="forms", purpose=digest("month end"))
+        found = taxed.ok(who, "supervision.forms", receipt=receipt)
+        (total,), (row,) = found["totals"], found["forms"]
+        assert (total["filed"], total["reserved"], total["remaining"]) == (
+            AMOUNT, 30_000_000, AMOUNT - 30_000_000,
+        )  # fmt: skip
+        assert (row["id"], row["remaining"]) == (form, AMOUNT - 30_000_000)
+        assert found["by_state"] == {"PARTIALLY_USED": 1} and found["next"] == ""
+    taxed.refused("E_NO_RECEIPT", "tax", "supervision.forms", receipt="SAFE/1")
+    taxed.refused("E_AUTHORITY", "pbc", "regulator.open_view", screen="forms", purpose=digest("x"))
+
+
 def test_two_banks_cannot_use_the_same_remainder(taxed: World) -> None:
     filed(taxed)
     verify(taxed, "qb-ops", 30_000_000)
