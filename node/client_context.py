@@ -103,7 +103,7 @@ def _document(file: Path) -> dict[str, Any]:
         if not isinstance(document.get("contexts", {}), dict):
             raise ValueError("contexts is no table")
         return document
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidRequest("CITY-1012", context=file.name, looked=f"{file}: {error}") from error
 
 

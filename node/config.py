@@ -206,7 +206,7 @@ def load_settings(path: Path, model: type[S]) -> S:
         raise CityError("CITY-8002", path=path, reason="it is larger than 1 MiB")
     try:
         table = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CityError("CITY-8002", path=path, reason=str(error)) from None
     _check_keys(model, table, "", path)
     try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,7 @@ from consensus.proof import (
     read_proof_file,
 )
 from contracts.runtime import values
+from node.errors import CityError
 from node.genesis import ChannelConfig, Identity, channel_id, config_hash
 from node.identity.suite import Suite, get_suite
 from node.model import decode_receipt
@@ -107,6 +109,18 @@ def _open_config(
     return _Channel(config, follow(verifier, trust, changes), verifier)
 
 
+@contextmanager
+def _reading() -> Iterator[None]:
+    """What a quorum sealed need not be readable: anybody can make a channel, and seal anything in it."""
+    try:
+        yield
+    except ProofError:
+        raise
+    except (CityError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ProofError(f"what it shows cannot be read: {error}") from error
+
+
+@_reading()
 def verify_proof(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
     """What a proof file shows, JSON-ready. Raises ProofError where it does not hold."""
     file = read_proof_file(data)
@@ -121,6 +135,7 @@ def verify_proof(data: bytes, expected_channel: bytes | None = None) -> dict[str
     return {"valid": True, **_channel_view(channel), **fact}
 
 
+@_reading()
 def verify_evidence(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
     """What an evidence bundle shows. Every part must hold, and all parts be of one channel."""
     bundle = read_evidence_bundle(data)

@@ -16,7 +16,7 @@ from asn1crypto import algos, core, keys, pem, x509
 
 from node.identity.curve import P256
 from node.identity.der import der_to_raw, raw_to_der
-from node.identity.errors import BadKey, BadSignatureEncoding, BadSm2Certificate
+from node.identity.errors import BAD_ASN1, BadKey, BadSignatureEncoding, BadSm2Certificate
 from node.identity.keys import INTL_ID, PUBLIC_KEY_LEN, SM_ID, subject_public_key_info
 from node.identity.suite import Signer, Suite
 
@@ -35,7 +35,7 @@ def strict(kind: Any, der: bytes, longest: int) -> Any:
         found = kind.load(der, strict=True)
         if kind.load(der, strict=True).dump(force=True) != der:
             raise BadSm2Certificate("it is not DER")
-    except (ValueError, TypeError, KeyError) as error:
+    except BAD_ASN1 as error:
         raise BadSm2Certificate(f"it is not DER: {error}") from error
     return found
 

@@ -18,7 +18,7 @@ from asn1crypto import core, x509
 
 from node.identity import asn1
 from node.identity.asn1 import from_pem, to_pem
-from node.identity.errors import BadSm2Certificate
+from node.identity.errors import BAD_ASN1, BadSm2Certificate
 from node.identity.suite import Signer, Suite
 
 __all__ = [
@@ -151,7 +151,7 @@ def parse(der: bytes) -> Certificate:
             uses=frozenset(extensions.get("key_usage") or ()),
             hosts=tuple(str(host) for host in extensions.get("subject_alt_name") or ()),
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except BAD_ASN1 as error:
         raise BadSm2Certificate(f"this is no certificate: {error}") from error
 
 

@@ -8,6 +8,11 @@ from typing import Any, ClassVar
 
 from node.errors import CityError
 
+# What asn1crypto raises for bytes that are no DER of what was asked for; its pages name the first only.
+BAD_ASN1 = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
+
 
 class CryptoError(CityError):
     """Base of everything this package raises on purpose; `CryptoError` itself is not raised."""

@@ -20,7 +20,7 @@ from asn1crypto import core, pem
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from node.identity.errors import BadKey, KeyFileError, UnsafeKeyFile, WrongPassword
+from node.identity.errors import BAD_ASN1, BadKey, KeyFileError, UnsafeKeyFile, WrongPassword
 from node.identity.keys import CURVES, INTL_ID, SM_ID, PrivateKey
 from node.identity.suite import get_suite
 
@@ -138,7 +138,7 @@ def decode_key(data: bytes, password: bytes | None = None, *, dev: bool = False)
         raise KeyFileError(f"a key file has at most {FILE_LEN_MAX} bytes")
     try:
         kind, _, encoded = pem.unarmor(data)
-    except (ValueError, TypeError) as error:
+    except BAD_ASN1 as error:
         raise KeyFileError("this is no PEM file") from error
     if kind == "PRIVATE KEY":
         if not dev:
@@ -150,7 +150,7 @@ def decode_key(data: bytes, password: bytes | None = None, *, dev: bool = False)
         raise WrongPassword("the key file is encrypted and no password was given")
     try:
         plain = _decrypt(encoded, password)
-    except (ValueError, TypeError) as error:
+    except BAD_ASN1 as error:
         raise KeyFileError("the encrypted key is damaged") from error
     try:
         return _decode_info(plain)
@@ -232,7 +232,7 @@ def _decode_info(encoded: bytes) -> PrivateKey:
         inner_curve = inner["parameters"].native
         scalar: bytes = inner["private_key"].native
         public_key: bytes | None = inner["public_key"].native
-    except (ValueError, TypeError, OverflowError) as error:
+    except BAD_ASN1 as error:
         raise KeyFileError("the private key is damaged") from error
     suite_id = suite_by_curve.get(curve_oid)
     if suite_id is None or inner_curve not in (None, curve_oid):

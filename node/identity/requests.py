@@ -9,7 +9,7 @@ from asn1crypto import csr, x509
 
 from node.identity import asn1
 from node.identity.certificates import CERTIFICATE_BYTES_MAX, Holder, host_extensions
-from node.identity.errors import BadSm2Certificate
+from node.identity.errors import BAD_ASN1, BadSm2Certificate
 from node.identity.suite import Signer, Suite
 
 _KNOWN = ("subject_alt_name", "extended_key_usage", "key_usage", "basic_constraints")
@@ -42,8 +42,11 @@ def make_request(
 
 def suite_of_request(der: bytes) -> int:
     """The suite by which a request is signed, before anything else of it is believed."""
-    algorithm = _load(der)["signature_algorithm"]
-    return asn1.suite_of(algorithm, algorithm)
+    found = _load(der)
+    try:
+        return asn1.suite_of(found["signature_algorithm"], found["signature_algorithm"])
+    except BAD_ASN1 as error:
+        raise BadSm2Certificate(f"this is no request: {error}") from error
 
 
 def read_request(suite: Suite, der: bytes) -> Holder:
@@ -59,7 +62,7 @@ def read_request(suite: Suite, der: bytes) -> Holder:
         hosts = _hosts(body["attributes"])
         if not asn1.holds(suite, key, body, found["signature"]):
             raise BadSm2Certificate("the request is not signed by its key")
-    except (ValueError, TypeError, KeyError) as error:
+    except BAD_ASN1 as error:
         raise BadSm2Certificate(f"this is no request: {error}") from error
     return Holder(name, roles, key, organization, hosts)
 

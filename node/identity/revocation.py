@@ -10,7 +10,7 @@ from asn1crypto import core, crl, x509
 
 from node.identity import asn1
 from node.identity.certificates import Certificate
-from node.identity.errors import BadSm2Certificate
+from node.identity.errors import BAD_ASN1, BadSm2Certificate
 from node.identity.suite import Signer, Suite
 
 REASONS = (
@@ -97,7 +97,7 @@ def read_list(suite: Suite, der: bytes, authority: Certificate) -> RevocationLis
             asn1.read_ms(body[field].native) for field in ("this_update", "next_update")
         )
         return RevocationList(number, this_ms, next_ms, revoked)
-    except (ValueError, TypeError, KeyError) as error:
+    except BAD_ASN1 as error:
         raise BadSm2Certificate(f"this is no revocation list: {error}") from error
 
 

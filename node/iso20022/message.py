@@ -58,11 +58,15 @@ def read_message(data: bytes) -> Message:
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
     )
     try:
+        data.decode("utf-8")
         envelope = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise CityError("CITY-7020", detail=str(error)[:200]) from error
-    if envelope.getroottree().docinfo.doctype:
+    written = envelope.getroottree().docinfo
+    if written.doctype:
         raise CityError("CITY-7020", detail="a document type is not taken")
+    if (written.encoding or "UTF-8").upper() != "UTF-8":
+        raise CityError("CITY-7020", detail=f"it is written in {written.encoding}, not in UTF-8")
     header, document = find(envelope, "AppHdr"), find(envelope, "Document")
     if header is None or document is None:
         raise CityError("CITY-7020", detail="no header, or no document")

@@ -85,9 +85,9 @@ def load_plan(path: Path = DEFAULT_PLAN) -> Plan:
         return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise CityError("CITY-8022", path=path, reason=error.strerror) from error
-    except tomllib.TOMLDecodeError as error:
-        raise CityError("CITY-8022", path=path, reason=error) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise CityError("CITY-8022", path=path, reason=f"{place}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number without end
+        raise CityError("CITY-8022", path=path, reason=error) from error

@@ -68,7 +68,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CityError("CITY-7010", path=path, line=number) from error
         if not isinstance(record, dict):
             raise CityError("CITY-7010", path=path, line=number)

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.any_pb2 import Any as PbAny
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
 from grpc_status import rpc_status
@@ -59,10 +60,13 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> CityError | None:
     packed = dict(error.trailing_metadata() or ()).get(rpc_status.GRPC_DETAILS_METADATA_KEY)
     if not isinstance(packed, bytes):
         return None
-    status = status_pb2.Status.FromString(packed)
-    for detail in status.details:
-        info = details.ErrorInfo()
-        if detail.Unpack(info) and info.domain == DOMAIN:
+    try:
+        status = status_pb2.Status.FromString(packed)
+        found = [info for detail in status.details if detail.Unpack(info := details.ErrorInfo())]
+    except DecodeError:  # whoever answers there is no node of ours
+        return None
+    for info in found:
+        if info.domain == DOMAIN:
             variables = dict(info.metadata)
             code = variables.pop("code", "")
             if code in CATALOGUE:

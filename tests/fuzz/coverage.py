@@ -1,0 +1,91 @@
+"""Inputs that reach new lines: kept from our own mutations, or looked for by atheris where it is installed."""
+
+from __future__ import annotations
+
+import random
+import sys
+from types import FrameType
+from typing import Any
+
+from tests.fuzz.decoder import Decoder
+from tests.fuzz.mutation import Mutator
+from tests.fuzz.running import attempt, samples_of
+
+KEPT_MAX = 12
+KEPT_BYTES_MAX = 4096
+OURS = ("/consensus/", "/contracts/", "/node/", "/deploy/")
+
+
+class _Lines:
+    """Lines of the product that ran, as (file, line)."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, int]] = set()
+
+    def of(self, decoder: Decoder, data: bytes) -> set[tuple[str, int]]:
+        found: set[tuple[str, int]] = set()
+
+        def line(frame: FrameType, event: str, _arg: Any) -> Any:
+            if event == "line":
+                found.add((frame.f_code.co_filename, frame.f_lineno))
+            return line
+
+        def call(frame: FrameType, _event: str, _arg: Any) -> Any:
+            return line if any(part in frame.f_code.co_filename for part in OURS) else None
+
+        before = sys.gettrace()
+        sys.settrace(call)
+        try:
+            attempt(decoder, data)
+        finally:
+            sys.settrace(before)
+        return found
+
+
+def grow(decoder: Decoder, inputs: int, seed: int) -> list[bytes]:
+    """Inputs beyond the samples, each of which reached a line that none before it had."""
+    lines, samples, kept = _Lines(), samples_of(decoder), []
+    for data in samples:
+        lines.seen |= lines.of(decoder, data)
+    for chunk in range(max(1, inputs // 1_000)):
+        mutator = Mutator(random.Random(f"{decoder.name}/{seed}/{chunk}"), samples, decoder.shape)
+        for _ in range(min(1_000, inputs)):
+            data = mutator.one()
+            if len(data) > KEPT_BYTES_MAX:
+                continue
+            new = lines.of(decoder, data) - lines.seen
+            if new:
+                lines.seen |= new
+                samples.append(data)
+                kept.append(data)
+                if len(kept) == KEPT_MAX:
+                    return kept
+    return kept
+
+
+def guided(decoders: list[Decoder], inputs: int, seed: int) -> int:
+    """libFuzzer through atheris, one decoder a process. Exit 1 where one breaks."""
+    try:
+        import atheris
+    except ImportError:
+        print("atheris is not installed: pip install atheris (optional; nothing else needs it)")
+        return 2
+    if len(decoders) != 1:
+        print("one decoder at a time with --engine atheris")
+        return 2
+    decoder = decoders[0]
+    samples = samples_of(decoder)
+    atheris.instrument_all()
+
+    def custom(data: bytes, size_max: int, drawn: int) -> bytes:
+        """Every other input is made by our own mutations, which know what the bytes are made of."""
+        rng = random.Random(drawn)
+        if rng.random() < 0.5:
+            return bytes(atheris.Mutate(data, size_max))
+        return Mutator(rng, [data, *samples], decoder.shape).one()[:size_max]
+
+    arguments = [sys.argv[0], f"-atheris_runs={inputs}", f"-seed={seed + 1}", "-max_len=65536",
+                 "-timeout=10", "-rss_limit_mb=4096"]  # fmt: skip
+    atheris.Setup(arguments, lambda data: attempt(decoder, data) and None, custom_mutator=custom)
+    atheris.Fuzz()
+    return 0
