@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from consensus.encoding import EncodingError
-from node import arguments, credentials
+from node import arguments, credentials, sealing
 from node.authority import tokens
 from node.client_context import find_context
 from node.client_errors import CityError as ClientError
@@ -231,6 +231,11 @@ def _held() -> list[bytes]:
     return [held.to_bytes()]
 
 
+def _sealed() -> sealing.Content:
+    held = credentials.salt_fields("LC-1-INV", {"amount": "1.00", "goods": "phones"})
+    return sealing.Content(held, b"a paper")
+
+
 def _presented() -> list[bytes]:
     held = credentials.salt_fields("SLIP-1", {"amount": "1.00", "goods": "phones"})
     return [held.open(["goods"], b"credential", b"key").to_bytes()]
@@ -312,7 +317,12 @@ ROWS = [
             lambda: _files("tests/unit/documents/presentation.json"),
             ("node.documents.precheck.case.read_case",), cost=10),
     Decoder("credential of a holder", credentials.read_held, (credentials.PresentationRefused,),
-            "json", _held, ("node.credentials.read_held",)),
+            "json", _held, ("node.credentials.read_held", "node.credentials.read_json")),
+    Decoder("sealed record", sealing.read_content, (sealing.SealedRefused,), "mixed",
+            lambda: [_sealed().to_bytes()], ("node.sealing.read_content",)),
+    Decoder("disclosed record", sealing.read_disclosure, (sealing.SealedRefused,), "json",
+            lambda: [sealing.disclose(_sealed(), ["goods"], b"proof").to_bytes()],
+            ("node.sealing.read_disclosure",)),
     Decoder("presented credential", credentials.read_presentation,
             (credentials.PresentationRefused,), "json", _presented,
             ("node.credentials.read_presentation",)),
