@@ -232,8 +232,8 @@ def _held() -> list[bytes]:
 
 
 def _sealed() -> sealing.Content:
-    held = credentials.salt_fields("LC-1-INV", {"amount": "1.00", "goods": "phones"})
-    return sealing.Content(held, b"a paper")
+    fields = {"amount": "1.00", "goods": "phones"}
+    return sealing.content_of("LC-1-INV", fields, "paper.pdf", b"a paper")
 
 
 def _presented() -> list[bytes]:
