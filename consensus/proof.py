@@ -1,9 +1,10 @@
 """Proofs and evidence: facts about a channel that anyone can check without asking it.
 
-A *proof* shows one fact: that a transaction was ordered and what it did (TransactionProof), or what stands
-under a key (StateFact). An *evidence bundle* carries the life of one object: its transactions, its
-states and the payment proofs that moved it. All rest on headers sealed by a quorum of validators, and on
-the genesis configuration, whose hash is the channel's id. The canonical bytes are the proof; JSON is a view.
+A *proof* shows one fact: that a transaction was ordered and what it did (TransactionProof), an event of it
+(EventFact), what stands or does not stand under a key (StateFact), or who took part (MemberFact). An
+*evidence bundle* carries the life of one object: its transactions, its states and the payment proofs that
+moved it. All rest on headers sealed by a quorum of validators, and on the genesis configuration, whose hash
+is the channel's id. The canonical bytes are the proof; JSON is a view.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from consensus import merkle
 from consensus.api import SignatureItem, Verifier
 from consensus.certificate import CommitCert, InvalidCertificate
 from consensus.encoding import EncodingError, Hash, Sig, decode
-from consensus.header import Header, receipt_leaf, tx_id, tx_leaf, tx_sign_digest
+from consensus.header import Header, block_hash, receipt_leaf, tx_id, tx_leaf, tx_sign_digest
 from consensus.light_client import Electorate, HeaderRefused, sealed_items
 from consensus.state_proof import StateProof, verify_state_proof
 from consensus.tags import Tag, preimage
 from consensus.validators import ValidatorSet, validators_hash
 
-PROOF_VERSION, EPOCHS_VERSION = 1, 2
+PROOF_VERSION, EPOCHS_VERSION, KINDS_VERSION = 1, 2, 3
+EVENT, MEMBERSHIP = "event", "membership"
+MEMBER, VALIDATOR, IDENTITY = "member", "validator", "identity"
 SET_CHANGES_MAX = 10_000
 
 
@@ -121,6 +124,42 @@ class EvidenceBundleV2:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFact:
+    """Event number `event`, from 0, of those in the receipt that `transaction` shows."""
+
+    version: int
+    transaction: TransactionProof
+    event: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFact:
+    """Who takes part: `config` is the configuration in force, under which the header `shown` was made.
+
+    With `before`, the header right below, that is so at every moment from before's time on until shown's,
+    hence at `time_ms`; without it `time_ms` is 0. who: member, validator or identity."""
+
+    version: int
+    shown: CertifiedHeader
+    before: CertifiedHeader | None
+    time_ms: int
+    config: bytes
+    who: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFileV3:
+    """A proof whose fact is named by its kind. fact: canonical EventFact or MemberFact."""
+
+    version: int
+    config: bytes
+    changes: tuple[SetChange, ...]
+    kind: str
+    fact: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """Whose seals count for the headers above `above`, up to `last` (None: no end is known)."""
 
@@ -190,8 +229,8 @@ def _reconfigured(verifier: Verifier, trust: Trust, header: Header) -> Trust:
 
 
 def read_proof_file(data: bytes) -> ProofFileV2:
-    """A proof file of either version. Raises ProofError."""
-    if _version(data) == EPOCHS_VERSION:
+    """A proof file of version 1 or 2. Raises ProofError."""
+    if version_of(data) == EPOCHS_VERSION:
         return _decode(ProofFileV2, data)
     file = _decode(ProofFile, data)
     _require_first(file.version)
@@ -200,7 +239,7 @@ def read_proof_file(data: bytes) -> ProofFileV2:
 
 def read_evidence_bundle(data: bytes) -> EvidenceBundleV2:
     """An evidence bundle of either version. Raises ProofError."""
-    if _version(data) == EPOCHS_VERSION:
+    if version_of(data) == EPOCHS_VERSION:
         return _decode(EvidenceBundleV2, data)
     file = _decode(EvidenceBundle, data)
     _require_first(file.version)
@@ -208,8 +247,18 @@ def read_evidence_bundle(data: bytes) -> EvidenceBundleV2:
     return EvidenceBundleV2(file.version, file.subject, file.config, (), *facts)
 
 
-def _version(data: bytes) -> int:
-    """The first field, whatever follows."""
+def read_fact(data: bytes) -> tuple[ProofFileV3, EventFact | MemberFact]:
+    """A proof file of version 3 and its fact. Raises ProofError."""
+    file = _decode(ProofFileV3, data)
+    if file.kind == EVENT:
+        return file, _decode(EventFact, file.fact)
+    if file.kind == MEMBERSHIP:
+        return file, _decode(MemberFact, file.fact)
+    raise ProofError(f"unknown kind of fact {file.kind!r}")
+
+
+def version_of(data: bytes) -> int:
+    """The first field of a proof file or bundle, whatever follows."""
     return int.from_bytes(data[4:12], "big")
 
 
@@ -300,3 +349,27 @@ def check_state(verifier: Verifier, trust: Trust, fact: StateFact) -> int:
     ):
         raise ProofError("the value does not stand under the settled state root")
     return max(0, fact.settled.header.height - trust.window)
+
+
+def check_membership(verifier: Verifier, trust: Trust, fact: MemberFact) -> None:
+    """Raises ProofError unless `fact.config` was in force where and when the fact says."""
+    if fact.version != PROOF_VERSION:
+        raise ProofError(f"unknown proof version {fact.version}")
+    if fact.who not in (MEMBER, VALIDATOR, IDENTITY):
+        raise ProofError(f"nobody takes part as {fact.who!r}")
+    shown = fact.shown.header
+    check_certified(verifier, trust, fact.shown)
+    if verifier.hash(preimage(Tag.CONFIG, trust.suite_id, fact.config)) != shown.config_hash:
+        raise ProofError(f"header {shown.height} was made under another configuration")
+    if fact.before is None:
+        if fact.time_ms:
+            raise ProofError("it names a time and no header before it")
+        return
+    check_certified(verifier, trust, fact.before)
+    before = fact.before.header
+    if shown.parent_hash != block_hash(verifier.hash, before):
+        raise ProofError(f"header {shown.height} does not follow header {before.height}")
+    if not before.timestamp_ms <= fact.time_ms < shown.timestamp_ms:
+        raise ProofError(
+            f"the time does not lie between headers {before.height} and {shown.height}"
+        )

@@ -298,6 +298,12 @@ class Channel:
         self._require_execution("prove the state")
         return await self._proofs.state(key, self._until)
 
+    async def membership_proof(
+        self, who: str, name: str, height: int = 0, time_ms: int = 0
+    ) -> bytes:
+        """who: member, validator or identity. The newest block where neither height nor time is given."""
+        return await self._proofs.membership(who, name, height, time_ms, self._until)
+
     def _require_events(self, height: int) -> None:
         """Raises CITY-5008 for events of blocks that this node has not executed."""
         base = self._ledger.state.base

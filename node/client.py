@@ -247,6 +247,9 @@ class Net:
     def state_proof(self, key: bytes, timeout: float | None = None) -> bytes:
         return self._run(self._net.state_proof(key, timeout))
 
+    def membership_proof(self, who: str, name: str, height: int = 0, time_ms: int = 0) -> bytes:
+        return self._run(self._net.membership_proof(who, name, height, time_ms))
+
     def node_status(self, name: str | None = None, timeout: float | None = None) -> dict[str, Any]:
         return self._run(self._net.node_status(name, timeout))
 

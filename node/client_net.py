@@ -399,6 +399,21 @@ class AsyncNet:
         reply = await self._transport.call("StateProof", request, timeout or self.timeout)
         return bytes(reply.proof)
 
+    async def membership_proof(
+        self,
+        who: str,
+        name: str,
+        height: int = 0,
+        time_ms: int = 0,
+        timeout: float | None = None,
+    ) -> bytes:
+        """Canonical proof that a member, validator or identity took part, or did not."""
+        request = stubs.MembershipProofRequest(
+            channel=self.context.channel, who=who, name=name, height=height, time_ms=time_ms
+        )
+        reply = await self._transport.call("MembershipProof", request, timeout or self.timeout)
+        return bytes(reply.proof)
+
     async def node_status(
         self, name: str | None = None, timeout: float | None = None
     ) -> dict[str, Any]:

@@ -7,6 +7,7 @@ waiting ends (decisions section 2.4).
 from __future__ import annotations
 
 import asyncio
+import bisect
 from collections.abc import Awaitable, Callable
 
 from consensus import merkle
@@ -14,10 +15,17 @@ from consensus.encoding import Hash, Sig, encode
 from consensus.header import receipt_leaf, tx_id, tx_leaf
 from consensus.proof import (
     EPOCHS_VERSION,
+    IDENTITY,
+    KINDS_VERSION,
+    MEMBER,
+    MEMBERSHIP,
     PROOF_VERSION,
+    VALIDATOR,
     CertifiedHeader,
+    MemberFact,
     ProofFile,
     ProofFileV2,
+    ProofFileV3,
     SetChange,
     StateFact,
     TransactionProof,
@@ -106,6 +114,48 @@ class ProofBuilder:
         header = self._certified(settled)
         assert header.header.state_root == proven.state_root
         return StateFact(PROOF_VERSION, header, key, proven.value, proven.proof)
+
+    async def membership(
+        self, who: str, name: str, height: int, time_ms: int, until: Until
+    ) -> bytes:
+        """Canonical ProofFileV3: who takes part in block `height` (0: the tip), or at a moment.
+
+        Raises CITY-1002 for another `who` or both of height and time, CITY-1008, CITY-1020, CITY-5007."""
+        if who not in (MEMBER, VALIDATOR, IDENTITY):
+            rule = f"{MEMBER}, {VALIDATOR} or {IDENTITY}"
+            raise CityError("CITY-1002", field="who", rule=rule)
+        if height and time_ms:
+            raise CityError("CITY-1002", field="time_ms", rule="absent where a height is given")
+        tip = self._ledger.tip.height
+        if time_ms:
+            height = await asyncio.to_thread(self._first_after, time_ms, tip)
+        height = height or tip
+        if not 0 < height <= tip:
+            raise CityError("CITY-1008", height=height, tip=tip)
+        await until(lambda: self._ledger.applied_height >= height - 1)
+        return await asyncio.to_thread(self._membership, who, name, height, time_ms)
+
+    def _first_after(self, time_ms: int, tip: int) -> int:
+        """Height of the first block later than `time_ms`, which has another one before it."""
+
+        def at(height: int) -> int:
+            header = self._ledger.blocks.header(height)
+            assert header is not None
+            return header.timestamp_ms
+
+        if not tip or not at(1) <= time_ms < at(tip):
+            first, last = (at(1), at(tip)) if tip else (0, 0)
+            raise CityError("CITY-1020", time_ms=time_ms, first_ms=first, last_ms=last)
+        return bisect.bisect_right(range(1, tip + 1), time_ms, key=at) + 1
+
+    def _membership(self, who: str, name: str, height: int, time_ms: int) -> bytes:
+        shown = self._certified(height)
+        before = self._certified(height - 1) if time_ms else None
+        stored = self._ledger.state.get(CHANNEL_KEY, as_of=height - 1)
+        config = encode(load_record(self._ledger.genesis.config, stored).config)
+        fact = MemberFact(PROOF_VERSION, shown, before, time_ms, config, who, name)
+        changes = set_changes(self._ledger, height)
+        return encode(ProofFileV3(KINDS_VERSION, self._config, changes, MEMBERSHIP, encode(fact)))
 
     def _file(
         self,

@@ -15,7 +15,9 @@ from typing import Any
 
 from consensus.api import SignatureItem
 from consensus.certificate import seals_needed
-from consensus.encoding import EncodingError, Hash, decode, encode
+from consensus.encoding import STRUCTURE_BYTES_MAX, EncodingError, Hash, decode, encode
+from consensus.header import identity_digest
+from consensus.merkle import HashFunction
 from consensus.oracle_report import REPORT_VERSION
 from consensus.payment import log_id
 from consensus.payment_proof import (
@@ -27,26 +29,37 @@ from consensus.payment_proof import (
 )
 from consensus.proof import (
     EPOCHS_VERSION,
+    EVENT,
+    KINDS_VERSION,
+    MEMBER,
     PROOF_VERSION,
+    VALIDATOR,
+    EventFact,
     EvidenceBundle,
     EvidenceBundleV2,
+    MemberFact,
     ProofError,
+    ProofFileV3,
     SetChange,
     StateFact,
     TransactionProof,
     Trust,
     check_config,
+    check_membership,
     check_state,
     check_transaction,
     follow,
     read_evidence_bundle,
+    read_fact,
     read_proof_file,
+    version_of,
 )
 from contracts.runtime import values
 from node.errors import CityError
 from node.genesis import ChannelConfig, Identity, channel_id, config_hash
 from node.identity.suite import Suite, get_suite
-from node.model import decode_receipt
+from node.model import Receipt, decode_receipt
+from node.wire.body import TxBody
 from node.wire.codec import parse_body
 
 REGISTER_LOG = ("dcep", "register_log")
@@ -58,6 +71,7 @@ KINDS_OF_CALL = {
     ("financing", "on_reverse"): ("REVERSE",),
     ("receivable", "on_reverse"): ("REVERSE",),
 }
+PROOF_BYTES_MAX = STRUCTURE_BYTES_MAX
 _REPORT = bytes((0, 0, 0, 8)) + REPORT_VERSION.to_bytes(8, "big")
 
 
@@ -123,6 +137,10 @@ def _reading() -> Iterator[None]:
 @_reading()
 def verify_proof(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
     """What a proof file shows, JSON-ready. Raises ProofError where it does not hold."""
+    if len(data) > PROOF_BYTES_MAX:
+        raise ProofError(f"a proof has at most {PROOF_BYTES_MAX} bytes")
+    if version_of(data) == KINDS_VERSION:
+        return _verify_fact(data, expected_channel)
     file = read_proof_file(data)
     channel = _open_config(file.config, file.changes, expected_channel)
     if (file.transaction is None) == (file.state is None):
@@ -135,9 +153,21 @@ def verify_proof(data: bytes, expected_channel: bytes | None = None) -> dict[str
     return {"valid": True, **_channel_view(channel), **fact}
 
 
+def _verify_fact(data: bytes, expected_channel: bytes | None) -> dict[str, Any]:
+    file, fact = read_fact(data)
+    channel = _open_config(file.config, file.changes, expected_channel)
+    if isinstance(fact, EventFact):
+        view = _event_view(channel, fact)
+    else:
+        view = _membership_view(channel, fact)
+    return {"valid": True, **_channel_view(channel), **view}
+
+
 @_reading()
 def verify_evidence(data: bytes, expected_channel: bytes | None = None) -> dict[str, Any]:
     """What an evidence bundle shows. Every part must hold, and all parts be of one channel."""
+    if len(data) > PROOF_BYTES_MAX:
+        raise ProofError(f"an evidence bundle has at most {PROOF_BYTES_MAX} bytes")
     bundle = read_evidence_bundle(data)
     channel = _open_config(bundle.config, bundle.changes, expected_channel)
     transactions = [_transaction_view(channel, proof) for proof in bundle.transactions]
@@ -174,10 +204,7 @@ def _channel_view(channel: _Channel) -> dict[str, Any]:
 
 def _transaction_view(channel: _Channel, proof: TransactionProof) -> dict[str, Any]:
     id_ = check_transaction(channel.verifier, channel.trust, proof)
-    body = parse_body(proof.body)
-    receipt = decode_receipt(proof.receipt)
-    if receipt.tx_id != id_:
-        raise ProofError("the receipt belongs to another transaction")
+    body, receipt = _contents(channel, proof, id_)
     identities = channel.config.identities_by_digest(channel.verifier.hash)
     identity = identities.get(Hash(body.sender))
     return {
@@ -186,7 +213,7 @@ def _transaction_view(channel: _Channel, proof: TransactionProof) -> dict[str, A
         "height": proof.ordered.header.height,
         "index": proof.index,
         "block_time_ms": proof.ordered.header.timestamp_ms,
-        "sender": _user(identity) if identity else body.sender.hex(),
+        "sender": user_name(identity) if identity else body.sender.hex(),
         "call": f"{body.contract}@{body.version}.{body.method}",
         "args": body.args,
         "outcome": receipt.outcome,
@@ -195,7 +222,99 @@ def _transaction_view(channel: _Channel, proof: TransactionProof) -> dict[str, A
     }
 
 
-def _user(identity: Identity) -> str:
+def _contents(channel: _Channel, proof: TransactionProof, id_: Hash) -> tuple[TxBody, Receipt]:
+    """Body and receipt of a transaction that was checked, once they are of one channel and one sender."""
+    hash_, suite_id = channel.verifier.hash, channel.trust.suite_id
+    body, receipt = parse_body(proof.body), decode_receipt(proof.receipt)
+    if (body.channel_id, body.suite) != (channel.trust.channel_id, suite_id):
+        raise ProofError("the transaction is of another channel or suite")
+    if identity_digest(hash_, suite_id, proof.public_key) != body.sender:
+        raise ProofError("the key is not the sender's")
+    if receipt.tx_id != id_:
+        raise ProofError("the receipt belongs to another transaction")
+    return body, receipt
+
+
+def _event_view(channel: _Channel, fact: EventFact) -> dict[str, Any]:
+    if fact.version != PROOF_VERSION:
+        raise ProofError(f"unknown proof version {fact.version}")
+    transaction = _transaction_view(channel, fact.transaction)
+    events = decode_receipt(fact.transaction.receipt).events
+    if fact.event >= len(events):
+        raise ProofError(f"the receipt shows {len(events)} events, and none number {fact.event}")
+    event = events[fact.event]
+    of_transaction = ("tx_id", "height", "block_time_ms", "sender", "call", "outcome", "sealed_by")
+    return {
+        "fact": "event",
+        "event": f"{transaction['height']}/{transaction['index']}/{fact.event}",
+        "contract": event.contract,
+        "name": event.name,
+        "fields": values.to_json(event.fields()),
+        **{name: transaction[name] for name in of_transaction},
+    }
+
+
+def _membership_view(channel: _Channel, fact: MemberFact) -> dict[str, Any]:
+    check_membership(channel.verifier, channel.trust, fact)
+    config = decode(ChannelConfig, fact.config)
+    found = part_of(config, fact.who, fact.name, channel.verifier.hash)
+    shown = fact.shown.header
+    since = {} if fact.before is None else {"from_ms": fact.before.header.timestamp_ms}
+    return {
+        "fact": "membership",
+        "who": fact.who,
+        "name": fact.name,
+        "in_force": found is not None,
+        **(found or {}),
+        "height": shown.height,
+        **({"time_ms": fact.time_ms} if since else {}),
+        **since,
+        "until_ms" if since else "block_time_ms": shown.timestamp_ms,
+        "sealed_by": len(fact.shown.certificate.seals),
+    }
+
+
+def part_of(
+    config: ChannelConfig, who: str, name: str, hash_: HashFunction
+) -> dict[str, Any] | None:
+    """What a configuration says of a member (by id), a validator (by node name) or an identity (user@member, or
+    its digest in hexadecimal); None where it names none."""
+    if who == MEMBER:
+        member = config.member(name)
+        if member is None:
+            return None
+        return {
+            "title": member.name,
+            "city": member.city,
+            "zone": member.zone,
+            "jurisdiction": member.jurisdiction,
+        }
+    if who == VALIDATOR:
+        node = next((n for n in config.nodes if n.name == name), None)
+        if node is None:
+            return None
+        return {
+            "member": node.member_id,
+            "city": node.city,
+            "vote_key": node.vote_key.hex(),
+        }
+    for digest, identity in config.identities_by_digest(hash_).items():
+        if name in (user_name(identity), digest.hex()):
+            roles = list(identity.roles)
+            return {"member": identity.member_id, "roles": roles, "identity": digest.hex()}
+    return None
+
+
+def wrap_event(data: bytes, event: int) -> bytes:
+    """The proof of one event, from the proof file of its transaction. Raises ProofError."""
+    file = read_proof_file(data)
+    if file.transaction is None:
+        raise ProofError("this is no proof of a transaction")
+    fact = encode(EventFact(PROOF_VERSION, file.transaction, event))
+    return encode(ProofFileV3(KINDS_VERSION, file.config, file.changes, EVENT, fact))
+
+
+def user_name(identity: Identity) -> str:
     """name@member; a name that ends with its member already stays as it is."""
     ending = f"@{identity.member_id}"
     return identity.name if identity.name.endswith(ending) else identity.name + ending

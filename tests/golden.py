@@ -31,6 +31,7 @@ from contracts.runtime import values
 from contracts.runtime.language.bundle import bundle_schema
 from node.documents.fingerprint import fingerprint
 from node.identity.suite import get_suite
+from tests.unit.oracle_checker.samples import golden_rows
 
 VECTORS = Path(__file__).resolve().parents[1] / "proto" / "vectors"
 SIGNATURES = "signatures.json"  # made once, then only verified
@@ -287,6 +288,7 @@ def files() -> dict[str, Any]:
         "money.json": money(),
         "oracles.json": oracles(),
         "schemas.json": schemas(),
+        "proofs.json": golden_rows(),
     }
 
 

@@ -199,6 +199,13 @@ class LedgerService(stubs.LedgerServicer):
             proof=await within_deadline(context, channel.state_proof(request.key))
         )
 
+    @unary
+    async def MembershipProof(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        channel, _ = await self._access.read(request.channel, context)
+        asked = (request.who, request.name, request.height, request.time_ms)
+        proof = await within_deadline(context, channel.membership_proof(*asked))
+        return stubs.ProofReply(proof=proof)
+
     # ---- blocks and events ------------------------------------------------------------------------
 
     @unary

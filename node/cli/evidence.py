@@ -7,9 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from contracts.runtime.keys import StateKeyError, split_state_key
 from node.cli.output import Output, OutputOption, fail, guarded, progress, rows_table, show, stdout
-from node.cli.proof import ChannelOption, read_file, trusted_channel
+from node.cli.proof import (
+    ChannelOption,
+    GenesisOption,
+    key_text,
+    read_file,
+    say_trust,
+    trusted_channel,
+)
 from node.cli.session import open_network
 from node.cli.tx import parse_id
 
@@ -47,32 +53,25 @@ def export(
 def verify(
     file: Annotated[Path, typer.Argument(help="an evidence bundle")],
     channel_id: ChannelOption = "",
+    genesis: GenesisOption = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Checks every part of an evidence bundle from its bytes alone; no network is used.
 
-    Example:  city evidence verify ec.evidence
+    Example:  city evidence verify ec.evidence --channel-id 8be1…
     """
     from consensus.proof import ProofError
     from node.proofs import verify_evidence
 
     try:
-        view = verify_evidence(read_file(file), trusted_channel(channel_id))
+        trusted = trusted_channel(channel_id, genesis)
+        view = say_trust(verify_evidence(read_file(file), trusted), trusted)
     except ProofError as error:
         raise fail("CITY-1093", reason=error) from error
     if output is Output.json:
         show(view, output)
     else:
         _print(view)
-
-
-def _key_text(key: str) -> str:
-    """contract.object and the key inside it, as far as the bytes are a contract's key."""
-    try:
-        contract, name, inside = split_state_key(bytes.fromhex(key))
-    except StateKeyError:
-        return key
-    return f"{contract}.{name} {inside!r}"
 
 
 def _print(view: dict[str, Any]) -> None:
@@ -86,7 +85,7 @@ def _print(view: dict[str, Any]) -> None:
     for state in view["states"]:
         held = "present" if state["present"] else "absent"
         stdout.print(
-            f"State     {_key_text(state['key'])} · {held} at height {state['height']}",
+            f"State     {key_text(state['key'])} · {held} at height {state['height']}",
             markup=False,
         )
     for payment in view["payments"]:
@@ -97,3 +96,4 @@ def _print(view: dict[str, Any]) -> None:
         )
     quorum = f"{view['quorum']} of {view['validators']}"
     stdout.print(f"VALID     every header sealed by at least {quorum} validators", markup=False)
+    stdout.print(f"Trust     {view['trust']}", markup=False)

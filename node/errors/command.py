@@ -42,10 +42,10 @@ ENTRIES: tuple[Entry, ...] = (
         "rejected",
         "the proof does not hold",
         "{reason}",
-        "ask a node for a fresh proof: city tx proof ID --out FILE",
+        "ask a node for a fresh proof: city proof --help",
         "证明不成立",
         "{reason}",
-        "请向节点重新获取：city tx proof ID --out FILE",
+        "请向节点重新获取：city proof --help",
     ),
     Entry(
         "CITY-1094",

@@ -92,6 +92,18 @@ ENTRIES: tuple[Entry, ...] = (
         "city block list",
     ),
     Entry(
+        "CITY-1020",
+        "MOMENT_UNKNOWN",
+        "not-found",
+        "no two blocks of the channel lie around the moment {time_ms} ms",
+        "What was in force at a moment is shown by the block before it and the one after it; blocks here "
+        "are of the moments {first_ms} to {last_ms} ms.",
+        "Ask for a moment in between; for the present send a transaction first, or ask by height.",
+        "时刻 {time_ms} 毫秒前后没有本通道的两个区块",
+        "某一时刻的有效配置由其前后两个区块证明；本节点的区块时间为 {first_ms} 至 {last_ms} 毫秒。",
+        "请改问此范围内的时刻；若要证明当前，请先发送一笔交易，或按高度查询。",
+    ),
+    Entry(
         "CITY-1009",
         "TIMEOUT",
         "timeout",

@@ -42,6 +42,12 @@ def _trusted(name: str) -> TrustedLog:
     return TrustedLog(bytes.fromhex(json.loads((VECTORS / name).read_text())[0]["root_key"]))
 
 
+def _facts() -> list[bytes]:
+    """Proof files of an event and of who took part."""
+    rows = json.loads((VECTORS / "proofs.json").read_text(encoding="utf-8"))
+    return [bytes.fromhex(row["bytes"]) for row in rows if row["structure"] == "ProofFileV3"]
+
+
 def _proof_files() -> list[bytes]:
     return [encode_by_page("ProofFile", file) for file in (transaction_file(), state_file())]
 
@@ -102,7 +108,10 @@ ROWS = [
             ("node.governance.apply._read_evidence",)),
     Decoder("proof file", proof.read_proof_file, (ProofError,), "mixed", _proof_files,
             ("consensus.proof.read_proof_file", "consensus.proof._decode")),
-    Decoder("proof verified", verify_proof, (ProofError,), "mixed", _proof_files, cost=200),
+    Decoder("proof of a kind", proof.read_fact, (ProofError,), "mixed", _facts,
+            ("consensus.proof.read_fact",)),
+    Decoder("proof verified", verify_proof, (ProofError,), "mixed",
+            lambda: [*_proof_files(), *_facts()], cost=200),
     Decoder("evidence bundle", proof.read_evidence_bundle, (ProofError,), "mixed", _bundles,
             ("consensus.proof.read_evidence_bundle",)),
     Decoder("evidence verified", verify_evidence, (ProofError,), "mixed", _bundles, cost=200),

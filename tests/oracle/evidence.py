@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from tests.oracle.certificates import Channel, seals_needed
+from tests.oracle.facts import check_fact
 from tests.oracle.hashes import SUITE_NAMES
 from tests.oracle.payments import (
     KINDS_OF_CALL,
@@ -32,13 +33,16 @@ def verify_file(data: bytes, channel_id: bytes | None, say: Say) -> None:
     file = _read(data)
     kind = "evidence bundle" if hasattr(file, "subject") else "proof file"
     changes = getattr(file, "changes", [])
-    version = 2 if hasattr(file, "changes") else 1
+    version = 3 if hasattr(file, "fact") else 2 if hasattr(file, "changes") else 1
     require(file.version == version, f"{kind} version {file.version} is unknown")
     channel = Channel(file.config)
     channel.follow(changes)
     _say_channel(channel, channel_id, say)
     if hasattr(file, "subject"):
         _check_bundle(channel, file, say)
+        return
+    if hasattr(file, "fact"):
+        check_fact(channel, file, say, _say_transaction)
         return
     require(file.transaction or file.state, "the proof file shows nothing")
     if file.transaction is not None:
@@ -54,7 +58,10 @@ def _read(data: bytes) -> SimpleNamespace:
         at += 4 + int.from_bytes(data[at : at + 4], "big")
         fields += 1
     kind = "EvidenceBundle" if fields > 5 else "ProofFile"
-    later = "V2" if fields in (5, 7) and int.from_bytes(data[4:12], "big") == 2 else ""
+    version = int.from_bytes(data[4:12], "big")
+    later = (
+        "V3" if fields == 5 and version == 3 else "V2" if fields in (5, 7) and version == 2 else ""
+    )
     file: SimpleNamespace = decode(kind + later, data)
     return file
 

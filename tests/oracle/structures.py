@@ -48,6 +48,10 @@ ProofFileV2: version int, config bytes, changes list of SetChange, transaction o
     state optional StateFact
 EvidenceBundleV2: version int, subject text, config bytes, changes list of SetChange,
     transactions list of TransactionProof, states list of StateFact, payments list of bytes
+EventFact: version int, transaction TransactionProof, event int
+MemberFact: version int, shown CertifiedHeader, before optional CertifiedHeader, time_ms int, config bytes,
+    who text, name text
+ProofFileV3: version int, config bytes, changes list of SetChange, kind text, fact bytes
 
 CoinPoint: txid hash, output_index int
 LogEntry: version int, txid hash, output_index optional int, leaf_commit hash

@@ -229,6 +229,20 @@ class EventsReply(_message.Message):
     height: int
     def __init__(self, events: _Optional[_Iterable[_Union[_ledger_pb2.Event, _Mapping]]] = ..., height: _Optional[int] = ...) -> None: ...
 
+class MembershipProofRequest(_message.Message):
+    __slots__ = ("channel", "who", "name", "height", "time_ms")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    who: str
+    name: str
+    height: int
+    time_ms: int
+    def __init__(self, channel: _Optional[str] = ..., who: _Optional[str] = ..., name: _Optional[str] = ..., height: _Optional[int] = ..., time_ms: _Optional[int] = ...) -> None: ...
+
 class ProofReply(_message.Message):
     __slots__ = ("proof",)
     PROOF_FIELD_NUMBER: _ClassVar[int]

@@ -99,6 +99,11 @@ class LedgerStub:
                 request_serializer=citychain_dot_v1_dot_api__pb2.GetStateRequest.SerializeToString,
                 response_deserializer=citychain_dot_v1_dot_api__pb2.ProofReply.FromString,
                 _registered_method=True)
+        self.MembershipProof = channel.unary_unary(
+                '/citychain.v1.Ledger/MembershipProof',
+                request_serializer=citychain_dot_v1_dot_api__pb2.MembershipProofRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.ProofReply.FromString,
+                _registered_method=True)
         self.NodeStatus = channel.unary_unary(
                 '/citychain.v1.Ledger/NodeStatus',
                 request_serializer=citychain_dot_v1_dot_api__pb2.NodeStatusRequest.SerializeToString,
@@ -196,6 +201,13 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MembershipProof(self, request, context):
+        """Who takes part, by the configuration in force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def NodeStatus(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -274,6 +286,11 @@ def add_LedgerServicer_to_server(servicer, server):
             'StateProof': grpc.unary_unary_rpc_method_handler(
                     servicer.StateProof,
                     request_deserializer=citychain_dot_v1_dot_api__pb2.GetStateRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.ProofReply.SerializeToString,
+            ),
+            'MembershipProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.MembershipProof,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.MembershipProofRequest.FromString,
                     response_serializer=citychain_dot_v1_dot_api__pb2.ProofReply.SerializeToString,
             ),
             'NodeStatus': grpc.unary_unary_rpc_method_handler(
@@ -637,6 +654,33 @@ class Ledger:
             target,
             '/citychain.v1.Ledger/StateProof',
             citychain_dot_v1_dot_api__pb2.GetStateRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.ProofReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MembershipProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Ledger/MembershipProof',
+            citychain_dot_v1_dot_api__pb2.MembershipProofRequest.SerializeToString,
             citychain_dot_v1_dot_api__pb2.ProofReply.FromString,
             options,
             channel_credentials,

@@ -285,6 +285,11 @@ class MemoryChannel:
     async def state_proof(self, key: bytes) -> bytes:
         return b"proof of " + key
 
+    async def membership_proof(
+        self, who: str, name: str, height: int = 0, time_ms: int = 0
+    ) -> bytes:
+        return f"proof of {who} {name} at {height} or {time_ms}".encode()
+
     @property
     def tip(self) -> int:
         return len(self.stored) - 1

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from click.testing import Result
+from typer.testing import CliRunner
 
 from consensus.proof import ProofError
+from node.cli.main import app
 from node.client import Admission, AlreadyExists, ContractError, connect
 from node.proofs import verify_proof
 from tests.unit.client.test_minimal_client import ROOT, SCRIPT
@@ -93,6 +96,52 @@ async def test_a_proof_from_the_api_verifies_offline(net4: Whole) -> None:
     assert done.tx_id in json.dumps(shown)
     with pytest.raises(ProofError):
         verify_proof(proof, bytes(32))
+
+
+async def test_each_kind_of_proof_is_fetched_and_checked_by_command(
+    net4: Whole, tmp_path: Path
+) -> None:
+    def run(*words: object) -> Result:
+        context = ["--context", str(net4.folder), "--as", "buyer"]
+        return CliRunner().invoke(app, [*context, "proof", *map(str, words)])
+
+    async with connect.aio(net4.context, user="buyer", timeout=SECONDS) as net:
+        done = await net.call("counter", "add", {"name": "a", "by": 2})
+    trusted, file = net4.world.channel_id.hex(), tmp_path / "one.proof"
+    for words, facts in (
+        (["transaction", done.tx_id], {"tx_id": done.tx_id, "outcome": "ok"}),
+        (["event", f"{done.block}/0/0"], {"name": "Counted", "fields": {"name": "a", "total": 2}}),
+        (["state", "counter", "counts", "a"], {"present": True, "value": 2}),
+        (["absence", "counter", "counts", "b"], {"present": False, "object": "counter.counts 'b'"}),
+        (["member", "PX"], {"who": "member", "in_force": True}),
+        (["member", "nobody@PX", "--as", "identity"], {"in_force": False}),
+        (["member", "PX", "--height", "1"], {"height": 1, "in_force": True}),
+    ):
+        written = await asyncio.to_thread(run, *words, "--out", file)
+        assert written.exit_code == 0, written.output
+        shown = await asyncio.to_thread(
+            run, "verify", file, "--channel-id", trusted, "--output", "json"
+        )
+        view = json.loads(shown.stdout)
+        assert view["trust"] == "the channel you trust"
+        assert {name: view[name] for name in facts} == facts
+        refused = await asyncio.to_thread(run, "verify", file, "--channel-id", "00" * 32)
+        assert (refused.exit_code, "another channel" in refused.output) == (4, True)
+        file.unlink()
+    for words, said in (
+        (["event", f"{done.block}/0/9"], "none number 9"),
+        (["event", f"{done.block}/7/0"], "holds 1 transactions"),
+        (["event", "seven"], "such as 12/0/1"),
+        (["state", "counter", "counts", "b"], "city proof absence"),
+        (["absence", "counter", "counts", "a"], "a value stands there"),
+        (["absence", "counter", "counts", ":=[1"], "KEY"),
+        (["member", "PX", "--at", "2026-11-22T10:00:00"], "names no zone"),
+        (["member", "PX", "--as", "guest"], "member, validator or identity"),
+        (["member", "PX", "--height", "100000"], "CITY-1008"),
+    ):
+        refused = await asyncio.to_thread(run, *words, "--out", file)
+        assert refused.exit_code not in (0, 1, 70) and said in refused.output, refused.output
+        assert not file.exists()
 
 
 async def test_events_go_on_when_the_city_that_sent_them_dies(net4: Whole) -> None:

@@ -7,11 +7,14 @@ import json
 from base64 import b64encode
 from typing import Any
 
+import pytest
+
 from consensus.api import Accuse, Signer
 from consensus.header import leaves_root
 from consensus.proof import read_proof_file
 from consensus.validators import ValidatorSet
 from contracts.runtime import values
+from node.errors import CityError
 from node.genesis import Identity
 from node.governance.state import CHANNEL_KEY
 from node.identity.signers import MemorySigner
@@ -261,6 +264,41 @@ async def test_proofs_of_a_later_epoch_lead_there_from_genesis(tmp_path):
         shown = verify_proof(data, channel.channel_id)
         assert (shown["epoch"], shown["validators"], shown["outcome"]) == (2, 2, "ok")
         assert verify_proof(state, channel.channel_id)["present"]
+
+
+async def test_who_took_part_is_proven_at_a_height_and_at_a_moment(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        await commit(net, "n0", net.envelope())
+        await configure(net, "n0", "remove_validator", name="n3")
+        await commit(net, "n0", net.envelope())
+        channel = net.nodes["n1"].channel
+        (changed,) = channel._ledger.blocks.config_heights(0)
+        at = channel._ledger.blocks.header
+
+        async def shown(**asked: Any) -> dict[str, Any]:
+            async with asyncio.timeout(SECONDS):
+                data = await channel.membership_proof("validator", "n3", **asked)
+            return verify_proof(data, channel.channel_id)
+
+        assert (await shown())["in_force"] is False
+        assert (await shown(height=changed))["in_force"] is True
+        assert (await shown(height=changed + 1))["in_force"] is False
+        moment = at(changed).timestamp_ms
+        gone = await shown(time_ms=moment)
+        assert (gone["in_force"], gone["height"], gone["epoch"]) == (False, changed + 1, 1)
+        assert (await shown(time_ms=moment - 1))["in_force"] is True
+        assert (await shown(time_ms=at(1).timestamp_ms))["in_force"] is True
+        tip = channel._ledger.tip
+        for asked, code in (
+            ({"height": tip.height + 1_000}, "CITY-1008"),
+            ({"time_ms": at(1).timestamp_ms - 1}, "CITY-1020"),
+            ({"time_ms": tip.timestamp_ms + 10_000_000}, "CITY-1020"),
+            ({"time_ms": moment, "height": 1}, "CITY-1002"),
+        ):
+            with pytest.raises(CityError, match=code):
+                await shown(**asked)
+        with pytest.raises(CityError, match="CITY-1002"):
+            await channel.membership_proof("guest", "n3")
 
 
 async def test_two_who_saw_a_liar_convict_its_key_once(tmp_path):

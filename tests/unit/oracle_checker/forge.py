@@ -17,7 +17,7 @@ from tests.oracle import hashes, merkle, payments, sm2, state_proof
 from tests.oracle.certificates import seals_needed
 from tests.oracle.hashes import INTL, SM, H, P, identity, tagged, tagged_structure
 from tests.oracle.structures import encode
-from tests.oracle.values import BYTES, DECIMAL, DICT, INT, LIST, RECORD, TEXT, TUPLE, Record
+from tests.oracle.values import BYTES, DECIMAL, DICT, INT, LIST, RECORD, TEXT, TUPLE
 
 TIME_MS = 1_795_305_600_000
 WHERE = {"region": "Greater Bay Area", "zone": "mainland", "jurisdiction": "CN"}
@@ -155,6 +155,30 @@ class World:
         self.channel_id = tagged("genesis", suite, self.config_bytes)
         self.hash = partial(H, suite)
         self.headers: dict[int, S] = {}
+        first = [S(name=node.name, vote_key=node.vote_key) for node in self.config.nodes]
+        config_hash = tagged("config", suite, self.config_bytes)
+        self.epochs = [S(above=0, keys=self.vote_keys, validators=first, config_hash=config_hash)]
+
+    def epoch_of(self, height: int) -> int:
+        return max(n for n, epoch in enumerate(self.epochs) if height > epoch.above or n == 0)
+
+    def validators_hash(self, number: int) -> bytes:
+        validators = S(epoch=number, validators=self.epochs[number].validators)
+        return tagged_structure("validators", self.suite, "ValidatorSet", validators)
+
+    def hand_over(self, height: int, **config: Any) -> tuple[S, bytes]:
+        """The block of `height` takes the last validator out; the change, and the configuration after it."""
+        changed = S(**{**vars(self.config), "nodes": self.config.nodes[:-1], **config})
+        data, number = encode("ChannelConfig", changed), len(self.epochs)
+        last = self.epochs[-1]
+        config_hash = tagged("config", self.suite, data)
+        following = (height, last.keys[:-1], last.validators[:-1], config_hash)
+        self.epochs.append(
+            S(**dict(zip(("above", "keys", "validators", "config_hash"), following, strict=True)))
+        )
+        header = self.header(height, tx_count=1, next_validators_hash=self.validators_hash(number))
+        validators = S(epoch=number, validators=self.epochs[-1].validators)
+        return S(last=self.certify(header), validators=validators), data
 
     def _config(self, n: int) -> S:
         names = self.NAMES[:n]
@@ -200,16 +224,13 @@ class World:
 
     def header(self, height: int, **changes: Any) -> S:
         parent = self.headers.get(height - 1)
-        validators = S(
-            epoch=0,
-            validators=[S(name=node.name, vote_key=node.vote_key) for node in self.config.nodes],
-        )
-        validators_hash = tagged_structure("validators", self.suite, "ValidatorSet", validators)
+        number = self.epoch_of(height)
+        validators_hash = self.validators_hash(number)
         fields = {
             "version": 1,
             "suite": self.suite,
             "channel_id": self.channel_id,
-            "epoch": 0,
+            "epoch": number,
             "height": height,
             "parent_hash": self.block_hash(parent) if parent else _digest(f"block {height - 1}"),
             "proposer": _digest("proposer"),
@@ -220,7 +241,7 @@ class World:
             "timestamp_ms": TIME_MS + 1000 * height,
             "validators_hash": validators_hash,
             "next_validators_hash": validators_hash,
-            "config_hash": tagged("config", self.suite, self.config_bytes),
+            "config_hash": self.epochs[number].config_hash,
             "evidence_root": self.hash(b""),
         }
         return self.headers.setdefault(height, S(**{**fields, **changes}))
@@ -232,12 +253,13 @@ class World:
         self, header: S, signers: list[int] | None = None, view: int = 2, kind: str = ""
     ) -> S:
         """The header with seals of the last validators, as many as needed, or of the given ones."""
-        n = len(self.vote_keys)
+        keys = self.epochs[header.epoch if header.epoch < len(self.epochs) else 0].keys
+        n = len(keys)
         if signers is None:
             signers = list(range(n - seals_needed(self.kind, n), n))
         seal = S(
             channel_id=self.channel_id,
-            epoch=0,
+            epoch=header.epoch,
             height=header.height,
             view=view,
             block_hash=self.block_hash(header),
@@ -245,12 +267,12 @@ class World:
         message = P("commit-seal", self.suite, encode("Seal", seal))
         certificate = S(
             kind=kind or self.kind,
-            epoch=0,
+            epoch=header.epoch,
             height=header.height,
             view=view,
             block_hash=seal.block_hash,
             signers=sum(1 << i for i in signers).to_bytes((n + 7) // 8, "little"),
-            seals=[sign(self.suite, self.vote_keys[i], message) for i in signers],
+            seals=[sign(self.suite, keys[i], message) for i in signers],
         )
         return S(header=header, certificate=certificate)
 
@@ -287,11 +309,11 @@ class World:
             "message": "",
             "gas_used": 4321,
             "gas_limit": 1_000_000,
-            "result": {"id": "R-1", "rate": Decimal("3.05")},
-            "events": [("issued", {"amount_fen": 600_000_000})],
+            "result": encode_value({"id": "R-1", "rate": Decimal("3.05")}),
+            "events": [("receivable", "Issued", encode_value({"amount_fen": 600_000_000}))],
             "writes_digest": _digest("writes"),
         }
-        return encode_value(Record("Receipt", tuple({**fields, **changes}.items())))
+        return encode_value({**fields, **changes})
 
     def transactions(
         self, bodies: list[bytes], height: int, state_root: bytes = bytes(32), **receipt: Any
@@ -348,6 +370,22 @@ class World:
 
     def proof_file(self, transaction: S | None = None, state: S | None = None) -> S:
         return S(version=1, config=self.config_bytes, transaction=transaction, state=state)
+
+    def fact_file(self, kind: str, fact: S, changes: list[S] | None = None) -> S:
+        """A file of version 3. kind: event or membership."""
+        data = encode("EventFact" if kind == "event" else "MemberFact", fact)
+        return S(version=3, config=self.config_bytes, changes=changes or [], kind=kind, fact=data)
+
+    def membership(
+        self, height: int, who: str, name: str, time_ms: int = 0, config: bytes = b""
+    ) -> S:
+        """Who takes part at the block of `height`; with a time, from the block before it on."""
+        below = self.header(height - 1)
+        before = self.certify(below) if time_ms else None
+        shown = self.certify(self.header(height))
+        fields = (1, shown, before, time_ms, config or self.config_bytes, who, name)
+        names = ("version", "shown", "before", "time_ms", "config", "who", "name")
+        return S(**dict(zip(names, fields, strict=True)))
 
     def bundle(self, transactions: list[S], states: list[S], paid: list[bytes]) -> S:
         return S(
