@@ -18,8 +18,9 @@ from consensus.pbft.evidence import Evidence
 from consensus.proof import ProofError
 from consensus.raft.ordering import messages as raft
 from consensus.raft.ordering import records as raft_records
-from node.governance.apply import _read_evidence
 from node.governance.changes import Refused
+from node.governance.conviction import _read_evidence
+from node.governance.policies import read_policy
 from node.identity.suite import get_suite
 from node.proofs import verify_evidence, verify_proof
 from tests.fuzz.decoder import Decoder
@@ -105,7 +106,10 @@ ROWS = [
             (ProofRefused,), "frames",
             lambda: structures(ForkCase, ForkEvidence, HistoryEvidence), ("consensus.fork._read",)),
     Decoder("evidence of a lie", _evidence, (Refused,), "frames", lambda: structures(Evidence, some=30),
-            ("node.governance.apply._read_evidence",)),
+            ("node.governance.conviction._read_evidence",)),
+    Decoder("policy of changes", lambda data: read_policy(data.decode("utf-8", "replace")),
+            (Refused,), "text", lambda: [b"majority of members", b"3 of validators"],
+            ("node.governance.policies.read_policy",)),
     Decoder("proof file", proof.read_proof_file, (ProofError,), "mixed", _proof_files,
             ("consensus.proof.read_proof_file", "consensus.proof._decode")),
     Decoder("proof of a kind", proof.read_fact, (ProofError,), "mixed", _facts,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from consensus.encoding import EncodingError, decode, encode
+from node.governance import state
 from tests.fuzz import (
     finding,
     rows_center,
@@ -44,8 +45,20 @@ def _structures() -> list[Decoder]:
             (),
             encode,
         )
-        for name, kind in finding.structures().items()
+        for name, kind in _kinds().items()
     ]
+
+
+def _kinds() -> dict[str, type]:
+    """Structures that the code decodes under their own name, and those that governance stores."""
+    stored = (
+        state.Proposal,
+        state.Accepted,
+        state.FormerIdentity,
+        state.Revoked,
+        state.Certificate,
+    )
+    return {kind.__name__: kind for kind in stored} | finding.structures()
 
 
 @functools.cache
@@ -59,7 +72,7 @@ def table() -> dict[str, Decoder]:
         *rows_center.ROWS,
     ]
     found = {row.name: row for row in [*rows, *_structures()]}
-    assert len(found) == len(rows) + len(finding.structures()), "two rows have one name"
+    assert len(found) == len(rows) + len(_kinds()), "two rows have one name"
     return found
 
 
@@ -80,6 +93,10 @@ SEVERAL: dict[tuple[str, str], tuple[str, ...]] = {
     ("deploy.regcenter.ledger", "structure"): ("structure TxRecord", "structure Coin"),
     ("deploy.regcenter.proofs", "body"): ("request to the center",),
     ("deploy.regcenter.voice", "structure"): ("structure HookMessage",),
+    ("node.governance.state", "structure"): (
+        *("structure Proposal", "structure Accepted", "structure FormerIdentity"),
+        *("structure Revoked", "structure Certificate"),
+    ),
     ("node.ledger.state", "kind"): ("structure ValidatorSet",),
     ("node.lifecycle.state", "structure"): ("structure Proposal",),
 }
@@ -109,6 +126,7 @@ NONE_OF_OURS: dict[str, str] = {
     "node.failpoints._parse": "an environment variable of tests",
     "node.identity.openssl_backend._from_data": "a point that suite.private_key has checked",
     "node.identity.verdicts.from_hex": "published test vectors",
+    "node.governance.state.read": "what the node itself stored, by consensus.encoding.decode",
     "node.journal._read": "a record of the log: unpack_envelopes, see `packed envelopes`",
     "node.keyring._read": _NAMES,
     "node.ledger.state._decode": "what the node itself stored, by consensus.encoding.decode",
