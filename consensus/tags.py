@@ -34,6 +34,7 @@ class Tag(StrEnum):
     BUNDLE = "citychain/bundle/v1"
     DEPLOYMENT = "citychain/deployment/v1"
     TRANSCRIPT = "citychain/transcript/v1"
+    OPERATOR_STATEMENT = "citychain/operator-statement/v1"
     # blocks and state
     HEADER = "citychain/header/v1"
     RECEIPT_LEAF = "citychain/receipt-leaf/v1"

@@ -97,6 +97,11 @@ class Channel:
         if self._stopped is None and len(self.config.validators) > 1:
             await self.pipeline.leave()
 
+    def hold(self, reason: CityError) -> None:
+        """Takes nothing more, for this reason; reads go on. Then cancel `run`, or never start it."""
+        if self._stopped is None:
+            self._stopped = reason
+
     def close(self) -> None:
         """Closes log and stores, once `run` has ended."""
         self._ledger.close()
@@ -372,7 +377,7 @@ class Channel:
         facts |= self.pipeline.status()
         if self._stopped is not None:
             facts |= {
-                "state": "stopped",
+                "state": "paused" if self._stopped.code == "CITY-8062" else "stopped",
                 "ready": False,
                 "code": self._stopped.code,
                 "reason": self._stopped.message,

@@ -82,6 +82,7 @@ __all__ = [
 ]
 
 PASSWORD_VARIABLE, USER_VARIABLE = "CITY_KEY_PASSWORD", "CITY_USER"
+CHANNEL_VARIABLE = "CITY_CHANNEL"
 T = TypeVar("T")
 
 
@@ -286,7 +287,8 @@ class _Connect:
 
         user: a user of the context, or the path of a key (.pem); CITY_USER by default. Without one,
         reads are signed by the context's first user and writes are refused.
-        options: signer (instead of a user), certificate, channel, timeout (seconds, for every call)."""
+        options: signer (instead of a user), certificate, channel (another than the context's own; CITY_CHANNEL
+        by default), timeout (seconds, for every call)."""
         return Net(**_arguments(context_or_address, user, **options))
 
     def aio(
@@ -321,6 +323,10 @@ def _arguments(
         context = Context(address, channel, b"", "sm", (node,), ())
     else:
         context = find_context(where)
+    if not isinstance(where, Context):
+        channel = channel or os.environ.get(CHANNEL_VARIABLE) or ""
+    if channel and certificate is None:
+        context = context.on(channel)
     writer = signer or _signer(context, user or os.environ.get(USER_VARIABLE))
     reader = writer
     if reader is None and context.users:

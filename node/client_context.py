@@ -6,9 +6,10 @@ Looked for in this order: what the caller names, CITY_CONTEXT, `./.city/contexts
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,24 @@ _FILE_BYTES_MAX = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class NodeAddress:
-    """api: host:port of the gRPC port. certificate: PEM file to pin. web: base URL, may be empty."""
+    """api: host:port of the gRPC port. certificate: PEM file to pin. web: base URL, may be empty. operator: the
+    user of the context who administers the node, may be empty."""
 
     name: str
     api: str
     certificate: Path
     web: str = ""
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRef:
+    """A further channel of a context's nodes. nodes: names of those that hold it."""
+
+    name: str
+    channel_id: bytes
+    suite: str
+    nodes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,8 @@ class UserKey:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A channel of a network as a client sees it. `file` is None where the caller gave an address."""
+    """A channel of a network as a client sees it. `file` is None where the caller gave an address. channels:
+    others of the same network, see `on`; key files are those for the suite of this one."""
 
     name: str
     channel: str
@@ -49,6 +63,36 @@ class Context:
     users: tuple[UserKey, ...]
     clock_offset_file: str = ""
     file: Path | None = None
+    channels: tuple[ChannelRef, ...] = ()
+
+    def on(self, channel: str) -> Context:
+        """The same network with another of its channels, and the nodes that hold it. Raises CITY-1018."""
+        if channel == self.channel:
+            return self
+        ref = next((ref for ref in self.channels if ref.name == channel), None)
+        if ref is None:
+            known = ", ".join((self.channel, *(ref.name for ref in self.channels)))
+            raise InvalidRequest("CITY-1018", context=self.name, channel=channel, known=known)
+        nodes = tuple(node for node in self.nodes if node.name in ref.nodes)
+        users = self.users
+        if ref.suite != self.suite:
+            users = tuple(replace(user, key=key_in(user.key, ref.suite)) for user in users)
+        return replace(
+            self,
+            channel=channel,
+            channel_id=ref.channel_id,
+            suite=ref.suite,
+            nodes=nodes,
+            users=users,
+        )
+
+    def node(self, name: str) -> NodeAddress:
+        """Raises CITY-1002 naming the nodes there are; in any case of letters."""
+        for node in self.nodes:
+            if node.name.lower() == name.strip().lower():
+                return node
+        known = ", ".join(node.name for node in self.nodes)
+        raise InvalidRequest("CITY-1002", field="node", rule=f"one of {known}")
 
     def user(self, name: str) -> UserKey:
         """Raises CITY-1013 naming the users there are. `name` may be `user` or `user@member`."""
@@ -57,6 +101,46 @@ class Context:
                 return user
         known = ", ".join(user.name for user in self.users) or "none"
         raise InvalidRequest("CITY-1013", context=self.name, user=name, known=known)
+
+
+def key_in(path: Path, suite: str) -> Path:
+    """Where a user's key of another suite lies, beside the one of the context's own."""
+    return path.with_name(f"{path.stem}.{suite}.pem")
+
+
+def add_channel(file: Path, context: str, ref: ChannelRef) -> None:
+    """Writes a further channel into a contexts file."""
+    lines = [
+        "",
+        f"[contexts.{json.dumps(context)}.channels.{json.dumps(ref.name)}]",
+        f"channel_id = {json.dumps(ref.channel_id.hex())}",
+        f"suite = {json.dumps(ref.suite)}",
+        f"nodes = {json.dumps(list(ref.nodes), ensure_ascii=False)}",
+    ]
+    text = _without(file.read_text(encoding="utf-8"), lines[1])
+    _write(file, text.rstrip("\n") + "\n" + "\n".join(lines) + "\n")
+
+
+def drop_channel(file: Path, context: str, channel: str) -> None:
+    """Takes it out again."""
+    head = f"[contexts.{json.dumps(context)}.channels.{json.dumps(channel)}]"
+    _write(file, _without(file.read_text(encoding="utf-8"), head))
+
+
+def _without(text: str, head: str) -> str:
+    """The file's text without the table that begins with this line."""
+    before, found, rest = text.partition(f"\n{head}\n")
+    if not found:
+        return text
+    at = rest.find("\n[")
+    return before.rstrip("\n") + "\n" + ("" if at < 0 else rest[at:])
+
+
+def _write(file: Path, text: str) -> None:
+    unfinished = file.with_suffix(".new")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.chmod(0o600)
+    unfinished.replace(file)
 
 
 def find_context(name: str | None = None) -> Context:
@@ -112,8 +196,18 @@ def _context(name: str, table: dict[str, Any], file: Path) -> Context:
     root = file.resolve().parent
     try:
         nodes = tuple(
-            NodeAddress(n["name"], n["api"], root / n["certificate"], n.get("web", ""))
+            NodeAddress(
+                n["name"],
+                n["api"],
+                root / n["certificate"],
+                n.get("web", ""),
+                n.get("operator", ""),
+            )
             for n in table["nodes"]
+        )
+        channels = tuple(
+            ChannelRef(channel, bytes.fromhex(c["channel_id"]), c["suite"], tuple(c["nodes"]))
+            for channel, c in table.get("channels", {}).items()
         )
         users = tuple(
             UserKey(user, root / u["key"], u.get("member", ""))
@@ -128,6 +222,7 @@ def _context(name: str, table: dict[str, Any], file: Path) -> Context:
             users,
             table.get("clock_offset_file", ""),
             file,
+            channels,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         looked = f"{file}: {type(error).__name__} {error}"

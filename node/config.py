@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from node.errors import CityError
 
 FILE_BYTES_MAX = 1024 * 1024
+CHANNEL_NAME = "[a-z][a-z0-9-]{0,31}"
 PASSWORD_VARIABLE = "CITY_KEY_PASSWORD"
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})")
 
@@ -52,7 +53,7 @@ class Listen(Section):
 
 
 class Channel(Section):
-    name: str = Field("main", pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    name: str = Field("main", pattern=f"^{CHANNEL_NAME}$")
 
 
 class Crypto(Section):

@@ -68,6 +68,7 @@ async def _serve(
         identity_keys=hosting.identity_keys,
         transport=port.transport,
         listen=config.listen.api,
+        hosting=hosting,
     )
     web = None
     if config.listen.web:
@@ -86,7 +87,7 @@ async def _serve(
         hosting.first.warm_up()
         await stopping.wait()
         log.info("node.stopping")
-        await hosting.leave()
+        await hosting.leave_all()
     config.endpoints_file.unlink(missing_ok=True)
 
 

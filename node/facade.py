@@ -150,3 +150,47 @@ class ChannelFacade(Protocol):
     ) -> bytes: ...
 
     def status(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """Who may give orders to a node. identity: digest of the node's identity key; keys are public ones of
+    `suite`."""
+
+    suite: Suite
+    identity: Hash
+    node_name: str
+    keys: frozenset[bytes]
+
+
+class HostingFacade(Protocol):
+    """The channels of a node as its operator changes them (node/hosting.py). All raise CityError; rows are
+    JSON-ready: channel, state, and what is known of it."""
+
+    def operators(self) -> Operators: ...
+
+    def hosted(self) -> list[dict[str, Any]]: ...
+
+    def show(self, name: str) -> dict[str, Any]: ...
+
+    def genesis(self, name: str) -> bytes:
+        """Blocks."""
+        ...
+
+    async def prepare(self, name: str, suite_name: str) -> bytes: ...
+
+    async def join(
+        self,
+        genesis: bytes,
+        addresses: Mapping[str, str],
+        grant: bytes = b"",
+        from_snapshot: bool = False,
+    ) -> dict[str, Any]: ...
+
+    async def leave(self, name: str, is_forced: bool = False) -> dict[str, Any]: ...
+
+    async def pause(self, name: str) -> dict[str, Any]: ...
+
+    async def resume(self, name: str) -> dict[str, Any]: ...
+
+    async def archive(self, name: str) -> dict[str, Any]: ...

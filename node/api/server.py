@@ -1,4 +1,4 @@
-"""The port for clients: Ledger, Contracts, health and reflection, over TLS with the node's certificate."""
+"""The port for clients: Ledger, Contracts, Admin, health, reflection, over TLS with the node's certificate."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from node.api.access import Access
+from node.api.admin import AdminService
 from node.api.contracts import ContractsService
 from node.api.ledger import LedgerService
 from node.errors import CityError
-from node.facade import ChannelFacade
+from node.facade import ChannelFacade, HostingFacade
 from node.identity.transport import TransportIdentity
 from node.wire import stubs
 from node.wire.codec import MESSAGE_BYTES_MAX, REPLY_BYTES_MAX
@@ -58,16 +59,18 @@ class ApiServer:
         identity_keys: Mapping[int, bytes],
         transport: TransportIdentity,
         listen: str,
+        hosting: HostingFacade,
     ) -> None:
         """channels: by name, the node's first channel first; they may change while it serves.
 
-        identity_keys: the node's own public keys, by suite.
+        identity_keys: the node's own public keys, by suite. hosting: what its operator may change.
 
         listen: host:port, port 0 takes a free one. A channel's `status()["ready"]` says whether it serves."""
         self._channels = channels
         access = Access(channels, identity_keys)
         self._ledger = LedgerService(access, node_name)
         self._contracts = ContractsService(access)
+        self._admin = AdminService(hosting)
         self._transport = transport
         self._listen = listen
         self._server: grpc.aio.Server | None = None
@@ -81,11 +84,13 @@ class ApiServer:
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
         stubs.add_LedgerServicer_to_server(self._ledger, server)
         stubs.add_ContractsServicer_to_server(self._contracts, server)
+        stubs.add_AdminServicer_to_server(self._admin, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(
             (
                 stubs.LEDGER_SERVICE,
                 stubs.CONTRACTS_SERVICE,
+                stubs.ADMIN_SERVICE,
                 health.SERVICE_NAME,
                 reflection.SERVICE_NAME,
             ),
@@ -121,7 +126,8 @@ class ApiServer:
             await self._refresh_health()
 
     async def _refresh_health(self) -> None:
-        ready = all(channel.status().get("ready", False) for channel in self._channels.values())
+        # One channel that catches up, or broke, must not turn the clients of all others away.
+        ready = any(c.status().get("ready", False) for c in self._channels.values())
         if ready is self._ready:
             return
         self._ready = ready

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli import channel_life
 from node.cli.output import Output, OutputOption, fail, guarded, rows_table, show, stdout
 from node.cli.session import open_network
 from node.cli.standstill import warn
@@ -17,12 +18,14 @@ CONFIG = "_config"
 CARD_FIELDS = ("name", "city", "member_id", "identity_key", "vote_key", "transport_cert")
 
 app = typer.Typer(
-    help="The channel's validators, members, proposals and evidence.", no_args_is_help=True
+    help="Channels of the nodes, and a channel's validators, members, proposals and evidence.",
+    no_args_is_help=True,
 )
 propose = typer.Typer(
     help="Propose one change; it is in force when enough members approved.", no_args_is_help=True
 )
 app.add_typer(propose, name="propose")
+channel_life.register(app)
 
 
 @app.command("show")

@@ -63,10 +63,18 @@ def _options(
         ),
     ] = "",
     user: Annotated[str, typer.Option("--as", help="whose key signs", envvar="CITY_USER")] = "",
+    on_channel: Annotated[
+        str,
+        typer.Option(
+            "--channel",
+            help="another channel than the context's own; see: city channel list",
+            envvar="CITY_CHANNEL",
+        ),
+    ] = "",
 ) -> None:
     from node.cli.session import choose
 
-    choose(context, user)
+    choose(context, user, on_channel)
 
 
 app.add_typer(dev.app, name="dev")

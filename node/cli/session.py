@@ -1,22 +1,40 @@
-"""Which network and whose key a command uses: flag, CITY_CONTEXT, ./.city/, then the user's own contexts."""
+"""Which network, channel and key a command uses: flag, CITY_CONTEXT, ./.city/, the user's own contexts."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_chosen = {"context": "", "user": ""}
+if TYPE_CHECKING:
+    from node.client_context import Context
+
+_chosen = {"context": "", "user": "", "channel": ""}
 
 
-def choose(context: str, user: str) -> None:
-    _chosen.update(context=context, user=user)
+def choose(context: str, user: str, channel: str = "") -> None:
+    _chosen.update(context=context, user=user, channel=channel)
 
 
 def chosen_user() -> str:
     return _chosen["user"]
 
 
-def open_network(user: str = "") -> Any:
+def chosen_channel() -> str:
+    return _chosen["channel"]
+
+
+def open_network(user: str = "", channel: str = "") -> Any:
     """A connected synchronous client, as a context manager."""
     from node.client import connect
 
-    return connect(_chosen["context"] or None, user=user or _chosen["user"] or None)
+    return connect(
+        _chosen["context"] or None,
+        user=user or _chosen["user"] or None,
+        channel=channel or _chosen["channel"],
+    )
+
+
+def open_context() -> Context:
+    """The context itself: its nodes and users, whatever channel is chosen."""
+    from node.client_context import find_context
+
+    return find_context(_chosen["context"] or None)

@@ -11,6 +11,7 @@ from node.errors import (
     consensus,
     contract,
     enrolment,
+    hosting,
     identity,
     network,
     oracle,
@@ -33,6 +34,7 @@ AREAS = (
     oracle,
     configuration,
     network,
+    hosting,
     command,
 )
 

@@ -290,4 +290,15 @@ ENTRIES: tuple[Entry, ...] = (
         "每个读取者的流数量有上限，以免影响他人。",
         "关闭某个流，或用一个流服务多个用途",
     ),
+    Entry(
+        "CITY-1018",
+        "CHANNEL_NOT_IN_CONTEXT",
+        "usage",
+        "Context {context} knows no channel {channel}; it knows {known}.",
+        "The context holds the id of each channel, so that no node can pass another off as it.",
+        "See what there is: city channel list; add one that a node holds: city channel learn {channel} --node CITY",
+        "上下文 {context} 中没有通道 {channel}；已知：{known}。",
+        "上下文保存各通道的标识，节点无法以其他通道冒充。",
+        "查看：city channel list；加入节点已有的通道：city channel learn {channel} --node CITY",
+    ),
 )

@@ -312,7 +312,7 @@ def write_contexts(
     for node in nodes:
         certificate = layout.node(node.city.slug) / "keys" / "transport.crt"
         api, web = f"{host}:{node.api_port}", f"{host}:{node.web_port}"
-        lines += context_node(node.city.name, api, web, certificate)
+        lines += context_node(node.city.name, api, web, certificate, admin_name(node.city))
     users = [(u, layout.user_key(u), member.id) for member in plan.members for u in member.users]
     users += [
         (admin_name(c), layout.authorities / f"{operator_id(c)}.pem", operator_id(c))
@@ -329,8 +329,8 @@ def write_contexts(
     layout.contexts.chmod(0o600)
 
 
-def context_node(name: str, api: str, web: str, certificate: Path) -> list[str]:
-    """One node in a contexts file."""
+def context_node(name: str, api: str, web: str, certificate: Path, operator: str = "") -> list[str]:
+    """One node in a contexts file. operator: the user who administers it."""
     return [
         "",
         "[[contexts.dev.nodes]]",
@@ -338,6 +338,7 @@ def context_node(name: str, api: str, web: str, certificate: Path) -> list[str]:
         f"api = {json.dumps(api)}",
         f"web = {json.dumps(f'http://{web}')}",
         f"certificate = {json.dumps(str(certificate))}",
+        *([f"operator = {json.dumps(operator)}"] if operator else []),
     ]
 
 

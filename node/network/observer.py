@@ -14,7 +14,7 @@ from typing import Any
 
 from consensus.encoding import Hash
 from node.errors import CityError
-from node.genesis import channel_id
+from node.genesis import ChannelConfig, channel_id
 from node.identity.keyfile import read_key, write_key
 from node.identity.suite import get_suite
 from node.identity.transport import (
@@ -90,8 +90,16 @@ def write_observer(layout: Layout, city: City) -> Path:
         clock_offset=offset,
     )
     layout.node_config(city.slug).write_text(text, encoding="utf-8")
-    add_to_context(layout, city, api, web)
+    operator = sponsor_admin(config)
+    add_to_context(layout, city, api, web, operator)
     return folder
+
+
+def sponsor_admin(config: ChannelConfig) -> str:
+    """The admin of the member that vouches for an added node, and so operates it."""
+    sponsor = config.nodes[0].member_id
+    admins = [i.name for i in config.identities if i.member_id == sponsor and "admin" in i.roles]
+    return admins[0] if admins else ""
 
 
 def peer_addresses(layout: Layout, config: Any) -> dict[str, str]:
@@ -105,11 +113,11 @@ def peer_addresses(layout: Layout, config: Any) -> dict[str, str]:
     return found
 
 
-def add_to_context(layout: Layout, city: City, api: str, web: str) -> None:
+def add_to_context(layout: Layout, city: City, api: str, web: str, operator: str) -> None:
     """Clients of the network find the new node behind the ones they knew."""
     text = layout.contexts.read_text(encoding="utf-8")
     certificate = layout.node(city.slug) / "keys" / "transport.crt"
-    entry = "\n".join(context_node(city.name, api, web, certificate)) + "\n"
+    entry = "\n".join(context_node(city.name, api, web, certificate, operator)) + "\n"
     at = text.find("\n[contexts.dev.users.")
     at = len(text) if at < 0 else at
     layout.contexts.write_text(text[:at] + entry + text[at:], encoding="utf-8")

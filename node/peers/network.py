@@ -70,7 +70,7 @@ class PeerNetwork:
         that begin with one."""
         roster = Roster(suite, config, observers)
         self.channel_id = channel_id
-        self.party = Party(me, roster, config, channel_id, suite, _real_now_ms)
+        self.party = Party(me, roster, config, channel_id, suite, real_now_ms)
         self._identity = Hash(identity_digest(suite, me.signer.public_key))
         self._port = port
         self._addresses = dict(addresses)
@@ -254,5 +254,5 @@ class PeerNetwork:
         return "CITY-6203"
 
 
-def _real_now_ms() -> int:
+def real_now_ms() -> int:
     return time.time_ns() // 1_000_000

@@ -2,7 +2,7 @@
 
 /  /blocks/{height}  /transactions/{id}      pages          /healthz  the process runs
 /api/v1/status|blocks|blocks/{height}|transactions/{id}     /readyz   the node is caught up
-/metrics                                     Prometheus
+/metrics                                     Prometheus     (?channel= of each: that channel alone)
 """
 
 from __future__ import annotations
@@ -140,10 +140,13 @@ class WebServer:
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        waiting = [n for n, c in self._channels.items() if not c.status().get("ready", False)]
-        if waiting:
-            return web.Response(status=503, text=f"catching up: {', '.join(waiting)}\n")
+    async def _readyz(self, request: web.Request) -> web.Response:
+        asked = request.query.get("channel", "")
+        channels = [self._channel(request)] if asked else list(self._channels.values())
+        ready = [bool(channel.status().get("ready", False)) for channel in channels]
+        if not any(ready):
+            names = ", ".join(channel.name for channel in channels)
+            return web.Response(status=503, text=f"catching up: {names}\n")
         return web.Response(text="ready\n")
 
     # ---- helpers ---------------------------------------------------------------------------------

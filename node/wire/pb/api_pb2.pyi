@@ -17,6 +17,79 @@ LEVEL_UNSPECIFIED: Level
 ORDERED: Level
 COMMITTED: Level
 
+class PrepareChannelRequest(_message.Message):
+    __slots__ = ("channel", "suite")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    SUITE_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    suite: str
+    def __init__(self, channel: _Optional[str] = ..., suite: _Optional[str] = ...) -> None: ...
+
+class NodeCardReply(_message.Message):
+    __slots__ = ("card",)
+    CARD_FIELD_NUMBER: _ClassVar[int]
+    card: bytes
+    def __init__(self, card: _Optional[bytes] = ...) -> None: ...
+
+class JoinChannelRequest(_message.Message):
+    __slots__ = ("genesis", "addresses", "grant", "from_snapshot")
+    class AddressesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    GENESIS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    FROM_SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    genesis: bytes
+    addresses: _containers.ScalarMap[str, str]
+    grant: bytes
+    from_snapshot: bool
+    def __init__(self, genesis: _Optional[bytes] = ..., addresses: _Optional[_Mapping[str, str]] = ..., grant: _Optional[bytes] = ..., from_snapshot: _Optional[bool] = ...) -> None: ...
+
+class LeaveChannelRequest(_message.Message):
+    __slots__ = ("channel", "force")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    force: bool
+    def __init__(self, channel: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
+
+class HostedRequest(_message.Message):
+    __slots__ = ("channel",)
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    def __init__(self, channel: _Optional[str] = ...) -> None: ...
+
+class ListHostedRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class HostedReply(_message.Message):
+    __slots__ = ("channel", "state", "facts_json")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FACTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    state: str
+    facts_json: str
+    def __init__(self, channel: _Optional[str] = ..., state: _Optional[str] = ..., facts_json: _Optional[str] = ...) -> None: ...
+
+class ListHostedReply(_message.Message):
+    __slots__ = ("channels",)
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    channels: _containers.RepeatedCompositeFieldContainer[HostedReply]
+    def __init__(self, channels: _Optional[_Iterable[_Union[HostedReply, _Mapping]]] = ...) -> None: ...
+
+class GenesisReply(_message.Message):
+    __slots__ = ("genesis",)
+    GENESIS_FIELD_NUMBER: _ClassVar[int]
+    genesis: bytes
+    def __init__(self, genesis: _Optional[bytes] = ...) -> None: ...
+
 class SubmitRequest(_message.Message):
     __slots__ = ("channel", "envelope")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]

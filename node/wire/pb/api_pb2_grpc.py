@@ -908,3 +908,428 @@ class Contracts:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class AdminStub:
+    """The channels of one node, for its operator: each call carries a statement that the operator signed.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.PrepareChannel = channel.unary_unary(
+                '/citychain.v1.Admin/PrepareChannel',
+                request_serializer=citychain_dot_v1_dot_api__pb2.PrepareChannelRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.NodeCardReply.FromString,
+                _registered_method=True)
+        self.JoinChannel = channel.unary_unary(
+                '/citychain.v1.Admin/JoinChannel',
+                request_serializer=citychain_dot_v1_dot_api__pb2.JoinChannelRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+                _registered_method=True)
+        self.LeaveChannel = channel.unary_unary(
+                '/citychain.v1.Admin/LeaveChannel',
+                request_serializer=citychain_dot_v1_dot_api__pb2.LeaveChannelRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+                _registered_method=True)
+        self.PauseChannel = channel.unary_unary(
+                '/citychain.v1.Admin/PauseChannel',
+                request_serializer=citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+                _registered_method=True)
+        self.ResumeChannel = channel.unary_unary(
+                '/citychain.v1.Admin/ResumeChannel',
+                request_serializer=citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+                _registered_method=True)
+        self.ArchiveChannel = channel.unary_unary(
+                '/citychain.v1.Admin/ArchiveChannel',
+                request_serializer=citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+                _registered_method=True)
+        self.ListHosted = channel.unary_unary(
+                '/citychain.v1.Admin/ListHosted',
+                request_serializer=citychain_dot_v1_dot_api__pb2.ListHostedRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.ListHostedReply.FromString,
+                _registered_method=True)
+        self.ShowHosted = channel.unary_unary(
+                '/citychain.v1.Admin/ShowHosted',
+                request_serializer=citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+                _registered_method=True)
+        self.ExportGenesis = channel.unary_unary(
+                '/citychain.v1.Admin/ExportGenesis',
+                request_serializer=citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.GenesisReply.FromString,
+                _registered_method=True)
+
+
+class AdminServicer:
+    """The channels of one node, for its operator: each call carries a statement that the operator signed.
+    """
+
+    def PrepareChannel(self, request, context):
+        """What a genesis has to say of this node; makes the keys that the channel needs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinChannel(self, request, context):
+        """Takes part in the channel that a genesis describes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaveChannel(self, request, context):
+        """Gives it up, with its bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseChannel(self, request, context):
+        """Orders nothing, answers reads.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeChannel(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveChannel(self, request, context):
+        """Stops it; its bytes stay, read-only, with a manifest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHosted(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowHosted(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportGenesis(self, request, context):
+        """The genesis file, for a node that is to join.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AdminServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'PrepareChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareChannel,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.PrepareChannelRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.NodeCardReply.SerializeToString,
+            ),
+            'JoinChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinChannel,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.JoinChannelRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.HostedReply.SerializeToString,
+            ),
+            'LeaveChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaveChannel,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.LeaveChannelRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.HostedReply.SerializeToString,
+            ),
+            'PauseChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseChannel,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.HostedRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.HostedReply.SerializeToString,
+            ),
+            'ResumeChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeChannel,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.HostedRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.HostedReply.SerializeToString,
+            ),
+            'ArchiveChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveChannel,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.HostedRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.HostedReply.SerializeToString,
+            ),
+            'ListHosted': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHosted,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.ListHostedRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.ListHostedReply.SerializeToString,
+            ),
+            'ShowHosted': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowHosted,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.HostedRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.HostedReply.SerializeToString,
+            ),
+            'ExportGenesis': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportGenesis,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.HostedRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.GenesisReply.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'citychain.v1.Admin', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('citychain.v1.Admin', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Admin:
+    """The channels of one node, for its operator: each call carries a statement that the operator signed.
+    """
+
+    @staticmethod
+    def PrepareChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/PrepareChannel',
+            citychain_dot_v1_dot_api__pb2.PrepareChannelRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.NodeCardReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/JoinChannel',
+            citychain_dot_v1_dot_api__pb2.JoinChannelRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LeaveChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/LeaveChannel',
+            citychain_dot_v1_dot_api__pb2.LeaveChannelRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/PauseChannel',
+            citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/ResumeChannel',
+            citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/ArchiveChannel',
+            citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHosted(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/ListHosted',
+            citychain_dot_v1_dot_api__pb2.ListHostedRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.ListHostedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowHosted(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/ShowHosted',
+            citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportGenesis(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/ExportGenesis',
+            citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.GenesisReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

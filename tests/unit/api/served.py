@@ -13,13 +13,16 @@ import grpc
 
 from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_sign_digest
+from node.api.readers import real_now_ms
 from node.api.server import ApiServer
 from node.model import Envelope
 from node.peers.roster import server_name
-from node.wire import stubs
+from node.wire import operator_statement, stubs
 from node.wire.body import TxBody, build_body
+from node.wire.operator_statement import OperatorStatement, sign_operator
 from node.wire.read_statement import METADATA_KEY, ReadStatement, sign_read
 from tests.unit.api.chain import SUITE, MemoryChannel
+from tests.unit.api.hosting import MemoryHosting
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Served:
     server: ApiServer
     stub: Any
     channel: grpc.aio.Channel
+    hosting: MemoryHosting
 
     def envelope(self, user: str = "buyer", **changes: Any) -> Envelope:
         signer = self.chain.users[user]
@@ -61,6 +65,21 @@ class Served:
         return ((METADATA_KEY, sign_read(SUITE, signer, ReadStatement(**{**fields, **changes}))),)
 
 
+def order(
+    net: Served, method: str, signer: Any = None, **changes: Any
+) -> tuple[tuple[str, bytes], ...]:
+    """The metadata of a call of the Admin service, by the node's operator unless somebody else signs."""
+    signer = signer or net.hosting.operator
+    fields: dict[str, Any] = {
+        "node_identity": net.hosting.identity,
+        "method": method,
+        "operator_key": signer.public_key,
+        "not_after_ms": real_now_ms() + 60_000,
+    }
+    statement = OperatorStatement(**{**fields, **changes})
+    return ((operator_statement.METADATA_KEY, sign_operator(SUITE, signer, statement)),)
+
+
 def secure_channel(chain: MemoryChannel, port: int) -> grpc.aio.Channel:
     pem = chain.transport.certificate_pem
     options = (
@@ -75,16 +94,18 @@ def secure_channel(chain: MemoryChannel, port: int) -> grpc.aio.Channel:
 @asynccontextmanager
 async def served(chain: MemoryChannel | None = None) -> AsyncIterator[Served]:
     chain = chain or MemoryChannel()
+    hosting = MemoryHosting(chain.node_signer.public_key)
     server = ApiServer(
         {chain.name: chain},
         node_name=chain.node_name,
         identity_keys={SUITE.id: chain.node_signer.public_key},
         transport=chain.transport,
         listen="127.0.0.1:0",
+        hosting=hosting,
     )
     await server.start()
     try:
         async with secure_channel(chain, server.port) as channel:
-            yield Served(chain, server, stubs.LedgerStub(channel), channel)
+            yield Served(chain, server, stubs.LedgerStub(channel), channel, hosting)
     finally:
         await server.stop()

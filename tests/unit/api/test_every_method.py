@@ -13,13 +13,16 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from consensus.encoding import Hash
+from node.api.readers import real_now_ms
 from node.identity.signers import MemorySigner
+from node.wire import operator_statement
 from node.wire.codec import envelope_to_pb
 from node.wire.pb import api_pb2
 from node.wire.read_statement import METADATA_KEY
 from node.wire.status import from_rpc_error
 from tests.unit.api.chain import SUITE
-from tests.unit.api.served import Served, served
+from tests.unit.api.served import Served, order, served
 
 SECONDS = 60
 OPEN = {
@@ -34,7 +37,8 @@ METHODS: dict[str, MethodDescriptor] = {
     for service in api_pb2.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
-READS = sorted(METHODS.keys() - OPEN.keys() - SUBMITS)
+ORDERS = sorted(name for name in METHODS if name.startswith("Admin."))
+READS = sorted(METHODS.keys() - OPEN.keys() - SUBMITS - set(ORDERS))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -91,6 +95,46 @@ async def test_a_read_without_a_statement_of_a_member_is_refused(net: Served, na
     junk = ((METADATA_KEY, b"\x00" * 200),)
     assert await refusal(net, name, request, junk) == "CITY-2211"
     assert len(net.chain.stored) == before
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", ORDERS)
+async def test_an_order_that_no_operator_of_the_node_signed_is_refused(
+    net: Served, name: str
+) -> None:
+    request = GetMessageClass(METHODS[name].input_type)()
+    method = name.partition(".")[2]
+    hosting = net.hosting
+    before = (list(hosting.ordered), dict(hosting.states))
+    stranger = MemorySigner(SUITE.generate_key())
+    other = "ListHosted" if method != "ListHosted" else "ShowHosted"
+    junk = ((operator_statement.METADATA_KEY, b"\x00" * 200),)
+    # A reader's statement, which every user of a channel can make, is no operator's.
+    read = net.read(net.chain.users["buyer"])
+    now_ms = real_now_ms()
+    for metadata, code in (
+        ((), "CITY-2213"),
+        (read, "CITY-2213"),
+        (((operator_statement.METADATA_KEY, read[0][1]),), "CITY-2214"),
+        (junk, "CITY-2214"),
+        (order(net, method, stranger), "CITY-2215"),
+        (order(net, method, net.chain.users["buyer"]), "CITY-2215"),
+        (order(net, other), "CITY-2214"),
+        (order(net, method, stranger, operator_key=hosting.operator.public_key), "CITY-2214"),
+        (order(net, method, node_identity=Hash(bytes(32))), "CITY-2214"),
+        (order(net, method, not_after_ms=now_ms - 1), "CITY-2214"),
+        (order(net, method, not_after_ms=now_ms + 3_600_000), "CITY-2214"),
+    ):
+        assert await refusal(net, name, request, metadata) == code
+    assert (hosting.ordered, hosting.states) == before
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_operator_is_served(net: Served) -> None:
+    metadata = order(net, "ListHosted")
+    request = GetMessageClass(METHODS["Admin.ListHosted"].input_type)()
+    reply = await answer(net, "Admin.ListHosted", request, metadata)
+    assert [(row.channel, row.state) for row in reply.channels] == [("main", "running")]
 
 
 @pytest.mark.asyncio(loop_scope="module")

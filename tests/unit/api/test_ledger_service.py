@@ -297,6 +297,7 @@ async def test_a_port_in_use_is_named(net: Served) -> None:
         identity_keys={SUITE.id: net.chain.node_signer.public_key},
         transport=net.chain.transport,
         listen=f"127.0.0.1:{net.server.port}",
+        hosting=net.hosting,
     )
     with pytest.raises(CityError) as caught:
         await second.start()

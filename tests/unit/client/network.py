@@ -10,6 +10,7 @@ from pathlib import Path
 from node.api.server import ApiServer
 from node.identity.keyfile import write_key
 from tests.unit.api.chain import MemoryChannel
+from tests.unit.api.hosting import MemoryHosting
 
 
 @dataclass
@@ -59,6 +60,7 @@ async def network(folder: Path, nodes: int = 1) -> AsyncIterator[Network]:
                 identity_keys={chain.suite.id: chain.node_signer.public_key},
                 transport=chain.transport,
                 listen="127.0.0.1:0",
+                hosting=MemoryHosting(chain.node_signer.public_key),
             )
             await server.start()
             stack.push_async_callback(server.stop)

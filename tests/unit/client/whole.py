@@ -26,6 +26,7 @@ from node.peers.network import PeerNetwork
 from node.peers.port import PeerPort
 from node.signatures import Signatures
 from node.telemetry import Metrics
+from tests.unit.api.hosting import MemoryHosting
 from tests.unit.node.network import COUNTER, Engine
 from tests.unit.peers.world import CITIES, FAST, SUITE, World
 
@@ -110,6 +111,7 @@ async def _start(whole: Whole, city: str, addresses: dict[str, str]) -> City:
         identity_keys={SUITE.id: world.signers[city].public_key},
         transport=world.transports[city],
         listen="127.0.0.1:0",
+        hosting=MemoryHosting(world.signers[city].public_key),
     )
     running = asyncio.create_task(channel.run(), name=city)
 

@@ -33,7 +33,7 @@ class Site:
             return await response.json()
 
     async def transaction(self, **changes: str) -> str:
-        envelope = Served(self.chain, None, None, None).envelope(**changes)  # type: ignore[arg-type]
+        envelope = Served(self.chain, None, None, None, None).envelope(**changes)  # type: ignore[arg-type]
         await self.chain.submit([envelope])
         return tx_id(SUITE.hash, SUITE.id, envelope.body).hex()
 

@@ -1,0 +1,269 @@
+"""`city channel create, join, list, pause, …`: the channels that nodes hold, changed while they run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from node.cli.network import EngineOption
+from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
+from node.cli.session import chosen_user, open_context
+
+if TYPE_CHECKING:
+    from node.client_admin import NodeAdmin
+    from node.client_context import Context
+
+NameArgument = Annotated[str, typer.Argument(help="the channel")]
+NodeOption = Annotated[
+    list[str] | None,
+    typer.Option("--node", help="on this city node only, once a node; none: on all that hold it"),
+]
+
+
+class SuiteName(StrEnum):
+    sm = "sm"
+    intl = "intl"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to `city channel`."""
+    for name, command in (
+        ("create", create),
+        ("join", join),
+        ("leave", leave),
+        ("list", list_),
+        ("pause", pause),
+        ("resume", resume),
+        ("archive", archive),
+        ("learn", learn),
+    ):
+        app.command(name)(command)
+
+
+@guarded
+def create(
+    name: NameArgument,
+    nodes: Annotated[
+        str, typer.Option("--nodes", help="cities that vote, in their order, with commas between")
+    ],
+    contracts: Annotated[
+        str, typer.Option("--contracts", help="contracts of the suite, with commas between")
+    ],
+    engine: EngineOption = None,
+    suite: Annotated[
+        SuiteName, typer.Option("--suite", help="sm: SM2, SM3, SM4; intl: P-256, SHA-256, AES")
+    ] = SuiteName.sm,
+    members: Annotated[
+        str, typer.Option("--members", help="whose users take part; empty: every member's")
+    ] = "",
+    observers: Annotated[
+        str, typer.Option("--observers", help="cities that follow and verify")
+    ] = "",
+    regulators: Annotated[str, typer.Option("--regulators", help="authorities' cities")] = "",
+    gateways: Annotated[
+        str, typer.Option("--gateways", help="cities that only serve clients")
+    ] = "",
+    window: Annotated[
+        int, typer.Option("--window", help="blocks between order and roots, 1 to 4")
+    ] = 1,
+    output: OutputOption = Output.table,
+) -> None:
+    """Makes a channel on chosen city nodes while they run, and waits until all of them take part.
+
+    Each node makes a vote key of its own for it; its operator's key, which the context names, signs for that.
+    Other nodes hear nothing of the channel.
+
+    Example:  city channel create scf-px --nodes Shenzhen,Guangzhou,Beijing --contracts party,receivable
+    """
+    from node.client_channels import ChannelOrder, create_channel
+
+    followers = dict.fromkeys(_words(observers), "observer")
+    followers |= dict.fromkeys(_words(regulators), "regulator")
+    followers |= dict.fromkeys(_words(gateways), "gateway")
+    order = ChannelOrder(
+        name,
+        _words(nodes),
+        _words(contracts),
+        engine=engine.value if engine else "pbft",
+        suite=suite.value,
+        members=_words(members) or None,
+        followers=followers,
+        window=window,
+    )
+    context = open_context()
+    progress("cards, genesis, nodes")
+    made = create_channel(context, order, _signer_of(context))
+    rows = [{"node": node, **_brief(row)} for node, row in made.rows.items()]
+    facts = {"channel": name, "channel_id": made.channel_id.hex(), "nodes": rows}
+    show(facts, output, lambda: _table(rows, name))
+
+
+@guarded
+def join(
+    name: NameArgument,
+    node: Annotated[str, typer.Option("--node", help="the city node that is to take part")],
+    from_snapshot: Annotated[
+        bool, typer.Option("--from-snapshot", help="begin with the peers' newest snapshot")
+    ] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Lets one more city node take part: as genesis names it, or else as an observer.
+
+    An observer follows and verifies; a member of the channel vouches for it. To vote it is proposed:
+    city --channel NAME channel propose add-validator CARD
+
+    Example:  city channel join scf-px --node Shanghai
+    """
+    from node.client_channels import join_channel
+
+    context = open_context()
+    row = join_channel(
+        context, name, node, signer_of=_signer_of(context), is_from_snapshot=from_snapshot
+    )
+    show({"node": context.node(node).name, **_brief(row)}, output)
+
+
+@guarded
+def leave(
+    name: NameArgument,
+    node: NodeOption = None,
+    force: Annotated[bool, typer.Option("--force", help="also where the node still votes")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Nodes give the channel up, with all its bytes.
+
+    A validator is removed first, or the others wait for its vote: city --channel NAME channel propose
+    remove-validator CITY. Where everybody leaves, say --force.
+
+    Examples:  city channel leave scf-px --node Shanghai    city channel leave scf-px --force
+    """
+    from node.client_channels import forget
+
+    def given_up(context: Context, admin: NodeAdmin) -> dict[str, Any]:
+        row = admin.leave(name, force)
+        forget(open_context(), name, admin.name)
+        return row
+
+    _each(name, node, given_up, output)
+
+
+@guarded
+def pause(name: NameArgument, node: NodeOption = None, output: OutputOption = Output.table) -> None:
+    """Nodes order nothing more and answer reads, until they resume; a restart changes nothing of that.
+
+    Where fewer than a quorum pause, the others go on.
+
+    Example:  city channel pause scf-px
+    """
+    _each(name, node, lambda _, admin: admin.pause(name), output)
+
+
+@guarded
+def resume(
+    name: NameArgument, node: NodeOption = None, output: OutputOption = Output.table
+) -> None:
+    """Nodes order again, after a pause or after what stopped them was mended.
+
+    Example:  city channel resume scf-px
+    """
+    _each(name, node, lambda _, admin: admin.resume(name), output)
+
+
+@guarded
+def archive(
+    name: NameArgument, node: NodeOption = None, output: OutputOption = Output.table
+) -> None:
+    """Nodes stop the channel for good: its bytes stay, read-only, with a manifest of their hashes.
+
+    Example:  city channel archive scf-px --node Beijing
+    """
+    _each(name, node, lambda _, admin: admin.archive(name), output)
+
+
+@guarded
+def learn(
+    name: NameArgument,
+    node: Annotated[str, typer.Option("--node", help="a city node that holds it")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Takes a channel that was made elsewhere into this context, so that --channel finds it.
+
+    Example:  city channel learn scf-px --node Shenzhen
+    """
+    from node.client_channels import learn_channel
+
+    context = open_context()
+    ref = learn_channel(context, name, node, _signer_of(context))
+    facts = {"channel": ref.name, "channel_id": ref.channel_id.hex(), "nodes": list(ref.nodes)}
+    show(facts, output)
+
+
+@guarded
+def list_(output: OutputOption = Output.table) -> None:
+    """Every channel on every node of the context whose operator's key is here, with its state.
+
+    Example:  city channel list
+    """
+    from node.errors import CityError
+
+    context = open_context()
+    rows: list[dict[str, Any]] = []
+    for node in context.nodes:
+        try:
+            with _admin(context, node.name) as admin:
+                rows += [{"node": node.name, **_brief(row)} for row in admin.hosted()]
+        except CityError as error:
+            rows.append(
+                {"node": node.name, "channel": "–", "state": error.name, "reason": error.message}
+            )
+    show(rows, output, lambda: _table(rows))
+
+
+# ---- helpers ---------------------------------------------------------------------------------------
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _signer_of(context: Context) -> Any:
+    import os
+
+    from node.client import PASSWORD_VARIABLE
+    from node.client_channels import operator_of
+
+    password = os.environ.get(PASSWORD_VARIABLE)
+    return operator_of(context, chosen_user(), password.encode() if password else None)
+
+
+def _admin(context: Context, name: str) -> NodeAdmin:
+    from node.client_admin import NodeAdmin
+
+    node = context.node(name)
+    return NodeAdmin(context, node, _signer_of(context)(node))
+
+
+def _each(name: str, nodes: list[str] | None, act: Any, output: Output) -> None:
+    """The same on each node that was named, or on all that hold the channel."""
+    context = open_context()
+    chosen = nodes or [node.name for node in context.on(name).nodes]
+    rows = []
+    for each in chosen:
+        with _admin(context, each) as admin:
+            rows.append({"node": admin.name, **_brief(act(context, admin))})
+    show(rows, output, lambda: _table(rows))
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    kept = ("channel", "state", "role", "consensus", "suite", "height", "validators", "reason")
+    return {key: row[key] for key in kept if key in row}
+
+
+def _table(rows: list[dict[str, Any]], title: str = "") -> Any:
+    columns = ("node", "channel", "state", "role", "consensus", "suite", "height", "reason")
+    return rows_table(
+        tuple(column.capitalize() for column in columns),
+        [tuple(str(row.get(column, "")) for column in columns) for row in rows],
+    )
