@@ -29,6 +29,7 @@ SUITE = (
     "credit_line",
     "receivable",
     "remedy",
+    "private_receivable",
     "financing",
     "forfaiting",
     "credit",

@@ -22,6 +22,8 @@ from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.invoice_registry_machine import CLAIM
 from contracts.rules.party_machine import PARTY
+from contracts.rules.private_receivable_machine import LEAF as PRIVATE_LEAF
+from contracts.rules.private_receivable_machine import NOTE as PRIVATE_NOTE
 from contracts.rules.receivable_machine import CREDENTIAL, PIECE
 from contracts.rules.regulator_machine import ACCESS, ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
@@ -64,6 +66,8 @@ TABLES = (
     Table("party", "party", "Party", PARTY),
     Table("receivable", "credential", "Receivable e-credential", CREDENTIAL),
     Table("receivable", "piece", "Piece of a credential", PIECE),
+    Table("private_receivable", "note", "Receivable with hidden amounts", PRIVATE_NOTE),
+    Table("private_receivable", "leaf", "Leaf with a hidden amount", PRIVATE_LEAF),
     Table("financing", "financing", "Financing", FINANCING),
     Table("invoice_registry", "claim", "Claim on an invoice", CLAIM),
     Table("forfaiting", "deal", "Forfaiting deal", DEAL),

@@ -237,6 +237,15 @@ def test_a_record_that_does_not_hold_is_not_put_on_the_ledger(
     refused(world, code, "px-maker", "seal", **sealing(**changes))
 
 
+def test_every_schema_has_a_rule_of_how_long_it_is_kept(world: World) -> None:
+    published(world)
+    for number, row in enumerate(call(world, "lg", "schemas")):
+        content = content_of(f"S-{number}", {"a": "b"})
+        call(world, "px-maker", "seal", **sealing(content=content, schema=row["schema"]))
+        rule = call(world, "lg", "status", id=f"S-{number}")["rule"]
+        assert rule == f"retention:{row['schema']}/0"
+
+
 def test_a_number_is_used_once_and_only_traders_and_officers_seal(world: World) -> None:
     sealed(world)
     refused(world, "E_DUPLICATE", "qb-ops", "seal", **sealing())
