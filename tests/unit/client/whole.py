@@ -31,6 +31,7 @@ from tests.unit.node.network import COUNTER, Engine
 from tests.unit.peers.world import CITIES, FAST, SUITE, World
 
 USERS = ("buyer", "supplier")
+COUNTING = Bundle("counter", 1, COUNTER)
 
 
 @dataclass
@@ -67,17 +68,16 @@ class Whole:
             await asyncio.sleep(0)
 
 
-def _genesis(world: World) -> tuple[Genesis, dict[str, object]]:
+def _genesis(world: World, bundle: Bundle) -> tuple[Genesis, dict[str, object]]:
     keys = {user: SUITE.generate_key() for user in USERS}
-    bundle = Bundle("counter", 1, COUNTER)
     world.config = dataclasses.replace(
         world.config,
         consensus=ConsensusParams(base_timeout_ms=1_000, block_wait_ms=10, status_interval_ms=200),
         identities=tuple(Identity(u, "PX", k.public_key, ("trader",)) for u, k in keys.items()),
-        contracts=(ContractEntry("counter", 1, bundle_digest(SUITE, bundle.encode())),),
+        contracts=(ContractEntry(bundle.name, 1, bundle_digest(SUITE, bundle.encode())),),
     )
     world.channel_id = channel_id(SUITE.hash, world.config)
-    return Genesis(world.config, (BundleSource("counter", 1, bundle.encode()),)), keys
+    return Genesis(world.config, (BundleSource(bundle.name, 1, bundle.encode()),)), keys
 
 
 async def _start(whole: Whole, city: str, addresses: dict[str, str]) -> City:
@@ -147,9 +147,9 @@ def _write_contexts(whole: Whole, keys: dict[str, object]) -> None:
 
 
 @asynccontextmanager
-async def whole_network(folder: Path) -> AsyncIterator[Whole]:
+async def whole_network(folder: Path, bundle: Bundle = COUNTING) -> AsyncIterator[Whole]:
     world = World(CITIES)
-    genesis, keys = _genesis(world)
+    genesis, keys = _genesis(world, bundle)
     whole = Whole(folder, world, genesis)
     addresses: dict[str, str] = {}
     try:
