@@ -16,6 +16,7 @@ from contracts.runtime.language.modules import CHAPTERS, imported_keys
 
 SUITE = (
     "party",
+    "key_recovery",
     "kyc",
     "rulebook",
     "regulation",

@@ -21,6 +21,7 @@ from contracts.rules.financing_machine import FINANCING
 from contracts.rules.forfaiting_machine import DEAL, SALE
 from contracts.rules.guarantee_machine import DEMAND, GUARANTEE
 from contracts.rules.invoice_registry_machine import CLAIM
+from contracts.rules.key_recovery_machine import GUARDIANS, RESET
 from contracts.rules.party_machine import PARTY
 from contracts.rules.private_receivable_machine import LEAF as PRIVATE_LEAF
 from contracts.rules.private_receivable_machine import NOTE as PRIVATE_NOTE
@@ -64,6 +65,8 @@ class Table:
 
 TABLES = (
     Table("party", "party", "Party", PARTY),
+    Table("key_recovery", "guardians", "Guardians of a party", GUARDIANS),
+    Table("key_recovery", "reset", "New key for a party that lost one", RESET),
     Table("receivable", "credential", "Receivable e-credential", CREDENTIAL),
     Table("receivable", "piece", "Piece of a credential", PIECE),
     Table("private_receivable", "note", "Receivable with hidden amounts", PRIVATE_NOTE),

@@ -33,6 +33,7 @@ class Party:
     halted: bool = False  # by the kyc contract, whatever the state
     frozen_from: str = ""
     version: int = 1
+    locked: bool = False  # by the key_recovery contract, whatever the state
 
 
 @dataclass
@@ -62,6 +63,8 @@ Renewed = Event("Party.Renewed")
 Suspended = Event("Party.Suspended")
 Resumed = Event("Party.Resumed")
 Closed = Event("Party.Closed")
+Locked = Event("Party.Locked")
+Unlocked = Event("Party.Unlocked")
 Frozen = Event("Reg.Frozen")
 Released = Event("Reg.Released")
 
@@ -259,6 +262,32 @@ def lift(party_id: str, reason: str) -> str:
 
 
 @export
+def lock(party_id: str) -> int:
+    """The key_recovery contract only: a new key was approved, and until it speaks no key of the party deals."""
+    return set_lock(party_id, True)
+
+
+@export
+def unlock(party_id: str) -> int:
+    """The key_recovery contract only: the reset is over, however it ended."""
+    return set_lock(party_id, False)
+
+
+def set_lock(party_id: str, locked: bool) -> int:
+    require_contract("key_recovery")
+    party = load(party_id)
+    if party.locked != locked:
+        party.locked = locked
+        party.version += 1
+        parties[party_id] = party
+        if locked:
+            Locked(party=party_id, version=party.version)
+        else:
+            Unlocked(party=party_id, version=party.version)
+    return party.version
+
+
+@export
 def reject(party_id: str, reason: str, expected_version: int = 0) -> str:
     require_officer()
     require_text(reason, "the reason")
@@ -347,6 +376,7 @@ def describe(party) -> dict:
         "city": party.city,
         "state": party.state,
         "version": party.version,
+        "locked": party.locked,
         "attested_by": "" if attested is None else attested.issuer,
         "risk": "" if attested is None else attested.risk,
         "kyc_level": 0 if attested is None else attested.level,
@@ -372,6 +402,7 @@ def check_member(party_id: str) -> dict:
     require(party is not None, "E_PARTY", f"{party_id} is not registered")
     require(party.state != "FROZEN", "E_FROZEN", f"{party_id} is frozen by order")
     require(not party.halted, "E_KYC_HALT", f"a list or a revoked licence stops {party_id}")
+    require(not party.locked, "E_LOCKED", f"{party_id} is being given a new key")
     require(party.state == "ACTIVE", "E_PARTY", f"{party_id} is not active")
     return describe(party)
 

@@ -267,8 +267,11 @@ GROUPS = (
     Group(
         "party",
         "Who takes part: parties of the trade and members of the channel.",
-        ("party",),
-        (),
+        ("party", "key_recovery"),
+        (
+            Show("reset", "key_recovery.get", ("id",), "One reset of a lost key."),
+            Show("guardians", "key_recovery.guardians_of", ("party_id",), "Who guards your party."),
+        ),
         "party_id",
     ),
     Group(

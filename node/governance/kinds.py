@@ -49,7 +49,9 @@ KINDS = {
         Kind("remove-member", "member_id", MOST, "", "it and its identities are out"),
         Kind("add-identity", "name", MOST, _ROLES_IT_HAS, "a key may send transactions"),
         Kind("revoke-identity", "identity", MOST, "of its own", "a key may not any more"),
-        Kind("replace-identity-key", "identity", "", "of its own", "the same person, another key"),
+        Kind(
+            "replace-identity-key", "identity", MOST, "of its own", "the same person, another key"
+        ),
         Kind("set-roles", "identity", MOST, _ROLES_IT_HAS, "the roles of an identity"),
         Kind(
             "revoke-certificate",

@@ -76,12 +76,15 @@ def test_a_role_that_is_new_to_a_member_concerns_all():
     assert not raised.value["in_force"]
 
 
-def test_a_key_is_replaced_by_its_own_member_only_and_revoked_by_others_with_the_policy():
+def test_a_key_is_replaced_and_revoked_by_its_own_member_alone_and_by_others_with_the_policy():
     chain = new_chain()
     enrol(chain, "admin0", "second", 0)
     args = {"identity": chain.digest("second"), "public_key": SPARE[1]}
-    refused = chain.send("admin1", "replace_identity_key", certificate="", serial="", **args)
-    assert refused.code == "E_NOT_OWNER"
+    lost = chain.send("admin1", "replace_identity_key", certificate="", serial="", **args)
+    assert not lost.value["in_force"] and identity(chain.state, "second").public_key == SPARE[0]
+    assert decide(chain, lost, "admin2", "admin3").value["in_force"]
+    found = identity(chain.state, "second")
+    assert (found.public_key, found.member_id) == (SPARE[1], "M0")
     proposed = chain.send("admin1", "revoke_identity", identity=chain.digest("second"))
     assert not proposed.value["in_force"]
     assert decide(chain, proposed, "admin2", "admin3").value["in_force"]
