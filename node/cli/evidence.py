@@ -27,25 +27,96 @@ app = typer.Typer(
 @app.command()
 @guarded
 def export(
-    subject: Annotated[str, typer.Argument(help="what the bundle is about, in words")],
-    transactions: Annotated[list[str], typer.Argument(help="transaction ids, hexadecimal")],
+    subject: Annotated[str, typer.Argument(help="what the bundle is about: an object's number")],
     out: Annotated[Path, typer.Option("--out", help="the file to write")],
+    transactions: Annotated[
+        list[str] | None,
+        typer.Argument(help="transaction ids, hexadecimal; none: all whose events name SUBJECT"),
+    ] = None,
+    states: Annotated[
+        list[str] | None,
+        typer.Option("--state", help="CONTRACT/OBJECT/KEY, what stands there now; repeatable"),
+    ] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="also write pages to read")] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Fetches the proof of each transaction and writes one file that anyone can check.
 
-    Example:  city evidence export EC-2026-SZ-000001 3f9a… 77c1… --out ec.evidence
+    Examples:  city evidence export EC-1 --state receivable/credential/EC-1 --out ec.evidence
+               city evidence export EC-1 3f9a… 77c1… --out ec.evidence --pdf ec.pdf
     """
+    from node.cli.proof import state_key_of
+    from node.evidence_life import life_of
     from node.proofs import build_evidence
 
+    keys = [state_key_of(*_three(text)) for text in states or []]
     with open_network() as net:
+        ids = [parse_id(text) for text in transactions or []] or life_of(subject, net.past_events())
+        if not ids:
+            reason = f"no event of the channel names {subject}: give the ids of its transactions"
+            raise fail("CITY-1092", name="SUBJECT", reason=reason)
         proofs = []
-        for number, tx_id in enumerate(transactions, 1):
-            progress(f"proof {number} of {len(transactions)}")
-            proofs.append(net.proof(parse_id(tx_id)))
-    data = build_evidence(subject, proofs, [])
+        for number, tx_id in enumerate(ids, 1):
+            progress(f"proof {number} of {len(ids)}")
+            proofs.append(net.proof(tx_id))
+        shown = [net.state_proof(key) for key in keys]
+    data = build_evidence(subject, proofs, shown)
+    view = _verified(data, None)
     out.write_bytes(data)
-    show({"file": str(out), "bytes": len(data), "transactions": len(proofs)}, output)
+    if pdf is not None:
+        _write_pages(view, data, pdf)
+    counts = {name: len(view[name]) for name in ("transactions", "states", "payments")}
+    show({"file": str(out), "bytes": len(data), **counts}, output)
+
+
+@app.command()
+@guarded
+def pdf(
+    file: Annotated[Path, typer.Argument(help="an evidence bundle")],
+    out: Annotated[Path, typer.Option("--out", help="the PDF to write")],
+    channel_id: ChannelOption = "",
+    genesis: GenesisOption = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Checks a bundle and writes what it shows as pages to read, with the bundle's digest as text and QR code.
+
+    Example:  city evidence pdf ec.evidence --channel-id 8be1… --out ec.pdf
+    """
+    data = read_file(file)
+    view = _verified(data, trusted_channel(channel_id, genesis))
+    size = _write_pages(view, data, out)
+    from node.documents.evidence_pdf import digest_of
+
+    show({"file": str(out), "bytes": size, "bundle": digest_of(data)}, output)
+
+
+def _three(text: str) -> tuple[str, str, str]:
+    contract, _, rest = text.partition("/")
+    object_, _, key = rest.partition("/")
+    if not contract or not object_:
+        reason = "write CONTRACT/OBJECT/KEY, or CONTRACT/OBJECT for a Var"
+        raise fail("CITY-1092", name="--state", reason=reason)
+    return contract, object_, key
+
+
+def _verified(data: bytes, trusted: bytes | None) -> dict[str, Any]:
+    from consensus.proof import ProofError
+    from node.proofs import verify_evidence
+
+    try:
+        view = verify_evidence(data, trusted)
+    except ProofError as error:
+        raise fail("CITY-1093", reason=error) from error
+    states = [{**state, "object": key_text(state["key"])} for state in view["states"]]
+    return say_trust({**view, "states": states}, trusted)
+
+
+def _write_pages(view: dict[str, Any], data: bytes, out: Path) -> int:
+    from node.documents.evidence_pdf import evidence_pdf
+
+    pages = evidence_pdf(view, data)
+    out.write_bytes(pages)
+    return len(pages)
 
 
 @app.command()
@@ -60,14 +131,7 @@ def verify(
 
     Example:  city evidence verify ec.evidence --channel-id 8be1…
     """
-    from consensus.proof import ProofError
-    from node.proofs import verify_evidence
-
-    try:
-        trusted = trusted_channel(channel_id, genesis)
-        view = say_trust(verify_evidence(read_file(file), trusted), trusted)
-    except ProofError as error:
-        raise fail("CITY-1093", reason=error) from error
+    view = _verified(read_file(file), trusted_channel(channel_id, genesis))
     if output is Output.json:
         show(view, output)
     else:
@@ -85,7 +149,7 @@ def _print(view: dict[str, Any]) -> None:
     for state in view["states"]:
         held = "present" if state["present"] else "absent"
         stdout.print(
-            f"State     {key_text(state['key'])} · {held} at height {state['height']}",
+            f"State     {state['object']} · {held} at height {state['height']}",
             markup=False,
         )
     for payment in view["payments"]:

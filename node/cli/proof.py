@@ -176,7 +176,7 @@ def _state(
 ) -> None:
     from consensus.proof import read_proof_file
 
-    asked = _state_key(contract, object_, key)
+    asked = state_key_of(contract, object_, key)
     with open_network() as net:
         data = net.state_proof(asked)
     fact = read_proof_file(data).state
@@ -190,7 +190,7 @@ def _state(
     _write(out, data, output)
 
 
-def _state_key(contract: str, object_: str, key: str) -> bytes:
+def state_key_of(contract: str, object_: str, key: str) -> bytes:
     from contracts.runtime.keys import VAR, StateKeyError, state_key
 
     def tuples(value: Any) -> Any:
