@@ -1,4 +1,4 @@
-"""Asking for money against a leaf or an invoice, and what banks offer: REQUESTED to QUOTE_ACCEPTED."""
+"""Asking for money against a leaf or an invoice, and what banks offer: REQUESTED to ACCEPTED."""
 
 from rules.calendar import day_at, day_end_ms, is_date, parse_date
 from rules.dated_rules import add_business_days, rule_on

@@ -1,4 +1,4 @@
-"""Drawing a credential up, offering it, and taking it: from DRAFT to ISSUED, or to VOID.
+"""Drawing a credential up, offering it, and taking it: from DRAFT to ACCEPTED, or to VOID.
 
 Table CREDENTIAL of `rules.receivable_machine`.
 """
