@@ -119,6 +119,15 @@ class NodeAdmin:
     def archive(self, channel: str) -> dict[str, Any]:
         return _row(self._call("ArchiveChannel", stubs.HostedRequest(channel=channel)))
 
+    def wait_open(self, channel: str, seconds: float = TIMEOUT_S) -> dict[str, Any]:
+        """Until it is open or has failed, as the row says."""
+        ends = time.monotonic() + seconds
+        while True:
+            row = self.show(channel)
+            if row["state"] != "opening" or time.monotonic() > ends:
+                return row
+            time.sleep(0.05)
+
     def wait_ready(self, channel: str, seconds: float = TIMEOUT_S) -> dict[str, Any]:
         """Until the node takes part. Raises CITY-8069 where it failed, or did not in this time."""
         ends = time.monotonic() + seconds
@@ -127,7 +136,7 @@ class NodeAdmin:
             if row.get("ready"):
                 return row
             if row["state"] == "failed" or time.monotonic() > ends:
-                reason = row.get("reason") or f"it is {row['state']}"
+                reason = row.get("reason") or row.get("condition") or row["state"]
                 raise Unavailable("CITY-8069", channel=channel, node=self.name, reason=reason)
             time.sleep(0.05)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from consensus.certificate import KIND_RAFT
+from consensus.encoding import decode
 from node import joining
 from node.channel import Channel
 from node.clock import Clock, DevelopmentClock, RealClock
@@ -25,7 +26,7 @@ from node.config import NodeConfig, Place
 from node.disk import DiskWatch
 from node.engines import Engines, Fetch, open_engines
 from node.errors import CityError
-from node.genesis import ChannelConfig, Genesis, channel_id
+from node.genesis import VALIDATOR, ChannelConfig, Genesis, channel_id
 from node.governance.state import ConfigState
 from node.identity.suite import Suite, get_suite
 from node.keyring import Keyring, check_keyring, open_keyring
@@ -35,6 +36,7 @@ from node.peers.fetching import Source, Wanted, fetch_artifact
 from node.peers.network import PeerNetwork
 from node.peers.port import PeerPort
 from node.peers.roster import Roster
+from node.peers.statement import SignedGrant
 from node.pruning import Pruning
 from node.signatures import Signatures
 from node.snapshots import Snapshots
@@ -220,12 +222,24 @@ def _compose(
         signatures=signatures,
         metrics=metrics,
         pool_limits=PoolLimits(config.pool.transactions_max, config.pool.bytes_max),
-        describe=lambda: {"name": config.name, "crypto": crypto} | engines.describe(),
+        describe=lambda: (
+            {"name": config.name, "crypto": crypto}
+            | _part(keyring, ledger.configuration.state)
+            | engines.describe()
+        ),
         room=DiskWatch(folder, config.disk.free_bytes_min, metrics).refusal,
         snapshots=snapshots,
         pruning=Pruning(ledger, config.prune.keep),
     )
     return Hosted(keyring, ledger, engines, signatures, network, channel)
+
+
+def _part(keyring: Keyring, state: ConfigState) -> dict[str, str]:
+    """The role of a node without a vote; of a validator the pipeline knows more."""
+    entry = state.named(keyring.me.name)
+    if entry is not None:
+        return {} if entry.role == VALIDATOR else {"role": entry.role}
+    return {"role": decode(SignedGrant, keyring.me.grant).grant.role}
 
 
 def _sources(

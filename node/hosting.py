@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from consensus.encoding import EncodingError, Hash, encode
+from consensus.encoding import Hash, encode
 from consensus.header import identity_digest
 from consensus.tags import SUITE_IDS
 from node.cards import admins_of, make_keys, own_card, own_member
@@ -25,8 +25,8 @@ from node.channel import Channel
 from node.config import CHANNEL_NAME, Place, split_address
 from node.errors import CityError
 from node.facade import ChannelFacade, Operators
-from node.genesis import Genesis, channel_id, decode_genesis, encode_genesis
-from node.governance.state import ConfigState, genesis_state
+from node.genesis import Genesis, channel_id, encode_genesis
+from node.governance.state import ConfigState
 from node.hosted import NO_WORDS, Hosted, Premises, Words, open_hosted, open_suite
 from node.hosting_notes import (
     Note,
@@ -36,17 +36,14 @@ from node.hosting_notes import (
     seal,
     sweep,
     throw_away,
-    write_durably,
     write_note,
 )
 from node.identity.suite import Suite, get_suite
-from node.keyring import GRANT_FILE, open_identity, open_keyring
+from node.keyring import open_keyring
 from node.opening import GENESIS_FILE, peek_configuration, read_genesis
-from node.peers.network import real_now_ms
-from node.peers.statement import check_grant
+from node.taking_part import check_part, checked_addresses, sent_genesis, write_part
 
 CHANNELS_MAX = 64
-GENESIS_BYTES_MAX = 4 * 1024 * 1024
 ROW_FACTS = ("channel_id", "role", "consensus", "height", "applied_height", "validators", "ready")
 MANIFEST_FACTS = ("channel", "channel_id", "height", "block_hash", "state_root", "receipts_root")
 
@@ -267,11 +264,13 @@ class Hosting:
     ) -> dict[str, Any]:
         """Takes part in a channel; it opens behind this call. Raises CityError, and nothing is there then."""
         async with self._changing:
-            found = self._checked_genesis(genesis)
+            found = sent_genesis(genesis)
             place = self._new_place(found.config.name)
-            await asyncio.to_thread(self._check_part, found, place, grant)
-            note = Note(State.running, _checked_addresses(addresses))
-            await asyncio.to_thread(self._write, place, found, note, grant)
+            self._refuse_held(found)
+            transport = self._premises.port.transport
+            await asyncio.to_thread(check_part, self._config, transport, found, place, grant)
+            note = Note(State.running, checked_addresses(addresses))
+            await asyncio.to_thread(write_part, place, found, note, grant)
             slot = self._slots[place.name] = Slot(place, note)
             log.info("channel.joined", channel=place.name)
             self._open_behind(slot, Words(from_snapshot=from_snapshot))
@@ -390,48 +389,14 @@ class Hosting:
         is_any = host in ("0.0.0.0", "[::]")
         return "" if is_any else f"{host}:{self._premises.port.port}"
 
-    @staticmethod
-    def _checked_genesis(data: bytes) -> Genesis:
-        try:
-            if len(data) > GENESIS_BYTES_MAX:
-                raise ValueError(f"it has more than {GENESIS_BYTES_MAX} bytes")
-            return decode_genesis(data)
-        except (EncodingError, ValueError) as error:
-            raise CityError("CITY-8006", path="the genesis that was sent", reason=error) from None
-
-    def _check_part(self, genesis: Genesis, place: Place, grant: bytes) -> None:
-        """Blocks. That this node has a part in the channel, with the keys that it holds."""
-        config = genesis.config
-        suite = open_suite(self._config, config)
-        id_ = channel_id(suite.hash, config)
+    def _refuse_held(self, genesis: Genesis) -> None:
+        """A channel is held once, whatever name it is called by. Raises CITY-8060."""
+        suite = open_suite(self._config, genesis.config)
+        id_ = channel_id(suite.hash, genesis.config)
         for slot in self._slots.values():
             if slot.hosted is not None and slot.hosted.ledger.channel_id == id_:
-                raise CityError(
-                    "CITY-8060",
-                    channel=slot.place.name,
-                    node=self._config.name,
-                    state=slot.state.value,
-                )
-        state = genesis_state(config)
-        if state.named(self._config.name) is not None:
-            open_keyring(self._config, state, suite, place)
-            return
-        if not grant:
-            raise CityError("CITY-8061", channel=config.name, node=self._config.name)
-        fingerprint = Hash(self._premises.port.transport.fingerprint)
-        said = check_grant(suite, config, id_, grant, fingerprint, real_now_ms())
-        identity = open_identity(self._config, suite)
-        if (said.node_name, said.identity_key) != (self._config.name, identity.public_key):
-            raise CityError("CITY-2207", reason="it is for another node")
-
-    @staticmethod
-    def _write(place: Place, genesis: Genesis, note: Note, grant: bytes) -> None:
-        """Blocks. The genesis last: its presence says that the channel is here."""
-        place.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_note(place.folder, note)
-        if grant:
-            write_durably(place.keys / GRANT_FILE, grant)
-        write_durably(place.folder / GENESIS_FILE, encode_genesis(genesis))
+                names = {"channel": slot.place.name, "node": self._config.name}
+                raise CityError("CITY-8060", state=slot.state.value, **names)
 
     async def _note(self, slot: Slot, state: State) -> None:
         slot.note = replace(slot.note, state=state)
@@ -455,6 +420,7 @@ class Hosting:
             config = slot.hosted.channel.config
             row |= {key: status[key] for key in ROW_FACTS}
             row |= {"suite": slot.hosted.ledger.suite.name, "peer": self._address()}
+            row["condition"] = status["state"]
             row["contracts"] = sorted({entry.name for entry in config.contracts})
             row["nodes"] = [node.name for node in config.nodes]
             if self._is_stopped(slot) and slot.state is State.running:
@@ -464,16 +430,6 @@ class Hosting:
         if slot.error is not None:
             row["reason"] = f"{slot.error.code} {slot.error.message}"
         return row
-
-
-def _checked_addresses(addresses: Mapping[str, str]) -> dict[str, str]:
-    """Raises CITY-1002."""
-    for address in addresses.values():
-        try:
-            split_address(address)
-        except ValueError:
-            raise CityError("CITY-1002", field="addresses", rule="host:port by name") from None
-    return dict(addresses)
 
 
 def _paused(name: str) -> CityError:

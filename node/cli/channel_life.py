@@ -168,7 +168,12 @@ def resume(
 
     Example:  city channel resume scf-px
     """
-    _each(name, node, lambda _, admin: admin.resume(name), output)
+
+    def resumed(_: Context, admin: NodeAdmin) -> dict[str, Any]:
+        admin.resume(name)
+        return admin.wait_open(name)
+
+    _each(name, node, resumed, output)
 
 
 @guarded

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from consensus.encoding import EncodingError, Hash, Sig, decode, encode
 from consensus.tags import Tag, preimage
 from node.errors import CityError
-from node.genesis import ChannelConfig
+from node.genesis import FOLLOWERS, ChannelConfig
 from node.identity.suite import Signer, Suite
 
 ROLE_OBSERVER = "observer"
@@ -38,7 +38,7 @@ class PeerStatement:
 
 @dataclass(frozen=True, slots=True)
 class NodeGrant:
-    """A member lets a node that genesis does not name connect as observer."""
+    """A member lets a node that genesis does not name connect. role: one of FOLLOWERS."""
 
     channel_id: Hash
     member_id: str
@@ -129,8 +129,8 @@ def check_grant(
         reason = "it is for another channel"
     elif member is None:
         reason = "no such member"
-    elif grant.role != ROLE_OBSERVER:
-        reason = "a grant makes observers only"
+    elif grant.role not in FOLLOWERS:
+        reason = f"a grant makes nodes without a vote: {', '.join(FOLLOWERS)}"
     elif grant.transport_fingerprint != fingerprint:
         reason = "it is for another transport certificate"
     elif grant.not_after_ms < now_ms:

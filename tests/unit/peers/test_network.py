@@ -197,7 +197,7 @@ async def test_a_granted_observer_links_to_validators_and_hears_them_but_no_broa
     ("changes", "why"),
     [
         ({"not_after_ms": 1}, "expired"),
-        ({"role": "validator"}, "a grant makes observers only"),
+        ({"role": "validator"}, "a grant makes nodes without a vote"),
         ({"channel_id": other_channel()}, "another channel"),
         ({"transport_fingerprint": Hash(bytes(32))}, "another certificate"),
         ({"member_id": "QB"}, "no such member"),

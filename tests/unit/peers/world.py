@@ -58,7 +58,7 @@ class World:
         self.admin = MemorySigner(SUITE.generate_key())
         for city in self.cities:
             self.signers[city] = MemorySigner(SUITE.generate_key())
-            self.transports[city] = self.certificate(city)
+            self.transports.setdefault(city, self.certificate(city))
         member = Member(
             "PX", "core enterprise", "Shenzhen", self.admin.public_key, der(self.authority)
         )
@@ -141,9 +141,13 @@ class Ear:
 async def running(
     world: World, city: str, ear: Ear, addresses: dict[str, str] | None = None, **changes: object
 ) -> AsyncIterator[PeerNetwork]:
-    """A started network of one city, with a port of its own. `changes`: config, me, channel_id, listen."""
+    """A started network of one city, on a port of its own unless `changes` have one. `changes`: config, me,
+    channel_id, listen, port."""
     me: Self = changes.pop("me", None) or world.me(city)  # type: ignore[assignment]
-    port = PeerPort(me.transport, str(changes.pop("listen", "127.0.0.1:0")), ear.count)
+    listen = str(changes.pop("listen", "127.0.0.1:0"))
+    port = changes.pop("port", None) or PeerPort(me.transport, listen, ear.count)
+    assert isinstance(port, PeerPort)
+    is_own = not port.port
     arguments: dict[str, object] = {
         "config": world.config,
         "channel_id": world.channel_id,
@@ -157,13 +161,15 @@ async def running(
     }
     arguments.update(changes)
     network = PeerNetwork(**arguments)  # type: ignore[arg-type]
-    await port.start()
+    if is_own:
+        await port.start()
     await network.start()
     try:
         yield network
     finally:
         await network.stop()
-        await port.stop()
+        if is_own:
+            await port.stop()
 
 
 @asynccontextmanager

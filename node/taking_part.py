@@ -1,0 +1,71 @@
+"""A genesis that a node was sent: whether it has a part in that channel, and how it then lies on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from consensus.encoding import EncodingError, Hash
+from node.config import NodeConfig, Place, split_address
+from node.errors import CityError
+from node.genesis import Genesis, channel_id, decode_genesis, encode_genesis
+from node.governance.state import genesis_state
+from node.hosted import open_suite
+from node.hosting_notes import Note, write_durably, write_note
+from node.identity.transport import TransportIdentity
+from node.keyring import GRANT_FILE, open_identity, open_keyring
+from node.opening import GENESIS_FILE
+from node.peers.network import real_now_ms
+from node.peers.statement import check_grant
+
+GENESIS_BYTES_MAX = 4 * 1024 * 1024
+
+
+def sent_genesis(data: bytes) -> Genesis:
+    """Raises CITY-8006."""
+    try:
+        if len(data) > GENESIS_BYTES_MAX:
+            raise ValueError(f"it has more than {GENESIS_BYTES_MAX} bytes")
+        return decode_genesis(data)
+    except (EncodingError, ValueError) as error:
+        raise CityError("CITY-8006", path="the genesis that was sent", reason=error) from None
+
+
+def checked_addresses(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Raises CITY-1002."""
+    for address in addresses.values():
+        try:
+            split_address(address)
+        except ValueError:
+            raise CityError("CITY-1002", field="addresses", rule="host:port by name") from None
+    return dict(addresses)
+
+
+def check_part(
+    config: NodeConfig, transport: TransportIdentity, genesis: Genesis, place: Place, grant: bytes
+) -> None:
+    """Blocks. That this node has a part in the channel, with the keys that it holds.
+
+    Raises CITY-8008 for keys of another node, CITY-8061 where nobody introduces it, CITY-2207 for a grant that
+    does not."""
+    channel = genesis.config
+    suite, state = open_suite(config, channel), genesis_state(channel)
+    if state.named(config.name) is not None:
+        open_keyring(config, state, suite, place)
+        return
+    if not grant:
+        raise CityError("CITY-8061", channel=channel.name, node=config.name)
+    fingerprint = Hash(transport.fingerprint)
+    id_ = channel_id(suite.hash, channel)
+    said = check_grant(suite, channel, id_, grant, fingerprint, real_now_ms())
+    identity = open_identity(config, suite)
+    if (said.node_name, said.identity_key) != (config.name, identity.public_key):
+        raise CityError("CITY-2207", reason="it is for another node")
+
+
+def write_part(place: Place, genesis: Genesis, note: Note, grant: bytes) -> None:
+    """Blocks. The genesis last: its presence says that the channel is here."""
+    place.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_note(place.folder, note)
+    if grant:
+        write_durably(place.keys / GRANT_FILE, grant)
+    write_durably(place.folder / GENESIS_FILE, encode_genesis(genesis))
