@@ -33,6 +33,7 @@ from node.cli import (
     node,
     oracle,
     party,
+    private,
     proof,
     regulator,
     sealed,
@@ -131,6 +132,7 @@ for _name, _found in (
     ("credit", credit.app),
     ("invoice", invoice.app),
     ("sealed", sealed.app),
+    ("private", private.app),
     ("regulator", regulator.app),
 ):
     plug_in(_name, _found)

@@ -170,34 +170,48 @@ def put(
 
     Example:  city as px-maker sealed put LC-1-INV invoice.pdf --to VB --to QB --schema PRESENTATION
     """
-    from node.sealing import INLINE_MAX, SealedRefused, content_of, seal
+    from node.sealing import SealedRefused, content_of
 
     body = read_file(file) if file is not None else b""
+    try:
+        content = content_of(id, pairs(field or []), file.name if file else "", body)
+    except SealedRefused as error:
+        raise refused(error) from error
     with open_network() as net:
-        asked = {"schema": schema, "members": to or [], "scope": scope}
-        found = net.query("sealed_record", "recipients", asked).value
-        try:
-            content = content_of(id, pairs(field or []), file.name if file else "", body)
-            made = seal(content, bytes.fromhex(found["channel"]), found["owner"], schema,
-                        [one["key"] for one in found["keys"]])  # fmt: skip
-        except SealedRefused as error:
-            raise refused(error) from error
-        inside = len(made.ciphertext) <= INLINE_MAX and not place
-        if not inside and (not place or out is None):
-            reason = f"a ciphertext of {len(made.ciphertext)} bytes needs --place and --out"
-            raise fail("CITY-1092", name="FILE", reason=reason)
-        if out is not None:
-            out.write_bytes(made.ciphertext)
-        args = {
-            "id": id, "schema": schema, "root": made.root, "fields": made.fields,
-            "digest": made.digest, "size": len(made.ciphertext), "scope": scope,
-            "keys": [one["key_id"] for one in found["keys"]], "wrapped": list(made.wrapped),
-            "retain_until": retain_until,
-        }  # fmt: skip
-        args |= {"ciphertext": made.ciphertext} if inside else {"locator": place}
-        done = net.call("sealed_record", "seal", args)
-    show({"id": id, "root": made.root.hex(), "state": done.value,
-          "sealed_to": ", ".join(one["key_id"] for one in found["keys"])}, output)  # fmt: skip
+        shown = record(net, content, schema, to or [], scope, retain_until, place, out)
+    show(shown, output)
+
+
+def record(
+    net: Any, content: Any, schema: str, to: list[str], scope: str = "GENERAL",
+    retain_until: str = "", place: str = "", out: Path | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """Seal content to members, and to the authorities that demand copies, and record it."""
+    from node.sealing import INLINE_MAX, SealedRefused, seal
+
+    asked = {"schema": schema, "members": to, "scope": scope}
+    found = net.query("sealed_record", "recipients", asked).value
+    keys, channel = found["keys"], bytes.fromhex(found["channel"])
+    try:
+        made = seal(content, channel, found["owner"], schema, [one["key"] for one in keys])
+    except SealedRefused as error:
+        raise refused(error) from error
+    inside = len(made.ciphertext) <= INLINE_MAX and not place
+    if not inside and (not place or out is None):
+        reason = f"a ciphertext of {len(made.ciphertext)} bytes needs --place and --out"
+        raise fail("CITY-1092", name="FILE", reason=reason)
+    if out is not None:
+        out.write_bytes(made.ciphertext)
+    args = {
+        "id": content.held.id, "schema": schema, "root": made.root, "fields": made.fields,
+        "digest": made.digest, "size": len(made.ciphertext), "scope": scope,
+        "keys": [one["key_id"] for one in keys], "wrapped": list(made.wrapped),
+        "retain_until": retain_until,
+    }  # fmt: skip
+    args |= {"ciphertext": made.ciphertext} if inside else {"locator": place}
+    done = net.call("sealed_record", "seal", args)
+    return {"id": content.held.id, "root": made.root.hex(), "state": done.value,
+            "sealed_to": ", ".join(one["key_id"] for one in keys)}  # fmt: skip
 
 
 def pairs(words: list[str]) -> dict[str, str]:
@@ -277,25 +291,30 @@ def grant(
 
     Example:  city as qb-maker sealed grant LC-1-INV NB
     """
+    with open_network() as net:
+        key = pass_on(net, id, member, keys)
+    show({"id": id, "sealed_to": key}, output)
+
+
+def pass_on(net: Any, id: str, member: str, keys: Path | None) -> str:
+    """Seal a record's data key to another member as well. Returns the number of that member's key."""
     from node.sealing import SealedRefused, reseal
 
-    with open_network() as net:
-        found = net.query("sealed_record", "open_copy", {"id": id}).value
-        asked = {"schema": found["schema"], "members": [member], "scope": found["scope"]}
-        known = net.query("sealed_record", "recipients", asked).value["keys"]
-        (taker,) = [one for one in known if one["member"] == member]
-        folder = key_folder(net, keys)
-        held = [(folder.find(one["key"]), one["wrapped"]) for one in found["copies"]]
-        mine = next(((key, wrapped) for key, wrapped in held if key is not None), None)
-        if mine is None:
-            raise refused(f"no private key of yours is in {folder.folder}")
-        try:
-            wrapped = reseal(*mine, taker["key"])
-        except SealedRefused as error:
-            raise refused(error) from error
-        args = {"id": id, "key": taker["key_id"], "wrapped": wrapped}
-        net.call("sealed_record", "grant", args)
-    show({"id": id, "sealed_to": taker["key_id"]}, output)
+    found = net.query("sealed_record", "open_copy", {"id": id}).value
+    asked = {"schema": found["schema"], "members": [member], "scope": found["scope"]}
+    known = net.query("sealed_record", "recipients", asked).value["keys"]
+    taker = next(one for one in known if one["member"] == member)
+    folder = key_folder(net, keys)
+    held = [(folder.find(one["key"]), one["wrapped"]) for one in found["copies"]]
+    mine = next(((key, wrapped) for key, wrapped in held if key is not None), None)
+    if mine is None:
+        raise refused(f"no private key of yours is in {folder.folder}")
+    try:
+        wrapped = reseal(*mine, taker["key"])
+    except SealedRefused as error:
+        raise refused(error) from error
+    net.call("sealed_record", "grant", {"id": id, "key": taker["key_id"], "wrapped": wrapped})
+    return str(taker["key_id"])
 
 
 @app.command()

@@ -44,6 +44,7 @@ FORM = ("id", "state", "amount", "currency", "reserved", "used", "remaining", "u
 ACCOUNT = ("id", "state", "direction", "declared_fen", "received_fen", "expected_date")
 QUOTA = ("member", "capital_fen", "limit_fen", "taken_fen", "left_fen", "is_over")
 SEALED = ("id", "owner", "schema", "sealed_on", "retain_until", "held", "state")
+PRIVATE = ("id", "note", "state", "sealed", "amount_fen")
 
 GROUPS = (
     Group(
@@ -262,6 +263,21 @@ GROUPS = (
             Show("erasure", "sealed_record.erasure", ("id",), "The certificate of an erasure."),
             Show("schemas", "sealed_record.schemas", (),
                  "What a record may be, and which authorities may have a copy."),
+        ),
+    ),
+    Group(
+        "private",
+        "Receivables with hidden amounts: everybody checks them, those concerned read them.",
+        ("private_receivable",),
+        (
+            Show("show", "private_receivable.get", ("id",), "A note that concerns you."),
+            Show("leaf", "private_receivable.get_leaf", ("id",), "A leaf of yours."),
+            Show("branch", "private_receivable.branch", ("id",),
+                 "From the root to a leaf of yours: commitments at each split."),
+            Show("status", "private_receivable.status", ("id",), "What everybody may know."),
+            Show("adds-up", "private_receivable.adds_up", ("id",),
+                 "Whether a split's parts add up: for everybody."),
+            Show("list", "private_receivable.list_leaves", (), "Your leaves.", PRIVATE, "pages"),
         ),
     ),
     Group(
