@@ -23,7 +23,7 @@ SCHEMAS = (
     ("FORFAITING", "M3 forfaiting", ("PBC", "NFRA", "SAFE", "HKMA")),
     ("CREDIT-TERMS", "M4 credit", ("NFRA", "SAFE", "HKMA")),
     ("PRESENTATION", "M4 presentation", ("NFRA", "SAFE", "HKMA")),
-    ("DISCREPANCIES", "M4 presentation", ("NFRA", "HKMA")),
+    ("DISCREPANCIES", "M4 presentation", ("NFRA", "SAFE", "HKMA")),
     ("BILL-PAPERS", "M6 bill", ("PBC", "NFRA")),
     ("TAX-PAPERS", "M7 tax form", ("TAX", "SAFE")),
     ("ACCOUNT-PAPERS", "M8 trade account", ("SAFE",)),

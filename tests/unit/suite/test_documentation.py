@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from contracts.bundles import load_bundle
+from contracts.rules.sealed_record_machine import SCHEMAS
 from contracts.tables import TABLES, Table, markdown
 
 ROOT = Path(__file__).parents[3]
@@ -36,3 +38,23 @@ def test_every_call_and_event_of_a_table_is_in_its_contract(table: Table) -> Non
     named = {n.value for t in trees for n in ast.walk(t) if isinstance(n, ast.Constant)}
     assert {row[5] for row in table.rows} <= events
     assert {call.split(".")[-1] for call in table.calls} <= functions | named
+
+
+def test_the_page_of_who_reads_what_names_methods_and_schemas_that_there_are() -> None:
+    """`contract.method(parameter, …)` of the page takes such a parameter; schemas are those of the contract."""
+    page = (ROOT / "docs" / "confidentiality.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_]+)\.([a-z_]+)\(([a-z_, ]+)\)`", page)
+    assert len(named) > 20
+    for contract, method, words in named:
+        tree = ast.parse(load_bundle(contract).main)
+        found = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == method]
+        bundle = load_bundle(contract).rules.values()
+        found += [n for source in bundle for n in ast.parse(source).body
+                  if isinstance(n, ast.FunctionDef) and n.name == method]  # fmt: skip
+        taken = {arg.arg for function in found for arg in function.args.args}
+        assert set(words.split(", ")) <= taken, (contract, method, words)
+    rows = [line for line in page.splitlines() if line.startswith("| M")]
+    for schema, _, authorities in SCHEMAS:
+        (row,) = [line for line in rows if f"`{schema}`:" in line or f"`{schema}`;" in line] or [""]
+        copies = row.rpartition("| ")[2].removesuffix(" |").split() if row else []
+        assert schema == "OTHER" or copies == (list(authorities) or ["–"]), schema
