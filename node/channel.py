@@ -106,7 +106,7 @@ class Channel:
         """Closes log and stores, once `run` has ended."""
         self._ledger.close()
 
-    def _stop(self, cause: BaseException) -> None:
+    def _stop(self, cause: BaseException | None) -> None:
         height = self._ledger.tip.height
         facts: dict[str, Any] = {"channel": self.name, "height": height, "reason": str(cause)}
         if isinstance(cause, ChannelHalted):
@@ -120,9 +120,11 @@ class Channel:
         else:
             facts |= {"own": "-", "sealed": "-"}
         self._stopped = CityError("CITY-6001", **facts)
+        if isinstance(cause, CityError) and cause.code == "CITY-8050":
+            self._stopped, cause = cause, None  # in good order: nothing here is broken
         self.pipeline.waiters.fail_all(self._stopped)
         self.pipeline.moved.notify()
-        log.critical("channel.stopped", code="CITY-6001", **facts, exc_info=cause)
+        log.critical("channel.stopped", code=self._stopped.code, **facts, exc_info=cause)
 
     @property
     def stopped(self) -> CityError | None:
@@ -372,6 +374,7 @@ class Channel:
             # It computes no state: what it has is what a quorum sealed for the height W below its tip.
             facts |= {"state_root": "", "receipts_root": ""}
             facts |= {"certified_state_root": tip.state_root.hex()}
+        facts["flags"] = self.pipeline.flags.facts(self._configuration.state, tip.height)
         refusal = self._room()
         facts["room"] = "" if refusal is None else refusal.message
         facts |= self.pipeline.status()

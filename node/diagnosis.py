@@ -247,6 +247,20 @@ def _no_room(answers: Answers) -> Iterator[Finding]:
             )
 
 
+def _flags(answers: Answers) -> Iterator[Finding]:
+    for name, status in answers.answered.items():
+        for flag in status.get("flags", {}).get("due", ()):
+            left = int(flag["stops_at"]) - answers.height
+            if not flag["known"] and status["state"] != "stopped":
+                yield Finding(
+                    Severity.warn,
+                    name,
+                    f"its build does not know the flag {flag['flag']}, which holds from block "
+                    f"{flag['height']} on: it stops in {max(0, left)} blocks",
+                    "install a build that knows it and restart the node; who is ready: city channel flags",
+                )
+
+
 CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     _stopped,
     _other_roots,
@@ -258,4 +272,5 @@ CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     _late,
     _clocks,
     _no_room,
+    _flags,
 )

@@ -28,6 +28,7 @@ from contracts.runtime.artifact import ArtifactError, known_artifacts, open_arti
 from node.config import NodeConfig, load_config, split_address
 from node.daemon import check_ports
 from node.errors import CityError
+from node.flags import Flags
 from node.genesis import Genesis, NodeEntry
 from node.governance import ConfigState
 from node.hosted import open_suite
@@ -92,7 +93,7 @@ def examine(path: Path, *, deep: bool = False, progress: Progress = lambda _: No
         return [*found, _failed(name, error)]
     state = peek_configuration(config.channel_dir, genesis)
     patient = Patient(config, genesis, state, suite, _running(config))
-    for check in (_keys, _certificate, _engine, _room, _open_files, _ports, _peers):
+    for check in (_keys, _certificate, _flags, _engine, _room, _open_files, _ports, _peers):
         found.extend(check(patient))
     if patient.pid is None:
         found.extend(examine_stores(config.channel_dir, genesis, suite, deep, progress))
@@ -144,6 +145,21 @@ def _certificate(patient: Patient) -> Iterator[Check]:
         if is_near
         else "",
     )
+
+
+def _flags(patient: Patient) -> Iterator[Check]:
+    flags = Flags(patient.state.config.consensus.window)
+    due = flags.due(patient.state)
+    for flag in due:
+        if not flag.is_known:
+            yield Check(
+                "flags",
+                Mark.bad,
+                f"{flag.name} holds from block {flag.height} on, and this build does not know it",
+                f"install a build that knows it before block {flags.stops_at(flag)}",
+            )
+    if due and all(flag.is_known for flag in due):
+        yield Check("flags", Mark.ok, ", ".join(f"{f.name} from {f.height}" for f in due))
 
 
 def _engine(patient: Patient) -> Iterator[Check]:

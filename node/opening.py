@@ -12,7 +12,7 @@ from node.contracts_in_force import ContractsInForce
 from node.errors import CityError
 from node.genesis import Genesis, channel_id, decode_genesis
 from node.governance import ConfigState, genesis_state, load_state
-from node.governance.state import Record
+from node.governance.state import Record, Statutes
 from node.identity.suite import Suite
 from node.journal import Journal
 from node.ledger.blocks import BlockStore
@@ -75,11 +75,20 @@ def read_genesis(folder: Path) -> Genesis:
         raise CityError("CITY-8006", path=path, reason=str(error)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What of the configuration is worth knowing before the stores are open."""
+
+    record: Record
+    statutes: Statutes
+
+
 def peek_configuration(folder: Path, genesis: Genesis) -> ConfigState:
     """What was in force when this node last looked, before any store is opened: for checks that must leave
     everything as it is. The state decides; a copy that is gone or damaged is genesis's."""
     try:
-        return ConfigState(decode(Record, (folder / CONFIGURATION_FILE).read_bytes()))
+        copy = decode(_Copy, (folder / CONFIGURATION_FILE).read_bytes())
+        return ConfigState(copy.record, statutes=copy.statutes)
     except (OSError, EncodingError):
         return genesis_state(genesis.config)
 
@@ -88,7 +97,8 @@ def note_configuration(ledger: Ledger) -> None:
     """Blocks. Leaves the copy that `peek_configuration` reads."""
     path = ledger.folder / CONFIGURATION_FILE
     unfinished = path.with_suffix(".new")
-    unfinished.write_bytes(encode(ledger.configuration.state.record))
+    state = ledger.configuration.state
+    unfinished.write_bytes(encode(_Copy(state.record, state.statutes)))
     unfinished.replace(path)
 
 

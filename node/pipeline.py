@@ -44,6 +44,7 @@ from node.errors import CityError
 from node.executor import Applied, Executor
 from node.facade import TxStatus
 from node.failpoints import reach
+from node.flags import Flags
 from node.governance import ConfigState
 from node.identity.signers import SignerAway
 from node.intake import Intake, monotonic_ms
@@ -56,6 +57,7 @@ from node.peers.batch import PeerBatch, PeerId
 from node.planner import Delivered, Planner
 from node.pruning import Pruning
 from node.reports import Reports
+from node.scheduled import Scheduled
 from node.seat import Cores, Seat
 from node.serving import Serving, envelope_batches
 from node.signatures import Signatures
@@ -71,6 +73,7 @@ SPREAD_SECONDS = 0.003  # what arrives together is passed on together
 BODIES_SECONDS = 0.02
 HOUSE_SECONDS = 1.0
 SIGNER_SECONDS = 1.0
+FLAGS_SAID_MS = 600_000
 EXECUTION_LAG_READY_MAX = 1  # beyond the window; further behind, a node says that it is catching up
 
 log = structlog.get_logger("channel")
@@ -134,6 +137,9 @@ class Pipeline:
             is_voting=self.is_validator,
         )
         self._reports, self._attester = Reports(ledger, reporter), attester
+        self._scheduled = Scheduled(ledger, reporter)
+        self.flags = Flags(self._window)
+        self._flags_said_ms = 0
         self.snapshots, self.pruning = snapshots, pruning
         self._contracts = ledger.contracts.state
         self.intake = Intake(
@@ -153,6 +159,7 @@ class Pipeline:
 
     async def run(self, is_wal_loss_accepted: bool = False) -> None:
         """Until cancelled, or until something stops the channel: it is raised in an exception group."""
+        self._require_flags()
         await self._restore_bodies()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._order(is_wal_loss_accepted), name="driver")
@@ -170,6 +177,9 @@ class Pipeline:
                 tasks.create_task(self._attester.run(self), name="attest")
             for _ in range(BODY_WORKERS):
                 tasks.create_task(self.intake.check_bodies(), name="bodies")
+
+    def _require_flags(self) -> None:
+        self.flags.require(self.ledger.configuration.state, self.tip_height)
 
     async def leave(self) -> None:
         """Before an orderly stop: a Raft leader hands over. Others wait for nothing."""
@@ -204,7 +214,7 @@ class Pipeline:
         state, former = self.ledger.configuration.state, self._seat
         # In a thread: a vote key that is taken up now is read from its file.
         seat = await asyncio.to_thread(self._make_seat, state)
-        if state.record is not former.state.record:
+        if (state.record, state.statutes) != (former.state.record, former.state.statutes):
             await asyncio.to_thread(note_configuration, self.ledger)
         former.driver.hand_over(seat.driver)
         self._seat = seat
@@ -425,6 +435,7 @@ class Pipeline:
         if journal.is_large:
             await asyncio.to_thread(journal.rotate, min(header.height, self.ledger.applied_height))
         self.pool.remove(tx_ids)
+        self._require_flags()
         for id_ in tx_ids:
             self._wanted.found(id_)
         if len(self.waiters):
@@ -501,6 +512,7 @@ class Pipeline:
 
     async def _on_applied(self, applied: Applied) -> None:
         roots = applied.roots
+        self._require_flags()
         if self.snapshots is not None:
             self.snapshots.consider(applied.height)
         if self.pruning is not None:
@@ -566,12 +578,25 @@ class Pipeline:
                 self.waiters.dropped(dropped)
                 self.driver.pool_changed()
             self._drop_refused()
-            for envelope in self._reports.due(monotonic_ms()):
+            own = self._reports.due(monotonic_ms())
+            own += self._scheduled.due(monotonic_ms(), self._seat.own_index)
+            for envelope in own:
                 await self.report(envelope)
+            self._warn_of_flags()
             self.metrics.pool(self.pool.members())
             status = self._core_status()
             if status is not None:
                 self.metrics.core(status, self._clock.now_ms())
+
+    def _warn_of_flags(self) -> None:
+        """While there is time for another build; said again now and then."""
+        if self._flags_said_ms and monotonic_ms() - self._flags_said_ms < FLAGS_SAID_MS:
+            return
+        for flag in self.flags.unknown(self.ledger.configuration.state):
+            self._flags_said_ms = monotonic_ms()
+            stops_at = self.flags.stops_at(flag)
+            left = stops_at - self.tip_height
+            log.warning("channel.flag_unknown", flag=flag.name, stops_at=stops_at, blocks_left=left)
 
     def _drop_refused(self) -> None:
         """What no longer runs is not ordered: the leader would not take it, and be suspected for that."""

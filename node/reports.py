@@ -66,8 +66,11 @@ class Reports:
         for report in self._open.values():
             if report.due_ms <= now_ms:
                 report.due_ms = now_ms + AGAIN_MS
+                evidence = {"evidence": b64encode(report.evidence).decode()}
                 try:
-                    found.append(self._envelope(self._signer, report.evidence))
+                    found.append(
+                        config_envelope(self._ledger, self._signer, "report_evidence", evidence)
+                    )
                 except SignerAway as error:
                     log.warning("channel.not_reported", code=error.code, reason=error.message)
         return found
@@ -75,22 +78,25 @@ class Reports:
     def _accepted(self) -> set[Key]:
         return {(e.vote_key, e.epoch) for e in self._ledger.configuration.state.evidence}
 
-    def _envelope(self, signer: Signer, evidence: bytes) -> Envelope:
-        ledger, suite = self._ledger, self._ledger.suite
-        body = build_body(
-            TxBody(
-                suite=suite.id,
-                channel_id=ledger.channel_id,
-                sender=identity_digest(suite.hash, suite.id, signer.public_key),
-                contract=CONTRACT,
-                version=VERSION,
-                method="report_evidence",
-                args=json_text({"evidence": b64encode(evidence).decode()}),
-                nonce=secrets.token_bytes(16),
-                valid_until_height=ledger.tip.height + VALID_FOR_BLOCKS,
-                gas_limit=1,
-                request_id=f"evidence-{secrets.token_hex(8)}",
-            )
+
+def config_envelope(ledger: Ledger, signer: Signer, method: str, args: dict[str, str]) -> Envelope:
+    """A config transaction of this node itself."""
+    suite = ledger.suite
+    body = build_body(
+        TxBody(
+            suite=suite.id,
+            channel_id=ledger.channel_id,
+            sender=identity_digest(suite.hash, suite.id, signer.public_key),
+            contract=CONTRACT,
+            version=VERSION,
+            method=method,
+            args=json_text(args),
+            nonce=secrets.token_bytes(16),
+            valid_until_height=ledger.tip.height
+            + min(VALID_FOR_BLOCKS, ledger.configuration.config.limits.valid_until_window),
+            gas_limit=1,
+            request_id=f"node-{secrets.token_hex(8)}",
         )
-        signed = tx_sign_preimage(suite.id, ledger.channel_id, body)
-        return Envelope(body, signer.public_key, sign_hashed(suite, signer, signed))
+    )
+    digest = tx_sign_digest(suite.hash, suite.id, ledger.channel_id, body)
+    return Envelope(body, signer.public_key, signer.sign(digest))

@@ -160,4 +160,17 @@ ENTRIES: tuple[Entry, ...] = (
         "通道指明它时节点即启用；将其替换可能使节点失去投票权。",
         "请提议该密钥；若从未提议过，可删除该文件。",
     ),
+    Entry(
+        "CITY-8050",
+        "FLAG_UNKNOWN",
+        "unavailable",
+        "The channel activated the flag {flag} from block {height} on, and this build does not know it: it knows "
+        "{known}.",
+        "A node stops before it would vote or compute under a rule that it does not have. Nothing is lost, and "
+        "reads go on.",
+        "Install a build that knows the flag and start the node again; who is ready: city channel flags.",
+        "通道自区块 {height} 起启用特性 {flag}，而本版本不支持；本版本支持：{known}。",
+        "节点在须按未知规则投票或计算之前停止；数据不受影响，仍可读取。",
+        "请安装支持该特性的版本并重启节点；各节点准备情况：city channel flags。",
+    ),
 )

@@ -382,4 +382,15 @@ ENTRIES: tuple[Entry, ...] = (
         "引擎版本决定语言、燃料表、上限与 WebAssembly 运行时；不同的版本可能算出不同的状态。",
         "请安装带有引擎版本 {expected} 的 Citychain，再运行 city engine verify --genesis genesis.bin",
     ),
+    Entry(
+        "CITY-4040",
+        "ACTIVATION_TOO_SOON",
+        "usage",
+        "A version becomes active with notice: {detail}.",
+        "The channel activated the flag contract-notice, so that members see a new version coming.",
+        "Name a block that is far enough ahead: city contract activate NAME VERSION --height N",
+        "版本启用须提前公告：{detail}。",
+        "通道已启用特性 contract-notice，以便成员预先知悉新版本。",
+        "请写明足够靠后的区块：city contract activate NAME VERSION --height N",
+    ),
 )

@@ -92,6 +92,7 @@ CHANGES: dict[str, dict[str, str]] = {
     "set_limits": dict.fromkeys(LIMITS, "number"),
     "set_policy": {"kind": "text", "policy": "text"},
     "activate_flag": {"flag": "text", "height": "number"},
+    "cancel_flag": {"flag": "text"},
 }
 # Where somebody is: left out, it stays as it is, or is not said.
 PLACE = {"region": "maybe-words", "zone": "text", "jurisdiction": "maybe-words"}

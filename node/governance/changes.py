@@ -67,6 +67,8 @@ def _make_other(state: ConfigState, change: Change, height: int, suite: Suite) -
             return statutes.set_limits(state, args)
         case "set-policy":
             return statutes.set_policy(state, args)
+        case "cancel-flag":
+            return statutes.cancel_flag(state, args, height)
         case _:
             assert change.kind == "activate-flag"
             return statutes.activate_flag(state, args, height)

@@ -63,6 +63,7 @@ KINDS = {
         Kind("set-limits", "", MOST, "", "sizes, gas and validity of transactions and blocks"),
         Kind("set-policy", "kind", BOTH, "", "who decides on a kind of change"),
         Kind("activate-flag", "flag", MOST, "", "a new rule holds from a height on"),
+        Kind("cancel-flag", "flag", MOST, "", "it does not, as long as that lies ahead"),
     )
 }
 BY_METHOD = {kind.method: kind for kind in KINDS.values()}

@@ -72,6 +72,18 @@ def activate_flag(state: ConfigState, args: dict[str, Any], height: int) -> Conf
     return replace(state, statutes=replace(state.statutes, flags=flags))
 
 
+def cancel_flag(state: ConfigState, args: dict[str, Any], height: int) -> ConfigState:
+    flag = args["flag"]
+    since = state.flag_height(flag)
+    if since is None:
+        raise Refused("E_FLAG", f"{flag} is not activated")
+    # A node that does not know it stops where it would vote for blocks under it, and would not hear of this.
+    if since <= height + 1 + state.config.consensus.window:
+        raise Refused("E_FLAG", f"{flag} is in force from block {since} on: it is too late")
+    flags = tuple(f for f in state.statutes.flags if f.flag != flag)
+    return replace(state, statutes=replace(state.statutes, flags=flags))
+
+
 def require_decidable(after: ConfigState) -> None:
     """No policy may ask for more members than there are: nobody could change it again."""
     for rule in after.statutes.policies:

@@ -54,6 +54,8 @@ def describe(change: Change) -> str:
             return "set " + ", ".join(f"{k} to {v}" for k, v in given.items())
         case "set-policy":
             return f"let {args['policy']} decide on {name}"
+        case "cancel-flag":
+            return f"do not activate flag {name}"
         case _:
             return f"activate flag {name} from block {args['height']} on"
 

@@ -41,6 +41,7 @@ from node.lifecycle.state import (
 )
 
 OPEN_MAX, OPEN_OF_MEMBER_MAX = 64, 8
+CONTRACT_NOTICE, NOTICE_BLOCKS = "contract-notice", 20
 ACTIVATIONS_BLOCK_MAX = 4
 FINDINGS_SHOWN_MAX = 20
 Transcripts = Callable[[Hash], str]
@@ -350,8 +351,11 @@ def _require_agreement(stage: Stage, rules: Rules) -> None:
 
 def _activate(state: LifecycleState, call: ContractCall, rules: Rules) -> Outcome:
     _require_admin(call, rules)
-    terms, stage = _find(state, call, PROPOSED, APPROVED)
     height = call.args["height"] or call.height + 1
+    earliest = call.height + NOTICE_BLOCKS
+    if rules.config.has_flag(CONTRACT_NOTICE, call.height) and height < earliest:
+        raise Refused("ACTIVATION_TOO_SOON", f"the first block may be {earliest}")
+    terms, stage = _find(state, call, PROPOSED, APPROVED)
     if height <= call.height:
         raise Refused("ACTIVATION_IN_THE_PAST", f"block {call.height} is there already")
     head = state.head(terms.name)
