@@ -6,7 +6,8 @@ that all of them change at one instant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from consensus.api import ConfigEffect
 from consensus.encoding import Hash
@@ -15,6 +16,7 @@ from consensus.validators import ValidatorSet
 from node.arguments import BadArguments
 from node.genesis import ChannelConfig, Identity, config_hash
 from node.governance import CONTRACT, ConfigCall, ConfigState, Outcome, Rules, apply, parse_call
+from node.governance.views import preview, view
 from node.identity.suite import Suite
 from node.lifecycle import CONTRACT as LIFECYCLE
 from node.wire.body import TxBody
@@ -67,12 +69,31 @@ class InForce:
     def simulate(
         self, height: int, tx_id: Hash, sender: Identity, method: str, args: str
     ) -> Outcome:
+        call = self._call(height, tx_id, sender, method, args)
+        if isinstance(call, str):
+            return Outcome(self.state, BAD_ARGUMENTS, call)
+        return apply(self.state, call, self._rules)
+
+    def _call(
+        self, height: int, tx_id: Hash, sender: Identity, method: str, args: str
+    ) -> ConfigCall | str:
+        """What is asked for, or what is wrong with it."""
         try:
             found = parse_call(method, args)
         except BadArguments as error:
-            return Outcome(self.state, BAD_ARGUMENTS, str(error))
-        call = ConfigCall(height, tx_id, sender, method, found, self.time_ms)
-        return apply(self.state, call, self._rules)
+            return str(error)
+        return ConfigCall(height, tx_id, sender, method, found, self.time_ms)
+
+    def view(self, name: str, args: Mapping[str, Any], height: int) -> Any:
+        """What anybody may ask; None where there is no such view. height: of the next block."""
+        return view(self.state, name, args, height, self._suite)
+
+    def preview(self, height: int, tx_id: Hash, sender: Identity, method: str, args: str) -> Any:
+        """What a change would do and who would have to approve it, in words. Changes nothing."""
+        call = self._call(height, tx_id, sender, method, args)
+        if isinstance(call, str):
+            return {"accepted": False, "code": BAD_ARGUMENTS, "message": call}
+        return preview(self.state, call, apply(self.state, call, self._rules), self._rules)
 
     def effect_of(self, height: int, tx_id: Hash, body: TxBody) -> ConfigEffect:
         """`decide` as headers show it."""

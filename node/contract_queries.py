@@ -19,7 +19,6 @@ from node.facade import QueryResult
 from node.genesis import Identity
 from node.governance import CONTRACT
 from node.governance import load_state as load_configuration
-from node.governance.views import view
 from node.ledger.past import PastView
 from node.ledger.state import StateView
 from node.lifecycle import CONTRACT as LIFECYCLE
@@ -143,14 +142,21 @@ class Queries:
         height: int, configuration: InForce, method: str, args_json: str, sender: Identity | None
     ) -> QueryResult:
         """A view of the configuration, or what a config transaction would do; no engine is needed."""
-        value = view(configuration.state, method)
+        try:
+            check_arguments(args_json)
+        except BadArguments as error:
+            raise CityError("CITY-3011", reason=str(error)) from None
+        args, nothing = json.loads(args_json), Hash(NO_TRANSACTION)
+        value = configuration.view(method, args, height + 1)
         if value is not None:
             return QueryResult(height, "ok", "", "", values.encode(value), 0)
         if sender is None:
             raise CityError("CITY-3010", method=method[:64])
-        outcome = configuration.simulate(
-            height + 1, Hash(NO_TRANSACTION), sender, method, args_json
-        )
+        if method == "preview":
+            asked, given = str(args.get("method")), json.dumps(args.get("args", {}))
+            found = configuration.preview(height + 1, nothing, sender, asked, given)
+            return QueryResult(height, "ok", "", "", values.encode(found), 0)
+        outcome = configuration.simulate(height + 1, nothing, sender, method, args_json)
         result = values.encode(None if outcome.code else outcome.value)
         kind = "revert" if outcome.code else "ok"
         return QueryResult(height, kind, outcome.code, outcome.message, result, 0)

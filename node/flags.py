@@ -61,7 +61,10 @@ class Flags:
         for flag in self.unknown(state):
             if tip_height >= self.stops_at(flag):
                 raise CityError(
-                    "CITY-8050", flag=flag.name, height=flag.height, known=", ".join(self.known) or "none"
+                    "CITY-8050",
+                    flag=flag.name,
+                    height=flag.height,
+                    known=", ".join(self.known) or "none",
                 )
 
     def facts(self, state: ConfigState, tip_height: int) -> dict[str, Any]:

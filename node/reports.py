@@ -98,5 +98,5 @@ def config_envelope(ledger: Ledger, signer: Signer, method: str, args: dict[str,
             request_id=f"node-{secrets.token_hex(8)}",
         )
     )
-    digest = tx_sign_digest(suite.hash, suite.id, ledger.channel_id, body)
-    return Envelope(body, signer.public_key, signer.sign(digest))
+    signed = tx_sign_preimage(suite.id, ledger.channel_id, body)
+    return Envelope(body, signer.public_key, sign_hashed(suite, signer, signed))

@@ -36,6 +36,7 @@ from node.cli import (
     private,
     proof,
     regulator,
+    proposal,
     sealed,
     seeds,
     signer,
@@ -86,6 +87,7 @@ app.add_typer(ca.app, name="ca")
 app.add_typer(identity.app, name="identity")
 app.add_typer(signer.app, name="signer")
 app.add_typer(channel.app, name="channel")
+app.add_typer(proposal.app, name="proposal")
 app.command("call")(call.call)
 app.command("query")(call.query)
 app.command("simulate")(call.simulate)

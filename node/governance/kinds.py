@@ -66,18 +66,19 @@ KINDS = {
         Kind("cancel-flag", "flag", MOST, "", "it does not, as long as that lies ahead"),
     )
 }
+VERSIONS = "contract-version"  # no change of the configuration: node/lifecycle asks who decides
+CONTRACTS = Kind(
+    VERSIONS, "", MOST, "", "a version of a contract runs, a contract resumes or retires"
+)
+# Kinds on which a channel may say who decides, with who does where it has said nothing.
+POLICIES = {kind.name: kind.policy for kind in (*KINDS.values(), CONTRACTS) if kind.policy == MOST}
 BY_METHOD = {kind.method: kind for kind in KINDS.values()}
 
 
-def has_policy(kind: str) -> bool:
-    """Whether a channel may say who decides on it."""
-    return kind in KINDS and KINDS[kind].policy == MOST
-
-
 def policy_of(state: ConfigState, kind: str) -> Policy:
-    """Who decides on a kind of change now. Only where `has_policy`."""
+    """Who decides on a kind of change now. Only of POLICIES."""
     said = next((rule.policy for rule in state.statutes.policies if rule.kind == kind), None)
-    return read_policy(said or KINDS[kind].policy)
+    return read_policy(said or POLICIES[kind])
 
 
 def policies_for(state: ConfigState, change: Change) -> tuple[Policy, ...]:

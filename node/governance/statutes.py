@@ -7,7 +7,7 @@ from typing import Any
 
 from node.genesis import Limits
 from node.governance.calls import LIMITS
-from node.governance.kinds import KINDS, has_policy, policy_of
+from node.governance.kinds import POLICIES, policy_of
 from node.governance.policies import electorate, read_policy
 from node.governance.refusals import Refused
 from node.governance.state import ConfigState, FlagAt, Rule
@@ -47,13 +47,13 @@ def set_limits(state: ConfigState, args: dict[str, Any]) -> ConfigState:
 
 def set_policy(state: ConfigState, args: dict[str, Any]) -> ConfigState:
     kind, policy = args["kind"], read_policy(args["policy"])
-    if not has_policy(kind):
-        known = ", ".join(k for k in KINDS if has_policy(k))
+    if kind not in POLICIES:
+        known = ", ".join(POLICIES)
         raise Refused("E_POLICY", f"{kind} has no policy to be set; these have: {known}")
     if policy == policy_of(state, kind):
         raise Refused("E_NO_CHANGE", f"{kind} is decided by {policy} already")
     rest = [rule for rule in state.statutes.policies if rule.kind != kind]
-    said = [] if str(policy) == KINDS[kind].policy else [Rule(kind, str(policy))]
+    said = [] if str(policy) == POLICIES[kind] else [Rule(kind, str(policy))]
     policies = tuple(sorted(rest + said, key=lambda rule: rule.kind))
     return replace(state, statutes=replace(state.statutes, policies=policies))
 

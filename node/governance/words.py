@@ -7,7 +7,7 @@ from typing import Any
 
 from node.genesis import Identity, Member, NodeEntry
 from node.governance.changes import make
-from node.governance.kinds import KINDS, has_policy, policy_of
+from node.governance.kinds import POLICIES, policy_of
 from node.governance.policies import electorate
 from node.governance.refusals import Refused
 from node.governance.state import Change, ConfigState
@@ -93,11 +93,10 @@ def lines(state: ConfigState) -> dict[str, str]:
         found[f"{node.role} {node.name}"] = (
             f"{node.member_id}, {_place(node)}; vote key {_key(node.vote_key)}"
         )
-    for kind in KINDS:
-        if has_policy(kind):
-            policy = policy_of(state, kind)
-            asked = len(electorate(state, policy.whom))
-            found[f"{kind} is decided by"] = f"{policy} ({policy.needed(asked)} of {asked})"
+    for kind in POLICIES:
+        policy = policy_of(state, kind)
+        asked = len(electorate(state, policy.whom))
+        found[f"{kind} is decided by"] = f"{policy} ({policy.needed(asked)} of {asked})"
     found |= {f"flag {f.flag}": f"from block {f.height} on" for f in state.statutes.flags}
     found |= {f"certificate {r.serial} of {r.member_id}": "revoked" for r in state.revoked}
     return found

@@ -13,8 +13,9 @@
    under `_contract`, so the state root proves it, and is in force from the next block on.
 """
 
-from node.lifecycle.apply import Outcome, Rules, apply, to_lint
+from node.lifecycle.apply import apply, to_lint
 from node.lifecycle.calls import CONTRACT, METHODS, MIGRATE, VERSION, ContractCall, parse_call
+from node.lifecycle.outcome import Outcome, Rules
 from node.lifecycle.state import LifecycleState, genesis_state, load_state, state_writes
 
 __all__ = [

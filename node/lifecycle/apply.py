@@ -7,7 +7,7 @@ with the call, and what an activation's `migrate` did is put in afterwards (acti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from consensus.certificate import seals_needed
@@ -17,23 +17,24 @@ from contracts.runtime import gas, values
 from contracts.runtime.api import Bundle, Diagnostic
 from contracts.runtime.limits import BUNDLE_BYTES_MAX
 from node.arguments import BadArguments
-from node.governance.apply import needed
-from node.governance.policies import ADMIN_ROLE
-from node.governance.state import PROPOSAL_LIFE, ConfigState
+from node.governance.kinds import VERSIONS, policy_of
+from node.governance.policies import ADMIN_ROLE, Tally, tally
+from node.governance.state import PROPOSAL_LIFE
 from node.identity.suite import Suite
 from node.lifecycle.agreement import agreeing, disagreement
 from node.lifecycle.calls import ContractCall
 from node.lifecycle.examples import parse_examples, transcript_digest
+from node.lifecycle.outcome import Outcome, Refused, Rules
 from node.lifecycle.state import (
     APPROVED,
     OPEN,
     PROPOSED,
+    REJECTED,
     SCHEDULED,
     WITHDRAWN,
     Attestation,
     Law,
     LifecycleState,
-    Place,
     Stage,
     Terms,
     bundle_key,
@@ -44,43 +45,6 @@ OPEN_MAX, OPEN_OF_MEMBER_MAX = 64, 8
 CONTRACT_NOTICE, NOTICE_BLOCKS = "contract-notice", 20
 ACTIVATIONS_BLOCK_MAX = 4
 FINDINGS_SHOWN_MAX = 20
-Transcripts = Callable[[Hash], str]
-
-
-class Refused(Exception):
-    """A lifecycle transaction that may not be; nothing changes. code: a name of the error catalogue."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is decided outside the lifecycle: the configuration in force and the channel's algorithms.
-
-    transcript: the text behind an attested digest that the state holds."""
-
-    config: ConfigState
-    suite: Suite
-    transcript: Transcripts
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """code: empty where it was accepted; else `state` is the one that was given.
-
-    puts: what is kept beside the state's entries, under their keys. place: of an activation that is due with
-    this very block. gas_used: the price of a deployment."""
-
-    state: LifecycleState
-    code: str = ""
-    message: str = ""
-    value: dict[str, Any] = field(default_factory=dict)
-    event: str = ""
-    puts: dict[bytes, bytes] = field(default_factory=dict)
-    place: Place | None = None
-    gas_used: int = 0
 
 
 def apply(
@@ -137,13 +101,22 @@ def to_lint(call: ContractCall) -> Bundle | None:
 
 
 def _require_admin(call: ContractCall, rules: Rules) -> str:
-    """The member of an approver: an admin of a member that owns validators."""
+    """The member of an approver: an admin of a member that is asked."""
     member = call.sender.member_id
     if ADMIN_ROLE not in call.sender.roles:
         raise Refused("NOT_AN_APPROVER", f"{call.sender.name} has no role {ADMIN_ROLE}")
-    if member not in rules.config.owners:
-        raise Refused("NOT_AN_APPROVER", f"{member} owns no validator, so it does not decide")
+    standing = _standing(rules, ())
+    if member not in standing.asked:
+        raise Refused(
+            "NOT_AN_APPROVER", f"{standing.policy} decide, and {member} is not among them"
+        )
     return member
+
+
+def _standing(rules: Rules, approvals: Sequence[str], rejections: Sequence[str] = ()) -> Tally:
+    """How the policy on versions of contracts stands."""
+    policy = policy_of(rules.config, VERSIONS)
+    return tally(rules.config, policy, approvals, rejections)
 
 
 def _propose(
@@ -184,7 +157,7 @@ def _propose(
     stage = Stage(PROPOSED, terms_digest(suite, terms), (), (), 0, "")
     opened = state.with_terms(terms, stage)
     puts = {bundle_key(digest): values.encode(bundle)}
-    if member not in rules.config.owners:
+    if member not in _standing(rules, ()).asked:
         return Outcome(opened, value=_value(terms, stage, rules), event="Proposed", puts=puts)
     return replace(_approved(opened, terms, member, rules, "Proposed"), puts=puts)
 
@@ -263,26 +236,41 @@ def _approved(
 ) -> Outcome:
     place = (terms.name, terms.version)
     stage = state.stages[place]
-    stage = replace(stage, approvals=(*stage.approvals, member))
-    if _count(stage.approvals, rules) >= needed(rules.config):
+    against = tuple(m for m in stage.rejections if m != member)
+    stage = replace(stage, approvals=(*stage.approvals, member), rejections=against)
+    if _standing(rules, stage.approvals).is_satisfied:
         stage = replace(stage, status=APPROVED)
     value = _value(terms, stage, rules)
     return Outcome(state.with_stage(place, stage), value=value, event=event)
 
 
-def _count(members: Sequence[str], rules: Rules) -> int:
-    """How many of these members decide now."""
-    return len(set(members) & set(rules.config.owners))
+def _reject(state: LifecycleState, call: ContractCall, rules: Rules) -> Outcome:
+    """A member is against it. It ends where those who are not are too few."""
+    member = _require_admin(call, rules)
+    terms, stage = _find(state, call, PROPOSED, APPROVED)
+    if member in stage.rejections:
+        raise Refused("ALREADY_APPROVED", f"{member} has rejected it")
+    left = tuple(m for m in stage.approvals if m != member)
+    against = (*stage.rejections, member)
+    standing = _standing(rules, left, against)
+    status = APPROVED if standing.is_satisfied else PROPOSED
+    if standing.is_impossible:
+        status = REJECTED
+    stage = replace(stage, status=status, approvals=left, rejections=against)
+    event = "Rejected" if status == REJECTED else "RejectionNoted"
+    after = state.with_stage((terms.name, terms.version), stage)
+    return Outcome(after, value=_value(terms, stage, rules), event=event)
 
 
 def _value(terms: Terms, stage: Stage, rules: Rules) -> dict[str, Any]:
+    standing = _standing(rules, stage.approvals)
     return {
         "name": terms.name,
         "version": terms.version,
         "status": stage.status,
         "digest": stage.digest.hex(),
-        "approvals": _count(stage.approvals, rules),
-        "needed": needed(rules.config),
+        "approvals": len(standing.approved),
+        "needed": standing.needed,
     }
 
 
@@ -363,9 +351,10 @@ def _activate(state: LifecycleState, call: ContractCall, rules: Rules) -> Outcom
         raise Refused("CONTRACT_RETIRED", f"{terms.name} is retired")
     if terms.version <= head.active:
         raise Refused("WRONG_STATUS", f"version {head.active} is active, and nothing goes back")
-    approvals = _count(stage.approvals, rules)
-    if approvals < needed(rules.config):
-        raise Refused("NOT_APPROVED", f"{approvals} of {needed(rules.config)} members approved it")
+    standing = _standing(rules, stage.approvals)
+    if not standing.is_satisfied:
+        found, wanted = len(standing.approved), standing.needed
+        raise Refused("NOT_APPROVED", f"{found} of {wanted} members approved it")
     _require_agreement(stage, rules)
     waiting = [(place, s) for place, s in state.stages.items() if s.status == SCHEDULED]
     if any(name == terms.name for (name, _), _ in waiting):
@@ -402,7 +391,7 @@ def _resume(state: LifecycleState, call: ContractCall, rules: Rules) -> Outcome:
     if member in head.resume:
         raise Refused("ALREADY_APPROVED", f"{member} has asked for it")
     members = (*head.resume, member)
-    is_enough = _count(members, rules) >= needed(rules.config)
+    is_enough = _standing(rules, members).is_satisfied
     after = (
         replace(head, is_paused=False, resume=()) if is_enough else replace(head, resume=members)
     )
@@ -423,7 +412,7 @@ def _retire(state: LifecycleState, call: ContractCall, rules: Rules) -> Outcome:
     if member in head.retire:
         raise Refused("ALREADY_APPROVED", f"{member} has asked for it")
     members = (*head.retire, member)
-    is_enough = _count(members, rules) >= needed(rules.config)
+    is_enough = _standing(rules, members).is_satisfied
     after = replace(head, is_retired=is_enough, retire=members)
     return Outcome(
         state.with_head(name, after),
@@ -433,11 +422,13 @@ def _retire(state: LifecycleState, call: ContractCall, rules: Rules) -> Outcome:
 
 
 def _motion(name: str, members: Sequence[str], rules: Rules) -> dict[str, Any]:
-    return {"name": name, "approvals": _count(members, rules), "needed": needed(rules.config)}
+    standing = _standing(rules, members)
+    return {"name": name, "approvals": len(standing.approved), "needed": standing.needed}
 
 
 _METHODS: dict[str, Callable[[LifecycleState, ContractCall, Rules], Outcome]] = {
     "approve": _approve,
+    "reject": _reject,
     "withdraw": _withdraw,
     "attest": _attest,
     "activate": _activate,

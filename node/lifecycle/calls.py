@@ -3,7 +3,7 @@
     propose    name text, version int, bundle base64, notes text, governing_law text, clause_hash hex,
                operator text, licence text, examples text (a JSON list)
     approve    name text, version int, digest hex     what is approved, by the digest of the whole proposal
-    withdraw   name text, version int
+    reject, withdraw   name text, version int
     attest     name text, version int, transcript text
     activate   name text, version int, height int     0: the block after the one that orders this
     pause, resume, retire    name text
@@ -42,6 +42,7 @@ METHODS: dict[str, dict[str, str]] = {
         "examples": "examples",
     },
     "approve": _NAMED | {"digest": "hash"},
+    "reject": _NAMED,
     "withdraw": _NAMED,
     "attest": _NAMED | {"transcript": "transcript"},
     "activate": _NAMED | {"height": "number"},

@@ -24,8 +24,8 @@ from node.genesis import ChannelConfig
 from node.lifecycle.calls import CONTRACT
 
 PROPOSED, APPROVED, SCHEDULED = "proposed", "approved", "scheduled"
-ACTIVE, ARCHIVED, WITHDRAWN = "active", "archived", "withdrawn"
-STATUSES = (PROPOSED, APPROVED, SCHEDULED, ACTIVE, ARCHIVED, WITHDRAWN)
+ACTIVE, ARCHIVED, WITHDRAWN, REJECTED = "active", "archived", "withdrawn", "rejected"
+STATUSES = (PROPOSED, APPROVED, SCHEDULED, ACTIVE, ARCHIVED, WITHDRAWN, REJECTED)
 OPEN = (PROPOSED, APPROVED, SCHEDULED)  # may still become active
 RAN = (ACTIVE, ARCHIVED)
 Place = tuple[str, int]  # a contract's name, a version of it
@@ -71,7 +71,8 @@ class Stage:
     """How far a version has come.
 
     digest: of its terms. approvals: member ids in the order they came. height: where it becomes, or became,
-    active; 0 without one. failure: why its last scheduled activation did not happen."""
+    active; 0 without one. failure: why its last scheduled activation did not happen. rejections: members that
+    are against it."""
 
     status: str
     digest: Hash
@@ -79,6 +80,7 @@ class Stage:
     attestations: tuple[Attestation, ...]
     height: int
     failure: str
+    rejections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def facts(state: LifecycleState, place: Place) -> dict[str, Any]:
         "proposed_height": terms.proposed_height,
         "digest": stage.digest.hex() if terms.proposed_by else "",
         "approvals": list(stage.approvals),
+        "rejections": list(stage.rejections),
         "attested_by": [a.node for a in stage.attestations],
         "active_from": stage.height,
     }
