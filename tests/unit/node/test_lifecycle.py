@@ -289,7 +289,7 @@ def arguments_of(chain: Chain, method: str, of: str, version: int, ahead: int) -
         return named | {"transcript": "same"}
     if method == "activate":
         return named | {"height": ahead and chain.height + ahead}
-    return named if method == "withdraw" else {"name": of}
+    return named if method in ("reject", "withdraw") else {"name": of}
 
 
 def named_of(outcome: Outcome) -> dict[str, Any]:
