@@ -1,0 +1,196 @@
+"""A network for faults: nodes reach each other through wires, and each has a clock of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from node.failpoints import VARIABLE
+from node.network import processes
+from node.network.control import network_stop
+from node.network.create import create_network
+from node.network.plan import load_plan
+from tests.cluster.cluster import READY_SECONDS, Cluster
+from tests.faults.wires import Mesh
+
+DISK_BYTES, FREE_BYTES_MIN = 64 * 1024 * 1024, 4 * 1024 * 1024
+SNAPSHOT_EVERY = 20
+CLIENT_SECONDS = 60.0
+
+
+class Network(Cluster):
+    """Nodes by slug, in the order of the configuration: each dials those before it."""
+
+    def __init__(self, root: Path, order: Sequence[str], mesh: Mesh, engine: str) -> None:
+        super().__init__(root)
+        self.order, self.mesh, self.engine = list(order), mesh, engine
+        self.small_disk = (
+            ""  # whose channels lie on a disk of their own, "" where there can be none
+        )
+        self.no_disk = ""  # why
+
+    @property
+    def slugs(self) -> list[str]:
+        return self.order
+
+    # ---- processes, off the loop -------------------------------------------------------------------
+
+    async def begin(self, *slugs: str, failpoint: str = "", words: Sequence[str] = ()) -> None:
+        """Starts nodes and waits until they serve."""
+
+        def start() -> None:
+            for slug in slugs:
+                if processes.find(self.layout, slug) is not None:
+                    continue
+                if failpoint:
+                    os.environ[VARIABLE] = failpoint
+                try:
+                    processes.start_node(self.layout, slug, *words)
+                finally:
+                    os.environ.pop(VARIABLE, None)
+            processes.wait_ready(self.layout, list(slugs), timeout_s=READY_SECONDS)
+
+        await asyncio.to_thread(start)
+
+    async def begin_lying(self, slug: str) -> None:
+        """Starts a node whose core lies."""
+        config = str(self.layout.node_config(slug))
+        command = [
+            sys.executable,
+            "-m",
+            "tests.cluster.lying_node",
+            "node",
+            "run",
+            "--config",
+            config,
+        ]
+
+        def start() -> None:
+            processes.start(self.layout, slug, command)
+            processes.wait_ready(self.layout, [slug], timeout_s=READY_SECONDS)
+
+        await asyncio.to_thread(start)
+
+    async def kill_all(self, *slugs: str) -> None:
+        for slug in slugs:
+            await asyncio.to_thread(processes.kill, self.layout, slug)
+
+    async def end(self, slug: str) -> None:
+        """Asks the node to end, and waits."""
+        await asyncio.to_thread(processes.stop, self.layout, [slug])
+
+    def signal(self, slug: str, number: int) -> None:
+        process = processes.find(self.layout, slug)
+        if process is not None:
+            os.kill(process.pid, number)
+
+    async def leader(self) -> str:
+        """Who leads, as some node that runs says; the first in order where nobody knows."""
+        for slug in self.order:
+            if not self.is_running(slug):
+                continue
+            try:
+                async with self.net(slug) as net:
+                    name = (await net.node_status(timeout=5))["leader"]
+            except Exception:
+                continue
+            if name:
+                return self.slug_of(name)
+        return self.order[0]
+
+    def clock(self, slug: str) -> Path:
+        return self.layout.node(slug) / "clock_offset_ms"
+
+
+@asynccontextmanager
+async def network(
+    root: Path,
+    nodes: int,
+    engine: str,
+    rng: random.Random,
+    *,
+    snapshots: bool = False,
+    absent: int = 0,
+) -> AsyncIterator[Network]:
+    """A started network, the last `absent` nodes not yet; it ends with the block, its small disk too."""
+    plan = load_plan().with_nodes(nodes).with_consensus(engine).with_contracts()
+    await asyncio.to_thread(create_network, plan, root)
+    mesh = Mesh(rng)
+    made = Network(root, [city.slug for city in plan.cities], mesh, engine)
+    try:
+        await _wire(made, snapshots)
+        _mount(made)
+        await made.begin(*made.order[: nodes - absent])
+        yield made
+    finally:
+        for slug in made.order:  # one that is stopped does not hear that it should end
+            made.signal(slug, signal.SIGCONT)
+        await asyncio.to_thread(network_stop, root)
+        await mesh.stop()
+        if made.small_disk:
+            subprocess.run(["umount", "-l", str(_channels(made))], check=False, timeout=30)
+
+
+async def _wire(made: Network, snapshots: bool) -> None:
+    """Every address of a peer becomes a wire's, every clock the node's own."""
+    listens: dict[str, tuple[str, int]] = {}
+    for slug in made.order:
+        text = made.layout.node_config(slug).read_text(encoding="utf-8")
+        listens[slug] = _address(text, "peer")
+    for dialler in made.order:
+        path = made.layout.node_config(dialler)
+        text = path.read_text(encoding="utf-8")
+        for listener, (host, port) in listens.items():
+            if listener != dialler:
+                through = await made.mesh.add(dialler, listener, (host, port))
+                text = text.replace(f'"{host}:{port}"', f'"{host}:{through}"')
+        shared = made.layout.clock_offset
+        text = text.replace(f'"{shared}"', f'"{made.clock(dialler)}"')
+        made.clock(dialler).write_text(shared.read_text())
+        if snapshots:
+            text += f"\n[snapshot]\nevery = {SNAPSHOT_EVERY}\n"
+        path.write_text(text, encoding="utf-8")
+
+
+def _address(config: str, use: str) -> tuple[str, int]:
+    line = next(line for line in config.splitlines() if line.startswith(f"{use} = "))
+    host, _, port = line.split('"')[1].rpartition(":")
+    return host, int(port)
+
+
+def _channels(made: Network) -> Path:
+    return made.layout.node(made.small_disk) / "channels"
+
+
+def _mount(made: Network) -> None:
+    """The last node's channels go to a small disk, where this system lets us."""
+    slug = made.order[-1]
+    folder = made.layout.node(slug) / "channels"
+    aside = folder.with_name("channels.aside")
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "citychain-faults", str(folder)]
+    folder.rename(aside)
+    folder.mkdir()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        made.no_disk = (
+            "" if done.returncode == 0 else f"no tmpfs can be mounted: {done.stderr.strip()}"
+        )
+    except FileNotFoundError:
+        made.no_disk = "there is no mount command here"
+    if made.no_disk:
+        folder.rmdir()
+        aside.rename(folder)
+        return
+    made.small_disk = slug
+    with made.layout.node_config(slug).open("a", encoding="utf-8") as config:
+        config.write(f"\n[disk]\nfree_bytes_min = {FREE_BYTES_MIN}\n")
+    shutil.copytree(aside, folder, dirs_exist_ok=True)
+    shutil.rmtree(aside)
