@@ -18,6 +18,7 @@ from node.network import processes
 from node.network.control import network_stop
 from node.network.create import create_network
 from node.network.plan import load_plan
+from node.network.ports import free_ports
 from tests.cluster.cluster import READY_SECONDS, Cluster
 from tests.faults.wires import Mesh
 
@@ -43,8 +44,10 @@ class Network(Cluster):
 
     # ---- processes, off the loop -------------------------------------------------------------------
 
-    async def begin(self, *slugs: str, failpoint: str = "", words: Sequence[str] = ()) -> None:
-        """Starts nodes and waits until they serve."""
+    async def begin(
+        self, *slugs: str, failpoint: str = "", words: Sequence[str] = (), lying: str = ""
+    ) -> None:
+        """Starts nodes and waits until they serve. lying: the one whose core lies."""
 
         def start() -> None:
             for slug in slugs:
@@ -53,31 +56,19 @@ class Network(Cluster):
                 if failpoint:
                     os.environ[VARIABLE] = failpoint
                 try:
-                    processes.start_node(self.layout, slug, *words)
+                    if slug == lying:
+                        processes.start(self.layout, slug, self._lie(slug))
+                    else:
+                        processes.start_node(self.layout, slug, *words)
                 finally:
                     os.environ.pop(VARIABLE, None)
             processes.wait_ready(self.layout, list(slugs), timeout_s=READY_SECONDS)
 
         await asyncio.to_thread(start)
 
-    async def begin_lying(self, slug: str) -> None:
-        """Starts a node whose core lies."""
+    def _lie(self, slug: str) -> list[str]:
         config = str(self.layout.node_config(slug))
-        command = [
-            sys.executable,
-            "-m",
-            "tests.cluster.lying_node",
-            "node",
-            "run",
-            "--config",
-            config,
-        ]
-
-        def start() -> None:
-            processes.start(self.layout, slug, command)
-            processes.wait_ready(self.layout, [slug], timeout_s=READY_SECONDS)
-
-        await asyncio.to_thread(start)
+        return [sys.executable, "-m", "tests.cluster.lying_node", "node", "run", "--config", config]
 
     async def kill_all(self, *slugs: str) -> None:
         for slug in slugs:
@@ -118,9 +109,11 @@ async def network(
     rng: random.Random,
     *,
     snapshots: bool = False,
+    lying: str = "",
     absent: int = 0,
 ) -> AsyncIterator[Network]:
-    """A started network, the last `absent` nodes not yet; it ends with the block, its small disk too."""
+    """A started network, the last `absent` nodes not yet, `lying` with a core that lies. It ends with the
+    block, its small disk too."""
     plan = load_plan().with_nodes(nodes).with_consensus(engine).with_contracts()
     await asyncio.to_thread(create_network, plan, root)
     mesh = Mesh(rng)
@@ -128,7 +121,7 @@ async def network(
     try:
         await _wire(made, snapshots)
         _mount(made)
-        await made.begin(*made.order[: nodes - absent])
+        await made.begin(*made.order[: nodes - absent], lying=lying)
         yield made
     finally:
         for slug in made.order:  # one that is stopped does not hear that it should end
@@ -142,15 +135,20 @@ async def network(
 async def _wire(made: Network, snapshots: bool) -> None:
     """Every address of a peer becomes a wire's, every clock the node's own."""
     listens: dict[str, tuple[str, int]] = {}
+    taken: set[int] = set()
     for slug in made.order:
         text = made.layout.node_config(slug).read_text(encoding="utf-8")
         listens[slug] = _address(text, "peer")
+        taken |= {_address(text, use)[1] for use in ("peer", "api", "web")}
+    # Nobody listens on a node's ports yet, so they may be drawn again.
+    count = len(made.order) * (len(made.order) - 1)
+    ports = iter([port for port in free_ports(count + len(taken)) if port not in taken])
     for dialler in made.order:
         path = made.layout.node_config(dialler)
         text = path.read_text(encoding="utf-8")
         for listener, (host, port) in listens.items():
             if listener != dialler:
-                through = await made.mesh.add(dialler, listener, (host, port))
+                through = await made.mesh.add(dialler, listener, (host, port), next(ports))
                 text = text.replace(f'"{host}:{port}"', f'"{host}:{through}"')
         shared = made.layout.clock_offset
         text = text.replace(f'"{shared}"', f'"{made.clock(dialler)}"')

@@ -250,7 +250,7 @@ async def _rogue_leaves(scene: Scene, found: tuple[str, Rogue]) -> None:
 async def _liar(scene: Scene) -> str:
     victim = scene.one()
     await scene.network.end(victim)
-    await scene.network.begin_lying(victim)
+    await scene.network.begin(victim, lying=victim)
     return victim
 
 

@@ -40,8 +40,8 @@ class Wire:
         self._writers: set[asyncio.StreamWriter] = set()
         self._moved = asyncio.Event()
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+    async def start(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -104,11 +104,11 @@ class Mesh:
         self._rng = rng
         self.wires: dict[tuple[str, str], Wire] = {}
 
-    async def add(self, dialler: str, listener: str, target: tuple[str, int]) -> int:
-        """A started wire's port."""
+    async def add(self, dialler: str, listener: str, target: tuple[str, int], port: int = 0) -> int:
+        """A started wire's port, `port` or a free one."""
         wire = Wire(dialler, listener, target, random.Random(self._rng.random()))
         self.wires[dialler, listener] = wire
-        await wire.start()
+        await wire.start(port)
         return wire.port
 
     async def stop(self) -> None:

@@ -1,0 +1,49 @@
+"""Each kind of fault once, under load, over both engines; what other tests show alone is left to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import BOTH_ENGINES
+from tests.faults import playing, seven
+from tests.faults.faults import FAULTS
+
+pytestmark = pytest.mark.cluster
+
+# tests/cluster shows: kill -9 of each in turn and of all, a full disk, strangers, a liar.
+PLAYED = (
+    "leader stopped (SIGSTOP)",
+    "leader isolated",
+    "two halves",
+    "bridge",
+    "one-way links",
+    "delay and stalls",
+    "clock jumps an hour",
+    "peer floods, stalls, garbage",
+)
+FAILPOINTS = tuple(fault.name for fault in FAULTS if fault.name.startswith("dies at"))
+
+
+@BOTH_ENGINES
+@pytest.mark.parametrize("names", [PLAYED, FAILPOINTS], ids=["around it", "at every failpoint"])
+async def test_no_fault_loses_what_was_acknowledged_or_divides_the_chain(
+    engine: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    report = await playing.run(tmp_path / "net", engine, 4, 1, 0, print, names)
+    print(report.table())
+    assert not report.broken, report.table()
+    assert (report.lost, report.stale_reads) == (0, 0), report.table()
+    assert [played.fault for played in report.played] == list(names)
+    assert report.linearizable == "yes" or "no lincheck" in report.linearizable
+
+
+async def test_seven_cities_live_with_a_liar_a_newcomer_and_a_death(tmp_path: Path) -> None:
+    result = await seven.run(tmp_path / "net", "pbft", 1, print, filled=100)
+    print(result.table())
+    assert not result.broken, result.table()
+    assert (result.lost, result.stale_reads) == (0, 0), result.table()
+    assert "convicted" in result.facts["the liar"]
+    assert "the newcomer votes" in result.times
+    assert result.linearizable == "yes" or "no lincheck" in result.linearizable
