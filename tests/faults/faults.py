@@ -27,7 +27,8 @@ from tests.faults.rogue import Rogue
 
 HOUR_MS = 3_600_000
 VIEW_TIMEOUT_S = 2.0  # the first one of the configuration; it grows with each view
-DEATH_SECONDS = 60.0
+HOLD_S = 1.75 * VIEW_TIMEOUT_S
+DEATH_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -263,17 +264,17 @@ FAULTS: tuple[Fault, ...] = (
     Fault("kill -9", _kill_one, _restart),
     Fault("kill -9, the leader", _kill_leader, _restart),
     *(Fault(f"dies at {name}", _dies_at(name), _restart, 0.0) for name in FAILPOINTS),
-    Fault("leader stopped (SIGSTOP)", _stop_leader, _continue, 2.5 * VIEW_TIMEOUT_S),
+    Fault("leader stopped (SIGSTOP)", _stop_leader, _continue, HOLD_S),
     Fault("all killed at once", _kill_all, _start_all, 0.5),
     Fault("rolling restart", _rolling, _nothing, 0.0),
-    Fault("leader isolated", _isolate_leader, _heal_mesh, 2.5 * VIEW_TIMEOUT_S),
-    Fault("two halves", _halves, _heal_mesh, 2.5 * VIEW_TIMEOUT_S),
-    Fault("bridge", _bridge, _heal_mesh, 2.5 * VIEW_TIMEOUT_S),
-    Fault("one-way links", _one_way, _heal_mesh, 2.5 * VIEW_TIMEOUT_S),
-    Fault("delay and stalls", _slow, _heal_mesh, 5.0),
-    Fault("clock jumps an hour", _clock_jump, _clock_back, 4.0),
+    Fault("leader isolated", _isolate_leader, _heal_mesh, HOLD_S),
+    Fault("two halves", _halves, _heal_mesh, HOLD_S),
+    Fault("bridge", _bridge, _heal_mesh, HOLD_S),
+    Fault("one-way links", _one_way, _heal_mesh, HOLD_S),
+    Fault("delay and stalls", _slow, _heal_mesh, HOLD_S),
+    Fault("clock jumps an hour", _clock_jump, _clock_back, HOLD_S),
     Fault("disk full", _fill_disk, _free_disk, 4.0, why_not=lambda scene: scene.network.no_disk),
     Fault("peer with a wrong key", _stranger, _stranger_leaves, 0.5),
-    Fault("peer floods, stalls, garbage", _rogue, _rogue_leaves, 4.0),
+    Fault("peer floods, stalls, garbage", _rogue, _rogue_leaves, HOLD_S),
     Fault("byzantine member", _liar, _honest_again, 4.0, ("pbft",)),
 )
