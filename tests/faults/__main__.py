@@ -2,6 +2,7 @@
 
   python -m tests.faults --for 120s --engine pbft --seed 1 --nodes 4
   python -m tests.faults --fault "two halves" --fault "disk full" --engine raft
+  python -m tests.faults --hosts own  the same on hosts of their own: network namespaces, cut off by routes
   python -m tests.faults --list
   python -m tests.faults seven        seven cities: one killed, one byzantine, one joins from a snapshot
 
@@ -13,13 +14,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import playing
+from tests.faults import playing, seven
 from tests.faults.faults import FAULTS
+from tests.faults.hosts import INSIDE, NoNamespaces, play_inside
 
 
 def _seconds(text: str) -> float:
@@ -40,17 +43,25 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, choices=(4, 5, 6, 7), default=4)
     parser.add_argument("--fault", action="append", default=[], choices=[f.name for f in FAULTS],
                         metavar="NAME", help="play this one, once; again for more")  # fmt: skip
+    parser.add_argument("--hosts", choices=("one", "own"), default="one",
+                        help="own: each node in a network namespace, cut off by routes (root)")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the faults and stop")
     parser.add_argument("--dir", type=Path, help="keep the network's folder here")
     chosen = parser.parse_args()
     if chosen.list:
         print(*(f"{f.name:30} {', '.join(f.engines)}" for f in FAULTS), sep="\n")
         return 0
+    if chosen.hosts == "own" and INSIDE not in os.environ:
+        try:
+            return play_inside(
+                seven.NODES if chosen.what == "seven" else chosen.nodes, sys.argv[1:]
+            )
+        except NoNamespaces as error:
+            print(f"NOT PLAYED: no network namespaces here: {error}")
+            return 2
     with tempfile.TemporaryDirectory(prefix="city-faults-") as folder:
         root = chosen.dir or Path(folder) / "net"
         if chosen.what == "seven":
-            from tests.faults import seven
-
             result = asyncio.run(seven.run(root, chosen.engine, chosen.seed, print))
             print(result.table())
             return 0 if result.is_whole else 1

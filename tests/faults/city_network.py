@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import permutations
 from pathlib import Path
 
 from node.failpoints import VARIABLE
@@ -20,6 +21,8 @@ from node.network.create import create_network
 from node.network.plan import load_plan
 from node.network.ports import free_ports
 from tests.cluster.cluster import READY_SECONDS, Cluster
+from tests.faults.hosts import INSIDE, Routes
+from tests.faults.hosts import address as host_address
 from tests.faults.wires import Mesh
 
 DISK_BYTES, FREE_BYTES_MIN = 64 * 1024 * 1024, 4 * 1024 * 1024
@@ -30,7 +33,7 @@ CLIENT_SECONDS = 60.0
 class Network(Cluster):
     """Nodes by slug, in the order of the configuration: each dials those before it."""
 
-    def __init__(self, root: Path, order: Sequence[str], mesh: Mesh, engine: str) -> None:
+    def __init__(self, root: Path, order: Sequence[str], mesh: Mesh | Routes, engine: str) -> None:
         super().__init__(root)
         self.order, self.mesh, self.engine = list(order), mesh, engine
         self.small_disk = (
@@ -56,19 +59,24 @@ class Network(Cluster):
                 if failpoint:
                     os.environ[VARIABLE] = failpoint
                 try:
-                    if slug == lying:
-                        processes.start(self.layout, slug, self._lie(slug))
-                    else:
-                        processes.start_node(self.layout, slug, *words)
+                    module = "tests.cluster.lying_node" if slug == lying else "node.cli.main"
+                    config = str(self.layout.node_config(slug))
+                    command = [
+                        sys.executable,
+                        "-m",
+                        module,
+                        "node",
+                        "run",
+                        "--config",
+                        config,
+                        *words,
+                    ]
+                    processes.start(self.layout, slug, self.mesh.command(slug, command))
                 finally:
                     os.environ.pop(VARIABLE, None)
             processes.wait_ready(self.layout, list(slugs), timeout_s=READY_SECONDS)
 
         await asyncio.to_thread(start)
-
-    def _lie(self, slug: str) -> list[str]:
-        config = str(self.layout.node_config(slug))
-        return [sys.executable, "-m", "tests.cluster.lying_node", "node", "run", "--config", config]
 
     async def kill_all(self, *slugs: str) -> None:
         for slug in slugs:
@@ -97,6 +105,10 @@ class Network(Cluster):
                 return self.slug_of(name)
         return self.order[0]
 
+    def peer_port(self, slug: str) -> int:
+        """Where the node itself listens for peers."""
+        return _address(self.layout.node_config(slug).read_text(encoding="utf-8"), "peer")[1]
+
     def clock(self, slug: str) -> Path:
         return self.layout.node(slug) / "clock_offset_ms"
 
@@ -116,8 +128,10 @@ async def network(
     block, its small disk too."""
     plan = load_plan().with_nodes(nodes).with_consensus(engine).with_contracts()
     await asyncio.to_thread(create_network, plan, root)
-    mesh = Mesh(rng)
-    made = Network(root, [city.slug for city in plan.cities], mesh, engine)
+    order = [city.slug for city in plan.cities]
+    hub = os.environ.get(INSIDE)
+    mesh: Mesh | Routes = Routes(hub, order) if hub else Mesh(rng)
+    made = Network(root, order, mesh, engine)
     try:
         await _wire(made, snapshots)
         _mount(made)
@@ -133,29 +147,48 @@ async def network(
 
 
 async def _wire(made: Network, snapshots: bool) -> None:
-    """Every address of a peer becomes a wire's, every clock the node's own."""
+    """Every address of a peer becomes a wire's or a host's, every clock the node's own."""
     listens: dict[str, tuple[str, int]] = {}
     taken: set[int] = set()
     for slug in made.order:
         text = made.layout.node_config(slug).read_text(encoding="utf-8")
         listens[slug] = _address(text, "peer")
         taken |= {_address(text, use)[1] for use in ("peer", "api", "web")}
-    # Nobody listens on a node's ports yet, so they may be drawn again.
-    count = len(made.order) * (len(made.order) - 1)
-    ports = iter([port for port in free_ports(count + len(taken)) if port not in taken])
+    if isinstance(made.mesh, Mesh):
+        # Nobody listens on a node's ports yet, so they may be drawn again.
+        count = len(made.order) * (len(made.order) - 1)
+        ports = iter([port for port in free_ports(count + len(taken)) if port not in taken])
+        for pair in permutations(made.order, 2):
+            await made.mesh.add(*pair, listens[pair[1]], next(ports))
+    else:
+        _move_to_hosts(made)
     for dialler in made.order:
         path = made.layout.node_config(dialler)
         text = path.read_text(encoding="utf-8")
         for listener, (host, port) in listens.items():
             if listener != dialler:
-                through = await made.mesh.add(dialler, listener, (host, port), next(ports))
-                text = text.replace(f'"{host}:{port}"', f'"{host}:{through}"')
+                through = made.mesh.address(dialler, listener, port)
+                text = text.replace(f'"{host}:{port}"', f'"{through}"')
         shared = made.layout.clock_offset
         text = text.replace(f'"{shared}"', f'"{made.clock(dialler)}"')
         made.clock(dialler).write_text(shared.read_text())
         if snapshots:
             text += f"\n[snapshot]\nevery = {SNAPSHOT_EVERY}\n"
         path.write_text(text, encoding="utf-8")
+
+
+def _move_to_hosts(made: Network) -> None:
+    """Each node listens at its host's address, and clients find it there."""
+    contexts = made.layout.contexts.read_text(encoding="utf-8")
+    for number, slug in enumerate(made.order):
+        path = made.layout.node_config(slug)
+        text = path.read_text(encoding="utf-8")
+        for use in ("peer", "api", "web"):
+            host, port = _address(text, use)
+            text = text.replace(f"{host}:{port}", f"{host_address(number)}:{port}")
+            contexts = contexts.replace(f"{host}:{port}", f"{host_address(number)}:{port}")
+        path.write_text(text, encoding="utf-8")
+    made.layout.contexts.write_text(contexts, encoding="utf-8")
 
 
 def _address(config: str, use: str) -> tuple[str, int]:

@@ -61,14 +61,12 @@ class Rogue:
     async def _annoy(self, slug: str, kind: str) -> None:
         party = self._party()
         known = next(k for n, k in party.roster.by_name.items() if self._network.slug_of(n) == slug)
-        wire = self._network.mesh.wires[self._slug, slug]
+        at = self._network.mesh.address(self._slug, slug, self._network.peer_port(slug))
         while True:
             with contextlib.suppress(
                 grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError
             ):
-                async with open_channel(
-                    party.me.transport, f"127.0.0.1:{wire.port}", known
-                ) as channel:
+                async with open_channel(party.me.transport, at, known) as channel:
                     call = link_call(channel)()
                     await dial(call, party, known)
                     await self._misbehave(call, kind)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import permutations
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from tests.faults import checks
+from tests.faults import checks, hosts
 from tests.faults.checks import Broken, Ledger
 from tests.faults.city_network import Network
 from tests.faults.faults import FAULTS
@@ -87,6 +89,29 @@ async def test_a_cut_resets_what_stands_and_refuses_what_comes_until_it_is_heale
         again = await asyncio.open_connection("127.0.0.1", port)
         assert await _hears(*again, b"four") == b"four"
         again[1].transport.abort()
+
+
+def _reaches(hub: str, source: int, target: int) -> bool:
+    """Whether a host knows a way to another."""
+    command = ["ip", "-n", f"{hub}-{source}", "route", "get", hosts.address(target)]
+    return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
+
+
+def test_hosts_are_cut_off_in_one_direction_or_both_and_leave_nothing_behind() -> None:
+    try:
+        with hosts.prepared(3) as hub:
+            routes = hosts.Routes(hub, ["a", "b", "c"])
+            assert all(_reaches(hub, *pair) for pair in permutations(range(3), 2))
+            routes.mute("a", ["b"])
+            assert not _reaches(hub, 0, 1) and _reaches(hub, 1, 0)
+            routes.cut(["a", "b"], ["c"])
+            assert not any(_reaches(hub, *pair) for pair in ((0, 2), (2, 0), (1, 2), (2, 1)))
+            routes.heal()
+            assert all(_reaches(hub, *pair) for pair in permutations(range(3), 2))
+    except hosts.NoNamespaces as error:
+        pytest.skip(f"HOSTS NOT TESTED: no network namespaces here: {error}")
+    left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, timeout=30)
+    assert hub not in left.stdout
 
 
 def _load(*operations: Operation) -> Load:

@@ -100,9 +100,19 @@ class Wire:
 class Mesh:
     """All wires of a network."""
 
+    slows = True
+
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self.wires: dict[tuple[str, str], Wire] = {}
+
+    def command(self, _slug: str, command: list[str]) -> list[str]:
+        """How a node is started: as it is, all on one host."""
+        return command
+
+    def address(self, dialler: str, listener: str, _port: int) -> str:
+        """Where `dialler` reaches `listener`, who listens at this port."""
+        return f"127.0.0.1:{self.wires[dialler, listener].port}"
 
     async def add(self, dialler: str, listener: str, target: tuple[str, int], port: int = 0) -> int:
         """A started wire's port, `port` or a free one."""
