@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.conftest import ENGINES
 from tests.faults import playing, seven
-from tests.faults.faults import FAULTS
+from tests.faults.faults import FAILPOINTS, FAULTS
 
 pytestmark = pytest.mark.cluster
 
@@ -21,14 +21,21 @@ EVERYWHERE = (
     "peer floods, stalls, garbage",
 )
 PLAYED = {
-    "pbft": (*EVERYWHERE, *(fault.name for fault in FAULTS if fault.name.startswith("dies at"))),
-    "raft": (
+    "pbft": (
         *EVERYWHERE,
-        "dies at after-wal",
-        "leader isolated",
-        "bridge",
         "delay and stalls",
         "clock jumps an hour",
+        "dies at before-wal",
+        "dies at after-block",
+        "dies at before-state",
+    ),
+    "raft": (
+        *EVERYWHERE,
+        "leader isolated",
+        "bridge",
+        "dies at after-wal",
+        "dies at before-block",
+        "dies at after-state",
     ),
 }
 
@@ -43,6 +50,11 @@ async def test_no_fault_loses_what_was_acknowledged_or_divides_the_chain(
     assert (report.lost, report.stale_reads) == (0, 0), report.table()
     assert [played.fault for played in report.played] == list(PLAYED[engine])
     assert report.linearizable == "yes" or "no lincheck" in report.linearizable
+
+
+def test_between_them_the_engines_die_at_every_failpoint() -> None:
+    played = {name for names in PLAYED.values() for name in names}
+    assert {f"dies at {name}" for name in FAILPOINTS} <= played <= {f.name for f in FAULTS}
 
 
 async def test_seven_cities_live_with_a_liar_a_newcomer_and_a_death(tmp_path: Path) -> None:
