@@ -12,8 +12,8 @@ from tests.faults.faults import FAILPOINTS, FAULTS
 
 pytestmark = pytest.mark.cluster
 
-# Each kind once; `python -m tests.faults` plays all of them over each engine. tests/cluster shows kill -9 of one
-# node and of all, a full disk, strangers and a liar.
+# Each kind once; `python -m tests.faults` plays all of them over each engine.
+# tests/cluster shows kill -9 of one and of all, a full disk, strangers and a liar.
 EVERYWHERE = (
     "leader stopped (SIGSTOP)",
     "two halves",
