@@ -19,7 +19,7 @@ from tests.faults.city_network import Network
 
 ACCOUNTS, AMOUNT_MAX = 4, 1_000_000
 CALL_SECONDS = 30.0
-THINKING_SECONDS = 0.05
+THINKING_SECONDS = 0.2
 GAS = 200_000
 
 
