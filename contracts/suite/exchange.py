@@ -238,7 +238,21 @@ def stand(id: str) -> str:
 def get(id: str) -> dict:
     """Terms and state. Whoever carries proofs may read them. Code: E_NOT_FOUND."""
     found = load(exchanges, id)
-    return {"id": id, "state": found.state, "version": found.version, "terms": found.terms}
+    terms = found.terms
+    return {
+        "id": id, "state": found.state, "version": found.version,
+        "terms": {
+            "first": described(terms.first), "second": described(terms.second),
+            "until_ms": terms.until_ms, "salt": terms.salt,
+        },
+    }  # fmt: skip
+
+
+def described(side: Side) -> dict:
+    return {
+        "channel": side.channel, "contract": side.contract, "asset": side.asset,
+        "giver": side.giver, "taker": side.taker,
+    }  # fmt: skip
 
 
 @view

@@ -25,6 +25,7 @@ from node.cli import (
     engine,
     event,
     evidence,
+    exchange,
     explain,
     identity,
     invoice,
@@ -98,6 +99,7 @@ app.add_typer(proof.app, name="proof")
 app.add_typer(evidence.app, name="evidence")
 for _name, _found in trade_apps().items():
     app.add_typer(_found, name=_name)
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(audit.app, name="audit")
 app.add_typer(dcep.app, name="dcep")
 app.add_typer(oracle.app, name="oracle")

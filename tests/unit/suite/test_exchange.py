@@ -54,6 +54,7 @@ def test_the_assets_cross_over(pair: Pair) -> None:
     first.ok("anybody", "exchange", "claim", id=number, fact=second.stand(number))
     assert owners(pair) == ("QB", "PX")
     assert first.ok("X", "exchange", "stand", id=number) == "CLAIMED"
+    assert first.ok("X", "exchange", "get", id=number)["terms"] == agreed
     assert second.ok("X", "exchange", "stand", id=number) == "SETTLED"
 
 
