@@ -612,7 +612,7 @@ SUITE_CODES: dict[str, SuiteCode] = {
          "prove it for this record or part on this channel",
          "证明未能表明所隐藏金额在 1 至 2^41 分之间。", "请针对本通道的该记录或该部分生成证明"),
         ("E_TERMS_COPY", "Terms or openings are not sealed to the party that needs them.",
-         "city sealed put … --schema HIDDEN-AMOUNTS --to PARTY, by the sender of this step",
+         "city sealed put ID --schema HIDDEN-AMOUNTS --to PARTY, by the sender of this step",
          "条款或金额未向相应当事方加密提供。", "请由本步骤发送方用 city sealed put 加密给该方"),
         # cross-border financing
         ("E_BASIS", "What the financing rests on is not the borrower's, not in force, or for another lender.",
