@@ -74,6 +74,10 @@ class Channel:
         """In force: genesis's, as config transactions have changed it."""
         return self._configuration.config
 
+    def identity(self, digest: Hash) -> Identity | None:
+        found = self._configuration
+        return found.identities.get(digest) or found.former.get(digest)
+
     # ---- life -------------------------------------------------------------------------------------
 
     async def run(self, is_wal_loss_accepted: bool = False) -> None:

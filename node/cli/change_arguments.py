@@ -33,6 +33,8 @@ def read_change(net: Any, kind: str, words: Sequence[str]) -> tuple[str, dict[st
         else:
             given[name] = value
     before = _as_it_is(net, given) if kind == "set-member" else {}
+    if "certificate" in given and "public_key" in fields:
+        before = _certified(given["certificate"])
     args = {}
     for name, type_ in fields.items():
         if name in given:
@@ -123,6 +125,26 @@ def _as_it_is(net: Any, given: dict[str, str]) -> dict[str, Any]:
     row = rows[0]
     keys = {n: b64encode(bytes.fromhex(row[n])).decode() for n in ("admin_key", "peer_ca")}
     return {**row, **keys}
+
+
+def _certified(text: str) -> dict[str, Any]:
+    """What a certificate says of its holder: name, member, roles, key and serial. Raises CITY-1002."""
+    from base64 import b64decode
+
+    from node.identity.certificates import parse
+    from node.identity.errors import BadSm2Certificate
+
+    try:
+        found = parse(b64decode(_bytes("certificate", text)))
+    except BadSm2Certificate as error:
+        raise fail("CITY-1002", field="certificate", rule=f"a certificate; {error}") from None
+    return {
+        "name": found.name,
+        "member_id": found.organization,
+        "roles": list(found.roles),
+        "public_key": b64encode(found.public_key).decode(),
+        "serial": str(found.serial),
+    }
 
 
 def _card(path: Path) -> dict[str, str]:

@@ -155,6 +155,7 @@ def propose(
     """Proposes a change. What concerns your own member alone is in force at once.
 
     Examples:  city as admin-shenzhen proposal propose add-member LOG name="Harbour Logistics" city=Ningbo
+    city as admin-shenzhen proposal propose add-identity certificate=@buyer.crt
     city as admin-shenzhen proposal propose revoke-identity clerk-shenzhen
     city as admin-shenzhen proposal propose activate-flag contract-notice height=5000 --until 2026-12-31
     """

@@ -67,8 +67,7 @@ def _call(channel: ChannelFacade, envelope: Envelope) -> dict[str, Any]:
         body = parse_body(envelope.body)
     except CityError as error:
         return {"error": error.to_dict()}
-    senders = channel.config.identities_by_digest(channel.suite.hash)
-    sender = senders.get(body.sender)
+    sender = channel.identity(body.sender)
     return {
         "contract": body.contract,
         "version": body.version,

@@ -112,6 +112,9 @@ class MemoryChannel:
         self.submitted = 0
         self._news = asyncio.Condition()
 
+    def identity(self, digest: Hash) -> Identity | None:
+        return self.config.identities_by_digest(SUITE.hash).get(digest)
+
     def _config(self) -> ChannelConfig:
         vote = SUITE.generate_key().public_key
         identities = tuple(
