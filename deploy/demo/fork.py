@@ -72,14 +72,16 @@ def second_history(play: Play, honest: CertifiedTreeHead) -> CertifiedTreeHead:
 async def city(play: Play, *words: str) -> dict[str, Any]:
     """What a command says, as its user types it."""
     command = [sys.executable, "-m", "node.cli.main", *words, "-o", "json"]
-    told: dict[str, Any] = json.loads(await run(command, str(play.stage.layout.root)))
+    told: dict[str, Any] = json.loads(
+        await run(command, str(play.stage.layout.root), play.stage.channel)
+    )
     return told
 
 
-async def run(command: list[str], context: str = "") -> str:
+async def run(command: list[str], context: str = "", channel: str = "") -> str:
     """The last line of a command in a process of its own. Raises StepFailed where it ends badly."""
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env={**os.environ, "CITY_CONTEXT": context},
+        *command, cwd=ROOT, env={**os.environ, "CITY_CONTEXT": context, "CITY_CHANNEL": channel},
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip

@@ -19,13 +19,28 @@ ACTIVE = "ACTIVE"
 
 async def connect_money(play: Play) -> None:
     """Step 0: the center's log key goes onto the chain, wallets are bound, the bank gets its money."""
-    story, desk, money = play.story, play.desk, play.money
+    story, money = play.story, play.money
     play.report.working("registration center and wallets")
     await money.open()
-    inspector = story.regulator
-    log_id = await desk.do(inspector, "dcep", "register_log", root_key=money.root_key)
-    net = await play.stage.net(inspector)
-    channel_id = net.context.channel_id
+    log_id = await know_money(play)
+    await money.fund(story["step0"]["operator"], story["step0"]["funds_fen"])
+    cities = " · ".join(f"{city.name} {city.zh}" for city in story.plan.cities)
+    play.report.step(
+        0, story["step1"]["date"],
+        f"{in_words(len(story.plan.cities)).capitalize()} cities up after "
+        f"{play.report.seconds:.0f} s: {cities}",
+    )  # fmt: skip
+    play.report.proof(
+        f"registration center {money.url}, log {log_id.hex()[:16]}… registered on the chain; "
+        f"{len(money.wallets)} wallets bound"
+    )
+
+
+async def know_money(play: Play) -> bytes:
+    """A channel knows the center by its root key, and who has which wallet. Returns the log's id."""
+    desk, money, inspector = play.desk, play.money, play.story.regulator
+    log_id: bytes = await desk.do(inspector, "dcep", "register_log", root_key=money.root_key)
+    channel_id = (await play.stage.net(inspector)).context.channel_id
     await asyncio.gather(
         *(
             desk.do(
@@ -35,18 +50,7 @@ async def connect_money(play: Play) -> None:
             for member, wallet in money.wallets.items()
         )
     )  # fmt: skip
-    await money.fund(story["step0"]["operator"], story["step0"]["funds_fen"])
-    cities = " · ".join(f"{city.name} {city.zh}" for city in story.plan.cities)
-    play.report.step(
-        0,
-        story["step1"]["date"],
-        f"{in_words(len(story.plan.cities)).capitalize()} cities up after "
-        f"{play.report.seconds:.0f} s: {cities}",
-    )
-    play.report.proof(
-        f"registration center {money.url}, log {log_id.hex()[:16]}… registered on the chain; "
-        f"{len(money.wallets)} wallets bound"
-    )
+    return log_id
 
 
 # ---- step 1 --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from deploy.demo.report import Report, in_words
 from deploy.demo.stage import Stage
 from deploy.demo.story import StepFailed, Story
 from node.client import find_context
+from node.client_channels import ChannelOrder
 from node.errors import CityError
 from node.trust import trust
 
@@ -68,8 +69,12 @@ def set_up(stage: Stage, story: Story, report: Report, interrupts: Interrupts) -
     wallets = make_wallets(stage, story)
     with interrupts.held():
         stage.start()
-        stage.start_relay(story.user(story["step0"]["operator"], "maker"), wallets)
     stage.wait_ready()
+    if stage.orders:
+        report.setting_up("making channels on chosen cities")
+        stage.open_channels()
+    with interrupts.held():
+        stage.start_relay(story.user(story["step0"]["operator"], "maker"), wallets)
 
 
 def say_failed(report: Report, error: Exception, stage: Stage) -> None:
@@ -109,6 +114,7 @@ def run(
     prefix: str,
     directory: Path | None,
     keep: bool,
+    orders: Sequence[ChannelOrder] = (),
 ) -> int:
     """Plays a story in a folder, a temporary one by default. Returns the exit status; nothing is left running
     unless it held and is to be kept."""
@@ -117,7 +123,7 @@ def run(
         return EXIT_USAGE
     interrupts = Interrupts()
     root = directory.resolve() if directory else Path(tempfile.mkdtemp(prefix=prefix))
-    stage = Stage(root, story.plan)
+    stage = Stage(root, story.plan, orders)
     status, running = EXIT_FAILED, False
     try:
         set_up(stage, story, report, interrupts)
@@ -155,17 +161,26 @@ async def play_all(play: Play, perform: Callable[[Play], Awaitable[None]]) -> No
 
 
 async def show_cities(play: Play) -> None:
-    """The cities at the end: one height, one state root."""
+    """The cities at the end: one height, one state root a channel."""
     report = play.report
     report.working("the cities at the end")
-    settled = await play.stage.settled()
-    rows = [
-        (name, node["role"], str(node["height"]), node["state_root"][:32] + "…", "equal")
-        for name, node in settled.nodes.items()
-    ]
+    rows = []
+    for stage in (play.stage, *play.stage.others):
+        settled = await stage.settled()
+        rows += [
+            (
+                name,
+                node["channel"],
+                node["role"],
+                str(node["height"]),
+                node["state_root"][:32] + "…",
+                "equal",
+            )
+            for name, node in settled.nodes.items()
+        ]
     report.close()
     report.line("")
-    report.table(("City", "Role", "Height", "State root", ""), rows)
+    report.table(("City", "Channel", "Role", "Height", "State root", ""), rows)
     report.line(
         f"All steps held · {len(play.desk.filed)} transactions, {report.refusals} refusals with their "
         f"code and an unchanged state root · {report.seconds:.1f} s",

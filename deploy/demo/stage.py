@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo.story import StepFailed
-from node.client import connect, find_context
+from node.client import Context, connect, find_context
+from node.client_channels import ChannelOrder, create_channel
 from node.network import processes
 from node.network.control import REGCENTER, fetch_status, relay_slug, start_regcenter
 from node.network.create import create_network
@@ -39,14 +40,24 @@ class Settled:
 
 
 class Stage:
-    """A network in a folder. Made and started in a plain thread, used on an event loop."""
+    """A network in a folder, as one of its channels sees it. Made and started in a plain thread, used on an
+    event loop.
 
-    def __init__(self, root: Path, plan: Plan) -> None:
+    orders: channels that are made on chosen cities once the network runs; the first is this stage's own, and
+    without any it is the network's. others: a stage for each of the rest."""
+
+    def __init__(self, root: Path, plan: Plan, orders: Sequence[ChannelOrder] = ()) -> None:
         self.layout = Layout(root)
         self.plan = plan
         self.slugs = {city.name: city.slug for city in plan.cities}
         self.down: set[str] = set()
-        self.relay = ""
+        self.orders = tuple(orders)
+        self.channel = orders[0].name if orders else ""
+        self.others = [Stage(root, plan, (order,)) for order in orders[1:]]
+        self.siblings: list[Stage] = list(self.others)
+        for other in self.others:
+            other.down = self.down
+            other.siblings = [self, *(one for one in self.others if one is not other)]
         self._nets: dict[str, Any] = {}
         self._stack = AsyncExitStack()
 
@@ -63,19 +74,33 @@ class Stage:
                 processes.start_node(self.layout, slug)
         self.down.clear()
 
-    def start_relay(self, user: str, wallets: list[Path], name: str = RELAY) -> None:
+    def open_channels(self) -> None:
+        """Makes the channels on their cities, while all of them run."""
+        for order in self.orders:
+            create_channel(find_context(str(self.layout.root)), order)
+        for other in self.others:
+            other.open_channels()
+
+    @property
+    def relay(self) -> str:
+        """Its name: each channel has one of its own."""
+        return self.channel or RELAY
+
+    def start_relay(self, user: str, wallets: list[Path]) -> None:
         """Starts the relay that carries the proofs of all payments to these wallets."""
-        network_relay(self.layout.root, name, user, wallets)
-        self.relay = name
+        network_relay(self.layout.root, self.relay, user, wallets, self.channel)
+        for other in self.others:
+            other.start_relay(user, wallets)
 
     def relay_status(self) -> dict[str, Any]:
         return relay_status(self.layout.relays / self.relay)
 
     def renew_center(self) -> None:
         """The registration center begins anew, with new keys and an empty ledger; nothing relays for it yet."""
-        processes.stop(self.layout, [relay_slug(self.relay), REGCENTER])
-        for folder in (self.layout.regcenter, self.layout.relays / self.relay):
-            folder.rename(self.layout.root / f"{folder.name}-ended")
+        relays = [relay_slug(folder.name) for folder in self.layout.relays.iterdir()]
+        processes.stop(self.layout, [*relays, REGCENTER])
+        for folder in (self.layout.regcenter, self.layout.relays):
+            folder.rename(folder.with_name(f"{folder.name}-ended"))
         start_regcenter(self.layout)
 
     def wait_ready(self) -> None:
@@ -116,28 +141,39 @@ class Stage:
     async def net(self, user: str) -> Any:
         """A connection of the SDK in the name of a user; kept until `close`."""
         if user not in self._nets:
-            net = connect.aio(str(self.layout.root), user=user, timeout=CALL_S)
+            net = connect.aio(
+                str(self.layout.root), user=user, channel=self.channel, timeout=CALL_S
+            )
             self._nets[user] = await self._stack.enter_async_context(net)
         return self._nets[user]
+
+    def context(self) -> Context:
+        """The channel and the cities that hold it, for clients."""
+        context = find_context(str(self.layout.root))
+        return context.on(self.channel) if self.channel else context
 
     async def ask_city(
         self, city: str, user: str, contract: str, method: str, args: dict[str, Any], height: int
     ) -> Any:
         """A view's value as this city's node gives it."""
-        context = find_context(str(self.layout.root))
+        context = self.context()
         nodes = tuple(node for node in context.nodes if node.name == city)
         async with connect.aio(replace(context, nodes=nodes), user=user, timeout=CALL_S) as net:
             return (await net.query(contract, method, args, min_height=height)).value
 
     async def close(self) -> None:
+        for other in self.others:
+            await other.close()
         await self._stack.aclose()
 
     # ---- what the nodes say -----------------------------------------------------------------------
 
     async def statuses(self) -> dict[str, dict[str, Any] | None]:
         """Status by city of all that should be running; None where one does not answer."""
-        nodes = [n for n in find_context(str(self.layout.root)).nodes if n.name not in self.down]
-        found = await asyncio.gather(*(asyncio.to_thread(fetch_status, n.web) for n in nodes))
+        nodes = [n for n in self.context().nodes if n.name not in self.down]
+        found = await asyncio.gather(
+            *(asyncio.to_thread(fetch_status, n.web, self.channel) for n in nodes)
+        )
         return dict(zip((n.name for n in nodes), found, strict=True))
 
     async def metered(self) -> dict[str, int]:
@@ -173,10 +209,11 @@ class Stage:
         raise StepFailed("the cities at rest", "an empty last block", height)
 
     async def advance_to(self, time_ms: int, user: str) -> None:
-        """Moves the clock that nodes and center share; returns when all cities have seen it.
+        """Moves the clock that nodes and center share; returns when all cities have seen it on this channel.
 
         user: reads the blocks."""
-        await self._wait_idle(user)
+        for stage in (self, *self.siblings):
+            await stage._wait_idle(user)
         offset = time_ms - time.time_ns() // 1_000_000
         if offset < int(self.layout.clock_offset.read_text()):
             return

@@ -124,10 +124,11 @@ def executes(status: dict[str, Any]) -> bool:
     return bool(status.get("executes", True))
 
 
-def fetch_status(web: str) -> dict[str, Any] | None:
-    """A node's own status from its REST twin; None where it does not answer."""
+def fetch_status(web: str, channel: str = "") -> dict[str, Any] | None:
+    """A node's own status from its REST twin, of the network's channel or another; None: no answer."""
+    asked = f"{web}/api/v1/status" + (f"?channel={channel}" if channel else "")
     try:
-        with urllib.request.urlopen(f"{web}/api/v1/status", timeout=STATUS_SECONDS) as reply:
+        with urllib.request.urlopen(asked, timeout=STATUS_SECONDS) as reply:
             data = json.load(reply)
     except (urllib.error.URLError, OSError, ValueError):
         return None

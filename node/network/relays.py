@@ -23,9 +23,11 @@ from node.relay.client import relay_status
 from node.relay.config import ENDPOINT, FILE, load_relay, relay_text
 
 
-def network_relay(root: Path, name: str, user: str, wallets: list[Path]) -> dict[str, Any]:
+def network_relay(
+    root: Path, name: str, user: str, wallets: list[Path], channel: str = ""
+) -> dict[str, Any]:
     """Gives the network a relay for these wallets, submitting as `user`, and starts it. Its status once it
-    answers. Raises CITY-8025, CITY-8032."""
+    answers. channel: another than the network's own. Raises CITY-8025, CITY-8032."""
     layout = open_layout(root)
     folder = layout.relays / name
     if (folder / FILE).exists():
@@ -35,7 +37,7 @@ def network_relay(root: Path, name: str, user: str, wallets: list[Path]) -> dict
     folder.mkdir(parents=True, mode=0o700)
     text = relay_text(
         name, "../..", user, [str(wallet.resolve()) for wallet in wallets], "../../regcenter",
-        center["root_key"], dev=True, poll_ms=400,
+        center["root_key"], dev=True, poll_ms=400, channel=channel,
     )  # fmt: skip
     (folder / FILE).write_text(text, encoding="utf-8")
     load_relay(folder)

@@ -54,11 +54,12 @@ def _rule(own: RuleSection) -> Rule:
 
 
 class RelayConfig(Settings):
-    """context: a context's name, or a network's folder. user: whose key submits. wallets: key files of those
-    whose payments are carried. development: key files need no password."""
+    """context: a context's name, or a network's folder. channel: another than the context's own. user: whose key
+    submits. wallets: key files of those whose payments are carried. development: key files need no password."""
 
     name: str = Field(min_length=1, max_length=64)
     context: str = ""
+    channel: str = ""
     user: str
     wallets: list[str] = Field(default_factory=list)
     development: bool = False
@@ -97,12 +98,13 @@ def load_relay(folder: Path) -> RelayConfig:
 
 def relay_text(
     name: str, context: str, user: str, wallets: list[str], at: str, root_key: str, *, dev: bool,
-    poll_ms: int = 1_000,
+    poll_ms: int = 1_000, channel: str = "",
 ) -> str:  # fmt: skip
     """A relay.toml."""
     quoted = ", ".join(f'"{wallet}"' for wallet in wallets)
+    on = f'channel = "{channel}"\n' if channel else ""
     return (
-        f'name = "{name}"\ncontext = "{context}"\nuser = "{user}"\nwallets = [{quoted}]\n'
+        f'name = "{name}"\ncontext = "{context}"\n{on}user = "{user}"\nwallets = [{quoted}]\n'
         f"development = {str(dev).lower()}\n\n"
         f'[center]\nat = "{at}"\nroot_key = "{root_key}"\npoll_ms = {poll_ms}\n'
     )

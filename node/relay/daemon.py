@@ -285,7 +285,9 @@ async def opened(config: RelayConfig) -> AsyncIterator[Daemon]:
         journal = Journal(config.journal)
         try:
             async with (
-                connect.aio(config.network(config.context), user=config.user) as net,
+                connect.aio(
+                    config.network(config.context), user=config.user, channel=config.channel
+                ) as net,
                 CenterPort(where, root_key, wallets) as center,
             ):
                 channel = ChannelPort(net, root_key)
