@@ -78,8 +78,6 @@ class Stage:
         """Makes the channels on their cities, while all of them run."""
         for order in self.orders:
             create_channel(find_context(str(self.layout.root)), order)
-        for other in self.others:
-            other.open_channels()
 
     @property
     def relay(self) -> str:
@@ -176,6 +174,11 @@ class Stage:
         )
         return dict(zip((n.name for n in nodes), found, strict=True))
 
+    async def asks_for(self, city: str) -> dict[str, Any] | None:
+        """What a city's port says of this channel; None where it holds it not."""
+        (node,) = [n for n in find_context(str(self.layout.root)).nodes if n.name == city]
+        return await asyncio.to_thread(fetch_status, node.web, self.channel)
+
     async def metered(self) -> dict[str, int]:
         """Cost units that contracts have used, by city, as each node counts them."""
         nodes = [n for n in find_context(str(self.layout.root)).nodes if n.name not in self.down]
@@ -203,7 +206,7 @@ class Stage:
         deadline = time.monotonic() + SETTLED_S
         while time.monotonic() < deadline:
             height = (await self.settled()).height
-            if not (await net.block(height)).tx_ids:
+            if height == 0 or not (await net.block(height)).tx_ids:
                 return
             await asyncio.sleep(POLL_S)
         raise StepFailed("the cities at rest", "an empty last block", height)

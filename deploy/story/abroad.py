@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from deploy.demo.customs_oracles import HEARTBEAT_MS, RATE_AGE_MS, Committee
+from deploy.demo.customs_oracles import HEARTBEAT_MS, RATE_AGE_MS, Committee, configure
 from deploy.demo.lending import SALT_BYTES, pay_out
+from deploy.demo.opening import admit
 from deploy.demo.play import Play
 from deploy.demo.story import expect, fen
+from deploy.story.opening import later_party
 from deploy.story.registry import claim_state, fingerprint_of
 from deploy.story.screens import look
 from node.identity.suite import Suite
@@ -50,12 +52,14 @@ async def file_form(play: Play, codes: dict[str, str]) -> str:
     return form
 
 
-async def pay_fee(play: Play, committee: Committee) -> None:
+async def pay_fee(play: Play) -> None:
     """Step 18: above USD 50,000 a form is filed before the payment; its remainder is used once."""
     step, desk = play.story["step18"], play.desk
-    await play.on(step["date"], "a service fee abroad")
-    await tell_rate(play, committee)
     bank, second = step["bank"], step["second_bank"]
+    await play.on(step["date"], "a service fee abroad")
+    await admit(play, later_party(play, step["tax"]), bank)
+    committee = await configure(play)
+    await tell_rate(play, committee)
     codes = {name: secrets.token_hex(16) for name in (bank, second)}
     form = await file_form(play, codes)
     verified: dict[str, Any] = {"id": form, "amount": step["amount_fen"], "payee": step["payee"]}

@@ -14,8 +14,6 @@ from deploy.demo.play import Play
 from deploy.demo.story import expect, fen
 from deploy.story.screens import look
 
-NEW_RELAY = "two"
-
 
 async def new_center(play: Play) -> None:
     """The log of step 23 stays halted: the center goes on with a new key and log, registered anew."""
@@ -28,7 +26,7 @@ async def new_center(play: Play) -> None:
     operator = play.story["step0"]["operator"]
     await money.fund(operator, step["funds_fen"])
     wallets = list(wallet_files(stage, play.story).values())
-    await asyncio.to_thread(stage.start_relay, desk.user(operator), wallets, NEW_RELAY)
+    await asyncio.to_thread(stage.start_relay, desk.user(operator), wallets)
 
 
 async def issue(play: Play) -> str:
@@ -106,7 +104,7 @@ async def order(play: Play, leaf: str) -> None:
 async def visible(play: Play) -> None:
     """Every city shows the intervention; the party sees how often it was looked at, and by whom."""
     step, desk = play.story["step25"], play.desk
-    cities = [city.name for city in play.story.plan.cities if city.name not in play.stage.down]
+    cities = [node.name for node in play.stage.context().nodes if node.name not in play.stage.down]
     shown = [
         await play.stage.ask_city(city, play.story.regulator, "regulator", "order_on",
                                   {"kind": "party", "target": step["target"]}, desk.height)

@@ -54,6 +54,7 @@ async def sell(play: Play) -> None:
         desk.user(step["forfaiter"]), "forfaiting", "prepare_settlement", id=step["deal"],
         salt=secrets.token_bytes(SALT_BYTES),
     )  # fmt: skip
+    await replay_from_elsewhere(play)
     await play.money.pay(step["forfaiter"], step["seller"], step["net_fen"], reference)
     await carried(play, reference, f"forfaiting.settle {step['deal']}")
     play.report.step(
@@ -65,6 +66,17 @@ async def sell(play: Play) -> None:
         f"here) · discount to yield {fen(other['discount_fen'])}"
     )
     await sell_on(play)
+
+
+async def replay_from_elsewhere(play: Play) -> None:
+    """The bank's payment of step 5 has served an obligation of another channel: here it serves none."""
+    step, invoice = play.story["step17"], play.invoices[play.story["step4"]["invoice"]]
+    sale = play.sales[invoice.document]
+    proof = await play.money.proof(play.desk, sale.paid)
+    await play.desk.refused(
+        f"the payment of {sale.request_id}, of another channel", step["elsewhere_code"],
+        play.desk.user(step["forfaiter"]), "forfaiting", "settle", id=step["deal"], proof=proof,
+    )  # fmt: skip
 
 
 async def sell_on(play: Play) -> None:

@@ -9,6 +9,7 @@ from deploy.demo.customs_oracles import Committee
 from deploy.demo.lending import SALT_BYTES
 from deploy.demo.play import Play
 from deploy.demo.story import expect, fen
+from deploy.story.channels import absent
 from node.documents.parties import PartyRecord, parse_parties
 
 
@@ -19,17 +20,27 @@ def later_party(play: Play, party_id: str) -> PartyRecord:
 
 
 async def start(play: Play) -> None:
-    """Step 0: the cities and their zones, who sealed the first block, what the nodes have metered."""
+    """Step 0: the cities and their zones, the channels on chosen nodes, what the nodes have metered."""
     await opening.connect_money(play)
     zones: dict[str, list[str]] = {}
     for city in play.story.plan.cities:
         zones.setdefault(city.zone, []).append(city.name)
     told = " · ".join(f"{zone}: {', '.join(names)}" for zone, names in zones.items())
-    play.report.proof(f"zones {told}")
+    play.report.proof(f"zones {told}; channel {play.story.plan.channel.name} on all of them")
+    for stage in (play.stage, *play.stage.others):
+        nodes = [node.name for node in stage.context().nodes]
+        play.report.proof(
+            f"channel {stage.channel} on {', '.join(nodes)}, each joined by its own operator's order"
+        )
+    away = await absent(play)
+    play.report.proof(
+        f"{away} holds no byte of {play.stage.channel}, and its port knows no such channel"
+    )
     await play.stage.settled()
     used = await play.stage.metered()
-    expect("cities whose meter runs", len(used), sum(units > 0 for units in used.values()))
     counts = ", ".join(f"{city} {units:,}" for city, units in used.items())
+    idle = [city for city, units in used.items() if (units == 0) != (city == away)]
+    expect("cities that meter what they do not run, or do not what they do", [], idle)
     play.report.proof(f"metered, in cost units of contracts: {counts}")
 
 

@@ -10,6 +10,7 @@ from deploy.demo.play import Play
 from deploy.demo.report import Report
 from deploy.demo.running import run
 from deploy.demo.story import load_story
+from deploy.story.channels import load_channels, plays_of
 from deploy.story.script import FOLDER, PLAYED, Telling, load_steps
 
 
@@ -22,11 +23,13 @@ def play_story(
     steps = {step.number: step for step in load_steps()}
     report = Report("The story", {number: step.expected for number, step in steps.items()})
 
-    async def perform(play: Play) -> None:
-        telling = Telling(play)
-        for number, step in PLAYED.items():
-            if number <= until and number not in skipped:
-                play.report.number = number
-                await step(telling)
+    channels = load_channels()
 
-    return run(story, report, perform, "city-story-", directory, keep)
+    async def perform(play: Play) -> None:
+        telling = Telling(plays_of(play), channels)
+        for number in PLAYED:
+            if number <= until and number not in skipped:
+                await telling.tell(number)
+
+    orders = [channel.order(engine) for channel in channels]
+    return run(story, report, perform, "city-story-", directory, keep, orders)

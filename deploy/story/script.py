@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo import credential, delivery, evidence, fork, lending, opening
-from deploy.demo.customs_oracles import Committee
 from deploy.demo.play import Play, Terms
 from deploy.story import (
     abroad,
@@ -24,6 +23,7 @@ from deploy.story import (
     stablecoin,
 )
 from deploy.story import opening as first_steps
+from deploy.story.channels import ChannelPlan, settle_in
 
 FOLDER = Path(__file__).parent
 EVIDENCE, FORK = "EC.evidence", "fork.case"
@@ -44,11 +44,34 @@ class Step:
 
 @dataclass(slots=True)
 class Telling:
-    """What one step leaves for a later one."""
+    """What one step leaves for a later one. plays: by channel; number: of the step that is told."""
 
-    play: Play
+    plays: dict[str, Play]
+    plans: tuple[ChannelPlan, ...]
+    number: int = 0
+    settled: set[str] = field(default_factory=set)
     terms: dict[int, Terms] = field(default_factory=dict)
-    committee: Committee | None = None
+
+    @property
+    def play(self) -> Play:
+        """Of the channel on which the step is played."""
+        plan = self.plan
+        return self.plays[plan.name]
+
+    @property
+    def plan(self) -> ChannelPlan:
+        return next(plan for plan in self.plans if self.number in plan.steps)
+
+    async def tell(self, number: int) -> None:
+        """Plays a step. A channel that has not been used yet learns its parties and money first."""
+        self.number = number
+        play, plan = self.play, self.plan
+        play.report.number = number
+        if number and plan.also and plan.name not in self.settled:
+            await play.on(play.story[f"step{number}"]["date"], f"{plan.name} is settled in")
+            await settle_in(play, plan)
+            self.settled.add(plan.name)
+        await PLAYED[number](self)
 
 
 Player = Callable[[Telling], Awaitable[None]]
@@ -71,7 +94,7 @@ def alone(play_step: Callable[[Play], Awaitable[object]]) -> Player:
 
 
 async def release_goods(telling: Telling) -> None:
-    telling.committee = await first_steps.release_goods(telling.play)
+    await first_steps.release_goods(telling.play)
 
 
 async def finance_invoice(telling: Telling) -> None:
@@ -88,11 +111,6 @@ async def finance_leaf(telling: Telling) -> None:
 
 async def deliver_leaf(telling: Telling) -> None:
     await delivery.deliver_tier_three(telling.play, telling.terms[10])
-
-
-async def pay_fee(telling: Telling) -> None:
-    assert telling.committee is not None
-    await abroad.pay_fee(telling.play, telling.committee)
 
 
 async def split(telling: Telling) -> None:
@@ -133,7 +151,7 @@ PLAYED: Mapping[int, Player] = {
     15: alone(letter.present),
     16: alone(letter.answer),
     17: alone(forfaiting.sell),
-    18: pay_fee,
+    18: alone(abroad.pay_fee),
     19: alone(abroad.buyer_pays),
     20: alone(credential.mature),
     21: alone(credential.give_back),

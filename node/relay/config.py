@@ -54,8 +54,9 @@ def _rule(own: RuleSection) -> Rule:
 
 
 class RelayConfig(Settings):
-    """context: a context's name, or a network's folder. channel: another than the context's own. user: whose key
-    submits. wallets: key files of those whose payments are carried. development: key files need no password."""
+    """context: a context's name, or a network's folder. channel: another than the context's own. user: whose
+    key submits. wallets: key files of those whose payments are carried. development: key files need no
+    password."""
 
     name: str = Field(min_length=1, max_length=64)
     context: str = ""
