@@ -6,7 +6,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from deploy.demo.desk import Filed
 from deploy.demo.play import Play
 from deploy.demo.story import StepFailed, expect
 
@@ -36,5 +35,5 @@ async def carried(play: Play, reference: bytes, call: str) -> Carried:
     net = await play.stage.net(play.story.regulator)
     done = await net.wait(tx_id)
     play.desk.height = max(play.desk.height, done.block)
-    play.desk.filed.append(Filed(tx_id, f"{call} {done.value!r}"))
+    play.desk.file(tx_id, f"{call} {done.value!r}")
     return Carried(tx_id, done.block)

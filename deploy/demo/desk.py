@@ -41,11 +41,15 @@ class Desk:
             done: Committed = await net.call(contract, method, args)
         except ContractError as error:
             if error.receipt is not None:
-                self.filed.append(Filed(error.receipt.tx_id.hex(), call))
+                self.file(error.receipt.tx_id.hex(), call)
             raise
         self.height = max(self.height, done.block)
-        self.filed.append(Filed(done.tx_id, f"{call} {done.value!r}"))
+        self.file(done.tx_id, f"{call} {done.value!r}")
         return done
+
+    def file(self, tx_id: str, text: str) -> None:
+        self.filed.append(Filed(tx_id, text))
+        self.report.transactions += 1
 
     async def do(self, user: str, contract: str, method: str, /, **args: Any) -> Any:
         """The value of a call that the story expects to succeed."""

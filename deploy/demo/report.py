@@ -27,7 +27,7 @@ class Report:
         self.console = Console(highlight=False, soft_wrap=True)
         self.started = time.monotonic()
         self.title = "setting up"
-        self.refusals = 0
+        self.transactions = self.refusals = 0
         # text and style of lines that wait for their step's first line; None: nothing waits
         self._early: list[tuple[str, str]] | None = None
         self._live: Status | None = None

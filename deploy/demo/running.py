@@ -182,7 +182,7 @@ async def show_cities(play: Play) -> None:
     report.line("")
     report.table(("City", "Channel", "Role", "Height", "State root", ""), rows)
     report.line(
-        f"All steps held · {len(play.desk.filed)} transactions, {report.refusals} refusals with their "
+        f"All steps held · {report.transactions} transactions, {report.refusals} refusals with their "
         f"code and an unchanged state root · {report.seconds:.1f} s",
         "bold",
     )

@@ -3,6 +3,7 @@
 cli          the command
 script       the storyboard (steps.toml) and the function that plays each step
 playing      the steps in their order
+channels     which channel stands on which cities (channels.toml), and the play on each
 opening      steps 2 and 3: the e-invoice and the goods that customs has released
 registry     steps 4 to 6: the banks' registry
 receivables  steps 9 and 13: what the end of the chain sees, and the central bank's screens

@@ -43,7 +43,6 @@ def plays_of(first: Play) -> dict[str, Play]:
     plays = {first.stage.channel: first}
     for stage in first.stage.others:
         desk = Desk(stage, first.story, first.report)
-        desk.filed = first.desk.filed
         plays[stage.channel] = replace(first, stage=stage, desk=desk)
     return plays
 

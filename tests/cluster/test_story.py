@@ -18,11 +18,12 @@ SECONDS_MAX = 840
 REFUSALS = (
     "E_CHECK_DIGIT", "CITY-1106", "CITY-1101", "CITY-1107", "E_ORACLE_QUORUM", "E_DUPLICATE_FINANCING",
     "E_TENOR_HARD", "E_SPLIT_SUM", "E_PREIMAGE", "E_STATE", "E_PROOF_REF", "E_PROOF_PAYEE", "E_PARTIAL",
-    "E_STATE", "E_STATE", "E_STATE", "E_PROOF_PAYEE", "E_PROOF_NULLIFIER", "E_STATE", "E_PROOF_LOG_HALTED",
+    "E_STATE", "E_STATE", "E_PROOF_REF", "E_STATE", "E_PROOF_PAYEE", "E_PROOF_NULLIFIER", "E_STATE", "E_PROOF_LOG_HALTED",
     "E_STATE", "E_FOUR_EYES", "E_STATE",
 )  # fmt: skip
 LINES = (
-    "9 parties ACTIVE", "SM2 stamp of TAX-SZ", "7 of 7 oracles say CLEARED", "claim RESERVED",
+    "Shanghai holds no byte of scf-px", "channel tax-safe on Shenzhen, Guangzhou, Beijing, Shanghai",
+    "international: Hong Kong", "Shanghai 0", "9 parties ACTIVE", "SM2 stamp of TAX-SZ", "7 of 7 oracles say CLEARED", "claim RESERVED",
     "960,000,000 fen by DC/EP", "claim ACTIVE", "ALERT 0.97", "PBC-SZ sees QB and NB",
     "EC-2026-SZ-000001: PX promises LG 600,000,000 fen", "E_TENOR_WARN", "its own path of 3 pieces",
     "discount 690,486 fen · net 49,309,514 fen", "QB locks 49,309,514 fen for XY under a hash",
@@ -34,7 +35,7 @@ LINES = (
     "QB 967,680,000 fen", "PX 232,320,000 fen", "SETTLED", "claim RELEASED",
     "600,000,000 fen in one payment with 4 outputs", "HL gives 1,000,000 fen back by REVERSE",
     "interest 1,750,000 fen", "its log is HALTED", "drops to 99.2 % of its supply: RESTRICTED",
-    "not applied: FROZEN", "stands on 5 of 5 nodes", "EC-2026-SZ-000001 is CLOSED: 600,000,000 fen paid",
+    "not applied: FROZEN", "stands on 4 of 4 nodes", "EC-2026-SZ-000001 is CLOSED: 600,000,000 fen paid",
     "city evidence verify EC.evidence (offline): VALID",
     "python -m tests.oracle EC.evidence (offline): VALID", "11,780,555 fen earned, to the fen",
     "All steps held",
@@ -60,6 +61,6 @@ def test_the_story_holds_to_the_fen_and_leaves_nothing_behind(tmp_path: Path) ->
     screens = [line for line in output.splitlines() if "▤" in line]
     assert [name for name in SCREENS if not any(name in line for line in screens)] == []
     assert all("· receipt " in line for line in screens)
-    assert output.count("equal") == 5
+    assert output.count("equal") == 12
     assert processes_of(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from contracts.bundles import SUITE
 from deploy.demo.lending import simple_interest
 from deploy.demo.report import Report
 from deploy.demo.running import say_failed
 from deploy.demo.stage import Stage
 from deploy.demo.story import StepFailed, Story, load_story, overlay
+from deploy.story.channels import load_channels
 from deploy.story.cli import app
 from deploy.story.letter import case_bytes, digests
 from deploy.story.opening import later_party
@@ -123,3 +125,13 @@ def test_a_failed_step_is_named_with_what_was_expected_and_came(
     said = capsys.readouterr().out
     assert "step 13 failed: financing the first supplier" in said
     assert "Expected  246589931" in said and "Came      246589930" in said
+
+
+def test_every_step_is_played_on_one_channel_whose_contracts_are_of_the_suite() -> None:
+    channels = load_channels()
+    steps = sorted(step for channel in channels for step in channel.steps)
+    assert steps == list(range(28))
+    cities = {city.name for city in load_story(FOLDER).plan.cities}
+    for channel in channels:
+        assert set(channel.contracts) <= set(SUITE) and len(channel.nodes) == 4
+        assert set(channel.nodes) < cities  # no channel but the network's own stands everywhere
