@@ -71,7 +71,7 @@ async def verify_offline(play: Play, file: Path) -> None:
 
 
 async def run(module: list[str]) -> str:
-    """The last line of a module run in a process of its own. Raises StepFailed where it ends badly."""
+    """The verdict of a module run in a process of its own. Raises StepFailed where it is not VALID."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *module, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -82,8 +82,8 @@ async def run(module: list[str]) -> str:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    lines = [line.strip() for line in out.decode("utf-8", "replace").splitlines() if line.strip()]
-    last = " ".join(lines[-1].split()) if lines else ""
-    if process.returncode != 0 or not last.startswith("VALID"):
+    lines = [" ".join(line.split()) for line in out.decode("utf-8", "replace").splitlines()]
+    verdicts = [line for line in lines if line.startswith("VALID")]
+    if process.returncode != 0 or not verdicts:
         raise StepFailed("offline check: " + " ".join(module), "VALID", "\n".join(lines[-5:]))
-    return last
+    return verdicts[-1]

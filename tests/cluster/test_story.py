@@ -18,12 +18,13 @@ SECONDS_MAX = 840
 REFUSALS = (
     "E_CHECK_DIGIT", "CITY-1106", "CITY-1101", "CITY-1107", "E_ORACLE_QUORUM", "E_DUPLICATE_FINANCING",
     "E_TENOR_HARD", "E_SPLIT_SUM", "E_PREIMAGE", "E_STATE", "E_PROOF_REF", "E_PROOF_PAYEE", "E_PARTIAL",
-    "E_STATE", "E_STATE", "E_PROOF_REF", "E_STATE", "E_PROOF_PAYEE", "E_PROOF_NULLIFIER", "E_STATE", "E_PROOF_LOG_HALTED",
-    "E_STATE", "E_FOUR_EYES", "E_STATE",
+    "E_STATE", "E_STATE", "E_PROOF_REF", "E_STATE", "E_PROOF_PAYEE", "E_PROOF_NULLIFIER", "E_STATE",
+    "E_PROOF_LOG_HALTED", "E_STATE", "E_FOUR_EYES", "E_STATE",
 )  # fmt: skip
 LINES = (
     "Shanghai holds no byte of scf-px", "channel tax-safe on Shenzhen, Guangzhou, Beijing, Shanghai",
-    "international: Hong Kong", "Shanghai 0", "9 parties ACTIVE", "SM2 stamp of TAX-SZ", "7 of 7 oracles say CLEARED", "claim RESERVED",
+    "international: Hong Kong", "Shanghai 0",
+    "9 parties ACTIVE", "SM2 stamp of TAX-SZ", "7 of 7 oracles say CLEARED", "claim RESERVED",
     "960,000,000 fen by DC/EP", "claim ACTIVE", "ALERT 0.97", "PBC-SZ sees QB and NB",
     "EC-2026-SZ-000001: PX promises LG 600,000,000 fen", "E_TENOR_WARN", "its own path of 3 pieces",
     "discount 690,486 fen · net 49,309,514 fen", "QB locks 49,309,514 fen for XY under a hash",
