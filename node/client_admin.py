@@ -85,6 +85,10 @@ class NodeAdmin:
 
     # ---- changes -----------------------------------------------------------------------------------
 
+    def backup(self, channel: str, seconds: float) -> dict[str, Any]:
+        """Where the node wrote it, on its own host; waits until it is whole."""
+        return _row(self._call("BackupChannel", stubs.HostedRequest(channel=channel), seconds))
+
     def prepare(self, channel: str, suite: str) -> NodeCard:
         """What a genesis has to say of this node; it makes the keys that it needs."""
         request = stubs.PrepareChannelRequest(channel=channel, suite=suite)
@@ -142,7 +146,7 @@ class NodeAdmin:
 
     # ---- helpers -----------------------------------------------------------------------------------
 
-    def _call(self, method: str, request: Any) -> Any:
+    def _call(self, method: str, request: Any, seconds: float = TIMEOUT_S) -> Any:
         try:
             statement = OperatorStatement(
                 self._node_identity(),
@@ -151,7 +155,7 @@ class NodeAdmin:
                 time.time_ns() // 1_000_000 + LIFETIME_MS_MAX,
             )
             metadata = ((METADATA_KEY, sign_operator(self._suite, self._signer, statement)),)
-            return getattr(self._admin, method)(request, timeout=TIMEOUT_S, metadata=metadata)
+            return getattr(self._admin, method)(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise self._error(error) from error
 

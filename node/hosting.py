@@ -20,6 +20,7 @@ import structlog
 from consensus.encoding import Hash, encode
 from consensus.header import identity_digest
 from consensus.tags import SUITE_IDS
+from node.backups import take_online
 from node.cards import admins_of, make_keys, own_card, own_member
 from node.channel import Channel
 from node.config import CHANNEL_NAME, Place, split_address
@@ -300,6 +301,17 @@ class Hosting:
             slot.state, slot.error = State.opening, None
             self._open_behind(slot, NO_WORDS)
             return self._row(slot)
+
+    async def backup(self, name: str) -> dict[str, Any]:
+        """Written while it runs, into the node's folder `backups`. Raises CityError."""
+        slot = self._slot(name)
+        if slot.hosted is None:
+            raise self._wrong(slot, "only one that is open can be backed up here")
+        ledger, folder = slot.hosted.ledger, self._config.data_dir / "backups"
+        facts = await take_online(
+            self._config.name, ledger.genesis, ledger.suite, ledger.blocks, ledger.state, folder
+        )
+        return self._row(slot) | facts
 
     async def archive(self, name: str) -> dict[str, Any]:
         """Ends it for good: its bytes stay, read-only, with a manifest. Raises CityError."""

@@ -105,6 +105,7 @@ def finish(folder: Path) -> None:
     if (place / WHOLE).exists():
         for name in ("blocks", "state"):
             if (place / name).exists():
+                shutil.rmtree(folder / name, ignore_errors=True)  # of a backup's restore
                 (place / name).replace(folder / name)
         sync_folder(folder)
         shutil.rmtree(place)

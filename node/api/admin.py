@@ -81,6 +81,11 @@ class AdminService(stubs.AdminServicer):
         genesis = await asyncio.to_thread(self._hosting.genesis, request.channel)
         return stubs.GenesisReply(genesis=genesis)
 
+    @unary
+    async def BackupChannel(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        await self._authorise(context, "BackupChannel")
+        return _hosted(await self._hosting.backup(request.channel))
+
     async def _authorise(self, context: grpc.aio.ServicerContext, method: str) -> None:
         """Raises CITY-2213 (no statement), CITY-2214 (invalid), CITY-2215 (not by an operator of this node)."""
         data = dict(context.invocation_metadata() or ()).get(METADATA_KEY)

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from node.cli import backup
 from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
 from node.cli.session import open_network
 
 app = typer.Typer(help="Run a city node and ask it how it is.", no_args_is_help=True)
+backup.register(app)
 
 
 @app.command()

@@ -20,6 +20,7 @@ crash leaves the block applied or not, never half. One writer at a time; reads m
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -32,7 +33,7 @@ from contracts.runtime import values
 from node.ledger.past import HEIGHT_MAX as _HEIGHT_MAX
 from node.ledger.past import PastView, StateNotHeld, value_at
 from node.ledger.past import inverted as _inverted
-from node.ledger.pruned import replaced_by, told_by
+from node.ledger.pruned import deleted_by, replaced_by, told_by
 from node.ledger.records import (
     EventPage,
     EventPlace,
@@ -134,6 +135,7 @@ class StateStore(StateView):
         self._tree = StateTree(store.get, hash_, suite_id)
         self._slot = EMPTY_SLOT
         self._applied: int | None = None
+        self._deleting = threading.Lock()  # a commit and the pruning of marks of deletions
         self.base = int.from_bytes(store.get(_BASE_KEY) or b"", "big")
         self._check_format()
         applied = store.get(_APPLIED_KEY)
@@ -216,7 +218,8 @@ class StateStore(StateView):
         expected = 0 if self._applied is None else self._applied + 1
         if prepared.height != expected:
             raise ValueError(f"prepared for height {prepared.height}, the next one is {expected}")
-        self._store.write(prepared.batch)
+        with self._deleting:
+            self._store.write(prepared.batch)
         self._tree.adopt(prepared.update)
         self._slot, self._applied = prepared.update.slot, prepared.height
 
@@ -268,6 +271,13 @@ class StateStore(StateView):
             while keys := list(islice(found, PRUNED_AT_A_TIME)):
                 self._store.write([(key, None) for key in keys])
                 yield
+        marks = deleted_by(self._store, base)
+        while keys := list(islice(marks, PRUNED_AT_A_TIME)):
+            with self._deleting:  # a block that deletes the key again writes the same mark
+                held = zip(keys, self._store.get_many(keys), strict=True)
+                old = [key for key, at in held if at and int.from_bytes(at, "big") <= base]
+                self._store.write([(key, None) for key in old])
+            yield
 
     def compact(self) -> None:
         self._store.compact()
@@ -277,6 +287,10 @@ class StateStore(StateView):
     def view(self) -> StateView:
         """The current state, unchanged by later blocks. Close it (a context manager)."""
         return StateView(self._store.snapshot())
+
+    def snapshot(self) -> Reader:
+        """All keys as they are now, for a backup. Close it."""
+        return self._store.snapshot()
 
     def view_at(self, height: int) -> PastView:
         """The state as it was after block `height`. Close it. Raises StateNotHeld."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import tempfile
@@ -10,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from consensus.encoding import EncodingError
+from consensus.encoding import EncodingError, decode
 from node import arguments, credentials, sealing
 from node.authority import tokens
+from node.backups import verify as verify_backup
 from node.client_context import find_context
 from node.client_errors import CityError as ClientError
 from node.config import load_config
@@ -22,7 +24,7 @@ from node.documents.parties import parse_parties
 from node.documents.precheck.case import read_case
 from node.documents.ubl import parse_invoice
 from node.errors import CityError
-from node.genesis import Genesis, decode_genesis
+from node.genesis import ChannelConfig, Genesis, channel_id, decode_genesis, encode_genesis
 from node.governance import calls as governance
 from node.identity import certificates, der, keyfile, requests, revocation, transport
 from node.identity.errors import (
@@ -32,6 +34,7 @@ from node.identity.errors import (
     KeyFileError,
 )
 from node.iso20022.message import read_message
+from node.ledger.backup import Head, write_backup
 from node.ledger.blocks import pack_envelopes, unpack_envelopes
 from node.ledger.snapshot import BadSnapshot, parts, read_part
 from node.ledger.tree import EMPTY_SLOT, TreeDamaged, decode_page, encode_page
@@ -49,6 +52,7 @@ from tests.fuzz.decoder import Decoder
 from tests.fuzz.rows_consensus import NOW_MS, SUITE
 from tests.fuzz.samples import structures
 from tests.fuzz.shapes import armour, unarmoured
+from tests.unit.oracle_checker.forge import World
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "demo"
@@ -80,6 +84,18 @@ def at_path(read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
         return read(_place())
 
     return run
+
+
+def _backups() -> list[bytes]:
+    """Of a channel that the forger of proofs made: its genesis can be read."""
+    config = decode(ChannelConfig, World().config_bytes)
+    id_ = channel_id(SUITE.hash, config)
+    genesis = encode_genesis(Genesis(config, ()))
+    head = Head(1, "Shenzhen", config.name, id_, config.suite, 7, NOW_MS, genesis)
+    file = io.BytesIO()
+    pairs = [(b"B" + bytes(8), b"\x00" * 8), (b"mtip", bytes(8))]
+    write_backup(file, head, pairs, [(b"s\x0aa\x00", b"\x01")], SUITE.hash)
+    return [file.getvalue()]
 
 
 # ---- keys and certificates -------------------------------------------------------------------------
@@ -330,6 +346,7 @@ ROWS = [
             lambda: ANSWERS, ("node.oracle.service.read_answer",), cost=8),
     Decoder("text of a page", lambda data: _parsed(data.decode("utf-8", "replace")), (), "json",
             lambda: [b'{"a":[1,2.5,null]}'], ("node.web.views._parsed",)),
+    Decoder("backup", at_path(verify_backup), (CityError,), "mixed", _backups, cost=40),
     Decoder("node.toml", at_path(load_config), (CityError,), "toml", _toml, cost=8),
     Decoder("relay.toml", at_path(load_relay), (CityError,), "toml",
             lambda: [relay_text("r", "dev", "ops", ["w"], "http://a", "04ab", dev=True).encode()],

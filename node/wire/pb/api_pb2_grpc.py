@@ -965,6 +965,11 @@ class AdminStub:
                 request_serializer=citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
                 response_deserializer=citychain_dot_v1_dot_api__pb2.GenesisReply.FromString,
                 _registered_method=True)
+        self.BackupChannel = channel.unary_unary(
+                '/citychain.v1.Admin/BackupChannel',
+                request_serializer=citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -1031,6 +1036,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BackupChannel(self, request, context):
+        """Writes a backup of the channel, while it runs, into the node's folder `backups`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -1078,6 +1090,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ExportGenesis,
                     request_deserializer=citychain_dot_v1_dot_api__pb2.HostedRequest.FromString,
                     response_serializer=citychain_dot_v1_dot_api__pb2.GenesisReply.SerializeToString,
+            ),
+            'BackupChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.BackupChannel,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.HostedRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.HostedReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1324,6 +1341,33 @@ class Admin:
             '/citychain.v1.Admin/ExportGenesis',
             citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
             citychain_dot_v1_dot_api__pb2.GenesisReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BackupChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Admin/BackupChannel',
+            citychain_dot_v1_dot_api__pb2.HostedRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.HostedReply.FromString,
             options,
             channel_credentials,
             insecure,

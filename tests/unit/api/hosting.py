@@ -63,6 +63,10 @@ class MemoryHosting:
         self.states[name] = state
         return self.show(name)
 
+    async def backup(self, name: str) -> dict[str, Any]:
+        self.ordered.append(("backup", name))
+        return {**self.show(name), "file": "main-7.backup"}
+
     async def pause(self, name: str) -> dict[str, Any]:
         return await self._change(name, "pause", "paused")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,9 @@ def test_every_height_from_the_base_on_is_answered_as_before(
                 opened.get(b"a", as_of=height)
         for key in KEYS:
             assert opened.prove(key) == whole.prove(key)
+        for height in (base, (base + applied) // 2):
+            with closing(opened.view_at(height)) as then, closing(whole.view_at(height)) as before:
+                assert list(then.scan_all(b"")) == list(before.scan_all(b""))
         opened.verify()
     for height in range(applied + 1, applied + 15):
         assert state.apply_block(height, {b"a": b"%d" % height}, ()) == whole.apply_block(
@@ -69,3 +74,39 @@ def test_what_is_gone_takes_no_room() -> None:
         list(state.prune(19))
     with pytest.raises(ValueError, match="nothing to let go"):
         list(state.prune(40 - state.retained))
+
+
+def test_what_was_deleted_long_ago_leaves_no_trace() -> None:
+    gone = [b"gone %d" % n for n in range(50)]
+    blocks: Blocks = [dict.fromkeys(gone, b"v"), dict.fromkeys(gone)]
+    blocks += [{b"a": b"%d" % n} for n in range(38)]
+    store = MemoryStore()
+    state = grown(store, blocks)
+    assert len(list(store.iterate(b"d"))) == len(gone)
+    list(state.prune(20))
+    assert list(store.iterate(b"d")) == []
+    # The value that the base shows, and those of the blocks behind it.
+    assert len(list(store.iterate(b"h"))) == 1 + len(blocks) - 20
+    state.verify()
+
+
+def test_a_mark_that_a_block_renews_while_marks_go_stays() -> None:
+    blocks: Blocks = [{b"a": b"1", b"b": b"1"}, {b"a": None, b"b": None}]
+    blocks += [{b"c": b"%d" % n} for n in range(38)]
+    store = MemoryStore()
+    state = grown(store, blocks)
+    state.apply_block(41, {b"a": b"2"}, ())
+    stale, read = [], store.iterate
+
+    def iterate(prefix: bytes, *rest: object) -> object:
+        if prefix != b"d" or stale:
+            return read(prefix, *rest)
+        stale.extend(read(prefix))  # read before the block that follows
+        state.apply_block(42, {b"a": None}, ())
+        return iter(stale)
+
+    store.iterate = iterate  # type: ignore[method-assign, assignment]
+    list(state.prune(20))
+    assert [key for key, _ in read(b"d")] == [b"da"]
+    with closing(state.view_at(41)) as then:
+        assert dict(then.scan_all(b""))[b"a"] == b"2"
