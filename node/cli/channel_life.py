@@ -79,25 +79,25 @@ def create(
     """
     from node.client_channels import ChannelOrder, create_channel
 
-    followers = dict.fromkeys(_words(observers), "observer")
-    followers |= dict.fromkeys(_words(regulators), "regulator")
-    followers |= dict.fromkeys(_words(gateways), "gateway")
+    followers = dict.fromkeys(words(observers), "observer")
+    followers |= dict.fromkeys(words(regulators), "regulator")
+    followers |= dict.fromkeys(words(gateways), "gateway")
     order = ChannelOrder(
         name,
-        _words(nodes),
-        _words(contracts),
+        words(nodes),
+        words(contracts),
         engine=engine.value if engine else "pbft",
         suite=suite.value,
-        members=_words(members) or None,
+        members=words(members) or None,
         followers=followers,
         window=window,
     )
     context = open_context()
     progress("cards, genesis, nodes")
-    made = create_channel(context, order, _signer_of(context))
-    rows = [{"node": node, **_brief(row)} for node, row in made.rows.items()]
+    made = create_channel(context, order, signer_of(context))
+    rows = [{"node": node, **brief(row)} for node, row in made.rows.items()]
     facts = {"channel": name, "channel_id": made.channel_id.hex(), "nodes": rows}
-    show(facts, output, lambda: _table(rows, name))
+    show(facts, output, lambda: table(rows))
 
 
 @guarded
@@ -120,9 +120,9 @@ def join(
 
     context = open_context()
     row = join_channel(
-        context, name, node, signer_of=_signer_of(context), is_from_snapshot=from_snapshot
+        context, name, node, signer_of=signer_of(context), is_from_snapshot=from_snapshot
     )
-    show({"node": context.node(node).name, **_brief(row)}, output)
+    show({"node": context.node(node).name, **brief(row)}, output)
 
 
 @guarded
@@ -200,7 +200,7 @@ def learn(
     from node.client_channels import learn_channel
 
     context = open_context()
-    ref = learn_channel(context, name, node, _signer_of(context))
+    ref = learn_channel(context, name, node, signer_of(context))
     facts = {"channel": ref.name, "channel_id": ref.channel_id.hex(), "nodes": list(ref.nodes)}
     show(facts, output)
 
@@ -218,22 +218,22 @@ def list_(output: OutputOption = Output.table) -> None:
     for node in context.nodes:
         try:
             with _admin(context, node.name) as admin:
-                rows += [{"node": node.name, **_brief(row)} for row in admin.hosted()]
+                rows += [{"node": node.name, **brief(row)} for row in admin.hosted()]
         except CityError as error:
             rows.append(
                 {"node": node.name, "channel": "–", "state": error.name, "reason": error.message}
             )
-    show(rows, output, lambda: _table(rows))
+    show(rows, output, lambda: table(rows))
 
 
 # ---- helpers ---------------------------------------------------------------------------------------
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _signer_of(context: Context) -> Any:
+def signer_of(context: Context) -> Any:
     import os
 
     from node.client import PASSWORD_VARIABLE
@@ -247,7 +247,7 @@ def _admin(context: Context, name: str) -> NodeAdmin:
     from node.client_admin import NodeAdmin
 
     node = context.node(name)
-    return NodeAdmin(context, node, _signer_of(context)(node))
+    return NodeAdmin(context, node, signer_of(context)(node))
 
 
 def _each(name: str, nodes: list[str] | None, act: Any, output: Output) -> None:
@@ -257,16 +257,16 @@ def _each(name: str, nodes: list[str] | None, act: Any, output: Output) -> None:
     rows = []
     for each in chosen:
         with _admin(context, each) as admin:
-            rows.append({"node": admin.name, **_brief(act(context, admin))})
-    show(rows, output, lambda: _table(rows))
+            rows.append({"node": admin.name, **brief(act(context, admin))})
+    show(rows, output, lambda: table(rows))
 
 
-def _brief(row: dict[str, Any]) -> dict[str, Any]:
+def brief(row: dict[str, Any]) -> dict[str, Any]:
     kept = ("channel", "state", "role", "consensus", "suite", "height", "validators", "reason")
     return {key: row[key] for key in kept if key in row}
 
 
-def _table(rows: list[dict[str, Any]], title: str = "") -> Any:
+def table(rows: list[dict[str, Any]]) -> Any:
     columns = ("node", "channel", "state", "role", "consensus", "suite", "height", "reason")
     return rows_table(
         tuple(column.capitalize() for column in columns),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from node.cli import app as application
 from node.cli import (
     audit,
     bench,
@@ -89,6 +90,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(signer.app, name="signer")
 app.add_typer(channel.app, name="channel")
 app.add_typer(proposal.app, name="proposal")
+app.add_typer(application.app, name="app")
 app.command("call")(call.call)
 app.command("query")(call.query)
 app.command("simulate")(call.simulate)

@@ -124,4 +124,15 @@ ENTRIES: tuple[Entry, ...] = (
         "通道需要唯一的名称、至少一个节点以及存在的合约。",
         "参见：city channel create --help",
     ),
+    Entry(
+        "CITY-8071",
+        "APP_INVALID",
+        "usage",
+        "{path} is no application: {reason}.",
+        "An application names its channel, contracts that exist and pass the linter, and policies for changes.",
+        "See: city app package --help",
+        "{path} 不是应用包：{reason}。",
+        "应用须写明通道、存在且通过检查的合约，以及变更的决策策略。",
+        "参见：city app package --help",
+    ),
 )

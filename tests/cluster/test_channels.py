@@ -4,7 +4,10 @@ has no part in."""
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from contracts import bundles
+from contracts.runtime import values
 from node.client import connect, find_context
 from node.client_admin import NodeAdmin
 from node.client_channels import (
@@ -244,3 +249,36 @@ def test_a_channel_of_another_suite_and_engine_ends_as_an_archive(five: Cluster)
         assert node.show(ABROAD)["state"] == "archived"
         assert node.leave(ABROAD, is_forced=True)["state"] == "left"
     assert not folder.exists()
+
+
+def test_an_application_is_packaged_and_brought_up_with_its_policy(
+    five: Cluster, tmp_path: Path
+) -> None:
+    transfer = Path(bundles.__file__).parent / "suite" / "transfer.py"
+    (tmp_path / "vouchers.py").write_text(transfer.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "app.toml").write_text(
+        '[app]\nname = "vouchers"\n[channel]\ncontracts = ["vouchers.py"]\n'
+        'members = ["QB"]\n[policy]\nset-limits = "all of members"\n'
+    )
+    city = [sys.executable, "-m", "node.cli.main", "--context", str(five.layout.root), "app"]
+
+    def run(*words: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [*city, *words, "-o", "json"], capture_output=True, text=True, timeout=CALL_SECONDS
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    file = str(tmp_path / "vouchers.cityapp")
+    made = run("package", str(tmp_path), "--out", file)
+    nodes = "Shenzhen,Guangzhou,Beijing"
+    up = run("deploy", file, "--nodes", nodes, "--digest", str(made["digest"]))
+    assert [row["node"] for row in up["nodes"]] == nodes.split(",")
+    context = context_of(five).on("vouchers")
+    with connect(context, user="ops", timeout=CALL_SECONDS) as net:
+        net.call("vouchers", "open_account", {"owner": "a", "amount": 4})
+        assert net.query("vouchers", "balance_of", {"owner": "a"}).value == 4
+        shown = values.to_json(net.query("_config", "show").value)
+        assert shown["policies"]["set-limits"] == "all of members"
+        assert [m["member"] for m in shown["members"] if not m["validators"]] == ["QB"]
