@@ -4,6 +4,7 @@ A credential's pieces share its number as the beginning of their id, so one scan
 """
 
 from rules.machine import row_for
+from rules.official_sight import is_official, require_look
 from sdk import Map, call, ctx, dataclass, require
 
 DEBTOR_SEES = ("DUE", "OVERDUE", "PAID", "REINSTATED", "PREPAYING", "GUARANTEE_CALLED", "RECOURSE")
@@ -235,7 +236,8 @@ def page_of_pieces(holder: str, state: str, after: str, limit: int) -> list:
 
 def may_see(piece) -> bool:
     """Regulator, holder and who is offered it; who made it or holds a part of it; once due, the debtor."""
-    if "regulator" in ctx.roles:
+    if is_official():
+        require_look([piece.holder, credentials[piece.ec_id].issuer])
         return True
     if ctx.member == "":
         return False

@@ -42,6 +42,7 @@ orders = Map("order", None)
 held = Map("held", "")  # (order id, n) → leaf
 standing = Map("standing", "")  # (kind, target) → the order that freezes it
 access = Map("access", None)
+looked = Map("looked", 0)  # (authority, member) → when it last opened the member's case (ms)
 viewed = Map("viewed", 0)  # (subject, authority) → how often; subject "*" is everybody
 serials = Map("serial", 0)
 

@@ -52,6 +52,8 @@ RULES = (
     ("haircut:REPO", ("HKMA",), (("bps", "int", 0, 10000),), (("2020-01-01", (200,)),)),
     ("haircut:BOND", ("HKMA",), (("bps", "int", 0, 10000),), (("2020-01-01", (500,)),)),
     ("haircut:", ("HKMA", "PBC"), (("bps", "int", 0, 10000),), ()),
+    ("access:receipts", ("PBC", "NFRA", "HKMA"), (("required", "int", 0, 1),),
+     (("2020-01-01", (0,)),)),
     ("retention:PARTY-PAPERS", ("PBC", "NFRA"), (("days", "int", 1, 36500),),
      (("2020-01-01", (3653,)),)),
     ("retention:", ("PBC", "NFRA", "TAX", "CUS"), (("days", "int", 1, 36500),),

@@ -21,6 +21,7 @@ from rules.day_count import simple_interest
 from rules.instrument import enter, keep, load, require_sight, require_step, today
 from rules.machine import moves_from
 from rules.money import half_up, share_of
+from rules.official_sight import is_official, require_look
 from rules.rediscount_records import (
     AppliedFor,
     Approved,
@@ -204,7 +205,8 @@ def revoke(id: str, reason: str, expected_version: int = 0) -> str:
 @view
 def list_pools(after: str = "") -> list:
     """Every pool, for regulators; fifty after a number. E_NOT_PARTY."""
-    require("regulator" in ctx.roles, "E_NOT_PARTY", "for regulators")
+    require(is_official(), "E_NOT_PARTY", "for regulators")
+    require_look([])
     return [describe(pool) for _, pool in pools.scan(None, after or None, 50)]
 
 

@@ -27,6 +27,7 @@ from rules.regulator_records import (
     access,
     describe,
     held,
+    looked,
     orders,
     serials,
     standing,
@@ -191,6 +192,8 @@ def open_view(screen: str, purpose: str, subject: str = "*") -> str:
     viewed[(subject, ctx.member)] += 1
     id = f"{ctx.member}/{number}"
     access[id] = AccessReceipt(id, ctx.member, ctx.sender, screen, subject, purpose, ctx.time)
+    if screen == "case":
+        looked[(ctx.member, subject)] = ctx.time
     Viewed(receipt=id)
     return id
 
@@ -204,6 +207,13 @@ def use_receipt(receipt: str, screen: str, subject: str = "*") -> bool:
     require(fits, "E_NO_RECEIPT", "open_view leaves the receipt that this look needs")
     require(ctx.time <= found.at_ms + RECEIPT_MS, "E_NO_RECEIPT", "the receipt is over an hour old")
     return True
+
+
+@view
+def has_look(members: list[str]) -> bool:
+    """Whether the asking authority has opened the case of one of these members within the hour."""
+    opened = [looked[(ctx.member, member)] for member in members]
+    return any(at > 0 and ctx.time <= at + RECEIPT_MS for at in opened)
 
 
 @view

@@ -27,6 +27,7 @@ from chapters.steps import (
 
 from rules.conditional_templates import TEMPLATES
 from rules.machine import moves_from
+from rules.official_sight import is_official, require_look
 from sdk import ctx, require, view
 
 
@@ -45,8 +46,9 @@ def get(agreement_id: str) -> dict:
     agreement = load(agreement_id)
     parts = [load_part(agreement_id, n + 1) for n in range(agreement.parts)]
     concerned = [agreement.arbiter] + [p.payer for p in parts] + [p.payee for p in parts]
-    allowed = "regulator" in ctx.roles or (ctx.member != "" and ctx.member in concerned)
-    require(allowed, "E_NOT_PARTY", "not your agreement")
+    if ctx.member == "" or ctx.member not in concerned:
+        require(is_official(), "E_NOT_PARTY", "not your agreement")
+        require_look(concerned)
     return {
         "template": agreement.template,
         "arbiter": agreement.arbiter,

@@ -28,13 +28,15 @@ from rules.credit_machine import CREDIT
 from rules.credit_records import credits, describe, most_of
 from rules.instrument import load, require_sight
 from rules.machine import moves_from
+from rules.official_sight import is_official, require_look
 from sdk import ctx, require, view
 
 
 @view
 def list_credits(after: str = "") -> list:
     """What issuing banks may still have to pay, for regulators; fifty credits after a number. E_NOT_PARTY."""
-    require("regulator" in ctx.roles, "E_NOT_PARTY", "for regulators")
+    require(is_official(), "E_NOT_PARTY", "for regulators")
+    require_look([])
     return [
         {"id": one.id, "issuing": one.parties["issuing"], "state": one.state,
          "exposure_fen": most_of(one) - one.paid_fen}

@@ -56,6 +56,7 @@ from rules.einvoice_records import (
 )
 from rules.instrument import load, require_sight
 from rules.machine import moves_from
+from rules.official_sight import is_official, require_look
 from sdk import ctx, require, view
 
 
@@ -83,9 +84,9 @@ def get_quota(id: str) -> dict:
 @view
 def period(member: str, month: str) -> dict:
     """A member's month, YYYY-MM: for itself, tax officers, regulators and its return. Code: E_NOT_PARTY."""
-    official = "tax" in ctx.roles or "regulator" in ctx.roles
-    sees = ctx.member == member or official or ctx.caller == "tax_return"
-    require(sees, "E_NOT_PARTY", "these are another member's figures")
+    if ctx.member != member and "tax" not in ctx.roles and ctx.caller != "tax_return":
+        require(is_official(), "E_NOT_PARTY", "these are another member's figures")
+        require_look([member])
     return describe_period(period_of(member, month))
 
 

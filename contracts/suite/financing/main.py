@@ -27,6 +27,7 @@ from chapters.notice import file_registration, notify_debtor, acknowledge_notice
 from rules.financing_machine import FINANCING
 from rules.financing_records import describe, financings, load, quotes
 from rules.machine import moves_from
+from rules.official_sight import is_official, require_look
 from sdk import ctx, require, view
 
 
@@ -37,7 +38,9 @@ def get(request_id: str) -> dict:
     concerned = (financing.borrower, financing.bank, financing.to_bank)
     party = ctx.member != "" and ctx.member in concerned
     asked = financing.bank == "" and financing.to_bank == "" and "financier" in ctx.roles
-    require(party or asked or "regulator" in ctx.roles, "E_NOT_PARTY", "not your financing")
+    if not (party or asked):
+        require(is_official(), "E_NOT_PARTY", "not your financing")
+        require_look(list(concerned))
     return describe(financing)
 
 
@@ -45,7 +48,9 @@ def get(request_id: str) -> dict:
 def list_quotes(request_id: str) -> list:
     """The borrower sees every quote, a bank its own."""
     financing = load(request_id)
-    everything = ctx.member == financing.borrower or "regulator" in ctx.roles
+    everything = ctx.member == financing.borrower or is_official()
+    if is_official():
+        require_look([financing.borrower, financing.bank])
     offers = [quotes[(request_id, number)] for number in range(1, financing.quotes + 1)]
     return [
         {
@@ -72,7 +77,8 @@ def next_steps(request_id: str) -> list:
 def list_financings(state: str = "", as_bank: bool = False, after: str = "") -> list:
     """What the asking member borrows, or as a bank has accepted, by state and number; 50 at a time. A regulator
     lists everybody's by number."""
-    if "regulator" in ctx.roles:
+    if is_official():
+        require_look([])
         at = after or None
         if state:
             every = financings.by("state", state, after=at, limit=50)

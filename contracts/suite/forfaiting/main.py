@@ -50,6 +50,7 @@ from rules.forfaiting_machine import DEAL, SALE
 from rules.forfaiting_records import deals, describe, describe_sale, quotes, sales
 from rules.instrument import load, require_sight
 from rules.machine import moves_from
+from rules.official_sight import is_official, require_look
 from sdk import ctx, view
 
 
@@ -71,7 +72,9 @@ def get(id: str) -> dict:
 def list_quotes(id: str) -> list:
     """The seller sees every quote, a bank its own."""
     deal = load(deals, id)
-    everything = ctx.member == deal.parties["seller"] or "regulator" in ctx.roles
+    everything = ctx.member == deal.parties["seller"] or is_official()
+    if is_official():
+        require_look(list(deal.parties.values()))
     found = [quotes[(id, number)] for number in range(1, deal.quotes + 1)]
     return [
         {

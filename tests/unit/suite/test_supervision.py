@@ -228,3 +228,46 @@ def test_each_screen_is_one_command_that_prints_its_receipt(
     assert "E_AUTHORITY" in look("safe", "stock", status=4)
     for words in (("poem",), ("case",), ("stock", "--subject", "HL")):
         look("pbc", *words, status=2)
+
+
+PLAIN = (
+    ("receivable.get_piece", {"leaf_id": f"{EC}/2/2"}),
+    ("receivable.tree", {"ec_id": EC}),
+    ("receivable.list_pieces", {"holder": "HL"}),
+    ("credit.get", {"id": "LC-1"}),
+)
+LISTS = ("receivable.list_pieces", "receivable.list_credentials", "financing.list_financings",
+         "credit.list_credits", "rediscount.list_pools")  # fmt: skip
+
+
+def test_where_the_rule_asks_for_it_no_authority_reads_a_record_without_a_receipt(
+    stocked: World,
+) -> None:
+    """The rule holds from its first day on; whoever has a screen's receipt counts as before."""
+    world = stocked
+    world.ok(
+        "px-maker", "credit.apply", id="LC-1", issuing="FB", beneficiary="HL", amount_fen=800,
+        expiry="2027-01-31", latest_shipment="2027-01-05", advising="QB", terms=WHY,
+    )  # fmt: skip
+    for target, args in PLAIN:
+        world.ok("pbc", target, **args)
+    rule = {"name": "access:receipts", "value": {"required": 1}, "since": "2026-12-10",
+            "source": "decision 9", "document": WHY}  # fmt: skip
+    world.ok("pbc-second", "rulebook.sign", id=world.ok("pbc", "rulebook.draft", **rule))
+    world.now_ms = at("2026-12-10")
+    for target, args in PLAIN:
+        world.refused("E_NO_RECEIPT", "pbc", target, **args)
+    for target in LISTS:
+        world.refused("E_NO_RECEIPT", "pbc", target)
+    receipt = world.ok("pbc", "regulator.open_view", screen="case", purpose=WHY, subject="HL")
+    for target, args in PLAIN:
+        world.ok("pbc", target, **args)
+        world.refused("E_NO_RECEIPT", "safe", target, **args)
+    world.refused("E_NO_RECEIPT", "pbc", "receivable.get_piece", leaf_id=f"{EC}/2/1")
+    world.refused("E_NO_RECEIPT", "pbc", "receivable.list_pieces", holder="LG")
+    assert world.ok("pbc", "supervision.case", receipt=receipt, party="HL")["holds"]
+    assert see(world, "stock")["total_fen"] == 600_000_000
+    assert world.ok("hl", "receivable.get_piece", leaf_id=f"{EC}/2/2")["holder"] == "HL"
+    assert world.ok("hl", "regulator.looks", subject="HL") == {"PBC-SZ": 2}
+    world.now_ms += 3_600_001
+    world.refused("E_NO_RECEIPT", "pbc", "receivable.get_piece", leaf_id=f"{EC}/2/2")
