@@ -57,6 +57,7 @@ from node.peers.batch import PeerBatch, PeerId
 from node.planner import Delivered, Planner
 from node.pruning import Pruning
 from node.reports import Reports
+from node.revocations import linked
 from node.scheduled import Scheduled
 from node.seat import Cores, Seat
 from node.serving import Serving, envelope_batches
@@ -190,7 +191,7 @@ class Pipeline:
 
     async def _order(self, is_wal_loss_accepted: bool) -> None:
         """One seat after the other: a config block that is executed ends one."""
-        self._network.reconfigure(self._seat.state.config, self._seat.state.observers)
+        self._network.reconfigure(*linked(self._seat.state))
         while True:
             try:
                 await self._seat.driver.run(self._restart(is_wal_loss_accepted))
@@ -218,7 +219,7 @@ class Pipeline:
             await asyncio.to_thread(note_configuration, self.ledger)
         former.driver.hand_over(seat.driver)
         self._seat = seat
-        self._network.reconfigure(state.config, state.observers)
+        self._network.reconfigure(*linked(state))
         self.catch_up.reconfigure(state.validators.faults, self.is_validator)
         self._drop_refused()
         self.pool.offer_again()

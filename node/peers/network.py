@@ -161,14 +161,14 @@ class PeerNetwork:
 
     def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
         """Who is who from here on. A link to somebody who is still known stays up, with its new index."""
-        roster = Roster(self.party.suite, config, observers)
+        roster, before = Roster(self.party.suite, config, observers), self.party.roster
         self.party = replace(self.party, roster=roster, config=config)
         self._port.trust_changed()
         for link in list(self._links.values()):
             known = roster.by_name.get(link.peer.name)
             if known is not None and known.peer.identity == link.peer.identity:
                 link.peer = known.peer
-            elif known is not None or link.peer.index is not None:
+            elif known is not None or link.peer.name in before.by_name:
                 link.close()  # its name is another's now, or the configuration names it no longer
         if self._is_running:
             self._dial_all()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.genesis import Identity
-from node.governance import ConfigState
+from node.governance import ConfigState, genesis_state
 from node.governance.apply import tallies
 from node.governance.kinds import KINDS, policies_for
 from node.governance.policies import ADMIN_ROLE, electorate, read_policy
 from node.governance.refusals import Refused
 from node.governance.words import describe, diff
+from node.identity.transport import load_certificate, make_peer_ca
+from node.revocations import linked
 from tests.unit.node.governing import SPARE, Chain, channel
 from tests.unit.node.network import SUITE
 
@@ -397,3 +401,21 @@ def test_the_table_of_kinds_is_whole():
     from node.governance.calls import CHANGES
 
     assert {kind.method for kind in KINDS.values()} == set(CHANGES)
+
+
+def test_a_node_with_a_revoked_certificate_is_no_longer_linked_and_keeps_its_place():
+    certificate = load_certificate(make_peer_ca("n1", days=1).certificate_pem)
+    der = certificate.public_bytes(Encoding.DER)
+    state = channel(4)[0]
+    node = replace(state.config.nodes[1], transport_cert=der)
+    nodes = (state.config.nodes[0], node, *state.config.nodes[2:])
+    config = replace(state.config, nodes=nodes)
+    chain = Chain(genesis_state(config))
+    assert linked(chain.state) == (config, ())
+    serial = str(certificate.serial_number)
+    other = chain.send("admin2", "revoke_certificate", member_id="M2", serial=serial)
+    assert other.value["in_force"]
+    assert linked(chain.state)[0].nodes[1].transport_cert == der  # another authority's
+    assert chain.send("admin1", "revoke_certificate", member_id="M1", serial=serial).event
+    kept = linked(chain.state)[0].nodes
+    assert kept[1] == replace(node, transport_cert=b"") and kept[2] == nodes[2]
