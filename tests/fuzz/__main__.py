@@ -3,6 +3,7 @@
   python -m tests.fuzz --list                     the decoders, and which functions each stands for
   python -m tests.fuzz --inputs 1000000 --record tests/fuzz/CAMPAIGNS.md
   python -m tests.fuzz "peer frame" --inputs 50000 --seed 7 --first 1000
+  python -m tests.fuzz "value" --engine hypothesis --inputs 5000    makes a find as small as it can
   python -m tests.fuzz "value" --engine atheris --inputs 200000     guided by coverage (pip install atheris)
   python -m tests.fuzz --grow "UBL invoice"                     keeps inputs that reach new lines
 
@@ -61,7 +62,7 @@ def main() -> int:
     parser.add_argument(
         "--first", type=int, default=0, help="number of the first chunk of 1,000 inputs"
     )
-    parser.add_argument("--engine", choices=("seeded", "atheris"), default="seeded")
+    parser.add_argument("--engine", choices=("seeded", "hypothesis", "atheris"), default="seeded")
     parser.add_argument("--jobs", type=int, default=1, help="decoders at a time")
     parser.add_argument("--grow", action="store_true", help="keep inputs that reach new lines")
     parser.add_argument("--record", type=Path, help="file to append a line a decoder to")
@@ -75,6 +76,8 @@ def main() -> int:
         for name in names:
             print(f"{name:34} {', '.join(rows[name].covers)}")
         return 0
+    if chosen.engine == "hypothesis":
+        return max(coverage.shrunk(rows[name], chosen.inputs, chosen.seed) for name in names)
     if chosen.engine == "atheris":
         return coverage.guided([rows[name] for name in names], chosen.inputs, chosen.seed)
     if chosen.grow:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
+import types
 from types import FrameType
 from typing import Any
+
+import hypothesis
+from hypothesis import strategies
 
 from tests.fuzz.decoder import Decoder
 from tests.fuzz.mutation import Mutator
@@ -63,6 +68,48 @@ def grow(decoder: Decoder, inputs: int, seed: int) -> list[bytes]:
     return kept
 
 
+SHARED = ("consensus.encoding", "contracts.runtime.values", "node.wire.codec")
+
+
+def _functions(decoder: Decoder) -> list[types.FunctionType]:
+    """Those of the modules that the row stands for, and of what most decoders share."""
+    names = {*SHARED, *(name.rpartition(".")[0] for name in decoder.covers)}
+    found: list[types.FunctionType] = []
+    for module in (importlib.import_module(name) for name in sorted(names)):
+        scopes: list[Any] = [module, *(c for c in vars(module).values() if isinstance(c, type))]
+        for scope in scopes:
+            for each in vars(scope).values():
+                if isinstance(each, types.FunctionType) and each.__module__ == module.__name__:
+                    found.append(each)
+    return found
+
+
+def shrunk(decoder: Decoder, inputs: int, seed: int) -> int:
+    """hypothesis draws the mutations, and makes a find as small as it can. Exit 1 where one breaks."""
+    samples = samples_of(decoder)
+    drawn = strategies.one_of(
+        strategies.binary(max_size=512),
+        strategies.sampled_from(samples),
+        strategies.integers(0, 1 << 64).map(
+            lambda n: Mutator(random.Random(n), samples, decoder.shape).one()
+        ),
+    )
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(max_examples=inputs, database=None, deadline=None)
+    @hypothesis.given(drawn)
+    def try_it(data: bytes) -> None:
+        attempt(decoder, data)
+
+    try:
+        try_it()
+    except Exception as error:
+        print(f"{decoder.name}: {error!r}")
+        return 1
+    print(f"{decoder.name}: {inputs:,} inputs by hypothesis, no find")
+    return 0
+
+
 def guided(decoders: list[Decoder], inputs: int, seed: int) -> int:
     """libFuzzer through atheris, one decoder a process. Exit 1 where one breaks."""
     try:
@@ -75,14 +122,16 @@ def guided(decoders: list[Decoder], inputs: int, seed: int) -> int:
         return 2
     decoder = decoders[0]
     samples = samples_of(decoder)
-    atheris.instrument_all()
+    for function in _functions(decoder):
+        atheris.instrument_func(function)
 
     def custom(data: bytes, size_max: int, drawn: int) -> bytes:
         """Every other input is made by our own mutations, which know what the bytes are made of."""
         rng = random.Random(drawn)
         if rng.random() < 0.5:
             return bytes(atheris.Mutate(data, size_max))
-        return Mutator(rng, [data, *samples], decoder.shape).one()[:size_max]
+        base = rng.choice(samples) if rng.random() < 0.1 else data
+        return Mutator(rng, [base], decoder.shape).one()[:size_max]
 
     arguments = [sys.argv[0], f"-atheris_runs={inputs}", f"-seed={seed + 1}", "-max_len=65536",
                  "-timeout=10", "-rss_limit_mb=4096"]  # fmt: skip
