@@ -34,6 +34,7 @@ from node.cli import (
     network,
     node,
     oracle,
+    papers,
     party,
     private,
     proof,
@@ -85,6 +86,9 @@ app.add_typer(dev.app, name="dev")
 app.add_typer(node.app, name="node")
 app.command("why")(why.why)
 app.add_typer(network.app, name="network")
+ca.app.command("publish")(papers.publish)
+identity.app.command("enrol")(papers.enrol)
+identity.app.command("rotate")(papers.rotate)
 app.add_typer(ca.app, name="ca")
 app.add_typer(identity.app, name="identity")
 app.add_typer(signer.app, name="signer")

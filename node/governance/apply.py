@@ -11,6 +11,7 @@ from node.governance.changes import change_of, is_own, make
 from node.governance.conviction import report
 from node.governance.kinds import policies_for
 from node.governance.outcome import Outcome, Rules
+from node.governance.papers import check_dates
 from node.governance.policies import ADMIN_ROLE, Tally, tally
 from node.governance.refusals import Refused
 from node.governance.state import PROPOSAL_LIFE, Change, ConfigState, Proposal
@@ -72,6 +73,7 @@ def _require_admin(call: ConfigCall) -> None:
 def _propose(state: ConfigState, call: ConfigCall, rules: Rules) -> Outcome:
     member = call.sender.member_id
     change = change_of(state, call.method, call.args, rules.suite)
+    check_dates(call.args, call.time_ms)
     # Refused now rather than when all approved.
     changed = make(state, change, call.height, rules.suite)
     proposal = _opened(call, change)

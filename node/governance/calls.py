@@ -88,6 +88,7 @@ CHANGES: dict[str, dict[str, str]] = {
         "serial": "maybe-serial",
     },
     "set_roles": {"identity": "hash", "roles": "roles"},
+    "set_authority": {"member_id": "text", "certificate": "maybe-bytes"},
     "revoke_certificate": {"member_id": "text", "serial": "serial"},
     "set_limits": dict.fromkeys(LIMITS, "number"),
     "set_policy": {"kind": "text", "policy": "text"},

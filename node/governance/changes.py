@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from contracts.runtime import values
-from node.governance import houses, seats, statutes
+from node.governance import houses, papers, seats, statutes
 from node.governance.calls import PLACE, WHEN
 from node.governance.houses import find_identity, house_roles
 from node.governance.kinds import BY_METHOD
@@ -21,6 +21,7 @@ _OF_HOUSES: dict[str, Make] = {
     "add-member": houses.add_member,
     "set-member": houses.set_member,
     "remove-member": houses.remove_member,
+    "set-authority": papers.set_authority,
     "add-identity": houses.add_identity,
     "revoke-identity": houses.revoke_identity,
     "replace-identity-key": houses.replace_identity_key,
@@ -110,7 +111,7 @@ def is_own(state: ConfigState, change: Change, member: str, suite: Suite) -> boo
             return owner == member and _may_give(state, member, args)
         case "revoke-identity":
             return find_identity(state, args["identity"], suite).member_id == member
-        case "revoke-certificate":
+        case "revoke-certificate" | "set-authority":
             return bool(args["member_id"] == member)
         case "remove-node":
             node = state.named(change.name)

@@ -13,6 +13,7 @@ from typing import Any
 from node.genesis import ZONES, Identity, Member
 from node.governance.calls import PLACE
 from node.governance.keys import check_key
+from node.governance.papers import check_papers, check_roles_held
 from node.governance.policies import ADMIN_ROLE
 from node.governance.refusals import Refused
 from node.governance.state import (
@@ -101,6 +102,8 @@ def remove_member(
     gone = [i for i in state.config.identities if i.member_id == id_]
     state = _take_out(state, gone, height, REVOKED)
     state = _grant(state, id_, ())
+    left = tuple(a for a in state.authorities if a.member_id != id_)
+    state = replace(state, authorities=left)
     observers = tuple(n for n in state.observers if n.member_id != id_)
     state = replace(state, record=replace(state.record, observers=observers))
     return _with_config(state, members=tuple(m for m in state.config.members if m != member))
@@ -135,7 +138,7 @@ def add_identity(
     _check_roles(args["roles"])
     check_key(state, args["public_key"], "key", suite)
     identity = Identity(args["name"], member_id, args["public_key"], tuple(args["roles"]))
-    state = _certify(state, identity, args)
+    state = _certify(state, identity, args, suite)
     return _with_config(state, identities=(*known, identity))
 
 
@@ -154,7 +157,7 @@ def replace_identity_key(
     before = find_identity(state, args["identity"], suite)
     check_key(state, args["public_key"], "key", suite)
     after = replace(before, public_key=args["public_key"])
-    state = _certify(_to_history(state, [before], height, REPLACED), after, args)
+    state = _certify(_to_history(state, [before], height, REPLACED), after, args, suite)
     identities = tuple(after if i == before else i for i in state.config.identities)
     return _with_config(state, identities=identities)
 
@@ -167,6 +170,7 @@ def set_roles(state: ConfigState, args: dict[str, Any], height: int, suite: Suit
     if ADMIN_ROLE not in roles:
         _require_admin_left(state, before)
     after = replace(before, roles=roles)
+    check_roles_held(state, after)
     former = FormerIdentity(before, height, CHANGED)
     state = replace(state, former=_in_order((*state.former, former)))
     identities = tuple(after if i == before else i for i in state.config.identities)
@@ -192,9 +196,12 @@ def revoke_certificate(
     return replace(state, revoked=(*state.revoked, Revoked(member_id, serial, height)))
 
 
-def _certify(state: ConfigState, identity: Identity, args: dict[str, Any]) -> ConfigState:
+def _certify(
+    state: ConfigState, identity: Identity, args: dict[str, Any], suite: Suite
+) -> ConfigState:
     """Keeps the certificate of an identity that comes with one."""
     serial, der = args["serial"], args["certificate"]
+    check_papers(state, identity, der, serial, suite)
     if not serial and not der:
         return state
     if not serial:

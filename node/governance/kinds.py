@@ -47,6 +47,13 @@ KINDS = {
             "name, city, admin key, authority, roles that its identities may have",
         ),
         Kind("remove-member", "member_id", MOST, "", "it and its identities are out"),
+        Kind(
+            "set-authority",
+            "member_id",
+            MOST,
+            "of its own",
+            "the authority by whose certificates a member's identities come in",
+        ),
         Kind("add-identity", "name", MOST, _ROLES_IT_HAS, "a key may send transactions"),
         Kind("revoke-identity", "identity", MOST, "of its own", "a key may not any more"),
         Kind(

@@ -7,6 +7,7 @@
     ("_config", "former", (digest, height))   FormerIdentity: until that block
     ("_config", "revoked", (member, serial))  Revoked: a certificate of that member's authority
     ("_config", "certificates", digest)       Certificate: of an identity in force
+    ("_config", "authorities", member)        Authority: by whose certificates its identities come in
 
 Values are value-encoded bytes of these structures. Genesis writes none of them: without a record the genesis
 configuration stands.
@@ -174,6 +175,14 @@ class Certificate:
     der: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """certificate: DER, of the authority over a member's identities."""
+
+    member_id: str
+    certificate: bytes
+
+
 REVOKED, REPLACED, CHANGED = "revoked", "replaced", "changed"
 
 
@@ -189,6 +198,7 @@ class ConfigState:
     former: tuple[FormerIdentity, ...] = ()
     revoked: tuple[Revoked, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    authorities: tuple[Authority, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -271,7 +281,7 @@ def genesis_state(config: ChannelConfig) -> ConfigState:
 
 CHANNEL_KEY = state_key(CONTRACT, "channel")
 STATUTES_KEY = state_key(CONTRACT, "statutes")
-Entry = Record | Statutes | Proposal | Accepted | FormerIdentity | Revoked | Certificate
+Entry = Record | Statutes | Proposal | Accepted | FormerIdentity | Revoked | Certificate | Authority
 
 
 def _evidence_key(digest: Hash) -> bytes:
@@ -292,6 +302,7 @@ def _entries(state: ConfigState) -> dict[bytes, Entry]:
     entries |= {
         state_key(CONTRACT, "certificates", c.public_key.hex()): c for c in state.certificates
     }
+    entries |= {state_key(CONTRACT, "authorities", a.member_id): a for a in state.authorities}
     return entries
 
 
@@ -334,4 +345,5 @@ def load_state(config: ChannelConfig, get: Get, scan: Scan) -> ConfigState:
         tuple(sorted(read("former", FormerIdentity), key=lambda f: f.until_height)),
         tuple(sorted(read("revoked", Revoked), key=lambda r: r.height)),
         tuple(sorted(read("certificates", Certificate), key=lambda c: c.public_key)),
+        tuple(sorted(read("authorities", Authority), key=lambda a: a.member_id)),
     )

@@ -38,6 +38,9 @@ def describe(change: Change) -> str:
             return f"change what the channel says of member {name}"
         case "remove-member":
             return f"remove member {name} and its identities"
+        case "set-authority":
+            authority = _key(args["certificate"])
+            return f"let {name} bring identities in by the authority {authority}"
         case "add-identity":
             roles = _list(args["roles"], "none")
             return f"add identity {name} of {args['member_id']} with the roles {roles}"
@@ -86,6 +89,7 @@ def lines(state: ConfigState) -> dict[str, str]:
             f"{member.name}, {_place(member)}; admin key {_key(member.admin_key)}; "
             f"authority {_key(member.peer_ca)}; may give {_list(granted.get(member.member_id, ()))}"
         )
+    found |= {f"authority of {a.member_id}": _key(a.certificate) for a in state.authorities}
     certified = {c.public_key: c.serial for c in state.certificates}
     for identity in config.identities:
         found[f"identity {identity.name} of {identity.member_id}"] = _identity(identity, certified)

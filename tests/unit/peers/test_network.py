@@ -278,3 +278,42 @@ async def test_a_network_stops_at_once_while_its_links_break() -> None:
             async with asyncio.timeout(60):
                 await asyncio.gather(*(network.stop() for network, _ in nodes.values()))
             assert all(network.up() == [] for network, _ in nodes.values())
+
+
+async def test_the_links_of_a_revoked_certificate_close_and_are_not_made_again() -> None:
+    """The configuration in force shows its node without a certificate (node/governance/papers.py)."""
+    world = World(CITIES[:3])
+    void = "Guangzhou"
+    async with connected(world) as nodes:
+        entries = tuple(
+            dataclasses.replace(node, transport_cert=b"") if node.name == void else node
+            for node in world.config.nodes
+        )
+        config = dataclasses.replace(world.config, nodes=entries)
+        for city in set(CITIES[:3]) - {void}:
+            nodes[city][0].reconfigure(config, ())
+        for city in set(CITIES[:3]) - {void}:
+            network, ear = nodes[city]
+            await ear.until(lambda ear=ear: (void, False) in ear.ups)
+            assert [peer.name for peer in network.up()] == [
+                other for other in CITIES[:3] if other not in (city, void)
+            ]
+        # Who dials is refused; who is dialled is not dialled any more.
+        first = nodes["Shenzhen"][1]
+        await first.until(lambda: first.counted["peer_refused CITY-2201"] > 0)
+        assert first.ups.count((void, True)) == 1
+
+
+async def test_the_link_of_an_observer_whose_certificate_is_revoked_closes_too() -> None:
+    world = with_observer(World(CITIES[:1]))
+    named = (world.entry("Macau"),)
+    validator, observer = Ear(), Ear()
+    async with running(world, "Shenzhen", validator, observers=named) as server:
+        addresses = {"Shenzhen": f"127.0.0.1:{server.port}"}
+        async with running(world, "Macau", observer, addresses, me=world.me("Macau")):
+            await validator.until(lambda: validator.ups == [("Macau", True)])
+            void = dataclasses.replace(named[0], transport_cert=b"")
+            server.reconfigure(world.config, (void,))
+            await validator.until(lambda: ("Macau", False) in validator.ups)
+            await validator.until(lambda: validator.counted["peer_refused CITY-2201"] > 0)
+            assert validator.ups == [("Macau", True), ("Macau", False)]
