@@ -43,7 +43,7 @@ async def restart(play: Play, outage: Outage) -> None:
     await asyncio.to_thread(play.stage.start)
     await asyncio.to_thread(play.stage.wait_ready)
     four = await play.stage.settled(three.height)
-    expect("cities that run", len(play.story.plan.cities), len(four.nodes))
+    expect("cities that run", len(play.stage.context().nodes), len(four.nodes))
     expect(f"state root of {outage.city}", three.root, four.nodes[outage.city]["state_root"])
     play.report.outage(
         f"{outage.city} is back: from height {outage.height} to {four.height} in "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.demo import credential, delivery, evidence, fork, lending, opening
+from deploy.demo import credential, delivery, evidence, fork, lending, opening, outage
 from deploy.demo.play import Play, Terms
 from deploy.story import (
     abroad,
@@ -48,6 +48,7 @@ class Telling:
 
     plays: dict[str, Play]
     plans: tuple[ChannelPlan, ...]
+    with_faults: bool = True
     number: int = 0
     settled: set[str] = field(default_factory=set)
     terms: dict[int, Terms] = field(default_factory=dict)
@@ -110,7 +111,12 @@ async def finance_leaf(telling: Telling) -> None:
 
 
 async def deliver_leaf(telling: Telling) -> None:
-    await delivery.deliver_tier_three(telling.play, telling.terms[10])
+    """The city that leads is killed before the money moves, and comes back afterwards."""
+    play = telling.play
+    lost = await outage.kill_leader(play) if telling.with_faults else None
+    await delivery.deliver_tier_three(play, telling.terms[10])
+    if lost is not None:
+        await outage.restart(play, lost)
 
 
 async def split(telling: Telling) -> None:
@@ -162,4 +168,4 @@ PLAYED: Mapping[int, Player] = {
     26: alone(faults.withstand),
     LAST: export,
 }
-FAULTS = (26,)
+SEVEN_NODES = 26
