@@ -47,10 +47,10 @@ def tx(number: int, gas_limit: int = 1_000, size_bytes: int = 200) -> TxRef:
     return TxRef(Hash(hash_(name)), Hash(hash_(b"leaf" + name)), gas_limit, size_bytes)
 
 
-def genesis_header(n: int) -> Header:
+def genesis_header(n: int, channel: Hash = CHANNEL) -> Header:
     digest = validators_hash(hash_, SUITE, validator_set(n))
     return Header(
-        1, SUITE, CHANNEL, 0, 0, ZERO_HASH, ZERO_HASH, EMPTY_ROOT, 0, Hash(hash_(b"state")),
+        1, SUITE, channel, 0, 0, ZERO_HASH, ZERO_HASH, EMPTY_ROOT, 0, Hash(hash_(b"state")),
         EMPTY_ROOT, START_MS - 1_000, digest, digest, Hash(hash_(b"config")), EMPTY_ROOT,
     )  # fmt: skip
 
@@ -60,14 +60,19 @@ class Cluster:
     one entry a target. Execution is immediate unless `is_executing` is off."""
 
     def __init__(
-        self, n: int = 4, window: int = 1, genesis_of: int | None = None, **settings: int
+        self,
+        n: int = 4,
+        window: int = 1,
+        genesis_of: int | None = None,
+        channel: Hash = CHANNEL,
+        **settings: int,
     ) -> None:
         self.n = n
         self.validators = validator_set(n)
-        self.genesis = genesis_header(genesis_of or n)
+        self.genesis = genesis_header(genesis_of or n, channel)
         self.registry = Registry()
         self.config = PbftConfig(
-            channel_id=CHANNEL,
+            channel_id=channel,
             suite=SUITE,
             genesis_hash=block_hash(hash_, self.genesis),
             config_hash=self.genesis.config_hash,
