@@ -29,7 +29,7 @@ class ChannelPlan:
 
     def order(self, engine: str | None) -> ChannelOrder:
         return ChannelOrder(
-            self.name, tuple(self.nodes), tuple(self.contracts), engine=engine or "pbft"
+            self.name, tuple(self.nodes), tuple(self.contracts), engine=str(engine or "pbft")
         )
 
 

@@ -19,6 +19,7 @@ from deploy.story.cli import app
 from deploy.story.letter import case_bytes, digests
 from deploy.story.opening import later_party
 from deploy.story.script import FOLDER, PLAYED, load_steps
+from node.cli.network import Engine
 from node.documents.precheck import examine, read_case
 
 
@@ -135,3 +136,4 @@ def test_every_step_is_played_on_one_channel_whose_contracts_are_of_the_suite() 
     for channel in channels:
         assert set(channel.contracts) <= set(SUITE) and len(channel.nodes) == 4
         assert set(channel.nodes) < cities  # no channel but the network's own stands everywhere
+        assert type(channel.order(Engine.raft).engine) is str  # as it is encoded
