@@ -58,7 +58,7 @@ def propose(
     ],
     operator: Annotated[str, typer.Option("--operator", help="the member that answers for it")],
     licence: Annotated[str, typer.Option("--licence", help="of the source: an SPDX expression")],
-    name: Annotated[str, typer.Option("--name", help="empty: the file's name")] = "",
+    name: Annotated[str, typer.Option("--name", help="empty: that of the file or folder")] = "",
     version: Annotated[int, typer.Option("--version", help="0: the next one")] = 0,
     notes: Annotated[str, typer.Option("--notes", help="what is new, for those who approve")] = "",
     examples: Annotated[
