@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from consensus import fork, payment, payment_proof, proof, unspent_proof
 from consensus.api import InvariantBroken, ProtocolViolation
-from consensus.encoding import EncodingError, Hash
+from consensus.certificate import Seal
+from consensus.encoding import EncodingError, Hash, Sig, decode, encode
 from consensus.payment import ForkCase, ForkEvidence, HistoryEvidence
 from consensus.payment_proof import ProofRefused, TrustedLog
 from consensus.pbft import messages as pbft
 from consensus.pbft import records as pbft_records
-from consensus.pbft.evidence import Evidence
+from consensus.pbft.certificates import vote_message
+from consensus.pbft.evidence import VOTE_TAGS, Evidence
 from consensus.proof import ProofError
 from consensus.raft.ordering import messages as raft
 from consensus.raft.ordering import records as raft_records
@@ -61,6 +64,34 @@ def _field(data: bytes) -> object:
     return payment.parse_field(FIELDS[data[0] % len(FIELDS)], data[1:]) if data else None
 
 
+def _cases() -> list[bytes]:
+    """Fork cases with both kinds of evidence inside, of the versions that are read."""
+    found = []
+    for kind, version in ((ForkEvidence, 1), (HistoryEvidence, fork.HISTORY_VERSION)):
+        for data in structures(kind, some=6):
+            evidence = encode(replace(decode(kind, data), version=version))
+            found.append(encode(ForkCase(payment.VERSION, _signer_key(), evidence)))
+    return found
+
+
+def _signer_key() -> bytes:
+    return bytes(SUITE.private_key(b"\x07" * 32).public_key)
+
+
+def _accusations() -> list[bytes]:
+    """Two votes of one key for different blocks, signed and of a channel, as they come from a member."""
+    signer, channel = SUITE.signer(SUITE.private_key(b"\x07" * 32)), Hash(bytes(32))
+    found = []
+    for kind, tag in VOTE_TAGS.items():
+        seals = [Seal(channel, 0, 5, 1, Hash(bytes([n]) * 32)) for n in (1, 2)]
+        signed = [Sig(signer.sign(vote_message(tag, SUITE.id, seal))) for seal in seals]
+        found.append(encode(Evidence(
+            kind, signer.public_key, channel, 0, 5, 1,
+            seals[0].block_hash, signed[0], seals[1].block_hash, signed[1],
+        )))  # fmt: skip
+    return found
+
+
 def _evidence(data: bytes) -> object:
     rules: Any = SimpleNamespace(suite=SUITE, channel_id=Hash(bytes(32)))
     return _read_evidence(data, rules)
@@ -104,8 +135,8 @@ ROWS = [
             ("consensus.unspent_proof._decoded",), cost=40),
     Decoder("fork case", lambda data: fork.check_case(SUITE.hash, SUITE.verify, data),
             (ProofRefused,), "frames",
-            lambda: structures(ForkCase, ForkEvidence, HistoryEvidence), ("consensus.fork._read",)),
-    Decoder("evidence of a lie", _evidence, (Refused,), "frames", lambda: structures(Evidence, some=30),
+            _cases, ("consensus.fork._read",)),
+    Decoder("evidence of a lie", _evidence, (Refused,), "frames", _accusations,
             ("node.governance.conviction._read_evidence",)),
     Decoder("policy of changes", lambda data: read_policy(data.decode("utf-8", "replace")),
             (Refused,), "text", lambda: [b"majority of members", b"3 of validators"],
