@@ -259,7 +259,8 @@ def _presented() -> list[bytes]:
 
 ROWS = [
     Decoder("SM2 certificate", certificates.parse, (BadSm2Certificate,), "der", _sm2_certificates,
-            ("node.identity.certificates.parse", "node.governance.papers._parsed", "node.identity.asn1.read_public_key"), cost=15),
+            ("node.identity.certificates.parse", "node.governance.papers._parsed",
+             "node.identity.asn1.read_public_key"), cost=15),
     Decoder("revocation list", _list, (BadSm2Certificate,), "der", _lists,
             ("node.identity.revocation.read_list",), cost=15),
     Decoder("certification request", lambda data: requests.read_request(SUITE, data),
