@@ -71,11 +71,15 @@ def _in_other_letters(files: list[bytes]) -> list[bytes]:
 
 
 @cache
-def _place() -> Path:
-    """A file in memory, where the product takes a path."""
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """In memory where there is such a place; gone with the process."""
     memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(prefix="city-fuzz-", dir=memory if memory.is_dir() else None)
-    return Path(folder) / "input.toml"
+    return tempfile.TemporaryDirectory(prefix="city-fuzz-", dir=memory if memory.is_dir() else None)
+
+
+def _place() -> Path:
+    """A file where the product takes a path."""
+    return Path(_folder().name) / "input.toml"
 
 
 def at_path(read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
