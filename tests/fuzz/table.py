@@ -57,6 +57,7 @@ def _kinds() -> dict[str, type]:
         state.FormerIdentity,
         state.Revoked,
         state.Certificate,
+        state.Authority,
     )
     return {kind.__name__: kind for kind in stored} | finding.structures()
 
@@ -129,6 +130,7 @@ NONE_OF_OURS: dict[str, str] = {
     "node.failpoints._parse": "an environment variable of tests",
     "node.identity.openssl_backend._from_data": "a point that suite.private_key has checked",
     "node.identity.verdicts.from_hex": "published test vectors",
+    "node.governance.papers._parsed": "identity.certificates.parse, which has a row",
     "node.governance.state.read": "what the node itself stored, by consensus.encoding.decode",
     "node.journal._read": "a record of the log: unpack_envelopes, see `packed envelopes`",
     "node.keyring._read": _NAMES,
