@@ -25,6 +25,7 @@ from node.driver import ChannelHalted
 from node.errors import CityError
 from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
 from node.genesis import ChannelConfig, Identity
+from node.ledger.blocks import NO_ARCHIVES, BodyNotHeld
 from node.loaded_engine import LoadedEngine
 from node.model import Envelope, Receipt, StoredBlock, decode_receipt
 from node.opening import Ledger
@@ -224,7 +225,19 @@ class Channel:
         return TxView(envelope, place.height, place.index, self._receipt(place.height, place.index))
 
     async def block(self, height: int) -> StoredBlock | None:
-        return await asyncio.to_thread(self._ledger.blocks.block, height)
+        return await self._held_block(height)
+
+    async def _held_block(self, height: int) -> StoredBlock | None:
+        """Raises CITY-5008 with the peers that hold what is not held here."""
+        try:
+            return await asyncio.to_thread(self._ledger.blocks.block, height)
+        except BodyNotHeld:
+            raise self._not_held(height, self._ledger.blocks.base) from None
+
+    def _not_held(self, height: int, base: int) -> CityError:
+        archives = ", ".join(self.pipeline.catch_up.archives)
+        known = {"archives": archives} if archives else {}
+        return CityError("CITY-5008", height=height, base=base, **{**NO_ARCHIVES, **known})
 
     async def query(
         self,
@@ -268,7 +281,7 @@ class Channel:
         height = max(0, from_height)
         while True:
             await self._until(functools.partial(self._has_block, height))
-            block = await asyncio.to_thread(self._ledger.blocks.block, height)
+            block = await self._held_block(height)
             assert block is not None
             yield block
             height += 1
@@ -319,7 +332,7 @@ class Channel:
         """Raises CITY-5008 for events of blocks that this node has not executed."""
         base = self._ledger.state.base
         if base and height <= base:
-            raise CityError("CITY-5008", height=height, base=base + 1)
+            raise self._not_held(height, base + 1)
 
     def _require_execution(self, what: str) -> None:
         """Raises CITY-8011 on a node that only verifies: the state it has is that of its last execution."""
@@ -370,6 +383,7 @@ class Channel:
         }
         facts["executes"] = self.pipeline.executor is not None
         facts |= {"blocks_from": self._ledger.blocks.base, "history_from": self._ledger.state.base}
+        facts["archives"] = self.pipeline.catch_up.archives
         taken = self.pipeline.snapshots
         facts["snapshot"] = 0 if taken is None else taken.height
         pruning = self.pipeline.pruning

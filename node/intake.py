@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -81,20 +82,25 @@ class Intake:
                 self._send(peer.name, answer)
         if batch.want_blocks is not None:
             blocks = await self._serving.blocks(*batch.want_blocks)
-            self._send(peer.name, PeerBatch(blocks=blocks, tip_height=self._tip_height()))
+            self._send(peer.name, replace(self._greeting(), blocks=blocks))
         if batch.blocks:
             self._catch_up.on_blocks(peer, batch.blocks)
-        if batch.tip_height:
-            self._catch_up.claim(peer, batch.tip_height)
+        if batch.tip_height or batch.blocks_from:
+            self._catch_up.claim(peer, batch.tip_height, batch.blocks_from)
 
     def on_peer(self, peer: PeerId, up: bool) -> None:
         self._metrics.peer(peer.name, up)
         if not up:
             self._catch_up.forget(peer)
             return
-        self._send(peer.name, PeerBatch(tip_height=self._tip_height()))
+        self._send(peer.name, self._greeting())
         if peer.index is not None:
             self._driver.own(PeerConnected(0, peer.index))
+
+    def _greeting(self) -> PeerBatch:
+        """What is held here."""
+        held = self._serving.blocks_from
+        return PeerBatch(tip_height=self._tip_height(), blocks_from=held)
 
     async def _on_consensus(self, peer: PeerId, messages: Sequence[bytes]) -> None:
         if peer.index is None:

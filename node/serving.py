@@ -23,6 +23,11 @@ class Serving:
     def __init__(self, ledger: Ledger, pool: TxPool) -> None:
         self._ledger, self._pool = ledger, pool
 
+    @property
+    def blocks_from(self) -> int:
+        """The lowest block whose transactions are held, 1 for all of them."""
+        return max(1, self._ledger.blocks.base)
+
     async def transactions(self, tx_ids: Sequence[Hash]) -> list[PeerBatch]:
         """Batches of a megabyte with those that are held; a peer that asks for more than it may gets less."""
         found: list[Envelope] = []

@@ -167,6 +167,7 @@ class CatchUp:
         self._proven_height = 0
         self._preferred: int | None = None
         self._claims: dict[str, int] = {}
+        self._lowest: dict[str, int] = {}
         self._claimed_since: float | None = None
         self._passed_over: dict[str, float] = {}
         self._asked: tuple[str, asyncio.Future[tuple[StoredBlock, ...]]] | None = None
@@ -196,8 +197,15 @@ class CatchUp:
         self._preferred = from_
         self._wake.set()
 
-    def claim(self, peer: PeerId, height: int) -> None:
-        """A peer says it holds blocks up to `height`."""
+    @property
+    def archives(self) -> list[str]:
+        """Linked peers that say they hold every block whole."""
+        return sorted(name for name, lowest in self._lowest.items() if lowest == 1)
+
+    def claim(self, peer: PeerId, height: int, lowest: int = 0) -> None:
+        """A peer says it holds blocks up to `height`, whole ones from `lowest` on (0: it does not say)."""
+        if lowest:
+            self._lowest[peer.name] = lowest
         if height > self._claims.get(peer.name, 0):
             self._claims[peer.name] = height
             if height > self._ground.tip_height:
@@ -205,6 +213,7 @@ class CatchUp:
 
     def forget(self, peer: PeerId) -> None:
         self._claims.pop(peer.name, None)
+        self._lowest.pop(peer.name, None)
 
     def on_blocks(self, peer: PeerId, blocks: tuple[StoredBlock, ...]) -> None:
         """Anything but the answer to the request that is out is dropped."""
@@ -250,11 +259,11 @@ class CatchUp:
             return
 
     async def _fetch(self, target: int) -> None:
-        peer = self._choose()
+        first = self._ground.tip_height + 1
+        peer = self._choose(first)
         if peer is None:
             await self._ground.progress(CLAIM_PATIENCE_SECONDS)
             return
-        first = self._ground.tip_height + 1
         last = min(target, first + RANGE_BLOCKS_MAX - 1)
         try:
             checked = await self._request(peer, first, last)
@@ -294,7 +303,7 @@ class CatchUp:
 
         For a block that was committed here while its bodies are held in another copy only."""
         while True:
-            peer = self._choose()
+            peer = self._choose(header.height)
             if peer is None:
                 await self._ground.progress(CLAIM_PATIENCE_SECONDS)
                 continue
@@ -314,10 +323,13 @@ class CatchUp:
                 self._pass_over(peer)
                 return
 
-    def _choose(self) -> PeerId | None:
+    def _choose(self, first: int) -> PeerId | None:
+        """Whom to ask for the block `first`."""
         now = time.monotonic()
         self._passed_over = {n: t for n, t in self._passed_over.items() if t > now}
         able = [p for p in self._ground.peers() if p.name not in self._passed_over]
+        # Who let go of that block is asked only where nobody says that it holds it: words can be wrong.
+        able = [p for p in able if self._lowest.get(p.name, 0) <= first] or able
         if self._preferred is not None:
             for peer in able:
                 if peer.index == self._preferred:

@@ -38,11 +38,15 @@ class TxPlace:
     index: int
 
 
+# The variables of CITY-5008 where no peer is known that holds every block.
+NO_ARCHIVES = {"archives": "none is linked now; those without [prune] and --from-snapshot do"}
+
+
 class BodyNotHeld(CityError):
     """The block is below the first one whose transactions this node holds."""
 
     def __init__(self, height: int, base: int) -> None:
-        super().__init__("CITY-5008", height=height, base=base)
+        super().__init__("CITY-5008", height=height, base=base, **NO_ARCHIVES)
 
 
 def pack_envelopes(envelopes: Sequence[Envelope]) -> bytes:

@@ -24,7 +24,8 @@ class PeerBatch:
     """Everything for one peer in one message; every part may be empty.
 
     consensus: canonical messages of the engine. want_blocks: (first, last), both included.
-    tip_height: what the sender holds, a claim that nobody believes without certificates."""
+    tip_height: what the sender holds, a claim that nobody believes without certificates. blocks_from: the
+    lowest block whose transactions it holds, 1 for all of them, 0 where it does not say."""
 
     consensus: tuple[bytes, ...] = ()
     transactions: tuple[Envelope, ...] = ()
@@ -32,6 +33,7 @@ class PeerBatch:
     want_blocks: tuple[int, int] | None = None
     blocks: tuple[StoredBlock, ...] = ()
     tip_height: int = 0
+    blocks_from: int = 0
 
 
 class PeerHandler(Protocol):

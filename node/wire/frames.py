@@ -74,7 +74,11 @@ def batch_frame(pieces: list[Piece]) -> bytes:
 
 def encode_batch(batch: PeerBatch) -> list[Piece]:
     """The batch in pieces. Requests and the tip go with consensus: they are small and others wait for them."""
-    first = pb.Batch(want_transactions=batch.want_transactions, tip_height=batch.tip_height)
+    first = pb.Batch(
+        want_transactions=batch.want_transactions,
+        tip_height=batch.tip_height,
+        blocks_from=batch.blocks_from,
+    )
     if batch.want_blocks is not None:
         first.want_blocks.first, first.want_blocks.last = batch.want_blocks
     pieces = _cut(batch.consensus, CONSENSUS)
@@ -160,6 +164,7 @@ def _batch(message: pb.Batch) -> PeerBatch:
         want_blocks,
         blocks,
         message.tip_height,
+        message.blocks_from,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,19 @@ from node.identity.signers import MemorySigner
 from node.opening import open_ledger
 from node.proofs import verify_proof
 from node.pruning import prune
-from tests.unit.node.network import SUITE, Cluster, cluster
+from tests.unit.node.network import SECONDS, SUITE, Cluster, cluster
 from tests.unit.node.test_reconfiguration import Votes, configure, count
 from tests.unit.node.waiting import voting
 
 BLOCKS = 24
+
+
+async def archives(net: Cluster, at: str, expected: list[str]) -> None:
+    """Until a node knows these peers as those that hold every block."""
+    pipeline = net.nodes[at].channel.pipeline
+    async with asyncio.timeout(SECONDS):
+        while pipeline.catch_up.archives != expected:
+            await pipeline.progress(0.1)
 
 
 async def test_a_pruned_node_answers_for_what_it_kept_and_names_where_that_begins(
@@ -43,6 +53,8 @@ async def test_a_pruned_node_answers_for_what_it_kept_and_names_where_that_begin
             with pytest.raises(CityError) as caught:
                 await asked
             assert caught.value.code == "CITY-5008"
+            # The peers that hold every block are named: they said so when they linked.
+            assert caught.value.variables["archives"] == "n0, n2, n3"
         kept = await channel.block(base + 1)
         assert kept is not None and await channel.block(0) is not None
         shown = verify_proof(await channel.state_proof(b"nothing"), net.channel_id)
@@ -55,6 +67,14 @@ async def test_a_pruned_node_answers_for_what_it_kept_and_names_where_that_begin
         reopened.close()
         await net.start("n1")
         await count(net, "n1")
+        await archives(net, "n0", ["n2", "n3"])
+        # One that lost its blocks asks those that hold them, however tall the other is.
+        await net.stop("n3")
+        for name in ("blocks", "state"):
+            shutil.rmtree(net.root / "n3" / name)
+        await net.start("n3")
+        await net.same_state()
+        assert net.nodes["n3"].channel.status()["blocks_from"] == 0
         await net.same_state()
     finally:
         await net.stop_all()
