@@ -130,7 +130,6 @@ NONE_OF_OURS: dict[str, str] = {
     "node.failpoints._parse": "an environment variable of tests",
     "node.identity.openssl_backend._from_data": "a point that suite.private_key has checked",
     "node.identity.verdicts.from_hex": "published test vectors",
-    "node.governance.papers._parsed": "identity.certificates.parse, which has a row",
     "node.governance.state.read": "what the node itself stored, by consensus.encoding.decode",
     "node.journal._read": "a record of the log: unpack_envelopes, see `packed envelopes`",
     "node.keyring._read": _NAMES,
