@@ -1,7 +1,8 @@
 """What the regulator contract stores, tells and shows."""
 
 from rules.calendar import date_text
-from sdk import Event, Map, dataclass
+from rules.regulator_machine import OBJECTS_A_CALL
+from sdk import Event, Map, call, dataclass
 
 
 @dataclass
@@ -71,3 +72,38 @@ def describe(order) -> dict:
         "state": order.state,
         "version": order.version,
     }
+
+
+# ---- what an order holds --------------------------------------------------------------------------
+
+
+def take(order, leaf_id: str):
+    call("receivable", "freeze", leaf_id, order.id)
+    order.frozen += 1
+    held[(order.id, order.frozen)] = leaf_id
+
+
+def take_leaves(order) -> int:
+    """Freeze the next leaves that the party holds. Returns how many."""
+    found = call("receivable", "leaves_of", order.target, order.reached, OBJECTS_A_CALL)
+    taken = 0
+    for leaf_id, state in found:
+        order.reached = leaf_id
+        if state != "FROZEN":
+            take(order, leaf_id)
+            taken += 1
+    return taken
+
+
+def let_go(order):
+    standing.delete((order.kind, order.target))
+    if order.kind == "party":
+        call("party", "unfreeze", order.target, order.id)
+    give_back(order)
+
+
+def give_back(order):
+    for _ in range(min(order.frozen, OBJECTS_A_CALL)):
+        call("receivable", "unfreeze", held[(order.id, order.frozen)], order.id)
+        held.delete((order.id, order.frozen))
+        order.frozen -= 1

@@ -1,6 +1,7 @@
 """How the supervisor counts: tenor classes, regions, and sums that add up to the whole."""
 
 from rules.calendar import parse_date
+from sdk import call
 
 CREDENTIALS_MAX = 400  # counted in one call; `next` says where the following call goes on
 PAGE = 50
@@ -52,3 +53,27 @@ def overdue_class(days: int) -> str:
         if days <= most:
             return name
     return "over 180 days"
+
+
+def credentials_after(after: str) -> tuple:
+    """Credentials that came to life, after a number, and where the next page begins ("" at the end)."""
+    found = []
+    last = after
+    for _ in range(CREDENTIALS_MAX // PAGE):
+        page = call("receivable", "list_credentials", "", False, last)
+        found += [terms for terms in page if terms["state"] in ("ACTIVE", "CLOSED")]
+        if len(page) < PAGE:
+            return (found, "")
+        last = page[-1]["ec_id"]
+    return (found, last)
+
+
+def rows_after(after: str) -> tuple:
+    """(terms, leaf, owed) of each leaf on which something is owed."""
+    found, following = credentials_after(after)
+    rows = []
+    for terms in found:
+        if terms["state"] == "ACTIVE":
+            leaves = call("receivable", "tree", terms["ec_id"])
+            rows += [(terms, leaf, open_fen(leaf)) for leaf in leaves if open_fen(leaf) > 0]
+    return (rows, following)

@@ -11,7 +11,7 @@ from rules.calendar import is_date, parse_date
 from rules.codes import is_code, is_digest
 from rules.instrument import enter, keep, load, require_step, today
 from rules.machine import moves_from
-from rules.regulator_machine import ACCESS, OBJECTS_A_CALL, ORDER, RECEIPT_MS, SCREENS
+from rules.regulator_machine import ACCESS, ORDER, RECEIPT_MS, SCREENS
 from rules.regulator_records import (
     AccessReceipt,
     CarriedOn,
@@ -26,11 +26,14 @@ from rules.regulator_records import (
     Viewed,
     access,
     describe,
-    held,
+    give_back,
+    let_go,
     looked,
     orders,
     serials,
     standing,
+    take,
+    take_leaves,
     viewed,
 )
 from rules.rulebook_catalogue import authority_of
@@ -83,24 +86,6 @@ def drop_freeze(id: str, expected_version: int = 0) -> str:
     return keep(orders, enter(ORDER, orders, id, "drop_freeze", expected_version), FreezeDropped)
 
 
-def take(order, leaf_id: str):
-    call("receivable", "freeze", leaf_id, order.id)
-    order.frozen += 1
-    held[(order.id, order.frozen)] = leaf_id
-
-
-def take_leaves(order) -> int:
-    """Freeze the next leaves that the party holds. Returns how many."""
-    found = call("receivable", "leaves_of", order.target, order.reached, OBJECTS_A_CALL)
-    taken = 0
-    for leaf_id, state in found:
-        order.reached = leaf_id
-        if state != "FROZEN":
-            take(order, leaf_id)
-            taken += 1
-    return taken
-
-
 @export
 def reach(id: str) -> int:
     """Freeze further leaves of a party that holds more than one transaction can take. Returns how many."""
@@ -144,20 +129,6 @@ def expire(id: str) -> str:
     require(today() > order.until, "E_TOO_EARLY", "the order's last day has not passed")
     let_go(order)
     return keep(orders, order, OrderExpired)
-
-
-def let_go(order):
-    standing.delete((order.kind, order.target))
-    if order.kind == "party":
-        call("party", "unfreeze", order.target, order.id)
-    give_back(order)
-
-
-def give_back(order):
-    for _ in range(min(order.frozen, OBJECTS_A_CALL)):
-        call("receivable", "unfreeze", held[(order.id, order.frozen)], order.id)
-        held.delete((order.id, order.frozen))
-        order.frozen -= 1
 
 
 @export

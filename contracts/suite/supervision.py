@@ -17,37 +17,14 @@ from rules.supervision_records import (
     PAID_OUT,
     UNMATCHED,
     add,
+    credentials_after,
     days_of,
-    open_fen,
     overdue_class,
     region_of,
+    rows_after,
     tenor_class,
 )
 from sdk import call, view
-
-
-def credentials_after(after: str) -> tuple:
-    """Credentials that came to life, after a number, and where the next page begins ("" at the end)."""
-    found = []
-    last = after
-    for _ in range(CREDENTIALS_MAX // PAGE):
-        page = call("receivable", "list_credentials", "", False, last)
-        found += [terms for terms in page if terms["state"] in ("ACTIVE", "CLOSED")]
-        if len(page) < PAGE:
-            return (found, "")
-        last = page[-1]["ec_id"]
-    return (found, last)
-
-
-def rows_after(after: str) -> tuple:
-    """(terms, leaf, owed) of each leaf on which something is owed."""
-    found, following = credentials_after(after)
-    rows = []
-    for terms in found:
-        if terms["state"] == "ACTIVE":
-            leaves = call("receivable", "tree", terms["ec_id"])
-            rows += [(terms, leaf, open_fen(leaf)) for leaf in leaves if open_fen(leaf) > 0]
-    return (rows, following)
 
 
 def look(receipt: str, screen: str, subject: str = "*"):
