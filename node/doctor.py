@@ -33,7 +33,7 @@ from node.genesis import Genesis, NodeEntry
 from node.governance import ConfigState
 from node.hosted import open_suite
 from node.identity.suite import Suite
-from node.identity.transport import load_certificate, load_transport
+from node.identity.transport import NO_END, load_certificate, load_transport
 from node.keyring import open_keyring
 from node.ledger.blocks import BlockStore
 from node.ledger.check import LedgerInconsistent, check_consistency, covered_ids
@@ -137,10 +137,11 @@ def _certificate(patient: Patient) -> Iterator[Check]:
     ends = load_certificate(transport.certificate_pem).not_valid_after_utc
     days = (ends - datetime.datetime.now(datetime.UTC)).days
     is_near = days < DAYS_LEFT_WARN
+    left = "no end of its own" if ends == NO_END else f"{days} days left"
     yield Check(
         "certificate",
         Mark.warn if is_near else Mark.ok,
-        f"{days} days left" if days >= 0 else f"expired {-days} days ago",
+        left if days >= 0 else f"expired {-days} days ago",
         "issue another one; links that stand go on, new ones are refused when it has expired"
         if is_near
         else "",

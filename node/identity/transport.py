@@ -24,7 +24,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from node.identity.errors import BadCertificate, UnsafeKeyFile
 
 AUTHORITY_DAYS = 3650
-CERTIFICATE_DAYS = 397
+# A node's certificate is pinned by the channel's configuration, which alone ends it: an end of its own would
+# only cut off a running validator. RFC 5280 4.1.2.5: this moment says that there is none.
+NO_END = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 PEM_LEN_MAX = 16 * 1024
 _BACKDATED = datetime.timedelta(minutes=5)  # clocks of two cities differ a little
 
@@ -59,11 +61,11 @@ def issue_transport_certificate(
     name: str,
     hosts: Sequence[str],
     *,
-    days: int = CERTIFICATE_DAYS,
+    days: int | None = None,
 ) -> TransportIdentity:
     """A certificate for one node, for both ends of a connection, signed by `authority`.
 
-    hosts: DNS names and IP addresses at which others reach the node; at least one.
+    hosts: DNS names and IP addresses at which others reach the node; at least one. days: None for no end.
     Raises BadCertificate when the authority is none, or a name cannot be used.
     """
     ca_certificate = load_certificate(authority.certificate_pem)
@@ -193,7 +195,7 @@ def _usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int | None
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -203,7 +205,7 @@ def _builder(
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATED)
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_after(NO_END if days is None else now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 

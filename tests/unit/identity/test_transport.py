@@ -12,6 +12,7 @@ from node.identity.errors import BadCertificate, UnsafeKeyFile
 from node.identity.keyfile import encode_key
 from node.identity.suite import get_suite
 from node.identity.transport import (
+    NO_END,
     TransportIdentity,
     fingerprint,
     issue_transport_certificate,
@@ -48,6 +49,13 @@ def test_a_certificate_names_its_hosts_and_serves_both_ends(authority, issued):
     verify_issued(issued.certificate_pem, authority.certificate_pem, now())
 
 
+def test_a_nodes_certificate_has_no_end_of_its_own(authority, issued):
+    """Two years on a running validator must still make links: the configuration ends what it pins."""
+    later = now() + datetime.timedelta(days=2 * 365)
+    verify_issued(issued.certificate_pem, authority.certificate_pem, later)
+    assert load_certificate(issued.certificate_pem).not_valid_after_utc == NO_END
+
+
 def test_a_fingerprint_is_sha256_of_the_der(issued):
     import hashlib
 
@@ -61,10 +69,11 @@ def test_another_authority_an_expired_certificate_and_a_leaf_as_issuer_are_refus
     other = make_peer_ca("Shenzhen peer authority")  # the same name, another key
     with pytest.raises(BadCertificate, match="not issued"):
         verify_issued(issued.certificate_pem, other.certificate_pem, now())
+    ending = issue_transport_certificate(authority, "shenzhen", ["localhost"], days=397)
     for days in (-1, 500):
         with pytest.raises(BadCertificate, match="valid from"):
             at = now() + datetime.timedelta(days=days)
-            verify_issued(issued.certificate_pem, authority.certificate_pem, at)
+            verify_issued(ending.certificate_pem, authority.certificate_pem, at)
     with pytest.raises(BadCertificate, match="not an authority"):
         issue_transport_certificate(issued, "x", ["localhost"])
     with pytest.raises(BadCertificate, match="not an authority"):
