@@ -17,6 +17,14 @@ def is_official() -> bool:
 
 def require_look(members: list):
     """An authority may read a record of these members now; of none: everybody's. Code: E_NO_RECEIPT."""
-    if ctx.caller == "" and rule_on("access:receipts", day_at(ctx.time))["required"] == 1:
+    if ctx.caller == "" and needs_receipt():
         looks = call("regulator", "has_look", [one for one in members if one != ""])
         require(looks, "E_NO_RECEIPT", "open_view of a party's case leaves the receipt this needs")
+
+
+def needs_receipt() -> bool:
+    """Whether the rule is in force; a channel without a rulebook has none."""
+    try:
+        return rule_on("access:receipts", day_at(ctx.time))["required"] == 1
+    except LookupError:
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from node.frameworks.api import LedgerAdapter, ProofRefused
 from node.frameworks.city import CityLedger
 from tests.unit.client.whole import whole_network
 
-pytest.importorskip("eth_tester", reason="the extra `evm` is not installed")
+if importlib.util.find_spec("eth_tester") is None:
+    pytest.skip("the extra `evm` is not installed", allow_module_level=True)
 from tests.unit.frameworks.evm_node import evm_ledger
 
 SECONDS = 120
