@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from consensus.certificate import KIND_RAFT
-from consensus.encoding import decode
+from consensus.encoding import EncodingError, decode
 from node import joining
 from node.channel import Channel
 from node.clock import Clock, DevelopmentClock, RealClock
@@ -26,7 +26,7 @@ from node.config import NodeConfig, Place
 from node.disk import DiskWatch
 from node.engines import Engines, Fetch, open_engines
 from node.errors import CityError
-from node.genesis import VALIDATOR, ChannelConfig, Genesis, channel_id
+from node.genesis import FOLLOWERS, VALIDATOR, ChannelConfig, Genesis, channel_id
 from node.governance.state import ConfigState
 from node.identity.suite import Suite, get_suite
 from node.keyring import Keyring, check_keyring, open_keyring
@@ -239,7 +239,10 @@ def _part(keyring: Keyring, state: ConfigState) -> dict[str, str]:
     entry = state.named(keyring.me.name)
     if entry is not None:
         return {} if entry.role == VALIDATOR else {"role": entry.role}
-    return {"role": decode(SignedGrant, keyring.me.grant).grant.role}
+    try:
+        return {"role": decode(SignedGrant, keyring.me.grant).grant.role}
+    except EncodingError:
+        return {"role": FOLLOWERS[0]}  # what the paper is worth the peers say, each with its reason
 
 
 def _sources(
