@@ -8,6 +8,8 @@ PAY_BUSINESS_DAYS = 2  # the bank pays within two business days
 PROOF_MARGIN_MS = 86400000  # a payment made in time may be proven one day later
 RELEASE_MARGIN_MS = 21600000  # a lock must run 6 hours more when the leaf moves against it
 RATE_PPM_MAX = 240000  # 24 % a year
+# a pledged leaf is free again before its transfers end, a day for a late proof counted in
+PLEDGE_FREE_BUSINESS_DAYS = 3
 OVERDUE_RATE_BPS = 15000  # after the due date the rate is half as much again
 
 # from, call, who, guard, to, event
@@ -28,7 +30,7 @@ FINANCING = (
      "the net amount paid by the bank to the borrower under the reference", "DISBURSED",
      "Fin.Disbursed"),
     ("CLEARED", "settle", "the bank",
-     "the bank's money is locked under a hash, the preimage fits, 6 hours are left", "SETTLED",
+     "no pledge; the bank's money is locked under a hash, the preimage fits, 6 hours are left", "SETTLED",
      "Fin.Settled"),
     ("SETTLED", "confirm_release", "anyone with a proof", "the locked money was released",
      "DISBURSED", "Fin.Released"),
@@ -48,7 +50,7 @@ FINANCING = (
     ("ACCEPTED|CLEARED|SETTLED|DISBURSED|OVERDUE|RECOURSE", "acknowledge_notice", "the debtor",
      "it was notified", "", "Fin.NoticeAcknowledged"),
     ("DISBURSED|OVERDUE|RECOURSE|WRITTEN_OFF", "prepare_repayment", "the borrower",
-     "an advance: principal and the interest of the day, or a part of them", "",
+     "an advance or a pledge: principal and the interest of the day, or a part of them", "",
      "Fin.RepaymentPrepared"),
     ("DISBURSED", "mark_overdue", "anyone", "the due date has passed, nobody has paid", "OVERDUE",
      "Fin.Overdue"),
@@ -57,9 +59,25 @@ FINANCING = (
     ("OVERDUE|RECOURSE", "write_off", "a checker of the bank", "a reason", "WRITTEN_OFF",
      "Fin.WrittenOff"),
     ("DISBURSED|REPAYMENT_OWED|OVERDUE|RECOURSE|WRITTEN_OFF", "repay", "anyone with a proof",
-     "leaf paid or taken back, or principal and interest paid", "REPAID", "Fin.Repaid"),
+     "leaf paid or taken back, or principal and interest paid: a pledged leaf is free", "REPAID", "Fin.Repaid"),
     ("DISBURSED|OVERDUE|RECOURSE|WRITTEN_OFF", "repay_part", "anyone with a proof, through repay",
-     "a part of an advance was paid: the rest stays owed", "", "Fin.PartRepaid"),
+     "a part of an advance or a pledge was paid: the rest stays owed", "", "Fin.PartRepaid"),
+    ("OVERDUE|RECOURSE|WRITTEN_OFF|PAYOUT_OWED", "enforce",
+     "the bank; from the leaf's due date on anyone",
+     "a pledge, a day after its due date: the leaf is the bank's, the borrower is owed what it is worth more",
+     "ENFORCED", "Fin.Enforced"),
+    ("ENFORCED", "even_out", "the bank, through enforce", "the leaf is worth no more than is owed",
+     "REPAID", "Fin.Enforced"),
+    ("ENFORCED", "fall_short", "the bank, through enforce",
+     "the leaf is worth less than is owed, and the quote was with recourse", "RECOURSE",
+     "Fin.Enforced"),
+    ("ENFORCED", "prove_surplus", "anyone with a proof",
+     "the surplus paid by the bank to the borrower under the reference", "REPAID",
+     "Fin.SurplusPaid"),
+    ("ENFORCED|RECOURSE|WRITTEN_OFF|REPAYMENT_OWED|REPAID", "release_claim", "anyone",
+     "the leaf taken by enforcement is paid", "", "Fin.ClaimReleased"),
+    ("REPAID", "on_reverse_surplus", "anyone with a proof, through on_reverse",
+     "the surplus was given back, wholly or partly", "ENFORCED", "Fin.SurplusReinstated"),
     ("REPAID", "on_reverse_repayment", "anyone with a proof, through on_reverse",
      "the repayment was given back, wholly or partly", "REPAYMENT_OWED", "Fin.Reinstated"),
 )  # fmt: skip

@@ -11,7 +11,7 @@ time-out and the money goes back at the lock's end. Nobody is left with nothing.
 from rules.calendar import CLOCK_DRIFT_MS, day_at, day_end_ms, parse_date
 from rules.day_count import simple_interest
 from rules.financing_machine import OVERDUE_RATE_BPS, RELEASE_MARGIN_MS
-from rules.financing_records import Repayment, financings, repayments
+from rules.financing_records import Repayment, financings, is_bought, repayments
 from rules.lock_terms import HASH
 from rules.money import BPS_UNIT, half_up
 from sdk import call, ctx, require, sm3
@@ -46,9 +46,11 @@ def take_payout(financing, proof: bytes):
 
 
 def deliver(financing):
-    """The other half of the bargain: the claim is the bank's from here on."""
+    """The other half of the bargain: the claim is the bank's from here on, or pledged to it."""
     call("invoice_registry", "activate", *claim_of(financing))
-    if financing.leaf_id:
+    if financing.pledge:
+        call("receivable", "pledge", financing.leaf_id, financing.request_id)
+    elif financing.leaf_id:
         leaf, lien = financing.leaf_id, financing.request_id
         call("receivable", "assign_to_financier", leaf, lien, financing.bank, financing.recourse)
 
@@ -152,7 +154,7 @@ def take_repayment(financing, proof: bytes, instalment: int) -> bool:
 
 def owe_again(financing, proof: bytes, salt: bytes, paid_back: bool) -> int:
     """What was given back is owed again. For a leaf's repayment the leaf itself knows: no proof is read."""
-    if paid_back and financing.leaf_id:
+    if paid_back and is_bought(financing):
         require(proof == b"", "E_PROOF_UNUSED", "a leaf's reversal is recorded on the leaf")
         settled = call("receivable", "is_settled", financing.leaf_id, financing.bank)
         require(not settled, "E_STATE", "the leaf is paid")

@@ -18,6 +18,9 @@ class Financing:
     preimage: what opened the conditional coin, until its release is on record.
     owed_fen: what is owed again after a reversal, since owed_since_ms. The instalments 1 and 2 are payout
     and repayment; later ones pay what was given back.
+    pledge: the leaf secures an advance and stays its holder's; due_date is then the advance's own. Below zero,
+    repaid_fen is interest that an enforced leaf did not cover. surplus_fen: what the bank owes the borrower
+    since an enforcement. claim_kept: the registry's claim stands until the leaf taken is paid.
     """
 
     request_id: str
@@ -59,6 +62,14 @@ class Financing:
     fingerprint: str = ""
     claim: int = 0
     quotes: int = 0
+    pledge: bool = False
+    leaf_due_date: str = ""
+    enforced: bool = False
+    claim_kept: bool = False
+    surplus_fen: int = 0
+    surplus_reference: bytes = b""
+    surplus_since_ms: int = 0
+    surplus_nullifier: bytes = b""
     version: int = 1
 
 
@@ -71,6 +82,7 @@ class Quote:
     recourse: bool
     until_ms: int
     state: str = "OPEN"
+    pledge: bool = False
 
 
 @dataclass
@@ -147,9 +159,14 @@ def let_go(financing):
         call("invoice_registry", "unhold", *claim)
 
 
+def is_bought(financing) -> bool:
+    """Whether the leaf itself is sold to the bank: then its debtor pays, not the borrower."""
+    return financing.leaf_id != "" and not financing.pledge
+
+
 def claim_on_borrower(financing) -> int:
     """What of an advance the bank may claim from its borrower: principal, or what was given back since."""
-    if financing.leaf_id:
+    if is_bought(financing):
         return 0
     left = financing.principal_fen - financing.repaid_fen
     if financing.state == "PAYOUT_OWED":
@@ -165,7 +182,7 @@ def tell(event, financing, claim_fen: int):
         request_id=financing.request_id,
         bank=financing.bank,
         borrower=financing.borrower,
-        claim_fen=0 if financing.leaf_id else claim_fen,
+        claim_fen=0 if is_bought(financing) else claim_fen,
         version=financing.version,
     )
 
@@ -199,6 +216,10 @@ def describe(financing) -> dict:
         "owed_fen": financing.owed_fen,
         "debtor": financing.debtor,
         "recourse": financing.recourse,
+        "pledge": financing.pledge,
+        "leaf_due_date": financing.leaf_due_date,
+        "surplus_fen": financing.surplus_fen,
+        "surplus_reference": financing.surplus_reference,
         "repaid_fen": financing.repaid_fen,
         "claim_fen": claim_on_borrower(financing),
         "filing": financing.filing,

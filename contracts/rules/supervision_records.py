@@ -11,7 +11,7 @@ REGIONS = (
     ("Yangtze delta", ("SH", "NJ", "SU")),
     ("Pearl delta", ("SZ", "GZ", "DG", "HZ", "HK", "MO")),
 )
-PAID_OUT = ("SETTLED", "DISBURSED", "REPAID", "OVERDUE", "RECOURSE", "WRITTEN_OFF",
+PAID_OUT = ("SETTLED", "DISBURSED", "REPAID", "OVERDUE", "RECOURSE", "WRITTEN_OFF", "ENFORCED",
             "REPAYMENT_OWED")  # fmt: skip
 ENDED_CREDITS = ("APPLIED", "DECLINED", "CANCELLED", "EXPIRED", "EXHAUSTED")
 

@@ -4,6 +4,7 @@ Accounts, in fen:
 
     claim/LG      what LG may claim under credentials        debt/PX       what PX owes under them
     advance/QB    what QB may claim for advances             borrowed/PX   what PX owes for them
+    surplus/LG    what LG may claim of leaves taken      owing/QB      what QB owes for them
     money/LG      what payment proofs say LG received        paid          where it came from
 
 Events are replayed in order; nothing is asked of the ledger, so that a recount is another witness. Where an
@@ -163,6 +164,8 @@ class Replay:
     def advanced(self, fields: Mapping[str, Any]) -> None:
         bank, borrower = f"advance/{fields['bank']}", f"borrowed/{fields['borrower']}"
         self._post(fields["request_id"], bank, borrower, fields["claim_fen"])
+        surplus, owing = f"surplus/{fields['borrower']}", f"owing/{fields['bank']}"
+        self._post(fields["request_id"], surplus, owing, fields.get("surplus_fen", 0))
 
     def paid(self, fields: Mapping[str, Any]) -> None:
         nullifier = fields["nullifier"].hex()
@@ -212,6 +215,9 @@ STEPS: dict[str, Step] = {
     "Fin.PartRepaid": Replay.advanced,
     "Fin.Repaid": Replay.advanced,
     "Fin.Reinstated": Replay.advanced,
+    "Fin.Enforced": Replay.advanced,
+    "Fin.SurplusPaid": Replay.advanced,
+    "Fin.SurplusReinstated": Replay.advanced,
     "Dcep.PaymentVerified": Replay.paid,
     "Dcep.ReversalVerified": Replay.given_back,
 }

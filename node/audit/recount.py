@@ -64,6 +64,8 @@ def recount(ask: Ask) -> Recount:
     for row in every(ask, "financing", "list_financings", "request_id"):
         totals[f"advance/{row['bank']}"] += row["claim_fen"]
         totals[f"borrowed/{row['borrower']}"] -= row["claim_fen"]
+        totals[f"surplus/{row['borrower']}"] += row["surplus_fen"]
+        totals[f"owing/{row['bank']}"] -= row["surplus_fen"]
     for row in every(ask, "dcep", "money_received", "payee"):
         totals[f"money/{row['payee']}"] += row["amount_fen"]
         totals[OUTSIDE] -= row["amount_fen"]

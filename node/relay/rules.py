@@ -32,6 +32,7 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule("financing", "Fin.QuoteAccepted", "disburse", "pay_reference", ("request_id",)),
     Rule("financing", "Fin.QuoteAccepted", "repay", "repay_reference", ("request_id",)),
+    Rule("financing", "Fin.Enforced", "prove_surplus", "surplus_reference", ("request_id",)),
     Rule("receivable", "EC.PaymentPrepared", "record_payment", "reference", ("leaf_id", "instalment")),
     Rule("guarantee", "Guarantee.PaymentPrepared", "record_payment"),
     Rule("forfaiting", "Forfaiting.SettlementPrepared", "settle"),

@@ -7,6 +7,7 @@ it; if nobody pays in time both sides are free again. Source: domain/trade-finan
 
     quotes     request, offers, the choice           repayment  repaid, overdue, recourse, written off
     payout     duplicate check, money, ways back     notice     register, notice: who comes first
+    pledge     a leaf that secures an advance is taken, and its surplus paid
 """
 
 from chapters.quotes import request_receivable, request_invoice, quote, accept_quote
@@ -22,6 +23,7 @@ from chapters.payout import (
     decline,
 )
 from chapters.repayment import prepare_repayment, repay, mark_overdue, recourse, write_off
+from chapters.pledge import enforce, prove_surplus, release_claim
 from chapters.notice import file_registration, notify_debtor, acknowledge_notice, payment_waterfall
 
 from rules.financing_machine import FINANCING
@@ -61,6 +63,7 @@ def list_quotes(request_id: str) -> list:
             "recourse": offer.recourse,
             "until_ms": offer.until_ms,
             "state": offer.state,
+            "pledge": offer.pledge,
         }
         for offer in offers
         if everything or offer.bank == ctx.member

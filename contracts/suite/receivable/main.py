@@ -25,7 +25,7 @@ from chapters.transfer import (
     recall_transfer,
     expire_transfer,
 )
-from chapters.financing import reserve, free, lock, unlock, hand_over, assign_to_financier
+from chapters.financing import reserve, free, lock, unlock, pledge, hand_over, assign_to_financier
 from chapters.orders import remedy_move, reopen_prepaid, remedy_facts, freeze, unfreeze, leaves_of
 from chapters.maturity import due, mark_overdue, prepare_payment, record_payment, on_reverse, close
 

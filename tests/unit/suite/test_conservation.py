@@ -50,6 +50,7 @@ class Suite(RuleBasedStateMachine):
         self.world.issue()
         self.paid: list[tuple[str, int, Any, str]] = []  # leaf, instalment, receipt, payee
         self.financed = 0
+        self.pledged: list[tuple[str, str]] = []  # request and its borrower
 
     def teardown(self) -> None:
         self.folder.cleanup()
@@ -135,6 +136,57 @@ class Suite(RuleBasedStateMachine):
         due = {"payee": piece["holder"], "amount_fen": terms["payout_fen"],
                "reference": terms["pay_reference"]}  # fmt: skip
         self.pay("nobody", "financing.disburse", due, "QB", request_id=request_id)
+
+    @precondition(lambda self: self.world.now_ms < at("2027-04-20"))
+    @rule(number=st.integers(0, 20))
+    def borrow(self, number: int) -> None:
+        world, piece = self.world, self.pick(number, "ACTIVE")
+        if piece is None or piece["lien"] or piece["financed"] or piece["holder"] == "QB":
+            return
+        who, most = PEOPLE[piece["holder"]], (piece["amount_fen"] - piece["reduced_fen"]) * 8 // 10
+        if most < 1_000:
+            return
+        args = {"leaf_id": piece["leaf_id"], "purpose": "wages", "consent": True}
+        request_id = world.ok(who, "financing.request_receivable", **args)
+        world.ok("qb-ops", "financing.quote", request_id=request_id, rate_ppm=30_500, pledge=True,
+                 principal_fen=most, valid_until_ms=world.now_ms + HOUR_MS, recourse=True)  # fmt: skip
+        terms = world.accept_quote(request_id, who=who)
+        self.financed += 1
+        world.ok("qb-ops", "financing.duplicate_check", request_id=request_id,
+                 fingerprint=digest(f"keyed {self.financed}"))  # fmt: skip
+        due = {"payee": piece["holder"], "amount_fen": most, "reference": terms["pay_reference"]}
+        self.pay("nobody", "financing.disburse", due, "QB", request_id=request_id)
+        self.pledged.append((request_id, piece["holder"]))
+
+    @precondition(lambda self: self.pledged)
+    @rule(part=st.integers(1, 4))
+    def pay_back_or_lose(self, part: int) -> None:
+        """Repays wholly or half; once the leaf is due the bank's claim is taken out of it instead."""
+        world, (request_id, borrower) = self.world, self.pledged[-1]
+        args: dict[str, Any] = {"request_id": request_id}
+        found = world.ok("pbc", "financing.get", **args)
+        if world.now_ms >= at(DUE):
+            world.ok("nobody", "financing.mark_overdue", **args)
+            found = world.ok("nobody", "financing.enforce", **args, salt=bytes(16))
+            if found["state"] == "ENFORCED":
+                due = {"payee": borrower, "amount_fen": found["surplus_fen"],
+                       "reference": found["surplus_reference"]}  # fmt: skip
+                self.pay("nobody", "financing.prove_surplus", due, "QB", **args)
+            self.pledged.pop()
+            leaf = world.piece(found["leaf_id"])
+            if leaf["state"] == "ACTIVE":
+                world.ok("nobody", "receivable.due", leaf_id=leaf["leaf_id"])
+            return
+        fen = 0 if part == 4 else found["principal_fen"] // 2
+        if fen and found["repaid_fen"]:
+            return
+        salt = secrets.token_bytes(16)
+        due = world.ok(
+            PEOPLE[borrower], "financing.prepare_repayment", **args, amount_fen=fen, salt=salt
+        )
+        self.pay("nobody", "financing.repay", due, borrower, **args)
+        if not fen:
+            self.pledged.pop()
 
     @precondition(before_due)
     @rule(number=st.integers(0, 20), outcome=st.sampled_from(["uphold", "reduce", "void"]))

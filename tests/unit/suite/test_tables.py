@@ -42,6 +42,11 @@ FINANCING_CALLS: Calls = {
     "withdraw": ("xy", {}),
     "decline": ("qb-ops", {"reason": "no"}),
     "repay": ("nobody", {}),
+    "settle": ("qb-ops", {"proof": b"", "terms": b"", "preimage": b""}),
+    "mark_overdue": ("nobody", {}),
+    "enforce": ("qb-ops", {"salt": bytes(16)}),
+    "prove_surplus": ("nobody", {"proof": b""}),
+    "release_claim": ("nobody", {}),
 }
 PARTY_CALLS: Calls = {
     "attest": (
@@ -149,6 +154,7 @@ def test_a_party_moves_only_as_its_table_says(world: World, state: str, move: st
         ("receivable.free", {"leaf_id": EC, "lien": ""}),
         ("receivable.lock", {"leaf_id": EC, "lien": ""}),
         ("receivable.unlock", {"leaf_id": EC, "lien": ""}),
+        ("receivable.pledge", {"leaf_id": EC, "lien": ""}),
         ("receivable.assign_to_financier", {"leaf_id": EC, "lien": "", "bank": "ZZ"}),
         ("invoice_registry.hold", {"fingerprint": digest("f")}),
         ("invoice_registry.unhold", {"fingerprint": digest("f"), "bank": "QB", "number": 1}),

@@ -11,6 +11,7 @@ from rules.financing_payments import (
     take_refund,
     take_release,
 )
+from rules.financing_pledge import owe_surplus_again, tell_surplus
 from rules.financing_records import enter, financings, let_go, load, require_bank, tell
 from rules.money import BPS_UNIT, share_of
 from rules.persons import require_trader
@@ -25,6 +26,7 @@ Declined = Event("Fin.Declined")
 Settled = Event("Fin.Settled")
 Released = Event("Fin.Released")
 Reinstated = Event("Fin.Reinstated")
+SurplusReinstated = Event("Fin.SurplusReinstated")
 
 
 @export
@@ -90,11 +92,13 @@ def settle(request_id: str, proof: bytes, terms: bytes, preimage: bytes) -> str:
     proof: of the LOCK under the payout's reference; terms: canonical LockTerms with a hash; preimage: known to
     the bank alone until now, public from here on, so that whoever carries the borrower's signed RELEASE can
     complete it. The leaf is the bank's, and stays held until release or refund is proven. Codes: E_STATE,
-    E_NOT_PARTY, E_ROLE, E_LOCK_TERMS, E_PREIMAGE, E_LOCK_LATE, E_PROOF_….
+    E_NOT_PARTY, E_ROLE, E_PLEDGE, E_LOCK_TERMS, E_PREIMAGE, E_LOCK_LATE, E_PROOF_….
     """
     financing = load(request_id)
     require_bank(financing.bank)
     enter(financing, "settle")
+    # released money has an end in time, a pledge has not: it is paid out first, then it stands
+    require(not financing.pledge, "E_PLEDGE", "a pledge is paid out by a final payment")
     take_lock(financing, proof, terms, preimage)
     hand_over(financing)
     Settled(request_id=request_id, preimage=preimage, version=financing.version)
@@ -126,15 +130,20 @@ def unwind(request_id: str, proof: bytes) -> str:
 
 @export
 def on_reverse(request_id: str, proof: bytes, salt: bytes) -> int:
-    """Anyone brings the proof that a payout, or the repayment of an advance, was given back.
+    """Anyone brings the proof that a payout, the repayment of an advance or a surplus was given back.
 
     What was given back is owed again under a new reference (`get`). Returns how much (fen).
     """
     financing = load(request_id)
     paid_back = financing.state == "REPAID"
+    if paid_back and financing.surplus_nullifier:
+        enter(financing, "on_reverse_surplus")
+        surplus = owe_surplus_again(financing, proof, salt)
+        tell_surplus(SurplusReinstated, financing, 0, surplus)
+        return surplus
     enter(financing, "on_reverse_repayment" if paid_back else "on_reverse_payout")
     owed = owe_again(financing, proof, salt, paid_back)
-    if paid_back:
+    if paid_back and not financing.enforced:
         call("invoice_registry", "reopen", *claim_of(financing))
     tell(Reinstated, financing, owed if paid_back else -owed)
     return owed

@@ -1,7 +1,7 @@
 """Asking for money against a leaf or an invoice, and what banks offer: REQUESTED to ACCEPTED."""
 
 from rules.calendar import day_at, day_end_ms, is_date, parse_date
-from rules.dated_rules import add_business_days, rule_on
+from rules.dated_rules import add_business_days
 from rules.day_count import simple_interest
 from rules.financing_machine import (
     PAY_BUSINESS_DAYS,
@@ -13,18 +13,20 @@ from rules.financing_machine import (
     REQUEST_LIEN_MS,
 )
 from rules.financing_payments import fix_repayment
+from rules.financing_pledge import fix_pledge, hold_pledge, most_advanced
 from rules.financing_records import (
     Quote,
     advanced,
     describe,
     enter,
     financings,
+    is_bought,
     load,
     new_request,
     quotes,
     require_bank,
 )
-from rules.money import half_up, is_amount, share_of
+from rules.money import half_up, is_amount
 from rules.oversight import supervise
 from rules.persons import require_trader
 from sdk import Event, call, ctx, export, require
@@ -74,12 +76,13 @@ def request_invoice(
 @export
 def quote(
     request_id: str, rate_ppm: int, principal_fen: int, valid_until_ms: int, recourse: bool = False,
-    expected_version: int = 0,
+    expected_version: int = 0, pledge: bool = False,
 ) -> int:  # fmt: skip
     """A bank's binding offer. Returns its number.
 
     rate_ppm: parts per million a year, 3.05 % is 30,500. principal_fen: the whole leaf, or at most 80 % of
-    the invoice. Codes: E_NOT_PARTY, E_ROLE, E_PARTY, E_STATE, E_RATE, E_AMOUNT, E_ADVANCE, E_EXPIRED.
+    the invoice. pledge: the leaf is not bought, it secures an advance of at most 80 % of it. Codes:
+    E_NOT_PARTY, E_ROLE, E_PARTY, E_STATE, E_RATE, E_AMOUNT, E_PLEDGE, E_ADVANCE, E_EXPIRED.
     """
     financing = load(request_id)
     require_bank(financing.to_bank or ctx.member)
@@ -89,11 +92,13 @@ def quote(
     enter(financing, "quote", expected_version)
     require(0 < rate_ppm <= RATE_PPM_MAX, "E_RATE", "a rate is above 0 and at most 24 % a year")
     require(is_amount(principal_fen), "E_AMOUNT", "a principal is a positive number of fen")
-    if financing.leaf_id:
+    require(financing.leaf_id or not pledge, "E_PLEDGE", "an invoice is advanced on, not pledged")
+    if financing.leaf_id and not pledge:
         require(principal_fen == financing.gross_fen, "E_AMOUNT", "a leaf is bought as a whole")
     else:
         most = most_advanced(financing.gross_fen)
-        require(principal_fen <= most, "E_ADVANCE", f"at most {most} fen on this invoice")
+        on = "leaf" if pledge else "invoice"
+        require(principal_fen <= most, "E_ADVANCE", f"at most {most} fen on this {on}")
     ahead = valid_until_ms - ctx.time
     require(0 < ahead <= QUOTE_VALID_MS_MAX, "E_EXPIRED", "a quote stands up to 48 hours")
     given = [quotes[(request_id, number)].bank for number in range(1, financing.quotes + 1)]
@@ -102,16 +107,11 @@ def quote(
     financing.quotes += 1
     number = financing.quotes
     quotes[(request_id, number)] = Quote(
-        number, ctx.member, rate_ppm, principal_fen, recourse, valid_until_ms
+        number, ctx.member, rate_ppm, principal_fen, recourse, valid_until_ms, pledge=pledge
     )
     financings[request_id] = financing
     Quoted(request_id=request_id, number=number, version=financing.version)
     return number
-
-
-def most_advanced(gross_fen: int) -> int:
-    """What banks may advance on an invoice, by the rule of the day."""
-    return share_of(gross_fen, rule_on("cap:advance", day_at(ctx.time))["bps"])
 
 
 def price(financing, chosen):
@@ -120,12 +120,14 @@ def price(financing, chosen):
     financing.rate_ppm = chosen.rate_ppm
     financing.recourse = chosen.recourse
     financing.principal_fen = chosen.principal_fen
+    if chosen.pledge:
+        fix_pledge(financing)
     financing.days = parse_date(financing.due_date) - day_at(ctx.time)
     require(financing.days > 0, "E_TENOR", "the due date has come")
     interest = half_up(*simple_interest(chosen.principal_fen, chosen.rate_ppm, financing.days))
     financing.interest_fen = interest
     # a leaf is discounted: interest is taken off first; an advance bears interest in arrears
-    discount = interest if financing.leaf_id else 0
+    discount = interest if is_bought(financing) else 0
     financing.payout_fen = chosen.principal_fen - discount
     require(financing.payout_fen > 0, "E_AMOUNT", "nothing would be paid out")
 
@@ -135,7 +137,7 @@ def accept_quote(request_id: str, number: int, salt: bytes, expected_version: in
     """The borrower takes one quote; the others lapse. Returns the price and the payment to be made.
 
     `salt`: 16 to 32 random bytes. Codes: E_NOT_PARTY, E_STATE, E_NOT_FOUND, E_EXPIRED, E_SALT, E_TENOR,
-    E_ADVANCE, E_UNDERLYING, E_LIEN.
+    E_ADVANCE, E_UNDERLYING, E_LIEN, E_CUT_OFF.
     """
     financing = load(request_id)
     require_trader(financing.borrower, "the borrower")
@@ -159,7 +161,10 @@ def accept_quote(request_id: str, number: int, salt: bytes, expected_version: in
     )  # fmt: skip
     if financing.leaf_id:
         until = financing.pay_until_ms + PROOF_MARGIN_MS
-        call("receivable", "reserve", financing.leaf_id, financing.borrower, request_id, until)
+        lien = (financing.leaf_id, financing.borrower, request_id, until)
+        leaf = call("receivable", "reserve", *lien)
+        if financing.pledge:
+            hold_pledge(financing, leaf["amount_fen"], salt)
     else:
         hold_invoice(financing, salt)
     for other in range(1, financing.quotes + 1):

@@ -2,7 +2,16 @@
 
 from rules.calendar import day_at, day_end_ms, parse_date
 from rules.financing_payments import claim_of, fix_repayment, owed_today, take_repayment
-from rules.financing_records import claim_on_borrower, enter, financings, load, require_bank, tell
+from rules.financing_pledge import release_leaf
+from rules.financing_records import (
+    claim_on_borrower,
+    enter,
+    financings,
+    is_bought,
+    load,
+    require_bank,
+    tell,
+)
 from rules.persons import require_trader
 from sdk import Event, call, ctx, export, require
 
@@ -16,7 +25,7 @@ WrittenOff = Event("Fin.WrittenOff")
 
 @export
 def prepare_repayment(request_id: str, salt: bytes, amount_fen: int = 0) -> dict:
-    """The borrower of an advance fixes what it will pay today: early, late, or a part; interest comes first.
+    """The borrower of an advance or a pledge fixes what it will pay today: early, late, a part; interest first.
 
     amount_fen: 0 for all that is owed. Interest counts to today, after the due date half as much again.
     Returns the payment. Codes: E_NOT_PARTY, E_ROLE, E_STATE, E_METHOD, E_AMOUNT, E_SALT.
@@ -24,7 +33,7 @@ def prepare_repayment(request_id: str, salt: bytes, amount_fen: int = 0) -> dict
     financing = load(request_id)
     require_trader(financing.borrower, "the borrower")
     enter(financing, "prepare_repayment")
-    require(financing.document != "", "E_METHOD", "a leaf is repaid by its debtor's payment")
+    require(not is_bought(financing), "E_METHOD", "a leaf is repaid by its debtor's payment")
     principal, interest = owed_today(financing)
     whole = principal + interest
     amount = amount_fen or whole
@@ -47,11 +56,12 @@ def prepare_repayment(request_id: str, salt: bytes, amount_fen: int = 0) -> dict
 @export
 def repay(request_id: str, proof: bytes = b"", instalment: int = 0) -> str:
     """A leaf is repaid when its debtor has paid it, or its guarantor or former holder has; an advance by a
-    proof of principal and interest, also in parts. instalment: of `prepare_repayment`; 0 is the latest."""
+    proof of principal and interest, also in parts; a pledged leaf is then free. instalment: of
+    `prepare_repayment`; 0 is the latest."""
     financing = load(request_id)
     before, owed = financing.state, claim_on_borrower(financing)
     enter(financing, "repay")
-    if financing.leaf_id:
+    if is_bought(financing):
         # an unread proof in an accepted call would look like a payment in an evidence bundle
         require(proof == b"", "E_PROOF_UNUSED", "a leaf is repaid by its own payment")
         settled = call("receivable", "is_settled", financing.leaf_id, financing.bank)
@@ -61,7 +71,9 @@ def repay(request_id: str, proof: bytes = b"", instalment: int = 0) -> str:
         financings[request_id] = financing
         tell(PartRepaid, financing, claim_on_borrower(financing) - owed)
         return financing.state
-    call("invoice_registry", "repay", *claim_of(financing))
+    release_leaf(financing, before)
+    if not financing.enforced:
+        call("invoice_registry", "repay", *claim_of(financing))
     tell(Repaid, financing, -owed)
     return financing.state
 
@@ -73,7 +85,7 @@ def mark_overdue(request_id: str) -> str:
     late = day_at(ctx.time) > parse_date(financing.due_date)
     require(late, "E_TOO_EARLY", "the due date has not passed")
     leaf = financing.leaf_id
-    paid = leaf and call("receivable", "is_settled", leaf, financing.bank)
+    paid = is_bought(financing) and call("receivable", "is_settled", leaf, financing.bank)
     require(not paid, "E_STATE", "the leaf is paid")
     Overdue(request_id=request_id, version=financing.version)
     return financing.state

@@ -20,6 +20,8 @@ Freed = Event("EC.Freed")
 Locked = Event("EC.Locked")
 Unlocked = Event("EC.Unlocked")
 Assigned = Event("EC.Assigned")
+Pledged = Event("EC.Pledged")
+NO_END_MS = 253402271999999  # a lien without end: the last millisecond of the year 9999
 
 
 def financed_piece(leaf_id: str, move: str, lien: str):
@@ -101,8 +103,19 @@ def hand_over(leaf_id: str, lien: str, holder: str, recourse: bool = False) -> b
 
 
 @export
-def assign_to_financier(leaf_id: str, lien: str, bank: str, recourse: bool = False) -> bool:
-    """The money has been paid: the leaf is the bank's. recourse: the borrower answers for it."""
+def pledge(leaf_id: str, lien: str) -> bool:
+    """The money has been lent: the leaf stays its holder's, and is held without end for this financing."""
+    piece = financed_piece(leaf_id, "pledge", lien)
+    piece.lien_until_ms = NO_END_MS
+    pieces[leaf_id] = piece
+    Pledged(leaf_id=leaf_id, version=piece.version)
+    return True
+
+
+@export
+def assign_to_financier(leaf_id: str, lien: str, bank: str, recourse: bool = False) -> int:
+    """The money has been paid, or a pledge was not repaid: the leaf is the bank's. recourse: the borrower
+    answers for it. Returns what the leaf is good for (fen)."""
     piece = financed_piece(leaf_id, "assign_to_financier", lien)
     previous = piece.holder
     piece.lien = ""
@@ -111,4 +124,4 @@ def assign_to_financier(leaf_id: str, lien: str, bank: str, recourse: bool = Fal
         take_title(piece, recourse)
     change_holder(piece, bank)
     Assigned(leaf_id=leaf_id, previous=previous, holder=bank, version=piece.version)
-    return True
+    return principal_due(piece)
