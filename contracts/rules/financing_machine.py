@@ -76,6 +76,8 @@ FINANCING = (
      "Fin.SurplusPaid"),
     ("ENFORCED|RECOURSE|WRITTEN_OFF|REPAYMENT_OWED|REPAID", "release_claim", "anyone",
      "the leaf taken by enforcement is paid", "", "Fin.ClaimReleased"),
+    ("ENFORCED|RECOURSE|WRITTEN_OFF|REPAYMENT_OWED|REPAID", "reopen_claim", "anyone",
+     "the payment of that leaf was given back", "", "Fin.ClaimReopened"),
     ("REPAID", "on_reverse_surplus", "anyone with a proof, through on_reverse",
      "the surplus was given back, wholly or partly", "ENFORCED", "Fin.SurplusReinstated"),
     ("REPAID", "on_reverse_repayment", "anyone with a proof, through on_reverse",

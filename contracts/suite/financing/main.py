@@ -23,7 +23,7 @@ from chapters.payout import (
     decline,
 )
 from chapters.repayment import prepare_repayment, repay, mark_overdue, recourse, write_off
-from chapters.pledge import enforce, prove_surplus, release_claim
+from chapters.pledge import enforce, prove_surplus, release_claim, reopen_claim
 from chapters.notice import file_registration, notify_debtor, acknowledge_notice, payment_waterfall
 
 from rules.financing_machine import FINANCING

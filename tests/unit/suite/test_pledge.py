@@ -162,6 +162,14 @@ def test_a_leaf_not_redeemed_goes_to_the_bank_and_its_surplus_to_the_borrower(
     world.refused("E_PLEDGE", "nobody", "financing.release_claim", request_id=request_id)
     assert_audited(world)
 
+    world.refused("E_STATE", "nobody", "financing.reopen_claim", request_id=request_id)
+    back = give_back(world, "QB", world.paid, "PX", 100)
+    world.ok("nobody", "receivable.on_reverse", leaf_id=LEAF, instalment=1, proof=back)
+    world.ok("nobody", "financing.reopen_claim", request_id=request_id)
+    assert claim(world) == "ACTIVE"
+    world.refused("E_PLEDGE", "nobody", "financing.reopen_claim", request_id=request_id)
+    assert_audited(world)
+
 
 def test_a_surplus_that_went_back_is_owed_again(paying_world: World) -> None:
     world = paying_world

@@ -47,6 +47,7 @@ FINANCING_CALLS: Calls = {
     "enforce": ("qb-ops", {"salt": bytes(16)}),
     "prove_surplus": ("nobody", {"proof": b""}),
     "release_claim": ("nobody", {}),
+    "reopen_claim": ("nobody", {}),
 }
 PARTY_CALLS: Calls = {
     "attest": (

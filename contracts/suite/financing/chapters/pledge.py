@@ -22,6 +22,7 @@ from sdk import Event, call, ctx, export, require
 Enforced = Event("Fin.Enforced")
 SurplusPaid = Event("Fin.SurplusPaid")
 ClaimReleased = Event("Fin.ClaimReleased")
+ClaimReopened = Event("Fin.ClaimReopened")
 
 
 @export
@@ -53,7 +54,14 @@ def enforce(request_id: str, salt: bytes, expected_version: int = 0) -> dict:
     else:
         take_leaf(financing, principal, interest, salt)
     financings[request_id] = financing
-    tell_surplus(Enforced, financing, claim_on_borrower(financing) - before, financing.surplus_fen)
+    Enforced(
+        request_id=request_id,
+        bank=financing.bank,
+        borrower=financing.borrower,
+        claim_fen=claim_on_borrower(financing) - before,
+        surplus_fen=financing.surplus_fen,
+        version=financing.version,
+    )
     return describe(financing)
 
 
@@ -97,4 +105,20 @@ def release_claim(request_id: str) -> bool:
     financings[request_id] = financing
     call("invoice_registry", "repay", *claim_of(financing))
     ClaimReleased(request_id=request_id, version=financing.version)
+    return True
+
+
+@export
+def reopen_claim(request_id: str) -> bool:
+    """The payment of the leaf that the bank took was given back: the registry's claim counts again."""
+    financing = load(request_id)
+    enter(financing, "reopen_claim")
+    ended = financing.enforced and not financing.claim_kept
+    require(ended, "E_PLEDGE", "no leaf was taken, or its claim stands")
+    settled = call("receivable", "is_settled", financing.leaf_id, financing.bank)
+    require(not settled, "E_STATE", "the leaf is paid")
+    financing.claim_kept = True
+    financings[request_id] = financing
+    call("invoice_registry", "reopen", *claim_of(financing))
+    ClaimReopened(request_id=request_id, version=financing.version)
     return True
