@@ -193,14 +193,7 @@ def reject(proposal: IdArgument, output: OutputOption = Output.table) -> None:
 
     Example:  city as admin-beijing proposal reject p-3f9a01c2d4e5f607
     """
-    with open_network() as net:
-        kind = kind_of(proposal)
-        if kind == "change":
-            _send(net, "reject", {"proposal": proposal}, output)
-        elif kind == "contract":
-            _call(net, LIFECYCLE, "reject", place_of(proposal), output)
-        else:
-            _call(net, RULEBOOK, "withdraw", {"id": proposal}, output)
+    _end("reject", proposal, output)
 
 
 @app.command()
@@ -210,12 +203,17 @@ def withdraw(proposal: IdArgument, output: OutputOption = Output.table) -> None:
 
     Example:  city as admin-shenzhen proposal withdraw p-3f9a01c2d4e5f607
     """
+    _end("withdraw", proposal, output)
+
+
+def _end(move: str, proposal: str, output: Output) -> None:
+    """A draft of the rulebook knows no other's rejection: its authority takes it back either way."""
     with open_network() as net:
         kind = kind_of(proposal)
         if kind == "change":
-            _send(net, "withdraw", {"proposal": proposal}, output)
+            _send(net, move, {"proposal": proposal}, output)
         elif kind == "contract":
-            _call(net, LIFECYCLE, "withdraw", place_of(proposal), output)
+            _call(net, LIFECYCLE, move, place_of(proposal), output)
         else:
             _call(net, RULEBOOK, "withdraw", {"id": proposal}, output)
 

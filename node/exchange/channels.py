@@ -25,13 +25,12 @@ class NetChannel:
         return Hash(self._net.context.channel_id)
 
     async def locked(self) -> dict[str, dict[str, Any]]:
-        for event in await self._net.past_events(
-            EXCHANGE, "Exchange.Locked", from_height=self._height
-        ):
-            number, self._height = event.fields["id"], event.height
-            if number not in self._terms:
-                found = await self._net.query(EXCHANGE, "get", {"id": number})
-                self._terms[number] = found.value["terms"]
+        new = await self._net.past_events(EXCHANGE, "Exchange.Locked", from_height=self._height)
+        for number in [event.fields["id"] for event in new]:
+            found = await self._net.query(EXCHANGE, "get", {"id": number})
+            self._terms[number] = found.value["terms"]
+        if new:
+            self._height = new[-1].height + 1  # only now: whoever failed above reads them again
         for number in list(self._terms):
             if await self.stand(number) != "LOCKED":
                 del self._terms[number]

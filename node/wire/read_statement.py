@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.encoding import EncodingError, Hash, decode, encode
-from consensus.tags import Tag, preimage
+from consensus.encoding import Hash
+from consensus.tags import Tag
 from node.errors import CityError
 from node.identity.suite import Signer, Suite
+from node.wire.signed import check_times, is_signed_by, read_signed, sign_statement
 
 METADATA_KEY = "citychain-read-bin"
 LIFETIME_MS_MAX = 15 * 60 * 1000
-SKEW_MS = 60 * 1000
-_SIGNATURE_BYTES = 64
-STATEMENT_BYTES_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +31,20 @@ class ReadStatement:
 
 def sign_read(suite: Suite, signer: Signer, statement: ReadStatement) -> bytes:
     """The metadata value."""
-    data = encode(statement)
-    return data + signer.sign(preimage(Tag.READ_STATEMENT, suite.id, data))
+    return sign_statement(suite, signer, Tag.READ_STATEMENT, statement)
 
 
 def check_read(
     suite: Suite, data: bytes, channel_id: Hash, node_identity: Hash, now_ms: int
 ) -> ReadStatement:
     """The statement in a metadata value. Raises CITY-2211 with the reason."""
-    if not _SIGNATURE_BYTES < len(data) <= STATEMENT_BYTES_MAX:
-        raise _invalid("it is no statement with a signature")
-    body, signature = data[:-_SIGNATURE_BYTES], data[-_SIGNATURE_BYTES:]
-    try:
-        statement = decode(ReadStatement, body)
-    except EncodingError as error:
-        raise _invalid("it is not canonical") from error
+    statement = read_signed(ReadStatement, data, _invalid)
     if statement.channel_id != channel_id:
         raise _invalid("it is for another channel")
     if statement.node_identity != node_identity:
         raise _invalid("it is for another node")
-    if statement.not_after_ms < now_ms:
-        raise _invalid("it has expired")
-    if statement.not_after_ms > now_ms + LIFETIME_MS_MAX + SKEW_MS:
-        raise _invalid("it lives longer than 15 minutes")
-    message = preimage(Tag.READ_STATEMENT, suite.id, body)
-    if not suite.verify(statement.reader_key, message, signature):
+    check_times(statement.not_after_ms, now_ms, LIFETIME_MS_MAX, "15 minutes", _invalid)
+    if not is_signed_by(suite, Tag.READ_STATEMENT, statement.reader_key, data):
         raise _invalid("the reader's key did not sign it")
     return statement
 

@@ -31,6 +31,7 @@ from node.wire.codec import (
     hash_from_bytes,
     value_json,
 )
+from node.wire.operator_statement import OperatorStatement, check_operator
 from node.wire.pb import api_pb2, ledger_pb2
 from node.wire.read_statement import ReadStatement, check_read
 from tests.fuzz.decoder import Decoder
@@ -96,6 +97,7 @@ def _parsed(kind: Any, read: Any) -> Any:
 
 ASKED = snapshots.Asked(Hash(b"c" * 32), b"grant")
 READING = ReadStatement(Hash(b"c" * 32), Hash(b"n" * 32), b"k" * 65, NOW_MS + 1000)
+OPERATING = OperatorStatement(READING.node_identity, "JoinChannel", READING.reader_key, NOW_MS)
 EXPECTED = PeerStatement(Hash(b"c" * 32), b"k" * 65, b"p" * 65, Hash(b"f" * 32), Hash(b"g" * 32),
                          Hash(b"n" * 32), Hash(b"m" * 32), NOW_MS, NOW_MS + 1000)  # fmt: skip
 
@@ -187,7 +189,11 @@ ROWS = [
     Decoder("read statement",
             lambda data: check_read(SUITE, data, READING.channel_id, READING.node_identity, NOW_MS),
             (CityError,), "frames", lambda: [encode(READING) + b"s" * 64],
-            ("node.wire.read_statement.check_read",)),
+            ("node.wire.read_statement.check_read", "node.wire.signed.read_signed")),
+    Decoder("operator statement",
+            lambda data: check_operator(SUITE, data, READING.node_identity, "JoinChannel", NOW_MS),
+            (CityError,), "frames", lambda: [encode(OPERATING) + b"s" * 64],
+            ("node.wire.signed.read_signed",)),
     Decoder("peer statement",
             lambda data: check_statement(SUITE, data, Sig(b"s" * 64), EXPECTED, NOW_MS),
             (CityError,), "frames", lambda: [encode(EXPECTED)]),

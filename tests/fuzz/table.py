@@ -84,6 +84,7 @@ SEVERAL: dict[tuple[str, str], tuple[str, ...]] = {
     ("consensus.raft.ordering.messages", "kind"): ("raft message",),
     ("consensus.raft.ordering.records", "kind"): ("raft record",),
     ("consensus.proof", "kind"): ("proof file", "evidence bundle"),
+    ("node.wire.signed", "kind"): ("read statement", "operator statement"),
     ("deploy.regcenter.cli_offline", "handed on: _decoded(Signed, certificate, decode)"): (
         "structure Signed",
     ),
