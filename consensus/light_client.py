@@ -92,6 +92,17 @@ class LightClient:
         self._tip = genesis
         self._tip_hash = block_hash(verifier.hash, genesis)
 
+    def resume(self, tip: Header, validators: ValidatorSet) -> None:
+        """Go on behind a header that was accepted in an earlier life and kept where nobody else writes.
+        validators: those that sealed it."""
+        genesis = self._tip
+        if (tip.channel_id, tip.suite) != (genesis.channel_id, genesis.suite) or genesis.height:
+            raise HeaderRefused("another channel or suite")
+        if self._hash_of(validators) != tip.validators_hash or validators.epoch != tip.epoch:
+            raise HeaderRefused("it names other validators")
+        self._validators, self._next_validators_hash = validators, tip.next_validators_hash
+        self._tip, self._tip_hash = tip, block_hash(self._verifier.hash, tip)
+
     @property
     def height(self) -> int:
         return self._tip.height

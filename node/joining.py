@@ -1,75 +1,55 @@
 """Starts a node from a snapshot of its peers instead of executing every block since genesis.
 
 What is believed: genesis, hence every header that its validators and their successors sealed. Headers and the
-last blocks are checked one by one as a light client does; values and receipts must give the roots that
-certified headers show. Request ids of the past are in no root: for them more validators must offer the same
-index than may lie.
+last blocks are checked one by one as a light client does (joining_chain.py); values and receipts must give the
+roots that certified headers show. Request ids of the past are in no root: for them more validators must offer
+the same index than may lie.
 
 Everything is put together in `import/` beside the stores and moved into place when it is whole, so a crash
-leaves either nothing or a finished import. Parts that were fetched are kept for the next attempt.
+leaves either nothing or a finished import. Headers that were followed and parts that were fetched are kept for
+the next attempt. All of it comes from several peers at a time (joining_peers.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import grpc
 import structlog
 
-from consensus.certificate import CommitCert, InvalidCertificate
 from consensus.encoding import Hash
-from consensus.header import Header, block_hash
-from consensus.light_client import HeaderRefused, LightClient
+from consensus.header import Header
 from consensus.validators import ValidatorSet, validators_hash
 from node.errors import CityError
 from node.genesis import Genesis, channel_id
 from node.identity.suite import Suite
 from node.identity.transport import TransportIdentity
-from node.ledger.blocks import BlockStore
-from node.ledger.check import covered_ids
+from node.joining_chain import Chain, fetch_bodies, fetch_headers
+from node.joining_peers import Caught, Crew, Peer, together
 from node.ledger.folder import sync_folder
 from node.ledger.loading import load_state
 from node.ledger.records import StateRoots
 from node.ledger.snapshot import BadSnapshot, Record, read_part
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore, MemoryStore
-from node.model import SnapshotIndex, StoredBlock
+from node.model import SnapshotIndex
 from node.ordering import genesis_header
 from node.peers.fetching import Source, reason_of
 from node.peers.snapshots import SnapshotClient
-from node.proofs import SuiteVerifier
-from node.sync import holds_config
 from node.trust import lies_tolerated
-from node.wire.snapshots import Asked, Offer, SealedHeader
+from node.wire.snapshots import Asked, Offer
 
 FOLDER, WHOLE = "import", "WHOLE"
 OFFERS_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 PARTS_AT_A_TIME = 4
-ROUNDS_MAX = 5  # through all peers, for one piece
 
 log = structlog.get_logger("snapshot")
-
-
-class Peer(Protocol):
-    """One peer that may have a snapshot (`node.peers.snapshots.SnapshotClient`)."""
-
-    name: str
-    is_validator: bool
-
-    async def offer(self) -> Offer | None: ...
-
-    async def part(self, height: int, part: int) -> bytes: ...
-
-    async def headers(self, first: int, last: int) -> list[SealedHeader]: ...
-
-    async def blocks(self, first: int, last: int) -> list[StoredBlock]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +112,15 @@ class Joining:
             "snapshot.joining", height=index.height, values=index.values, parts=len(index.parts)
         )
         self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("blocks", "state"):
-            shutil.rmtree(self._place / name, ignore_errors=True)
+        shutil.rmtree(self._place / "state", ignore_errors=True)
+        crew = Crew([*plan.peers, *(c for c in clients if c not in plan.peers)], self._failed)
         try:
-            roots = await self._fetch_chain(plan, clients)
-            await self._fetch_parts(plan)
+            roots = await self._fetch_chain(plan, crew)
+            await self._fetch_parts(plan, crew)
             await asyncio.to_thread(self._load, index, roots)
         except BadSnapshot as error:
-            shutil.rmtree(self._place, ignore_errors=True)
+            for name in ("state", "parts"):  # the chain was sealed, whatever this snapshot is
+                shutil.rmtree(self._place / name, ignore_errors=True)
             raise self._failed(str(error)) from error
         (self._place / WHOLE).touch()
         sync_folder(self._place)
@@ -209,67 +190,47 @@ class Joining:
 
     # ---- headers and the last blocks --------------------------------------------------------------
 
-    async def _fetch_chain(self, plan: Plan, clients: Sequence[Peer]) -> dict[int, StateRoots]:
+    async def _fetch_chain(self, plan: Plan, crew: Crew[Peer]) -> dict[int, StateRoots]:
         """Certified roots after the last blocks; fills the block store up to the block that shows the
         snapshot's root. Raises BadSnapshot where a certified header contradicts the index."""
         index, shown = plan.index, plan.index.height + self._window
-        first = index.first_receipts
-        with closing(BlockStore(LevelStore(self._place / "blocks"), self._suite.hash)) as blocks:
-            await asyncio.to_thread(blocks.put, self._genesis_header, (), (), None)
-            chain = _Chain(blocks, self._light_client(), self._suite, plan, self._window)
-            asked = _Rotation([*plan.peers, *(c for c in clients if c not in plan.peers)])
-            while (next_ := chain.height + 1) <= shown:
-                last = first - 1 if next_ < first else shown
-
-                async def take(client: Peer, at: int = next_, last: int = last) -> None:
-                    if at < first:
-                        await asyncio.to_thread(chain.take_headers, await client.headers(at, last))
-                    else:
-                        await asyncio.to_thread(chain.take_blocks, await client.blocks(at, last))
-
-                await asked.until_done(take, self._failed)
-        if chain.hash_at_snapshot != index.block_hash:
-            raise BadSnapshot("it was taken after another block")
-        if chain.roots[index.height].state_root != index.state_root:
-            raise BadSnapshot("it names another state root than the chain has sealed")
-        return chain.roots
-
-    def _light_client(self) -> LightClient:
-        return LightClient(
-            self._genesis_header,
-            self._genesis.config.validators,
-            SuiteVerifier(self._suite),
-            self._window,
-            self._kind,
+        first, header = index.first_receipts, self._genesis_header
+        chain = await asyncio.to_thread(
+            Chain, self._place / "blocks", self._genesis, header, self._suite
         )
+        with chain:
+            log.info("snapshot.chain", height=chain.height, of=shown)
+            await fetch_headers(chain, crew, shown, plan.validators)
+            if chain.hash_of(index.height) != index.block_hash:
+                raise BadSnapshot("it was taken after another block")
+            roots = await asyncio.to_thread(chain.roots, first, index.height)
+            if roots[index.height].state_root != index.state_root:
+                raise BadSnapshot("it names another state root than the chain has sealed")
+            await fetch_bodies(chain, crew, first, shown)
+        return roots
 
     # ---- parts ------------------------------------------------------------------------------------
 
-    async def _fetch_parts(self, plan: Plan) -> None:
+    async def _fetch_parts(self, plan: Plan, crew: Crew[Peer]) -> None:
         """Each from any of the peers that offer it, several at a time; one that is here already is kept."""
         folder = self._place / "parts"
         folder.mkdir(exist_ok=True, mode=0o700)
-        waiting = iter(list(enumerate(plan.index.parts)))
+        await asyncio.to_thread(_keep_only, folder, {digest.hex() for digest in plan.index.parts})
+        waiting = iter(enumerate(plan.index.parts))
 
-        async def work(peers: _Rotation) -> None:
+        async def work() -> None:
             for n, digest in waiting:
                 path = folder / digest.hex()
-                if await asyncio.to_thread(self._is_held, path, digest):
-                    continue
+                if not await asyncio.to_thread(self._is_held, path, digest):
+                    await crew.ask(functools.partial(take, n, digest, path), plan.peers)
 
-                async def take(
-                    client: Peer, n: int = n, digest: Hash = digest, path: Path = path
-                ) -> None:
-                    part = await client.part(plan.index.height, n)
-                    if await asyncio.to_thread(self._suite.hash, part) != digest:
-                        raise CityError("CITY-6201", reason=f"part {n} has another hash")
-                    await asyncio.to_thread(path.write_bytes, part)
+        async def take(n: int, digest: Hash, path: Path, peer: Peer) -> None:
+            part = await peer.part(plan.index.height, n)
+            if await asyncio.to_thread(self._suite.hash, part) != digest:
+                raise Caught(f"part {n} has another hash than it offered")
+            await asyncio.to_thread(path.write_bytes, part)
 
-                await peers.until_done(take, self._failed)
-
-        starts = [n % len(plan.peers) for n in range(PARTS_AT_A_TIME)]
-        orders = [_Rotation([*plan.peers[at:], *plan.peers[:at]]) for at in starts]
-        await asyncio.gather(*map(work, orders))
+        await together(work() for _ in range(PARTS_AT_A_TIME))
 
     def _is_held(self, path: Path, digest: Hash) -> bool:
         return path.is_file() and self._suite.hash(path.read_bytes()) == digest
@@ -286,111 +247,17 @@ class Joining:
             store.close()
 
 
-class _Chain:
-    """The chain as it is taken in: light client and block store move together. Blocking."""
-
-    def __init__(
-        self, blocks: BlockStore, light: LightClient, suite: Suite, plan: Plan, window: int
-    ) -> None:
-        self._blocks, self._light, self._suite, self._plan = blocks, light, suite, plan
-        self._window = window
-        self.roots: dict[int, StateRoots] = {}
-        self.hash_at_snapshot: Hash | None = None
-
-    @property
-    def height(self) -> int:
-        return self._light.height
-
-    def take_headers(self, found: Sequence[SealedHeader]) -> None:
-        """Raises HeaderRefused, InvalidCertificate at the first that does not hold; those before it are in."""
-        taken = []
-        try:
-            for header, certificate in found:
-                if header.height >= self._plan.index.first_receipts:
-                    break
-                self._advance(header, certificate)
-                taken.append((header, certificate, self._after(header)))
-        finally:
-            if taken:
-                self._blocks.put_headers(taken)
-
-    def take_blocks(self, found: Sequence[StoredBlock]) -> None:
-        for block in found:
-            suite, header = self._suite, block.header
-            tx_ids = covered_ids(suite.hash, suite.id, header, block.envelopes)
-            if tx_ids is None:
-                raise HeaderRefused(f"the transactions of block {header.height} are not its own")
-            self._advance(block.header, block.certificate)
-            self._blocks.put(
-                block.header,
-                block.envelopes,
-                tx_ids,
-                block.certificate,
-                is_config=holds_config(block),
-            )
-            after = self._after(block.header)
-            if after is not None:
-                self._blocks.note_validators(block.header.height, after)
-
-    def _advance(self, header: Header, certificate: CommitCert | None) -> None:
-        if certificate is None:
-            raise HeaderRefused(f"block {header.height} has no certificate")
-        named = self._light.needs_validators
-        following = None if named is None else self._plan.validators.get(named)
-        shown = self._light.advance(header, certificate, following)
-        index = self._plan.index
-        if index.first_receipts <= shown.height <= index.height:
-            self.roots[shown.height] = StateRoots(shown.state_root, shown.receipts_root)
-        if header.height == index.height:
-            self.hash_at_snapshot = block_hash(self._suite.hash, header)
-
-    def _after(self, header: Header) -> ValidatorSet | None:
-        """The validators that this header hands over to, where it does."""
-        if header.next_validators_hash == header.validators_hash:
-            return None
-        after = self._plan.validators.get(header.next_validators_hash)
-        if after is None:
-            raise HeaderRefused(f"nobody told the validators after block {header.height}")
-        return after
-
-
-class _Rotation:
-    """Asks one peer after the other until a piece is taken. A peer that fails is asked last from then on."""
-
-    def __init__(self, clients: list[Peer]) -> None:
-        self._clients = clients
-
-    async def until_done(
-        self,
-        take: Callable[[Peer], Awaitable[None]],
-        failed: Callable[[str], CityError],
-    ) -> None:
-        """Raises what `failed` makes of the reasons when no peer gives it."""
-        reasons: dict[str, str] = {}
-        for _ in range(ROUNDS_MAX * len(self._clients)):
-            client = self._clients[0]
-            try:
-                await take(client)
-                return
-            except (
-                CityError,
-                HeaderRefused,
-                InvalidCertificate,
-                grpc.aio.AioRpcError,
-                grpc.aio.UsageError,
-            ) as error:
-                reasons[client.name] = reason_of(error)
-                log.warning("snapshot.piece_refused", peer=client.name, reason=reason_of(error))
-                self._clients.append(self._clients.pop(0))
-                if len(reasons) == len(self._clients):
-                    await asyncio.sleep(PAUSE_SECONDS)
-        raise failed("; ".join(f"{name}: {why}" for name, why in reasons.items()))
-
-
 def _genesis_header(genesis: Genesis, id_: Hash, suite: Suite) -> Header:
     window = genesis.config.consensus.window
     roots = StateStore(MemoryStore(), suite.hash, suite.id, window).apply_block(0, {}, ())
     return genesis_header(genesis.config, id_, suite, roots.state_root, roots.receipts_root)
+
+
+def _keep_only(folder: Path, names: set[str]) -> None:
+    """What an earlier attempt fetched of another snapshot goes."""
+    for path in folder.iterdir():
+        if path.name not in names:
+            path.unlink()
 
 
 def _tell(values: int) -> None:

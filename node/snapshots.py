@@ -35,6 +35,7 @@ KEPT = 2
 VERSION = 1
 PAUSE_SECONDS = 0.01  # between two parts: ordering and execution come first
 HEADERS_AT_A_TIME, BLOCKS_BYTES_MAX, BLOCKS_AT_A_TIME = 1024, 3 * 1024 * 1024, 64
+HEADER_BYTES, SEAL_BYTES = 1024, 80  # at most, with what surrounds them
 assert HEADERS_AT_A_TIME <= HEADERS_MAX
 
 log = structlog.get_logger("snapshot")
@@ -159,9 +160,13 @@ class Snapshots:
 
     def headers(self, first: int, last: int) -> Sequence[SealedHeader]:
         found: list[SealedHeader] = []
+        size = 0
         for header in self._ledger.blocks.headers(first, min(HEADERS_AT_A_TIME, last - first + 1)):
             certificate = self._ledger.blocks.certificate(header.height)
             assert certificate is not None, "every block but genesis has a certificate"
+            size += HEADER_BYTES + SEAL_BYTES * len(certificate.seals)
+            if found and size > BLOCKS_BYTES_MAX:
+                break
             found.append((header, certificate))
         return found
 

@@ -23,7 +23,7 @@ from node.errors import CityError
 from node.governance import CONTRACT
 from node.identity.suite import Suite
 from node.ledger.check import covered_ids
-from node.model import StoredBlock
+from node.model import Envelope, StoredBlock
 from node.peers.batch import PeerBatch, PeerId
 from node.wire.body import parse_body
 
@@ -119,15 +119,9 @@ class BlockChecker:
         tx_ids = covered_ids(hash_, suite_id, header, stored.envelopes)
         if tx_ids is None:
             return "its transactions are not those of its header", ()
-        # The root covers body and signature; the key is bound by the body's sender. Client signatures need
-        # no second check: a quorum checked them before it sealed the root.
-        for envelope in stored.envelopes:
-            try:
-                sender = parse_body(envelope.body).sender
-            except CityError:
-                continue  # a malformed body stays what it is: execution refuses it, on all nodes alike
-            if identity_digest(hash_, suite_id, envelope.public_key) != sender:
-                return "a transaction carries another key than its sender's", ()
+        # Client signatures need no second check: a quorum checked them before it sealed the root.
+        if not are_senders_keys(self._suite, stored.envelopes):
+            return "a transaction carries another key than its sender's", ()
         return "", tx_ids
 
     def _seals(self, header: Header, cert: CommitCert, peer: str) -> list[SignatureItem]:
@@ -143,6 +137,19 @@ class BlockChecker:
         except (HeaderRefused, InvalidCertificate) as error:
             height, reason = header.height, str(error)
             raise CityError("CITY-6004", height=height, peer=peer, reason=reason) from None
+
+
+def are_senders_keys(suite: Suite, envelopes: Sequence[Envelope]) -> bool:
+    """Whether each carries the key of its sender. A block's root covers body and signature; the key is bound by
+    the body's sender. A malformed body stays what it is: execution refuses it, on all nodes alike."""
+    for envelope in envelopes:
+        try:
+            sender = parse_body(envelope.body).sender
+        except CityError:
+            continue
+        if identity_digest(suite.hash, suite.id, envelope.public_key) != sender:
+            return False
+    return True
 
 
 def holds_config(stored: StoredBlock) -> bool:

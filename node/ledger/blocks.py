@@ -192,6 +192,38 @@ class BlockStore:
         """Remember the validators after a block that changed them, durable on return."""
         self._store.write([(b"S" + height.to_bytes(8, "big"), encode(validators))])
 
+    def fill(
+        self,
+        height: int,
+        envelopes: Sequence[Envelope],
+        tx_ids: Sequence[bytes],
+        *,
+        is_config: bool = False,
+    ) -> None:
+        """Give a header of `put_headers` its transactions, durable on return; they are answered once `begin`
+        was told. The caller has checked them: ValueError only where the counts differ."""
+        header = self.header(height)
+        if header is None or not header.tx_count == len(envelopes) == len(tx_ids):
+            raise ValueError(f"these are not the transactions of block {height}")
+        at = height.to_bytes(8, "big")
+        batch: Batch = [(b"B" + at, pack_envelopes(envelopes))]
+        if is_config:
+            batch.append((b"K" + at, b""))
+        for i, tx_id in enumerate(tx_ids):
+            batch.append((b"T" + tx_id, at + i.to_bytes(4, "big")))
+        self._store.write(batch)
+
+    def is_filled(self, height: int) -> bool:
+        """Whether its transactions are here."""
+        return self._store.get(b"B" + height.to_bytes(8, "big")) is not None
+
+    def begin(self, base: int) -> None:
+        """Every header from `base` to the tip was filled: from here on these blocks are whole."""
+        if self._tip is None or not all(map(self.is_filled, range(base, self._tip.height + 1))):
+            raise ValueError(f"not every block from {base} on is filled")
+        self._store.write([(_BASE_KEY, base.to_bytes(8, "big"))])
+        self.base = base
+
     def validators_after(self, height: int) -> ValidatorSet | None:
         """As `put_headers` or `note_validators` was told; None where the state knows."""
         found = self._store.get(b"S" + height.to_bytes(8, "big"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import grpc
 
@@ -49,8 +49,6 @@ ANSWER_S = 20.0
 BYTES_MAX = (
     64 * 1024**3
 )  # for one certificate in a window: a joining node takes all of it once, perhaps twice
-
-T = TypeVar("T")
 
 
 class Library(Protocol):
@@ -160,19 +158,12 @@ class SnapshotClient:
 
     async def headers(self, first: int, last: int) -> list[SealedHeader]:
         wanted = ChainRequest(first, last, with_bodies=False)
-        found = parse_headers(await self._call(CHAIN, chain_request(self._asked, wanted)))
-        return self._some(found)
+        return parse_headers(await self._call(CHAIN, chain_request(self._asked, wanted)))
 
     async def blocks(self, first: int, last: int) -> list[StoredBlock]:
         wanted = ChainRequest(first, last, with_bodies=True)
-        found = parse_blocks(await self._call(CHAIN, chain_request(self._asked, wanted)))
-        return self._some(found)
+        return parse_blocks(await self._call(CHAIN, chain_request(self._asked, wanted)))
 
     async def _call(self, method: str, request: bytes) -> bytes:
         answer: bytes = await peer_call(self._channel, method)(request, timeout=ANSWER_S)
         return answer
-
-    def _some(self, found: list[T]) -> list[T]:
-        if not found:
-            raise CityError("CITY-6201", reason=f"{self.name} sent nothing of the chain")
-        return found

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from consensus.api import Signer
@@ -33,33 +33,44 @@ from node.model import StoredBlock
 from node.opening import Ledger, open_ledger
 from node.pruning import size_of
 from node.snapshots import Snapshots
-from node.wire.snapshots import Offer, SealedHeader
+from node.wire.snapshots import Offer, SealedHeader, blocks_reply, headers_reply, part_reply
 from tests.unit.node.network import SUITE, Keys, make_genesis
 
 KEYS_A_BLOCK = 20_000
 
 
-@dataclass(frozen=True, slots=True)
 class LocalPeer:
-    """A library of the same process."""
+    """A library of the same process. rate: bytes a second that its line gives, 0 for no limit."""
 
-    name: str
-    library: Snapshots
-    is_validator: bool = True
+    is_validator = True
+
+    def __init__(self, name: str, library: Snapshots, rate: int) -> None:
+        self.name, self._library, self._rate = name, library, rate
+        self._line = asyncio.Lock()
 
     async def offer(self) -> Offer | None:
-        return self.library.offer()
+        return self._library.offer()
 
     async def part(self, height: int, part: int) -> bytes:
-        found = await asyncio.to_thread(self.library.part, height, part)
+        found = await asyncio.to_thread(self._library.part, height, part)
         assert found is not None
+        await self._send(part_reply(found))
         return found
 
     async def headers(self, first: int, last: int) -> list[SealedHeader]:
-        return list(self.library.headers(first, last))
+        found = list(await asyncio.to_thread(self._library.headers, first, last))
+        await self._send(headers_reply(found))
+        return found
 
     async def blocks(self, first: int, last: int) -> list[StoredBlock]:
-        return list(self.library.blocks(first, last))
+        found = list(await asyncio.to_thread(self._library.blocks, first, last))
+        await self._send(blocks_reply(found))
+        return found
+
+    async def _send(self, answer: bytes) -> None:
+        if self._rate:
+            async with self._line:
+                await asyncio.sleep(len(answer) / self._rate)
 
 
 class Stopwatch:
@@ -114,7 +125,7 @@ def accounts(first: int, count: int) -> dict[bytes, bytes | None]:
     }
 
 
-async def run(keys_count: int, nodes: int, folder: Path) -> Stopwatch:
+async def run(keys_count: int, nodes: int, empty: int, rate: int, folder: Path) -> Stopwatch:
     watch = Stopwatch()
     genesis, keys = make_genesis(nodes)
     ledger = open_ledger(folder / "old", genesis, SUITE)
@@ -123,6 +134,9 @@ async def run(keys_count: int, nodes: int, folder: Path) -> Stopwatch:
             writes = accounts(first, min(KEYS_A_BLOCK, keys_count - first))
             await asyncio.to_thread(add_block, ledger, keys, writes)
         size.append(size_of(ledger.folder))
+    with watch.measure(f"write {empty:,} blocks without keys"):
+        for _ in range(empty):
+            add_block(ledger, keys, {})
     snapshots = Snapshots(ledger, ledger.tip.height)
     taking = asyncio.create_task(snapshots.run())
     with watch.measure("take the snapshot, beside execution") as size:
@@ -137,7 +151,7 @@ async def run(keys_count: int, nodes: int, folder: Path) -> Stopwatch:
     new = folder / "new"
     new.mkdir()
     with watch.measure("begin with it: fetch, check, load") as size:
-        peers = [LocalPeer(f"n{n}", snapshots) for n in range(nodes)]
+        peers = [LocalPeer(f"n{n}", snapshots, rate) for n in range(nodes)]
         await Joining(new, genesis, SUITE, ledger.channel_id).run(peers)
         size.append(size_of(new))
     joined = open_ledger(new, genesis, SUITE)
@@ -157,6 +171,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.snapshot", description=__doc__)
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--nodes", type=int, default=4, help="validators that seal, and give parts")
+    parser.add_argument("--blocks", type=int, default=0, help="more of them, with no keys")
+    parser.add_argument("--rate", type=int, default=0, help="KB a second of each peer, 0: any")
     parser.add_argument(
         "--dir", type=Path, help="where the stores lie; default: a temporary folder"
     )
@@ -164,7 +180,9 @@ def main() -> int:
     options = parser.parse_args()
     command = "python -m tests.bench.snapshot " + " ".join(sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="city-bench-", dir=options.dir) as scratch:
-        watch = asyncio.run(run(options.keys, options.nodes, Path(scratch)))
+        watch = asyncio.run(
+            run(options.keys, options.nodes, options.blocks, options.rate * 1_000, Path(scratch))
+        )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     if options.json:
         rows = [

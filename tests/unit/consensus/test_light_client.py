@@ -118,6 +118,27 @@ def test_it_refuses_to_start_from_validators_that_genesis_does_not_name() -> Non
         )
 
 
+def test_a_client_that_goes_on_stands_where_it_was_and_nowhere_else() -> None:
+    cluster = real_chain()
+    chain = cluster.blocks[0]
+    for height in range(1, len(chain)):
+        client, tip = client_of(cluster), chain[height - 1].block.header
+        with pytest.raises(HeaderRefused):
+            client.resume(tip, validator_set(5))
+        with pytest.raises(HeaderRefused):
+            client.resume(replace(tip, channel_id=ZERO_HASH), cluster.validators)
+        with pytest.raises(HeaderRefused):
+            client.resume(replace(tip, epoch=1), cluster.validators)
+        assert client.height == 0
+        client.resume(tip, cluster.validators)
+        assert (client.height, client.tip_hash) == (height, block_hash(hash_, tip))
+        with pytest.raises(HeaderRefused):
+            client.resume(tip, cluster.validators)
+        for each in chain[height:]:
+            client.advance(each.block.header, each.cert)
+        assert client.height == len(chain)
+
+
 def test_it_follows_a_change_of_validators_only_to_the_set_the_last_header_named() -> None:
     registry = Registry()
     old = validator_set(4)

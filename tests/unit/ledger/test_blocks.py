@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.ledger.blocks import BlockStore, TxPlace, pack_envelopes, unpack_envelopes
+from node.ledger.blocks import BlockStore, BodyNotHeld, TxPlace, pack_envelopes, unpack_envelopes
 from node.ledger.store import LevelStore, MemoryStore, StoreDamaged, StoreFormat
 from node.model import Envelope, StoredBlock
 from tests.unit.ledger.chain import certificate, envelopes, header, ids
@@ -91,6 +91,31 @@ def test_a_block_that_does_not_continue_the_chain_is_refused_and_nothing_changes
         assert blocks.tip is tip and blocks.header(3) is None
     blocks.put(good, txs, names, cert)
     assert blocks.tip_height == 3
+
+
+def test_headers_are_filled_in_any_order_and_answered_once_all_are(tmp_path):
+    whole = BlockStore(MemoryStore(), sha256)
+    grow(whole, 7)
+    found = list(whole.blocks(1))
+    blocks = BlockStore(LevelStore(tmp_path), sha256)
+    grow(blocks, 1)
+    blocks.put_headers([(b.header, b.certificate, None) for b in found])
+    with pytest.raises(ValueError, match="transactions"):
+        blocks.fill(5, envelopes(5, 2), ids(5, 2))
+    for height in (6, 4, 5):
+        with pytest.raises(ValueError, match="filled"):
+            blocks.begin(4)
+        blocks.fill(height, envelopes(height, 3), ids(height, 3))
+        with pytest.raises(BodyNotHeld):
+            blocks.block(height)
+    blocks.begin(4)
+    blocks.close()
+    blocks = BlockStore(LevelStore(tmp_path), sha256)
+    assert list(blocks.blocks(4)) == found[3:] and blocks.base == 4
+    assert blocks.place(ids(6, 3)[1]) == TxPlace(6, 1)
+    with pytest.raises(BodyNotHeld):
+        blocks.block(3)
+    blocks.close()
 
 
 def test_marks_are_remembered(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from consensus.encoding import Hash
-from node import joining
+from node import joining, joining_peers
 from node.errors import CityError
 from node.joining import Joining, finish
 from node.ledger import snapshot
@@ -59,6 +59,7 @@ def few_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks go along with a snapshot for two heights, so that the joining node lacks some."""
     monkeypatch.setattr(snapshot, "RECEIPTS_BLOCKS", 2)
     monkeypatch.setattr(joining, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(joining_peers, "PAUSE_SECONDS", 0.01)
 
 
 @asynccontextmanager
@@ -195,6 +196,50 @@ async def test_a_peer_that_spoils_parts_and_headers_is_passed_over(tmp_path: Pat
 
     async with grown(tmp_path) as net:
         await joined(net, [Liar(net, "n0"), Near(net, "n1"), Near(net, "n2")])
+        node = await net.start("n3")
+        root = await net.same_state()
+        assert node.state_root == root
+
+
+async def test_a_killed_attempt_is_gone_on_with(tmp_path: Path) -> None:
+    """Killed while it loads, so it leaves what it had; the next one asks for no header again."""
+
+    class Counts(Near):
+        asked_headers = 0
+
+        async def headers(self, first: int, last: int) -> list[SealedHeader]:
+            self.asked_headers += 1
+            return await super().headers(first, last)
+
+        async def blocks(self, first: int, last: int) -> list[StoredBlock]:
+            self.asked_headers += 1
+            return await super().blocks(first, last)
+
+        async def part(self, height: int, part: int) -> bytes:
+            if self.is_deadly:
+                raise asyncio.CancelledError
+            return await super().part(height, part)
+
+        is_deadly = True
+
+        async def offer(self) -> Offer | None:
+            return self.said
+
+        said: Offer
+
+    async with grown(tmp_path) as net:
+        peers = [Counts(net, name) for name in sorted(net.nodes)]
+        offer = await Near(net, "n0").offer()
+        assert offer is not None
+        for peer in peers:
+            peer.said = offer
+        with pytest.raises(asyncio.CancelledError):
+            await joined(net, peers)
+        assert sum(peer.asked_headers for peer in peers) > 0
+        for peer in peers:
+            peer.asked_headers, peer.is_deadly = 0, False
+        await joined(net, peers)
+        assert sum(peer.asked_headers for peer in peers) == 0
         node = await net.start("n3")
         root = await net.same_state()
         assert node.state_root == root
