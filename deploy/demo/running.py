@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -28,18 +29,52 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Signals end the play by KeyboardInterrupt; while `held` they wait, so that no process is lost."""
+    """Signals end the play by KeyboardInterrupt; while `held` they wait, so that no process is lost.
+
+    While a coroutine runs they cancel it instead: an exception out of nowhere would land in whatever task has
+    the processor, and leave that one without anybody who asks what became of it."""
 
     def __init__(self) -> None:
         self._held = self._waiting = False
+        self._cancel: Callable[[], object] | None = None
         for number in SIGNALS:
             signal.signal(number, self._arrived)
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:
         if self._held:
             self._waiting = True
-        else:
-            self.ignore()
+            return
+        self.ignore()
+        if self._cancel is None:
+            raise KeyboardInterrupt
+        self._waiting = True
+        self._cancel()
+
+    def run(self, coroutine: Coroutine[object, object, None]) -> None:
+        """Runs it to its end, or to the first signal. Raises KeyboardInterrupt."""
+
+        async def cancellable() -> None:
+            task, loop = asyncio.ensure_future(coroutine), asyncio.get_running_loop()
+            self._cancel, self._held = (
+                functools.partial(loop.call_soon_threadsafe, task.cancel),
+                False,
+            )
+            if self._waiting:
+                task.cancel()
+            try:
+                await task
+            finally:
+                self._cancel, self._held = None, True
+
+        self._held = True
+        try:
+            asyncio.run(cancellable())
+        except asyncio.CancelledError:
+            if not self._waiting:
+                raise
+        finally:
+            self._held = False
+        if self._waiting:
             raise KeyboardInterrupt
 
     @contextmanager
@@ -127,7 +162,7 @@ def run(
     status, running = EXIT_FAILED, False
     try:
         set_up(stage, story, report, interrupts)
-        asyncio.run(play_all(make_play(story, stage, report), perform))
+        interrupts.run(play_all(make_play(story, stage, report), perform))
         status, running = 0, keep
     except KeyboardInterrupt:
         report.close()
