@@ -27,6 +27,8 @@ from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome,
 from node.genesis import ChannelConfig, Identity
 from node.ledger.blocks import NO_ARCHIVES, BodyNotHeld
 from node.loaded_engine import LoadedEngine
+from node.metered import tell
+from node.metering import Asked, Metered
 from node.model import Envelope, Receipt, StoredBlock, decode_receipt
 from node.opening import Ledger
 from node.pipeline import Pipeline
@@ -238,6 +240,22 @@ class Channel:
         archives = ", ".join(self.pipeline.catch_up.archives)
         known = {"archives": archives} if archives else {}
         return CityError("CITY-5008", height=height, base=base, **{**NO_ARCHIVES, **known})
+
+    async def receipts(self, height: int) -> list[bytes]:
+        """Canonical, in block order. Raises CITY-1008, and CITY-5008 for a block whose receipts are gone."""
+        self._require_execution("tell the outcome of transactions")
+        block = await self._held_block(height)
+        if block is None or height > self._ledger.applied_height:
+            raise CityError("CITY-1008", height=height, tip=self._ledger.applied_height)
+        found = await asyncio.to_thread(self._ledger.state.receipts, height)
+        if len(found) != len(block.envelopes):
+            raise self._not_held(height, self._ledger.state.base + 1)
+        return found
+
+    async def usage(self, asked: Asked, min_height: int = 0) -> Metered:
+        self._require_execution("tell what was used")
+        await self._applied_to(min_height)
+        return await asyncio.to_thread(tell, self._ledger.state, asked)
 
     async def query(
         self,

@@ -239,6 +239,15 @@ class Net:
     def block(self, height: int, timeout: float | None = None) -> Block:
         return self._run(self._net.block(height, timeout))
 
+    def whole_block(self, height: int, node: str | None = None) -> Any:
+        return self._run(self._net.whole_block(height, node))
+
+    def receipts(self, height: int, node: str | None = None) -> list[bytes]:
+        return self._run(self._net.receipts(height, node))
+
+    def usage(self, node: str | None = None, **asked: Any) -> Any:
+        return self._run(self._net.usage(node, **asked))
+
     def state(self, key: bytes, timeout: float | None = None) -> tuple[int, Any]:
         return self._run(self._net.state(key, timeout))
 

@@ -378,6 +378,30 @@ class AsyncNet:
         request = stubs.GetBlockRequest(channel=self.context.channel, height=height)
         return self._block(await self._transport.call("GetBlock", request, timeout or self.timeout))
 
+    async def whole_block(self, height: int, node: str | None = None) -> Any:
+        """The `BlockView` message: canonical header and certificate, envelopes. Raises CITY-1008."""
+        request = stubs.GetBlockRequest(channel=self.context.channel, height=height)
+        return await self._transport.call("GetBlock", request, self.timeout, node=node)
+
+    async def receipts(self, height: int, node: str | None = None) -> list[bytes]:
+        """Canonical receipts of a block, in its order. Raises CITY-1008, CITY-5008."""
+        found: list[bytes] = []
+        while True:
+            request = stubs.ReceiptsRequest(
+                channel=self.context.channel, height=height, first=len(found)
+            )
+            reply = await self._transport.call("GetReceipts", request, self.timeout, node=node)
+            found += reply.receipts
+            if len(found) >= reply.count or not reply.receipts:
+                return found
+
+    async def usage(self, node: str | None = None, **asked: Any) -> Any:
+        """The `UsageReply` message. asked: fields of `UsageRequest`. Raises CITY-1021."""
+        request = stubs.UsageRequest(
+            channel=self.context.channel, **{"min_height": self._height, **asked}
+        )
+        return await self._transport.call("GetUsage", request, self.timeout, node=node)
+
     async def state(self, key: bytes, timeout: float | None = None) -> tuple[int, Any]:
         """Height and value under a state key; None where there is none."""
         request = stubs.GetStateRequest(

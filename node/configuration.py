@@ -40,6 +40,8 @@ class InForce:
         self.identities: dict[Hash, Identity] = state.config.identities_by_digest(self._suite.hash)
         self.senders = state.senders(self._suite.hash)
         self.former = state.former_senders(self._suite.hash)
+        known = {**self.former, **self.identities}
+        self.members = {digest: identity.member_id for digest, identity in known.items()}
         self.state = state
 
     @property

@@ -26,11 +26,14 @@ from contracts.runtime.api import (
 from node.activations import Activations, activate
 from node.failpoints import reach
 from node.governance import state_writes
+from node.ledger.meter import Use
 from node.ledger.records import StateRoots
 from node.lifecycle import state_writes as lifecycle_writes
 from node.lifecycle.activation import due
 from node.loaded_engine import LoadedEngine
-from node.model import EventRecord, Receipt, StoredEvent, encode_receipt
+from node.metered import names_of
+from node.metering import Ordered, day_of_ms, measure
+from node.model import Envelope, EventRecord, Receipt, StoredEvent, encode_receipt
 from node.opening import Ledger
 from node.planner import Delivered, Opened, Plan, Planned, Planner
 
@@ -88,9 +91,9 @@ class Executor:
     async def apply(self, height: int) -> Applied:
         """Executes the block of `height`, the next one, and makes its results durable."""
         started = time.monotonic()
-        plan = await self._plan(height)
+        envelopes, plan = await self._plan(height)
         ran = await self._run(plan)
-        receipts, roots = await self._in_thread(self._commit, plan, ran)
+        receipts, roots = await self._in_thread(self._commit, envelopes, plan, ran)
         for entry in plan.entries:
             if entry.outcome is not None:
                 self._ledger.configuration.adopt(entry.outcome.state)
@@ -107,28 +110,28 @@ class Executor:
             time.monotonic() - started,
         )
 
-    async def _plan(self, height: int) -> Plan:
-        plan: Plan | None
-        header, opened, to_lint, plan = await self._in_thread(self._read, height)
-        if plan is not None:
-            return plan
-        findings = {id_: await self._lint(bundle) for id_, bundle in to_lint.items()}
-        plan = await self._in_thread(self._planner.plan, header, opened, findings)
-        assert plan is not None
-        return plan
+    async def _plan(self, height: int) -> tuple[Sequence[Envelope], Plan]:
+        read: _Read = await self._in_thread(self._read, height)
+        plan = read.plan
+        if plan is None:
+            findings = {id_: await self._lint(bundle) for id_, bundle in read.to_lint.items()}
+            plan = await self._in_thread(self._planner.plan, read.header, read.opened, findings)
+            assert plan is not None
+        return read.envelopes, plan
 
-    def _read(self, height: int) -> tuple[Header, Opened, dict[Hash, Bundle], Plan | None]:
+    def _read(self, height: int) -> _Read:
         """The block, and its plan where the linter has no part in it, which is nearly always."""
         delivered = self._delivered.pop(height, None)
         if delivered is not None:
             header, opened = delivered.header, self._planner.open_known(delivered)
+            envelopes = tuple(admitted.envelope for admitted in delivered.admitted)
         else:
             block = self._ledger.blocks.block(height)
             assert block is not None, f"block {height} is at or below the tip"
-            header, opened = block.header, self._planner.open(block)
+            header, opened, envelopes = block.header, self._planner.open(block), block.envelopes
         to_lint = self._planner.to_lint(height, opened)
         plan = None if to_lint else self._planner.plan(header, opened, {})
-        return header, opened, to_lint, plan
+        return _Read(header, envelopes, opened, to_lint, plan)
 
     # ---- in the engine ----------------------------------------------------------------------------
 
@@ -191,7 +194,9 @@ class Executor:
 
     # ---- into the state ---------------------------------------------------------------------------
 
-    def _commit(self, plan: Plan, ran: _Ran) -> tuple[list[Receipt], StateRoots]:
+    def _commit(
+        self, envelopes: Sequence[Envelope], plan: Plan, ran: _Ran
+    ) -> tuple[list[Receipt], StateRoots]:
         height, batch = plan.header.height, _Batch()
         executed = iter(ran.results)
         for index, entry in enumerate(plan.entries):
@@ -217,12 +222,20 @@ class Executor:
         batch.writes.update(lifecycle_writes(self._ledger.contracts.state, ran.activations.state))
         state = self._ledger.state
         receipts = [encode_receipt(r) for r in batch.receipts]
-        prepared = state.prepare(height, batch.writes, receipts, batch.events, batch.requests)
+        use = self._use(envelopes, plan, batch.receipts)
+        prepared = state.prepare(height, batch.writes, receipts, batch.events, batch.requests, use)
         reach("before-state")
         state.commit(prepared)
         reach("after-state")
         self._note_reads(ran.results)
         return batch.receipts, prepared.roots
+
+    def _use(self, envelopes: Sequence[Envelope], plan: Plan, receipts: Sequence[Receipt]) -> Use:
+        """What is counted of the block, by who is who before it."""
+        bodies = [entry.body for entry in plan.entries]
+        ordered = map(Ordered, envelopes, receipts, bodies)
+        names = names_of(self._ledger.configuration, self._ledger.suite)
+        return Use(day_of_ms(plan.header.timestamp_ms), measure(ordered, names))
 
     def _note_reads(self, results: Sequence[TxResult]) -> None:
         """What the last blocks read goes along with the next one: it changes speed, never a result."""
@@ -232,6 +245,17 @@ class Executor:
                 self._hot[key] = None
         while len(self._hot) > HOT_KEYS_MAX:
             del self._hot[next(iter(self._hot))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A block as it is read. plan: where the linter need not see `to_lint` first."""
+
+    header: Header
+    envelopes: Sequence[Envelope]
+    opened: Opened
+    to_lint: dict[Hash, Bundle]
+    plan: Plan | None
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from node.errors import CityError
     from node.genesis import ChannelConfig, Genesis, Identity
     from node.identity.suite import Suite
+    from node.metering import Asked, Metered
     from node.model import Envelope, EventRecord, Receipt, StoredBlock, StoredEvent
 
 Level = Literal["ordered", "committed"]
@@ -128,6 +129,10 @@ class ChannelFacade(Protocol):
         gas_limit: int = 0,
         height: int = 0,
     ) -> QueryResult: ...
+
+    async def receipts(self, height: int) -> list[bytes]: ...
+
+    async def usage(self, asked: Asked, min_height: int = 0) -> Metered: ...
 
     def contracts(self) -> list[Deployed]: ...
 

@@ -20,6 +20,7 @@ from node.ledger.check import LedgerInconsistent, check_consistency
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore
 from node.lifecycle import load_state as load_contracts
+from node.metered import make_up
 from node.ordering import genesis_header
 from node.wal import Wal
 from node.wire.body import parse_body
@@ -118,6 +119,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         check_consistency(blocks, state, suite.hash, genesis.config.consensus.window)
         configuration = _load_configuration(genesis, id_, suite, blocks, state)
         contracts = _load_contracts(genesis, configuration, suite, state)
+        make_up(blocks, state, configuration, suite)
         journal, observes_because = _open_journal(folder / "wal", blocks)
     except BaseException:
         state.close()

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import accumulate
 from typing import Any
 
 import grpc
@@ -18,6 +20,7 @@ from node.api.calls import require_deadline, streaming, unary, within_deadline
 from node.errors import CityError
 from node.facade import ChannelFacade, Level, QueryResult
 from node.genesis import Identity
+from node.metering import Asked
 from node.model import StoredBlock
 from node.wire import stubs
 from node.wire.codec import (
@@ -35,6 +38,7 @@ from node.wire.codec import (
 )
 
 STREAMS_PER_READER_MAX = 64
+RECEIPTS_BYTES_MAX = 4 * 1024 * 1024  # of one answer, unless a single one is larger
 _EVENT_ID = re.compile(r"[0-9]{1,18}/[0-9]{1,9}/[0-9]{1,9}")
 _LEVELS: dict[int, Level] = {
     stubs.LEVEL_UNSPECIFIED: "committed",
@@ -216,6 +220,32 @@ class LedgerService(stubs.LedgerServicer):
             tip = channel.status().get("height", "unknown")
             raise CityError("CITY-1008", height=request.height, tip=tip)
         return _block_view(channel, block)
+
+    @unary
+    async def GetReceipts(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        channel, _ = await self._access.read(request.channel, context)
+        found = await within_deadline(context, channel.receipts(request.height))
+        sizes = accumulate(map(len, found[request.first :]))
+        fitting = sum(size <= RECEIPTS_BYTES_MAX for size in sizes)
+        told = found[request.first : request.first + max(1, fitting)]
+        return stubs.ReceiptsReply(receipts=told, count=len(found))
+
+    @unary
+    async def GetUsage(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        channel, _ = await self._access.read(request.channel, context)
+        days = request.first_day, request.last_day
+        asked = Asked(*days, request.member, request.application, request.by_day)
+        found = await within_deadline(context, channel.usage(asked, request.min_height))
+        return stubs.UsageReply(
+            first_height=found.first,
+            last_height=found.last,
+            rows=[
+                stubs.Usage(
+                    day=row.day, member=row.member, application=row.app, **asdict(row.figures)
+                )
+                for row in found.rows
+            ],
+        )
 
     @streaming
     async def Blocks(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:

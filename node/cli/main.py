@@ -31,6 +31,7 @@ from node.cli import (
     identity,
     invoice,
     iso20022,
+    meter,
     network,
     node,
     oracle,
@@ -107,6 +108,7 @@ for _name, _found in trade_apps().items():
     app.add_typer(_found, name=_name)
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(audit.app, name="audit")
+app.add_typer(meter.app, name="meter")
 app.add_typer(dcep.app, name="dcep")
 app.add_typer(oracle.app, name="oracle")
 app.add_typer(iso20022.app, name="iso20022")

@@ -13,6 +13,7 @@ Keys in the store (all integers big-endian; `path` is the key's path in the stat
     R <height>                           structure: state root, receipts root, root slot of the tree
     p ...                                pages of the tree (tree.py)
     x <height>                           structure: keys of the pages which that height made stale
+    u ...                                figures of use (meter.py)
 
 `prepare` computes a block's whole batch and roots without writing; `commit` writes it, once, synced. So a
 crash leaves the block applied or not, never half. One writer at a time; reads may come from any thread.
@@ -30,6 +31,8 @@ from consensus.header import leaves_root
 from consensus.merkle import HashFunction
 from consensus.tags import Tag, preimage
 from contracts.runtime import values
+from node.ledger import meter
+from node.ledger.meter import Use
 from node.ledger.past import HEIGHT_MAX as _HEIGHT_MAX
 from node.ledger.past import PastView, StateNotHeld, value_at
 from node.ledger.past import inverted as _inverted
@@ -177,11 +180,13 @@ class StateStore(StateView):
         receipts: Sequence[bytes],
         events: Sequence[StoredEvent] = (),
         requests: Sequence[tuple[bytes, str, Hash]] = (),
+        use: Use | None = None,
     ) -> PreparedBlock:
         """Roots and batch of the next block; writes nothing. Genesis is height 0.
 
         writes: state key to value, None deletes. receipts: canonical bytes in block order. requests:
-        (sender, request id, tx id) of transactions that used a request id for the first time.
+        (sender, request id, tx id) of transactions that used a request id for the first time. use: what is
+        counted of the block (meter.py).
         Raises ValueError for any other height and for a request id that is used already.
         """
         expected = 0 if self._applied is None else self._applied + 1
@@ -211,6 +216,8 @@ class StateStore(StateView):
         record = RootsRecord(roots.state_root, roots.receipts_root, update.slot)
         batch.append((b"R" + at, encode(record)))
         batch.extend(self._stale_puts(height, update.stale))
+        if use is not None:
+            batch.extend(meter.puts(self._store, height, height, use))
         return PreparedBlock(height, roots, batch, update)
 
     def commit(self, prepared: PreparedBlock) -> None:
@@ -278,6 +285,14 @@ class StateStore(StateView):
                 old = [key for key, at in held if at and int.from_bytes(at, "big") <= base]
                 self._store.write([(key, None) for key in old])
             yield
+
+    def count(self, first: int, last: int, use: Use) -> None:
+        """Figures of use that were not written with their blocks; durable on return."""
+        self._store.write(meter.puts(self._store, first, last, use))
+
+    def count_from(self, first: int) -> None:
+        """Forgets all figures of use: the next block to count is `first`."""
+        self._store.write(meter.begin(self._store, first))
 
     def compact(self) -> None:
         self._store.compact()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from consensus.encoding import EncodingError, decode
+from consensus.header import Header
 from node import arguments, credentials, sealing
 from node.authority import tokens
 from node.backups import verify as verify_backup
@@ -45,6 +46,7 @@ from node.network.create import node_toml
 from node.network.plan import DEFAULT_PLAN, load_plan
 from node.oracle.journal import read_records
 from node.oracle.service import load_service
+from node.recount import Page, Told, read, write
 from node.relay.config import load_relay, relay_text
 from node.wal import WalDamaged, encode_frame, parse_segment, segment_header, segment_name
 from node.web.views import _parsed
@@ -196,6 +198,20 @@ def _pages() -> list[bytes]:
     return [encode_page(nodes), encode_page([EMPTY_SLOT] * 32)]
 
 
+def _all_blocks(path: Path) -> None:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        _, blocks = read(path, file)
+        list(blocks)
+
+
+def _exported() -> list[bytes]:
+    text, header = io.StringIO(), decode(Header, structures(Header)[0])
+    page = Page(header.channel_id, 1, 1, {header.proposer: "PX"})
+    told = Told(header, (Envelope(b"b", b"k", b"s"),), (b"receipt",))
+    write(text, page, [told], [header])
+    return [text.getvalue().encode()]
+
+
 def _segment() -> list[bytes]:
     frames = [encode_frame(n, [b"record" * n, b""]) for n in range(3)]
     return [segment_header(1) + b"".join(frames[:some]) for some in (1, 2, 3)]
@@ -316,6 +332,7 @@ ROWS = [
             ("node.wal.parse_segment", "node.wal._read_frame"), cost=2),
     Decoder("journal of a relay", at_path(lambda path: list(read_records(path))), (CityError,),
             "json", lambda: [b'{"a":1}\n{"b":[2]}\n'], cost=2),
+    Decoder("exported blocks", at_path(_all_blocks), (CityError,), "json", _exported, cost=4),
     Decoder("UBL invoice", lambda data: parse_invoice(data, SUITE), (CityError,), "xml",
             lambda: _in_other_letters(_files("invoices/*.xml", "refused/*.xml", root=DEMO)),
             ("node.documents.ubl.parse_invoice",), cost=30),

@@ -280,6 +280,72 @@ class BlocksRequest(_message.Message):
     from_height: int
     def __init__(self, channel: _Optional[str] = ..., from_height: _Optional[int] = ...) -> None: ...
 
+class ReceiptsRequest(_message.Message):
+    __slots__ = ("channel", "height", "first")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    height: int
+    first: int
+    def __init__(self, channel: _Optional[str] = ..., height: _Optional[int] = ..., first: _Optional[int] = ...) -> None: ...
+
+class ReceiptsReply(_message.Message):
+    __slots__ = ("receipts", "count")
+    RECEIPTS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    receipts: _containers.RepeatedScalarFieldContainer[bytes]
+    count: int
+    def __init__(self, receipts: _Optional[_Iterable[bytes]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class UsageRequest(_message.Message):
+    __slots__ = ("channel", "first_day", "last_day", "member", "application", "by_day", "min_height")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    FIRST_DAY_FIELD_NUMBER: _ClassVar[int]
+    LAST_DAY_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    BY_DAY_FIELD_NUMBER: _ClassVar[int]
+    MIN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    first_day: int
+    last_day: int
+    member: str
+    application: str
+    by_day: bool
+    min_height: int
+    def __init__(self, channel: _Optional[str] = ..., first_day: _Optional[int] = ..., last_day: _Optional[int] = ..., member: _Optional[str] = ..., application: _Optional[str] = ..., by_day: _Optional[bool] = ..., min_height: _Optional[int] = ...) -> None: ...
+
+class UsageReply(_message.Message):
+    __slots__ = ("first_height", "last_height", "rows")
+    FIRST_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    LAST_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    first_height: int
+    last_height: int
+    rows: _containers.RepeatedCompositeFieldContainer[Usage]
+    def __init__(self, first_height: _Optional[int] = ..., last_height: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[Usage, _Mapping]]] = ...) -> None: ...
+
+class Usage(_message.Message):
+    __slots__ = ("day", "member", "application", "accepted", "refused", "bytes", "gas", "events")
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    GAS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    day: int
+    member: str
+    application: str
+    accepted: int
+    refused: int
+    bytes: int
+    gas: int
+    events: int
+    def __init__(self, day: _Optional[int] = ..., member: _Optional[str] = ..., application: _Optional[str] = ..., accepted: _Optional[int] = ..., refused: _Optional[int] = ..., bytes: _Optional[int] = ..., gas: _Optional[int] = ..., events: _Optional[int] = ...) -> None: ...
+
 class EventsRequest(_message.Message):
     __slots__ = ("channel", "from_height", "after_id", "contract", "name")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]

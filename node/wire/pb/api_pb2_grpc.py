@@ -79,6 +79,16 @@ class LedgerStub:
                 request_serializer=citychain_dot_v1_dot_api__pb2.GetBlockRequest.SerializeToString,
                 response_deserializer=citychain_dot_v1_dot_api__pb2.BlockView.FromString,
                 _registered_method=True)
+        self.GetReceipts = channel.unary_unary(
+                '/citychain.v1.Ledger/GetReceipts',
+                request_serializer=citychain_dot_v1_dot_api__pb2.ReceiptsRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.ReceiptsReply.FromString,
+                _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/citychain.v1.Ledger/GetUsage',
+                request_serializer=citychain_dot_v1_dot_api__pb2.UsageRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.UsageReply.FromString,
+                _registered_method=True)
         self.Blocks = channel.unary_stream(
                 '/citychain.v1.Ledger/Blocks',
                 request_serializer=citychain_dot_v1_dot_api__pb2.BlocksRequest.SerializeToString,
@@ -177,6 +187,20 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReceipts(self, request, context):
+        """What came of a block's transactions, in their order; they give the receipts root of header height + W.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUsage(self, request, context):
+        """What members used, as this node has counted it with its blocks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Blocks(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -267,6 +291,16 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.GetBlock,
                     request_deserializer=citychain_dot_v1_dot_api__pb2.GetBlockRequest.FromString,
                     response_serializer=citychain_dot_v1_dot_api__pb2.BlockView.SerializeToString,
+            ),
+            'GetReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipts,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.ReceiptsRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.ReceiptsReply.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.UsageRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.UsageReply.SerializeToString,
             ),
             'Blocks': grpc.unary_stream_rpc_method_handler(
                     servicer.Blocks,
@@ -547,6 +581,60 @@ class Ledger:
             '/citychain.v1.Ledger/GetBlock',
             citychain_dot_v1_dot_api__pb2.GetBlockRequest.SerializeToString,
             citychain_dot_v1_dot_api__pb2.BlockView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Ledger/GetReceipts',
+            citychain_dot_v1_dot_api__pb2.ReceiptsRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.ReceiptsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Ledger/GetUsage',
+            citychain_dot_v1_dot_api__pb2.UsageRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.UsageReply.FromString,
             options,
             channel_credentials,
             insecure,
