@@ -1,6 +1,7 @@
 """`python -m tests.oracle FILE [--channel HEX]`: the last line is VALID or INVALID and the reason.
 
-With --fork the file is a ForkCase: VALID means that the log named in it is convicted.
+With --fork the file is a ForkCase: VALID means that the log named in it is convicted. With --meter it is
+what `city meter export` writes: what members used is counted and printed.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from tests.oracle.evidence import verify_file
 from tests.oracle.forks import check_case
+from tests.oracle.metering import figures
 from tests.oracle.structures import Invalid, require
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -32,12 +34,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="a proof file or an evidence bundle")
     parser.add_argument("--channel", type=_channel_id, metavar="HEX", help="the id you trust")
     parser.add_argument("--fork", action="store_true", help="the file is evidence against a log")
+    parser.add_argument("--meter", action="store_true", help="the file holds exported blocks")
     options = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         require(options.file.stat().st_size <= FILE_BYTES_MAX, "the file is too large")
-        if options.fork:
+        if options.meter:
+            for line in figures(options.file):
+                say(line)
+        elif options.fork:
             say(f"log {check_case(options.file.read_bytes()).hex()} signed a fork")
         else:
             verify_file(options.file.read_bytes(), options.channel, say)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.oracle.hashes import H, identity, tagged, tagged_structure
@@ -22,13 +23,30 @@ Sums = dict[tuple[str, str, str], Counter[str]]  # by date, member and applicati
 
 def count(lines: Iterable[str]) -> Sums:
     """What the blocks of a file add up to. Raises Invalid where a header does not show it."""
-    rows = map(json.loads, lines)
-    page = next(rows)
+    try:
+        rows = [json.loads(line) for line in lines]
+        return _count(rows)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
+        raise Invalid(f"the file is damaged: {error}") from None
+
+
+def figures(path: Path) -> list[str]:
+    """A line a day, member and application."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        sums = count(file)
+    return [
+        " ".join([*(part or "-" for part in key), *(f"{name}={of[name]}" for name in FIGURES)])
+        for key, of in sorted(sums.items())
+    ]
+
+
+def _count(rows: list[Any]) -> Sums:
+    page = rows[0]
     require(page.get("format") == "citychain blocks 1", "the file is of another format")
     suite, window = page["suite"], page["window"]
     sums: Sums = {}
     below, roots = None, {}
-    for row in rows:
+    for row in rows[1:]:
         header = decode("Header", bytes.fromhex(row["header"]))
         require(header.channel_id.hex() == page["channel_id"], "a block of another channel")
         if below is not None:
