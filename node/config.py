@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from node.errors import CityError
 
@@ -50,10 +50,6 @@ class Listen(Section):
     peer: Address = "127.0.0.1:0"
     api: Address = "127.0.0.1:0"
     web: Address | Literal[""] = "127.0.0.1:0"
-
-
-class Channel(Section):
-    name: str = Field("main", pattern=f"^{CHANNEL_NAME}$")
 
 
 class Crypto(Section):
@@ -118,6 +114,31 @@ class Snapshot(Section):
     every: int = Field(10_000, ge=0)
 
 
+class OfChannel(Section):
+    """What `[channel.NAME]` says otherwise for one channel; a key that it leaves out is as for all."""
+
+    pool: Pool = Pool()
+    snapshot: Snapshot = Snapshot()
+    prune: Prune = Prune()
+
+
+class Channel(Section):
+    """name: the node's home, whose configuration says who operates it. others: of single channels, by name;
+    in the file they are tables of [channel] themselves."""
+
+    name: str = Field("main", pattern=f"^{CHANNEL_NAME}$")
+    others: dict[str, OfChannel] = Field(default_factory=dict, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, table: Any) -> Any:
+        if not isinstance(table, dict):
+            return table
+        others = {key: value for key, value in table.items() if isinstance(value, dict)}
+        kept = {key: value for key, value in table.items() if key not in others}
+        return kept | {"others": others}
+
+
 class Settings(Section):
     """A configuration file of one of our daemons."""
 
@@ -133,8 +154,8 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one channel lies on a node's disk. The channel of node.toml has its keys among the node's own
-    (keys/), any other beside its blocks."""
+    """Where one channel lies on a node's disk. Its keys are beside its blocks; those of the channel that a node
+    was made with are among the node's own (keys/) until another one becomes its home."""
 
     name: str
     folder: Path  # genesis.bin, blocks/, state/, wal/
@@ -173,7 +194,19 @@ class NodeConfig(Settings):
         """Of that channel; of none, the one that the file names."""
         name = channel or self.channel.name
         folder = self.channels_dir / name
-        return Place(name, folder, self.keys_dir if name == self.channel.name else folder / "keys")
+        is_among_own = name == self.channel.name and not (folder / "keys").exists()
+        return Place(name, folder, self.keys_dir if is_among_own else folder / "keys")
+
+    def of_channel(self, name: str) -> OfChannel:
+        """Pool, snapshots and pruning of one channel: what holds for all, and what is said of it alone."""
+        common = OfChannel(pool=self.pool, snapshot=self.snapshot, prune=self.prune)
+        own = self.channel.others.get(name, OfChannel())
+        changed = {}
+        for key in own.model_fields_set:
+            section: Section = getattr(own, key)
+            said = {field: getattr(section, field) for field in section.model_fields_set}
+            changed[key] = getattr(common, key).model_copy(update=said)
+        return common.model_copy(update=changed)
 
     @property
     def channel_dir(self) -> Path:
@@ -220,8 +253,11 @@ def load_settings(path: Path, model: type[S]) -> S:
 
 
 def _check_keys(model: type[BaseModel], table: dict[str, Any], where: str, path: Path) -> None:
-    known = sorted(name for name in model.model_fields if name != "root")
+    known = sorted(name for name in model.model_fields if name not in ("root", "others"))
     for key, value in table.items():
+        if model is Channel and isinstance(value, dict) and re.fullmatch(CHANNEL_NAME, key):
+            _check_keys(OfChannel, value, f"{where}{key}.", path)
+            continue
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             raise CityError(

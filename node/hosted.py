@@ -57,7 +57,7 @@ class Premises:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the operator says at the start.
+    """What the operator says at the start, of one channel or more: without `channels` of the node's own.
 
     is_wal_loss_accepted: a validator may vote although its log is gone, where there are not enough others to
     vouch for it. is_vote_key_new: a Raft member's vote key has never voted; over PBFT the others admit a new
@@ -66,6 +66,7 @@ class Words:
     is_wal_loss_accepted: bool = False
     is_vote_key_new: bool = False
     from_snapshot: bool = False
+    channels: tuple[str, ...] = ()
 
 
 NO_WORDS = Words()
@@ -191,8 +192,8 @@ def _compose(
     addresses: dict[str, str],
 ) -> Hosted:
     config, suite, folder = premises.config, ledger.suite, ledger.folder
-    gate, signatures = PeerGate(), Signatures(suite)
-    snapshots = Snapshots(ledger, config.snapshot.every if engines.blocks is not None else 0)
+    gate, signatures, own = PeerGate(), Signatures(suite), config.of_channel(folder.name)
+    snapshots = Snapshots(ledger, own.snapshot.every if engines.blocks is not None else 0)
     network = PeerNetwork(
         config=ledger.configuration.config,
         observers=ledger.configuration.state.observers,
@@ -221,7 +222,7 @@ def _compose(
         query_engine=engines.queries,
         signatures=signatures,
         metrics=metrics,
-        pool_limits=PoolLimits(config.pool.transactions_max, config.pool.bytes_max),
+        pool_limits=PoolLimits(own.pool.transactions_max, own.pool.bytes_max),
         describe=lambda: (
             {"name": config.name, "crypto": crypto}
             | _part(keyring, ledger.configuration.state)
@@ -229,7 +230,7 @@ def _compose(
         ),
         room=DiskWatch(folder, config.disk.free_bytes_min, metrics).refusal,
         snapshots=snapshots,
-        pruning=Pruning(ledger, config.prune.keep),
+        pruning=Pruning(ledger, own.prune.keep),
     )
     return Hosted(keyring, ledger, engines, signatures, network, channel)
 

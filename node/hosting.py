@@ -32,6 +32,7 @@ from node.hosted import NO_WORDS, Hosted, Premises, Words, open_hosted, open_sui
 from node.hosting_notes import (
     Note,
     State,
+    on_disk,
     read_manifest,
     read_note,
     seal,
@@ -41,7 +42,7 @@ from node.hosting_notes import (
 )
 from node.identity.suite import Suite, get_suite
 from node.keyring import open_keyring
-from node.opening import GENESIS_FILE, peek_configuration, read_genesis
+from node.opening import peek_configuration, read_genesis
 from node.taking_part import check_part, checked_addresses, sent_genesis, write_part
 
 CHANNELS_MAX = 64
@@ -93,15 +94,17 @@ class Hosting:
     # ---- life of the node --------------------------------------------------------------------------
 
     async def open(self, words: Words = NO_WORDS) -> None:
-        """Every channel on the disk. Raises CityError where none opens: that of the node's own."""
+        """Every channel on the disk. Raises CityError where none opens: that of the node's own; CITY-1004 where
+        the words name one that is not here."""
         own = self._config.place()
         places = [own, *await asyncio.to_thread(self._found)]
         for place in places:
             self._slots[place.name] = Slot(place, Note())
-        # The operator's words are about the channel that the operator's file names.
-        await self._open(self._slots[own.name], words)
+        for name in words.channels:
+            self._slot(name)  # before anything is opened
+        await self._open(self._slots[own.name], self._words_for(own.name, words))
         others = [slot for name, slot in self._slots.items() if name != own.name]
-        await asyncio.gather(*(self._open(slot, NO_WORDS) for slot in others))
+        await asyncio.gather(*(self._open(s, self._words_for(s.place.name, words)) for s in others))
         if not self._live:
             error = self._slots[own.name].error
             assert error is not None
@@ -111,13 +114,15 @@ class Hosting:
         """Blocks. Channels beside the node's own, by what lies on the disk."""
         folder = self._config.channels_dir
         sweep(folder)
-        names = sorted(path.parent.name for path in folder.glob(f"*/{GENESIS_FILE}"))
-        return [self._config.place(n) for n in names if n != self._config.channel.name]
+        return [self._config.place(n) for n in on_disk(folder) if n != self._config.channel.name]
 
     async def start(self, words: Words = NO_WORDS) -> None:
-        own = self._config.channel.name
         for name, slot in self._slots.items():
-            await self._start(slot, words if name == own else NO_WORDS)
+            await self._start(slot, self._words_for(name, words))
+
+    def _words_for(self, channel: str, words: Words) -> Words:
+        """They are about the channels that they name, or else the one that the operator's file names."""
+        return words if channel in (words.channels or (self._config.channel.name,)) else NO_WORDS
 
     async def leave_all(self) -> None:
         """Before `stop`, while peers are still linked: nobody should wait for this node."""

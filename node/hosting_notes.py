@@ -19,6 +19,7 @@ from typing import Any
 
 from node.errors import CityError
 from node.ledger.folder import sync_folder
+from node.opening import GENESIS_FILE
 
 NOTE_FILE, MANIFEST_FILE = "hosting.json", "manifest.json"
 GONE = ".gone-"
@@ -96,6 +97,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         return {key: value for key, value in found.items() if key != "files"}
     except (OSError, ValueError, AttributeError) as error:
         raise CityError("CITY-8004", path=path, key="manifest", reason=str(error)) from error
+
+
+def changed_files(folder: Path) -> list[str]:
+    """Blocks. Of an archived channel: files that are gone, came since, or are not what its manifest says.
+    Raises CITY-8004."""
+    path = folder / MANIFEST_FILE
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["files"]
+        sealed = {str(row["file"]): str(row["sha256"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CityError("CITY-8004", path=path, key="files", reason=str(error)) from error
+    found = {str(each.relative_to(folder)): _hash(each) for each in _files(folder)}
+    return sorted(name for name in {*sealed, *found} if sealed.get(name) != found.get(name))
+
+
+def on_disk(channels: Path) -> list[str]:
+    """Blocks. The channels that lie there, by name."""
+    return sorted(path.parent.name for path in channels.glob(f"*/{GENESIS_FILE}"))
 
 
 def _files(folder: Path) -> Iterator[Path]:

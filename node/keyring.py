@@ -29,7 +29,7 @@ from node.identity.signers import FileSigner
 from node.identity.suite import Suite, get_suite
 from node.identity.transport import TransportIdentity, load_certificate, load_transport
 from node.ledger.folder import sync_folder
-from node.opening import read_genesis
+from node.opening import peek_configuration, read_genesis
 from node.peers.roster import Self, der_to_pem
 from node.peers.statement import SignedGrant
 from node.signing.held import HeldKeys, NamedSigner
@@ -181,27 +181,25 @@ def check_keyring(keyring: Keyring, state: ConfigState, config: NodeConfig) -> N
             raise CityError("CITY-8008", use="vote", path=keyring.place.keys, name=entry.name)
 
 
-def _suite(config: NodeConfig) -> Suite:
-    return get_suite(read_genesis(config.channel_dir).config.suite)
-
-
-def node_card(config: NodeConfig) -> dict[str, str]:
+def node_card(config: NodeConfig, channel: str = "") -> dict[str, str]:
     """What the channel must know of this node so that it may vote; nothing secret. Raises as `open_keyring`.
 
-    The member is the one whose grant brought it in, or that genesis names."""
-    genesis = read_genesis(config.channel_dir).config
-    suite = get_suite(genesis.suite)
+    channel: empty for the node's own. The member is the one whose grant brought it in, or that the channel's
+    configuration names."""
+    place = config.place(channel)
+    genesis = read_genesis(place.folder)
+    suite = get_suite(genesis.config.suite)
     identity, held = open_identity(config, suite), held_keys(config, suite)
     if held is not None:
         vote_key = held.vote_key()
     else:
         password, dev = config.key_password(), config.keys.development
-        path = config.keys_dir / VOTE_FILE
+        path = place.keys / VOTE_FILE
         vote_key = FileSigner(path, password, dev=dev, suite=suite).public_key
     transport = open_transport(config)
-    entry = next((node for node in genesis.nodes if node.name == config.name), None)
+    entry = peek_configuration(place.folder, genesis).named(config.name)
     if entry is None:
-        grant = decode(SignedGrant, _read_grant(config, config.place())).grant
+        grant = decode(SignedGrant, _read_grant(config, place)).grant
         member, city = grant.member_id, config.name
     else:
         member, city = entry.member_id, entry.city
@@ -216,20 +214,25 @@ def node_card(config: NodeConfig) -> dict[str, str]:
     }
 
 
-def prepare_vote_key(config: NodeConfig) -> dict[str, str]:
-    """Writes keys/vote-next.pem. Raises CITY-8041 where there is one, 2056 where keys are held elsewhere."""
+def prepare_vote_key(config: NodeConfig, channel: str = "") -> dict[str, str]:
+    """Writes vote-next.pem beside the channel's vote key; channel: empty for the node's own.
+
+    Raises CITY-8041 where there is one, 2056 where keys are held elsewhere."""
     if config.keys.signer != "file":
         raise CityError(
             "CITY-2056",
             setting=config.keys.signer,
             reason="make the next key where the keys are held",
         )
-    path = config.keys_dir / NEXT_VOTE_FILE
+    place = config.place(channel)
+    suite = get_suite(read_genesis(place.folder).config.suite)
+    path = place.keys / NEXT_VOTE_FILE
     if path.exists():
         raise CityError("CITY-8041", path=path)
-    key = _suite(config).generate_key()
+    key = suite.generate_key()
     write_key(path, key, config.key_password(), dev=config.keys.development)
-    return {"node": config.name, "file": str(path), "vote_key": key.public_key.hex()}
+    facts = {"node": config.name, "channel": place.name}
+    return {**facts, "file": str(path), "vote_key": key.public_key.hex()}
 
 
 def _read_grant(config: NodeConfig, place: Place) -> bytes:

@@ -11,6 +11,11 @@ from node.cli import backup
 from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
 from node.cli.session import open_network
 
+ConfigOption = Annotated[Path, typer.Option("--config", help="the node's configuration file")]
+ChannelOption = Annotated[
+    str, typer.Option("--channel", help="one of the node's channels; empty: its home")
+]
+
 app = typer.Typer(help="Run a city node and ask it how it is.", no_args_is_help=True)
 backup.register(app)
 
@@ -18,9 +23,7 @@ backup.register(app)
 @app.command()
 @guarded
 def run(
-    config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
-        "node.toml"
-    ),
+    config: ConfigOption = Path("node.toml"),
     accept_wal_loss: Annotated[
         bool,
         typer.Option(
@@ -40,6 +43,10 @@ def run(
             "--from-snapshot", help="a node without blocks begins with its peers' newest snapshot"
         ),
     ] = False,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option("--channel", help="what these words are about; none: the node's home"),
+    ] = None,
 ) -> None:
     """Runs one city node until it is told to stop (Ctrl-C or SIGTERM).
 
@@ -53,7 +60,10 @@ def run(
     and checks it against the headers that the channel's validators sealed. It then holds headers of the whole
     chain, transactions of the last thousand blocks before the snapshot, and history from there on.
 
-    Example:  city node run --config nodes/shenzhen/node.toml
+    Of a node with many channels these words are about its home, or about each --channel that is named.
+
+    Examples:  city node run --config nodes/shenzhen/node.toml
+               city node run --config nodes/shenzhen/node.toml --new-vote-key --channel scf-px
     """
     import asyncio
 
@@ -61,7 +71,7 @@ def run(
     from node.daemon import run_node
     from node.hosted import Words
 
-    words = Words(accept_wal_loss, new_vote_key, from_snapshot)
+    words = Words(accept_wal_loss, new_vote_key, from_snapshot, tuple(channel or ()))
     asyncio.run(run_node(load_config(config), words))
 
 
@@ -83,50 +93,50 @@ def status(
 
 @app.command()
 @guarded
-def card(
-    config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
-        "node.toml"
-    ),
-) -> None:
+def card(config: ConfigOption = Path("node.toml"), channel: ChannelOption = "") -> None:
     """Prints the node's public keys and certificate, as `city channel propose add-validator` takes them.
 
-    Example:  city node card --config nodes/shanghai/node.toml > shanghai.card
+    The vote key is the channel's own.
+
+    Examples:  city node card --config nodes/shanghai/node.toml > shanghai.card
+               city node card --config nodes/shanghai/node.toml --channel scf-px > shanghai.scf-px.card
     """
     import json
 
     from node.config import load_config
     from node.keyring import node_card
 
-    print(json.dumps(node_card(load_config(config)), indent=2))
+    print(json.dumps(node_card(load_config(config), channel), indent=2))
 
 
 @app.command()
 @guarded
 def prepare_key(
-    config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
-        "node.toml"
-    ),
+    config: ConfigOption = Path("node.toml"),
+    channel: ChannelOption = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Makes the vote key that follows the present one, and prints its public part.
 
-    It lies in keys/vote-next.pem. The node votes with it from the block on that brings it in force:
-    city as ADMIN channel propose replace-key NAME KEY
+    It lies beside the present one, as vote-next.pem. The node votes with it from the block on that brings it in
+    force: city as ADMIN --channel CHANNEL channel propose replace-key NAME KEY
 
-    Example:  city node prepare-key --config nodes/beijing/node.toml
+    Examples:  city node prepare-key --config nodes/beijing/node.toml
+               city node prepare-key --config nodes/beijing/node.toml --channel scf-px
     """
     from node.config import load_config
     from node.keyring import prepare_vote_key
 
-    show(prepare_vote_key(load_config(config)), output)
+    show(prepare_vote_key(load_config(config), channel), output)
 
 
 @app.command()
 @guarded
 def doctor(
-    config: Annotated[Path, typer.Option("--config", help="the node's configuration file")] = Path(
-        "node.toml"
-    ),
+    config: ConfigOption = Path("node.toml"),
+    channel: Annotated[
+        str, typer.Option("--channel", help="only this one; empty: all that the node holds")
+    ] = "",
     deep: Annotated[
         bool,
         typer.Option("--deep", help="of a stopped node, read every block and every value too"),
@@ -135,17 +145,41 @@ def doctor(
 ) -> None:
     """Looks at one node on its own host: what keeps it from running, or soon will, with the next step.
 
-    Configuration, keys, certificate, engine, disk, ports, the way to each peer; of a stopped node also its
-    log and stores. Exit code 1 where something is bad. For the channel as a whole: city why.
+    Of each channel: genesis, keys, flags, engine, the way to each peer; of a stopped node also its log and
+    stores, and with --deep the files of archived ones. Of the node: configuration, certificate, disk, ports.
+    Exit code 1 where something is bad. For a channel as a whole: city why.
 
     Examples:  city node doctor --config nodes/shenzhen/node.toml    city node doctor --deep -o json
+               city node doctor --config nodes/shenzhen/node.toml --channel scf-px
     """
     from node.doctor import Mark, examine
 
-    found = examine(config, deep=deep, progress=progress)
+    found = examine(config, channel, deep=deep, progress=progress)
     marks = {Mark.ok: "✓", Mark.warn: "!", Mark.bad: "✗"}
-    rows = [(marks[check.mark], check.name, check.found, check.do) for check in found]
-    data = [{"check": c.name, "mark": c.mark, "found": c.found, "do": c.do} for c in found]
-    show(data, output, lambda: rows_table(("", "Check", "Found", "Next step"), rows))
+    rows = [(marks[c.mark], c.channel or "(node)", c.name, c.found, c.do) for c in found]
+    facts = ("channel", "check", "mark", "found", "do")
+    data = [
+        dict(zip(facts, (c.channel, c.name, c.mark, c.found, c.do), strict=True)) for c in found
+    ]
+    show(data, output, lambda: rows_table(("", "Channel", "Check", "Found", "Next step"), rows))
     if any(check.mark is Mark.bad for check in found):
         raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def home(
+    channel: Annotated[str, typer.Argument(help="a channel that the node holds")],
+    config: ConfigOption = Path("node.toml"),
+    output: OutputOption = Output.table,
+) -> None:
+    """Makes another channel the home of a stopped node, whose configuration then says who operates it.
+
+    So the present one can be archived or left: start the node again, then city channel archive NAME. Keys,
+    blocks and logs stay what they are.
+
+    Example:  city node home scf-px --config nodes/shenzhen/node.toml
+    """
+    from node.home import move_home
+
+    show(move_home(config, channel), output)

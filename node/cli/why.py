@@ -8,31 +8,62 @@ from typing import Annotated, Any
 import typer
 
 from node.cli.output import Output, OutputOption, guarded, rows_table, show, stdout
-from node.cli.session import open_network
+from node.cli.session import open_context, open_network
 from node.diagnosis import Answers, Finding, Severity, diagnose, summary
 from node.errors import CityError
 
 ANSWER_SECONDS = 3.0
+Look = tuple[str, list[Finding]]
 MARKS = {Severity.stop: "✗", Severity.warn: "!"}
 
 
 @guarded
 def why(
     node: Annotated[str, typer.Argument(help="one node; empty: the whole channel")] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="each channel of the context, not the chosen one only")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Asks every node how it is and says what keeps the channel, or one node, from going on, and the next step.
 
-    Examples:  city why    city why Guangzhou    city why -o json
+    Examples:  city why    city why Guangzhou    city --channel scf-px why    city why --all -o json
     """
-    with open_network() as net:
+    if not every:
+        said = _look("", node)
+        if output is Output.json:
+            show(_facts(said), output)
+        else:
+            _print(said)
+        return
+    context = open_context()
+    names = (context.channel, *(channel.name for channel in context.channels))
+    looks = {name: _look(name, node) for name in names}
+    if output is Output.json:
+        show([{"channel": name, **_facts(said)} for name, said in looks.items()], output)
+        return
+    for name, said in looks.items():
+        stdout.print(f"{name}: ", markup=False, end="")
+        _print(said)
+
+
+def _look(channel: str, node: str) -> Look:
+    """channel: empty for the chosen one."""
+    with open_network(channel=channel) as net:
         answers = ask_all(net)
     found = [f for f in diagnose(answers) if node in ("", f.node) or f.severity is Severity.stop]
-    if output is Output.json:
-        rows = [{"severity": f.severity, "node": f.node, "what": f.what, "do": f.do} for f in found]
-        show({"summary": summary(answers), "findings": rows}, output)
-        return
-    stdout.print(summary(answers), markup=False)
+    return summary(answers), found
+
+
+def _facts(look: Look) -> dict[str, Any]:
+    said, found = look
+    rows = [{"severity": f.severity, "node": f.node, "what": f.what, "do": f.do} for f in found]
+    return {"summary": said, "findings": rows}
+
+
+def _print(look: Look) -> None:
+    said, found = look
+    stdout.print(said, markup=False)
     if found:
         stdout.print(rows_table(("", "Node", "What", "Next step"), [_row(f) for f in found]))
 

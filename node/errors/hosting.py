@@ -63,11 +63,12 @@ ENTRIES: tuple[Entry, ...] = (
         "OWN_CHANNEL",
         "rejected",
         "{channel} is the channel that {node}'s node.toml names.",
-        "It tells who operates the node, so it can be paused and not given up while the node runs.",
-        "Stop the node and change node.toml, or pause the channel.",
+        "It tells who operates the node, so it can be paused, and given up only when another one does that.",
+        "Pause it; or stop the node, make another channel its home, start it and say this again: "
+        "city node home CHANNEL --config node.toml",
         "{channel} 是 {node} 的 node.toml 所指定的通道。",
-        "它决定谁运营该节点，运行期间可以暂停但不能放弃。",
-        "请停止节点并修改 node.toml，或暂停该通道。",
+        "它决定谁运营该节点，可以暂停；须先由另一通道接替，才能放弃。",
+        "请暂停该通道；或停止节点，将另一通道设为主通道后重新启动再执行：city node home 通道 --config node.toml",
     ),
     Entry(
         "CITY-8066",
@@ -134,5 +135,16 @@ ENTRIES: tuple[Entry, ...] = (
         "{path} 不是应用包：{reason}。",
         "应用须写明通道、存在且通过检查的合约，以及变更的决策策略。",
         "参见：city app package --help",
+    ),
+    Entry(
+        "CITY-8073",
+        "NO_HOME",
+        "rejected",
+        "{channel} cannot become the home of {node}: {reason}.",
+        "The home's configuration says who operates the node; its keys are in the node's own suite.",
+        "Choose another of its channels, one that runs here: city channel list",
+        "{channel} 不能成为 {node} 的主通道：{reason}。",
+        "主通道的配置决定谁运营该节点；其密钥须属于节点自身的密码套件。",
+        "请另选在此运行的通道：city channel list",
     ),
 )

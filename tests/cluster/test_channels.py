@@ -282,3 +282,35 @@ def test_an_application_is_packaged_and_brought_up_with_its_policy(
         shown = values.to_json(net.query("_config", "show").value)
         assert shown["policies"]["set-limits"] == "all of members"
         assert [m["member"] for m in shown["members"] if not m["validators"]] == ["QB"]
+
+
+def test_a_city_makes_another_channel_its_home_and_archives_the_first(
+    five: Cluster, quiet: Created
+) -> None:
+    """The last of this network: main is over on that city then."""
+    config = str(five.layout.node_config("beijing"))
+    five.stop_one("beijing")
+
+    def city(*words: str) -> subprocess.CompletedProcess[str]:
+        run = [sys.executable, "-m", "node.cli.main", "node", *words, "--config", config]
+        return subprocess.run(run, capture_output=True, text=True, timeout=CALL_SECONDS)
+
+    refused = city("run", "--accept-wal-loss", "--channel", "elsewhere")
+    assert refused.returncode != 0 and "CITY-1004" in refused.stdout + refused.stderr
+    looked = json.loads(city("doctor", "-o", "json").stdout)
+    of_stores = {
+        row["channel"] for row in looked if row["check"] == "state" and row["mark"] == "ok"
+    }
+    assert {"main", QUIET} <= of_stores
+    moved = city("home", QUIET, "-o", "json")
+    assert moved.returncode == 0 and json.loads(moved.stdout)["before"] == "main"
+    five.start("beijing", "--new-vote-key", "--channel", "main")
+    with admin(five, "Beijing") as node:
+        with pytest.raises(CityError, match="CITY-8065"):
+            node.archive(QUIET)
+        node.wait_ready("main", CALL_SECONDS)
+        assert node.archive("main")["state"] == "archived"
+    after = call(five, QUIET, "open_account", city="Beijing", owner="at-home", amount=1)
+    assert {state_root(five, QUIET, city, after.block) for city in FOUR} == {
+        state_root(five, QUIET, "Beijing", after.block)
+    }
