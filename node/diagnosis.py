@@ -76,6 +76,40 @@ class Answers:
         return max((int(s["height"]) for s in self.answered.values()), default=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Validators, and other nodes that were asked: those whose build knows a flag, those whose build does not,
+    and those of which nobody knows."""
+
+    ready: tuple[str, ...]
+    lacking: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Who is not ready; empty where all are."""
+        parts = []
+        if self.lacking:
+            parts.append(f"not known to the build of {', '.join(self.lacking)}")
+        if self.unknown:
+            parts.append(f"{', '.join(self.unknown)} did not say")
+        return "; ".join(parts)
+
+
+def readiness(answers: Answers, flag: str) -> Readiness:
+    """By each node's own word, to the asker or, where it gives no answer, to nodes that are linked to it."""
+    found: dict[bool | None, list[str]] = {True: [], False: [], None: []}
+    for name in dict.fromkeys([*answers.validators, *answers.statuses]):
+        own = answers.statuses.get(name)
+        if own is not None:
+            words = [own.get("flags", {}).get("known")]
+        else:
+            told = [s.get("flags", {}).get("peers", {}) for s in answers.answered.values()]
+            words = [peers.get(name) for peers in told]
+        said = [flag in word for word in words if word is not None]
+        found[all(said) if said else None].append(name)
+    return Readiness(*(tuple(found[kind]) for kind in (True, False, None)))
+
+
 def diagnose(answers: Answers) -> list[Finding]:
     """Everything that is not as it should be, stops before warnings."""
     found = [finding for check in CHECKS for finding in check(answers)]
@@ -261,6 +295,39 @@ def _flags(answers: Answers) -> Iterator[Finding]:
                 )
 
 
+def _flags_of_the_silent(answers: Answers) -> Iterator[Finding]:
+    """Validators that give no answer, by what they told their peers."""
+    due = {f["flag"]: f["height"] for s in answers.answered.values() for f in _told(s, "due")}
+    for flag, height in due.items():
+        for name in readiness(answers, flag).lacking:
+            if answers.statuses.get(name) is None:
+                yield Finding(
+                    Severity.warn,
+                    name,
+                    f"its build does not know the flag {flag}, which holds from block {height} on",
+                    "install a build that knows it before that block: city channel flags",
+                )
+
+
+def _flags_proposed(answers: Answers) -> Iterator[Finding]:
+    proposed = {
+        f["proposal"]: f["flag"] for s in answers.answered.values() for f in _told(s, "proposed")
+    }
+    for proposal, flag in proposed.items():
+        found = readiness(answers, flag)
+        if found.lacking:
+            yield Finding(
+                Severity.warn,
+                "",
+                f"{proposal} would activate the flag {flag}: {found}",
+                "approve it once they run a build that knows it: city channel flags",
+            )
+
+
+def _told(status: Status, what: str) -> list[Mapping[str, Any]]:
+    return list(status.get("flags", {}).get(what, ()))
+
+
 CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     _stopped,
     _other_roots,
@@ -273,4 +340,6 @@ CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     _clocks,
     _no_room,
     _flags,
+    _flags_of_the_silent,
+    _flags_proposed,
 )

@@ -15,6 +15,7 @@ from node.errors import CityError
 from node.governance import ConfigState
 from node.lifecycle.apply import CONTRACT_NOTICE, NOTICE_BLOCKS
 
+ACTIVATE = "activate-flag"
 VARIABLE = "CITY_FLAGS_WITHOUT"  # names that this process does not know: rehearses an older build
 KNOWN: Mapping[str, str] = {
     CONTRACT_NOTICE: f"a contract version is activated at least {NOTICE_BLOCKS} blocks ahead",
@@ -36,6 +37,31 @@ class DueFlag:
     is_known: bool
 
 
+class Told:
+    """Which flags the builds of linked peers know, by their own word: shown, and believed for nothing else."""
+
+    def __init__(self) -> None:
+        self._by_peer: dict[str, tuple[str, ...] | None] = {}
+
+    def linked(self, peer: str) -> None:
+        """It has not said anything yet; an older build never does."""
+        self._by_peer[peer] = None
+
+    def take(self, peer: str, flags: tuple[str, ...]) -> None:
+        if peer in self._by_peer:
+            self._by_peer[peer] = flags
+
+    def forget(self, peer: str) -> None:
+        self._by_peer.pop(peer, None)
+
+    def facts(self) -> dict[str, list[str] | None]:
+        """By the name of the peer; None where it did not say."""
+        return {
+            name: None if flags is None else sorted(flags)
+            for name, flags in sorted(self._by_peer.items())
+        }
+
+
 class Flags:
     """The activated flags of one channel against what this node knows."""
 
@@ -43,6 +69,7 @@ class Flags:
         """window: how many blocks a validator votes for at a time."""
         self._window = window
         self.known = dict(known_flags() if known is None else known)
+        self.told = Told()
 
     def due(self, state: ConfigState) -> list[DueFlag]:
         """By height."""
@@ -79,4 +106,10 @@ class Flags:
             }
             for flag in self.due(state)
         ]
-        return {"known": sorted(self.known), "due": due}
+        proposed = [
+            {"flag": proposal.change.name, "proposal": proposal.proposal_id}
+            for proposal in state.proposals
+            if proposal.change.kind == ACTIVATE
+        ]
+        known, peers = sorted(self.known), self.told.facts()
+        return {"known": known, "due": due, "proposed": proposed, "peers": peers}

@@ -17,6 +17,7 @@ from node.bodies import WantedBodies
 from node.driver import Driver
 from node.errors import CityError
 from node.fairness import Turns
+from node.flags import Flags
 from node.identity.suite import Suite
 from node.model import Envelope
 from node.peers.batch import PeerBatch, PeerId
@@ -56,11 +57,13 @@ class Intake:
         metrics: Metrics,
         send: Callable[[str, PeerBatch], bool],
         tip_height: Callable[[], int],
+        flags: Flags,
     ) -> None:
         self._seat, self._catch_up = seat, catch_up
         self._serving, self._signatures, self._admission = serving, signatures, admission
         self._pool, self._suite = pool, suite
         self._metrics, self._send, self._tip_height = metrics, send, tip_height
+        self._flags = flags
         self._bodies: Turns[str, tuple[Envelope, ...]] = Turns(PARTS_MAX)
         self._arrived, self._taken = Signal(), Signal()
 
@@ -87,13 +90,17 @@ class Intake:
             self._catch_up.on_blocks(peer, batch.blocks)
         if batch.tip_height or batch.blocks_from:
             self._catch_up.claim(peer, batch.tip_height, batch.blocks_from)
+        if batch.flags is not None:
+            self._flags.told.take(peer.name, batch.flags)
 
     def on_peer(self, peer: PeerId, up: bool) -> None:
         self._metrics.peer(peer.name, up)
         if not up:
             self._catch_up.forget(peer)
+            self._flags.told.forget(peer.name)
             return
-        self._send(peer.name, self._greeting())
+        self._flags.told.linked(peer.name)
+        self._send(peer.name, replace(self._greeting(), flags=tuple(sorted(self._flags.known))))
         if peer.index is not None:
             self._driver.own(PeerConnected(0, peer.index))
 

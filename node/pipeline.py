@@ -154,6 +154,7 @@ class Pipeline:
             metrics=metrics,
             send=network.send,
             tip_height=lambda: self.tip_height,
+            flags=self.flags,
         )
 
     # ---- life -------------------------------------------------------------------------------------

@@ -73,29 +73,28 @@ def proposals(output: OutputOption = Output.table) -> None:
 def flags(output: OutputOption = Output.table) -> None:
     """Feature flags: which are in force or due, what this build knows, and which nodes are not ready.
 
+    A node that does not answer is judged by what it told its peers.
+
     Examples:  city channel flags    city channel flags -o json
     """
     from node.cli.why import ask_all
+    from node.diagnosis import readiness
     from node.flags import known_flags
 
     known = known_flags()
     with open_network() as net:
-        due, answers = _ask("show")["flags"], ask_all(net).answered
-    rows = [
-        {
-            "flag": flag,
-            "from_block": due.get(flag, 0),
-            "ready": [n for n, s in answers.items() if flag in s["flags"]["known"]],
-            "not_ready": [n for n, s in answers.items() if flag not in s["flags"]["known"]],
-            "does": known.get(flag, "not known to this build"),
-        }
-        for flag in sorted({*due, *known})
-    ]
+        due, answers = _ask("show")["flags"], ask_all(net)
+    rows: list[dict[str, Any]] = []
+    for flag in sorted({*due, *known}):
+        found = readiness(answers, flag)
+        row = {"flag": flag, "from_block": due.get(flag, 0), "ready": list(found.ready)}
+        row |= {"not_ready": list(found.lacking), "not_known": list(found.unknown)}
+        rows.append(row | {"does": known.get(flag, "not known to this build")})
     if output is Output.table:
         rows = [
             row
             | {"from_block": row["from_block"] or "not activated"}
-            | {k: ", ".join(row[k]) or "nobody" for k in ("ready", "not_ready")}
+            | {k: ", ".join(row[k]) or "nobody" for k in ("ready", "not_ready", "not_known")}
             for row in rows
         ]
     _rows(rows, output, "no flags")

@@ -8,10 +8,21 @@ from itertools import islice
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from node.cli.change_arguments import read_change, when
 from node.cli.inbox import CONFIG, LIFECYCLE, RULEBOOK, ask, gather, kind_of, place_of
-from node.cli.output import Output, OutputOption, fail, guarded, progress, rows_table, show, stdout
+from node.cli.output import (
+    Output,
+    OutputOption,
+    fail,
+    guarded,
+    progress,
+    rows_table,
+    show,
+    stderr,
+    stdout,
+)
 from node.cli.session import open_network
 
 app = typer.Typer(
@@ -26,6 +37,7 @@ AtOption = Annotated[int, typer.Option("--at", help="takes effect at this block;
 UntilOption = Annotated[
     str, typer.Option("--until", help="may be approved until this height or date")
 ]
+ACTIVATE = "activate-flag"
 STREAMS = {CONFIG: "", LIFECYCLE: "", RULEBOOK: "Rule."}
 
 
@@ -60,6 +72,7 @@ def show_proposal(proposal: IdArgument, output: OutputOption = Output.table) -> 
     """
     with open_network() as net:
         row = _row(net, proposal)
+        row |= _not_ready(net, str(row.get("kind", "")), str(row.get("node", "")))
     if output is Output.json or kind_of(proposal) != "change":
         show(row, output)
         return
@@ -73,6 +86,7 @@ def show_proposal(proposal: IdArgument, output: OutputOption = Output.table) -> 
             f"{', '.join(policy['rejected']) or 'nobody'}",
             markup=False,
         )
+    _print_not_ready(row)
     if row["missing"]:
         stdout.print(f"may still approve: {', '.join(row['missing'])}", markup=False)
 
@@ -123,10 +137,12 @@ def simulate(
         if kind.startswith("p-"):
             row = _row(net, kind)
             found = row | {"accepted": not row["refused"], "message": row["refused"], "code": ""}
+            found |= _not_ready(net, str(row["kind"]), str(row["node"]))
         else:
             method, args = read_change(net, kind, words or [])
             asked = {"method": method, "args": args | when(at, until)}
             found = ask(net, CONFIG, "preview", asked)
+            found |= _not_ready(net, kind, str(args.get("flag", "")))
     if output is Output.json:
         show(found, output)
         return
@@ -135,6 +151,7 @@ def simulate(
         return
     stdout.print(str(found["change"]), markup=False)
     _print_lines(found)
+    _print_not_ready(found)
     if found.get("in_force"):
         stdout.print("would be in force at once: it is your own member's affair")
     else:
@@ -161,8 +178,9 @@ def propose(
     """
     with open_network() as net:
         method, args = read_change(net, kind, words or [])
-        if kind == "activate-flag":
+        if kind == ACTIVATE:
             _require_known_flag(str(args["flag"]))
+            _print_not_ready(_not_ready(net, kind, str(args["flag"])), stderr)
         _send(net, method, args | when(at, until), output, (kind, str(args.get("name", ""))))
 
 
@@ -178,6 +196,7 @@ def approve(proposal: IdArgument, output: OutputOption = Output.table) -> None:
         row, kind = _row(net, proposal), kind_of(proposal)
         if kind == "change":
             change = (str(row["kind"]), str(row["node"]))
+            _print_not_ready(_not_ready(net, *change), stderr)
             _send(net, "approve", {"proposal": proposal}, output, change)
         elif kind == "contract":
             args = place_of(proposal) | {"digest": row["digest"]}
@@ -270,6 +289,27 @@ def _print_lines(row: dict[str, Any]) -> None:
         stdout.print(f"+ {line}", markup=False, style="green")
     if row.get("refused"):
         stdout.print(f"! it could not take effect now: {row['refused']}", markup=False)
+
+
+def _not_ready(net: Any, kind: str, flag: str) -> dict[str, Any]:
+    """For a flag's activation: the validators whose build does not know it, and those of which nobody knows."""
+    if kind != ACTIVATE:
+        return {}
+    from node.cli.why import ask_all
+    from node.diagnosis import readiness
+
+    found = readiness(ask_all(net), flag)
+    return {"not_ready": list(found.lacking), "not_known": list(found.unknown)}
+
+
+def _print_not_ready(row: dict[str, Any], where: Console = stdout) -> None:
+    if row.get("not_ready"):
+        names = ", ".join(row["not_ready"])
+        text = f"! their builds do not know this flag, and stop ahead of it: {names}"
+        where.print(text, markup=False)
+    if row.get("not_known"):
+        names = ", ".join(row["not_known"])
+        where.print(f"! nobody knows whether their builds know this flag: {names}", markup=False)
 
 
 def _require_known_flag(flag: str) -> None:

@@ -25,7 +25,8 @@ class PeerBatch:
 
     consensus: canonical messages of the engine. want_blocks: (first, last), both included.
     tip_height: what the sender holds, a claim that nobody believes without certificates. blocks_from: the
-    lowest block whose transactions it holds, 1 for all of them, 0 where it does not say."""
+    lowest block whose transactions it holds, 1 for all of them, 0 where it does not say. flags: those that the
+    sender's build knows, None where it does not say."""
 
     consensus: tuple[bytes, ...] = ()
     transactions: tuple[Envelope, ...] = ()
@@ -34,6 +35,7 @@ class PeerBatch:
     blocks: tuple[StoredBlock, ...] = ()
     tip_height: int = 0
     blocks_from: int = 0
+    flags: tuple[str, ...] | None = None
 
 
 class PeerHandler(Protocol):

@@ -7,6 +7,7 @@ serialised once however many peers there are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ CONSENSUS_BYTES_MAX = 2 * 1024 * 1024
 CONSENSUS_MAX, TRANSACTIONS_MAX, WANTED_MAX, BLOCKS_MAX = 4096, 20_000, 20_000, 256
 NONCE_BYTES = 32
 STATEMENT_BYTES_MAX = 2048
+
+FLAGS_MAX, FLAG_NAME = 256, re.compile("[a-z0-9-]{1,64}")
 
 ENGINE_PART_BYTES = 1024 * 1024
 
@@ -73,12 +76,16 @@ def batch_frame(pieces: list[Piece]) -> bytes:
 
 
 def encode_batch(batch: PeerBatch) -> list[Piece]:
-    """The batch in pieces. Requests and the tip go with consensus: they are small and others wait for them."""
+    """The batch in pieces. Requests, the tip and flags go with consensus: they are small, and others wait for
+    them."""
     first = pb.Batch(
         want_transactions=batch.want_transactions,
         tip_height=batch.tip_height,
         blocks_from=batch.blocks_from,
     )
+    if batch.flags is not None:
+        first.flags.SetInParent()
+        first.flags.names.extend(batch.flags)
     if batch.want_blocks is not None:
         first.want_blocks.first, first.want_blocks.last = batch.want_blocks
     pieces = _cut(batch.consensus, CONSENSUS)
@@ -152,6 +159,9 @@ def _batch(message: pb.Batch) -> PeerBatch:
         want_blocks = (message.want_blocks.first, message.want_blocks.last)
         if not want_blocks[0] <= want_blocks[1]:
             raise _violation("a range of blocks that ends before it begins")
+    flags = tuple(message.flags.names) if message.HasField("flags") else None
+    if flags is not None and (len(flags) > FLAGS_MAX or not all(map(FLAG_NAME.fullmatch, flags))):
+        raise _violation("names of flags are too many, or are none")
     try:
         transactions = tuple(map(envelope_from_pb, message.transactions))
         blocks = tuple(map(block_from_pb, message.blocks))
@@ -165,6 +175,7 @@ def _batch(message: pb.Batch) -> PeerBatch:
         blocks,
         message.tip_height,
         message.blocks_from,
+        flags,
     )
 
 

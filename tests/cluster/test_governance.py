@@ -156,7 +156,16 @@ async def test_a_node_of_an_older_build_stops_before_the_flag_and_comes_back_wit
     monkeypatch.delenv(VARIABLE)
     async with four.net("shenzhen") as net:
         at = (await net.node_status())["height"] + 14
-    await decide(four, "activate_flag", {"flag": CONTRACT_NOTICE, "height": at})
+    # Who is not ready is said before anybody approves it.
+    change = ("activate-flag", f"flag={CONTRACT_NOTICE}", f"height={at}")
+    tried = ("--as", ADMINS[0], "proposal", "simulate", *change)
+    await said(four, tried, lambda found: found["not_ready"] == ["Hong Kong"])
+    id_ = say(four, ADMINS[0], "propose", *change)["proposal"]
+    shown = ("proposal", "show", id_)
+    await said(four, shown, lambda row: (row["not_ready"], row["not_known"]) == (["Hong Kong"], []))
+    await said(four, ("why",), lambda found: any(id_ in f["what"] for f in found["findings"]))
+    for admin in ADMINS[1:3]:
+        say(four, admin, "approve", id_)
     await said(four, ("channel", "flags"), lambda rows: rows[0]["not_ready"] == ["Hong Kong"])
     about = "does not know the flag " + CONTRACT_NOTICE
     await said(four, ("why",), lambda found: any(about in f["what"] for f in found["findings"]))

@@ -75,6 +75,7 @@ def _frames() -> list[bytes]:
         PeerBatch(transactions=tuple(Envelope(b, b"k" * 65, b"s" * 64) for b in _bodies())),
         PeerBatch(want_transactions=(ZERO_HASH, Hash(b"a" * 32)), want_blocks=(1, 9)),
         PeerBatch(blocks=tuple(_blocks())),
+        PeerBatch(tip_height=1, blocks_from=1, flags=("contract-notice", "b")),
     ]
     said = [frames.batch_frame(frames.encode_batch(batch)) for batch in batches]
     statement = structures(PeerStatement, some=2)

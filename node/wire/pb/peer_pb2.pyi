@@ -115,7 +115,7 @@ class Hello(_message.Message):
     def __init__(self, statement: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., grant: _Optional[bytes] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("consensus", "transactions", "want_transactions", "want_blocks", "blocks", "tip_height", "blocks_from")
+    __slots__ = ("consensus", "transactions", "want_transactions", "want_blocks", "blocks", "tip_height", "blocks_from", "flags")
     CONSENSUS_FIELD_NUMBER: _ClassVar[int]
     TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
     WANT_TRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class Batch(_message.Message):
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     TIP_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FROM_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
     consensus: _containers.RepeatedCompositeFieldContainer[_consensus_pb2.ConsensusMessage]
     transactions: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Envelope]
     want_transactions: _containers.RepeatedScalarFieldContainer[bytes]
@@ -130,7 +131,14 @@ class Batch(_message.Message):
     blocks: _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Block]
     tip_height: int
     blocks_from: int
-    def __init__(self, consensus: _Optional[_Iterable[_Union[_consensus_pb2.ConsensusMessage, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_ledger_pb2.Envelope, _Mapping]]] = ..., want_transactions: _Optional[_Iterable[bytes]] = ..., want_blocks: _Optional[_Union[BlockRange, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[_ledger_pb2.Block, _Mapping]]] = ..., tip_height: _Optional[int] = ..., blocks_from: _Optional[int] = ...) -> None: ...
+    flags: KnownFlags
+    def __init__(self, consensus: _Optional[_Iterable[_Union[_consensus_pb2.ConsensusMessage, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_ledger_pb2.Envelope, _Mapping]]] = ..., want_transactions: _Optional[_Iterable[bytes]] = ..., want_blocks: _Optional[_Union[BlockRange, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[_ledger_pb2.Block, _Mapping]]] = ..., tip_height: _Optional[int] = ..., blocks_from: _Optional[int] = ..., flags: _Optional[_Union[KnownFlags, _Mapping]] = ...) -> None: ...
+
+class KnownFlags(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class BlockRange(_message.Message):
     __slots__ = ("first", "last")

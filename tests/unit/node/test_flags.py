@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from contracts.runtime import values
-from node.diagnosis import Answers, diagnose
+from node.diagnosis import Answers, Readiness, diagnose, readiness
 from node.errors import CityError
 from node.flags import CONTRACT_NOTICE, KNOWN, VARIABLE, Flags, known_flags
 from node.governance import genesis_state
@@ -44,6 +45,50 @@ def test_why_says_days_ahead_who_does_not_know_a_flag():
     assert "new-rule" in finding.what and "798 blocks" in finding.what
 
 
+def told(known: list[str] | None, proposed: str = "", **peers: list[str] | None) -> dict[str, Any]:
+    """A node's status. known: None of an older build, which says nothing of flags."""
+    rows = [{"flag": "new-rule", "proposal": proposed}] if proposed else []
+    flags = {"known": known, "due": [], "proposed": rows, "peers": peers}
+    return {
+        "state": "ready", "role": "validator", "quorum": 1, "height": 100, "applied_height": 100,
+        "state_root": "00", "peers": [{"name": name} for name in "abcd"], "time_ms": 0,
+        "asked_ms": 0, "block_time_ms": 0, "pool": 0, "flags": {} if known is None else flags,
+    }  # fmt: skip
+
+
+def test_who_is_ready_for_a_flag_is_known_before_anybody_approves_it():
+    knows, lacks = ["new-rule"], []
+    statuses = {
+        "a": told(knows, "p-1", b=lacks, c=knows, d=None, e=lacks, f=knows),
+        "b": told(knows, "p-1", c=knows, d=None, f=lacks),
+        "c": None,
+        "g": told(None),
+    }
+    answers = Answers(statuses, ["a", "b", "c", "d", "e", "f"])
+    found = readiness(answers, "new-rule")
+    # b's own word counts, whatever others say of it; of f two words differ, and the worse one counts.
+    assert found == Readiness(("a", "b", "c"), ("e", "f"), ("d", "g"))
+    (warning,) = (f for f in diagnose(answers) if "p-1" in f.what)
+    assert "e, f" in warning.what and "d, g did not say" in warning.what
+    statuses["a"]["flags"]["due"] = [
+        {"flag": "new-rule", "height": 900, "known": True, "stops_at": 0, "in_force": False}
+    ]
+    late = {f.node for f in diagnose(answers) if "from block 900 on" in f.what}
+    assert late == {"e", "f"}
+
+
+def test_what_peers_say_of_their_flags_ends_with_their_link():
+    flags = Flags(1, KNOWN)
+    state = genesis_state(make_genesis(1)[0].config)
+    flags.told.take("b", ("new-rule",))  # nobody of that name is linked
+    flags.told.linked("a")
+    assert flags.facts(state, 1)["peers"] == {"a": None}
+    flags.told.take("a", ("new-rule", "another"))
+    assert flags.facts(state, 1)["peers"] == {"a": ["another", "new-rule"]}
+    flags.told.forget("a")
+    assert flags.facts(state, 1)["peers"] == {}
+
+
 async def test_versions_mix_until_the_height_and_the_old_one_stops_cleanly(tmp_path, monkeypatch):
     net = Cluster(tmp_path, 4)
     try:
@@ -55,6 +100,9 @@ async def test_versions_mix_until_the_height_and_the_old_one_stops_cleanly(tmp_p
         at = net.nodes["n0"].height + 12
         receipt = await configure(net, "n0", "activate_flag", flag=CONTRACT_NOTICE, height=at)
         assert values.decode(receipt.result)["in_force"]
+        newer: list[str] = [CONTRACT_NOTICE]
+        await hears(net, "n0", n1=newer, n2=newer, n3=[])
+        await hears(net, "n3", n0=newer, n1=newer, n2=newer)
         (due,) = old.channel.status()["flags"]["due"]
         assert (due["known"], due["stops_at"]) == (False, at - 2)
         soon = at + 2
@@ -79,6 +127,13 @@ async def test_versions_mix_until_the_height_and_the_old_one_stops_cleanly(tmp_p
         await net.same_state()
     finally:
         await net.stop_all()
+
+
+async def hears(net: Cluster, name: str, **flags: list[str]) -> None:
+    """Until its peers have told it so."""
+    async with asyncio.timeout(SECONDS):
+        while net.nodes[name].channel.status()["flags"]["peers"] != flags:
+            await asyncio.sleep(0.02)
 
 
 async def commit_at(net: Cluster, names: tuple[str, ...]) -> None:

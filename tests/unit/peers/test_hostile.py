@@ -62,6 +62,9 @@ async def introduced(world: World, me: str, to: str, call: Any) -> None:
         (challenge_frame(Hash(bytes(32))), "a challenge after the hello"),
         (hello_frame(Hello(b"", b"", b"")), "a second hello"),
         (batch_frame(encode_batch(PeerBatch(consensus=(b"",)))), "a message of no bytes"),
+        (batch_frame(encode_batch(PeerBatch(flags=("a",) * 257))), "flags"),
+        (batch_frame(encode_batch(PeerBatch(flags=("a\u202eb",)))), "flags"),
+        (batch_frame(encode_batch(PeerBatch(flags=("",)))), "flags"),
         (bytes(FRAME_BYTES_MAX + 1), "an oversize frame"),
     ],
 )
