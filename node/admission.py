@@ -73,14 +73,16 @@ class Admission:
         are_ordered: Callable[[Sequence[Hash]], list[bool]],
         contracts: ContractsInForce | None = None,
         seen: Callable[[Admitted], None] = lambda admitted: None,
+        quota: Callable[[Admitted], CityError | None] = lambda admitted: None,
     ) -> None:
         """are_ordered: which transactions already stand in a block of this node's ledger. It reads the
         disk, so it is asked for many at a time and in a thread. contracts: what runs now; none on a node
-        that executes nothing and so does not know. seen: told of each one that is good."""
+        that executes nothing and so does not know. seen: told of each one that is good. quota: why
+        it finds no room in one."""
         self._configuration, self._channel_id = configuration, channel_id
         self._suite, self._signatures = suite, signatures
         self._are_ordered = are_ordered
-        self._contracts, self._seen = contracts, seen
+        self._contracts, self._seen, self._quota = contracts, seen, quota
         self._digests: dict[bytes, Hash] = {}
 
     @property
@@ -218,14 +220,15 @@ class Admission:
 
     def refusal(self, admitted: Admitted) -> CityError | None:
         """Why it may not be ordered now: its sender was taken out, a limit was lowered, what it calls does not
-        run."""
+        run, a quota is used up."""
         body, contracts = admitted.body, self._contracts
         try:
             self._require_sender(body)
             self._check_sizes(body, admitted.ref.size_bytes)
         except CityError as error:
             return error
-        return None if contracts is None else contracts.refusal(body.contract, body.version)
+        fault = None if contracts is None else contracts.refusal(body.contract, body.version)
+        return fault or self._quota(admitted)
 
     def _config_fault(self, admitted: Admitted, height: int) -> CityError | None:
         """A config transaction takes a block of its own: what can never be accepted is not given one."""

@@ -413,6 +413,7 @@ class Channel:
         facts["flags"] = self.pipeline.flags.facts(self._configuration.state, tip.height)
         refusal = self._room()
         facts["room"] = "" if refusal is None else refusal.message
+        facts["quotas"] = self._ledger.quotas.exhausted(self._clock.now_ms())
         facts |= self.pipeline.status()
         if self._stopped is not None:
             facts |= {

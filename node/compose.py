@@ -89,6 +89,7 @@ def build_channel(
         lambda ids: [place is not None for place in ledger.blocks.places(ids)],
         ledger.contracts if engine is not None else None,
         linter.seen if linter is not None else lambda admitted: None,
+        lambda admitted: ledger.quotas.refusal(admitted, clock.now_ms()),
     )
     pipeline = Pipeline(
         ledger=ledger,
@@ -99,7 +100,11 @@ def build_channel(
         engine=blocks,
         signatures=signatures,
         admission=admission,
-        pool=TxPool(pool_limits, admission.refusal),
+        pool=TxPool(
+            pool_limits,
+            admission.refusal,
+            lambda admitted, held: ledger.quotas.room(admitted, held, clock.now_ms()),
+        ),
         metrics=metrics,
         attester=attester,
         snapshots=snapshots,

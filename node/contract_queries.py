@@ -19,6 +19,7 @@ from node.facade import QueryResult
 from node.genesis import Identity
 from node.governance import CONTRACT
 from node.governance import load_state as load_configuration
+from node.governance.calls import NUMBER_MAX
 from node.ledger.past import PastView
 from node.ledger.state import StateView
 from node.lifecycle import CONTRACT as LIFECYCLE
@@ -27,6 +28,9 @@ from node.lifecycle import load_state as load_contracts
 from node.lifecycle.views import view as contract_view
 from node.loaded_engine import LoadedEngine
 from node.opening import Ledger
+from node.quotas import CONTRACT as QUOTA
+from node.quotas import load_used
+from node.quotas_in_force import QuotasInForce
 
 QUERIES_MAX = 64
 NO_TRANSACTION = bytes(32)
@@ -63,6 +67,8 @@ class Queries:
 
         Raises CityError for what no transaction could be either, CITY-6005 when too many wait, CITY-5010 for
         a height whose state is not held, CITY-5011."""
+        if contract == QUOTA and not height:
+            return self._used(self._ledger.applied_height, self._ledger.quotas, method, args_json)
         if contract == CONTRACT and not height:
             now = self._ledger.applied_height
             return self._configured(now, self._configuration, method, args_json, sender)
@@ -82,13 +88,17 @@ class Queries:
             opened = await asyncio.to_thread(state.view_at, height) if height else state.view()
             try:
                 at = await asyncio.to_thread(self._moment, opened, *in_force)
-                if contract in (CONTRACT, LIFECYCLE):
+                if contract in (CONTRACT, LIFECYCLE, QUOTA):
                     configuration = await asyncio.to_thread(
                         self._configuration_in, at.header, opened
                     )
                     if contract == CONTRACT:
                         now = at.header.height
                         return self._configured(now, configuration, method, args_json, sender)
+                    if contract == QUOTA:
+                        used = await asyncio.to_thread(load_used, opened.scan_all)
+                        quotas = QuotasInForce(configuration, used)
+                        return self._used(at.header.height, quotas, method, args_json)
                     contracts = self._contracts_at(at, configuration)
                     return await self._lifecycle(
                         self._engine, contracts, method, args_json, sender, gas_limit
@@ -160,6 +170,21 @@ class Queries:
         result = values.encode(None if outcome.code else outcome.value)
         kind = "revert" if outcome.code else "ok"
         return QueryResult(height, kind, outcome.code, outcome.message, result, 0)
+
+    @staticmethod
+    def _used(height: int, quotas: QuotasInForce, method: str, args_json: str) -> QueryResult:
+        """How quotas stand behind the block, at its time or at a later one that is asked for; no engine is
+        needed."""
+        try:
+            check_arguments(args_json)
+        except BadArguments as error:
+            raise CityError("CITY-3011", reason=str(error)) from None
+        if method != "show":
+            raise CityError("CITY-3010", method=method[:64])
+        time_ms = json.loads(args_json).get("time_ms", 0)
+        if type(time_ms) is not int or not 0 <= time_ms <= NUMBER_MAX:
+            raise CityError("CITY-3011", reason="time_ms is a whole number of at most 53 bits")
+        return QueryResult(height, "ok", "", "", values.encode(quotas.rows(time_ms)), 0)
 
     async def _run(
         self, engine: LoadedEngine, call: Transaction, at: _Moment, state: StateView | PastView

@@ -281,6 +281,23 @@ def _no_room(answers: Answers) -> Iterator[Finding]:
             )
 
 
+def _quotas(answers: Answers) -> Iterator[Finding]:
+    """The same on every node, so the one that is furthest tells it."""
+    ahead = max(answers.answered.values(), key=lambda s: int(s["applied_height"]), default=None)
+    for row in () if ahead is None else ahead.get("quotas", ()):
+        who = " in ".join(part for part in (row["member"], row["application"]) if part)
+        limits = [name for name in ("transactions", "bytes", "gas") if row[name]["left"] == 0]
+        said = f"has no {' and no '.join(limits)} left" if limits else "has little left"
+        wait_s = max(0, int(row["free_at_ms"]) - int(ahead["time_ms"] if ahead else 0)) // 1_000
+        yield Finding(
+            Severity.warn,
+            "",
+            f"the quota of {who} {said}: what it sends is refused, {row['refused']} transactions in "
+            f"blocks; free again in {wait_s} s",
+            f"wait, or propose another: city quota show {row['member']}".rstrip(),
+        )
+
+
 def _flags(answers: Answers) -> Iterator[Finding]:
     for name, status in answers.answered.items():
         for flag in status.get("flags", {}).get("due", ()):
@@ -339,6 +356,7 @@ CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     _late,
     _clocks,
     _no_room,
+    _quotas,
     _flags,
     _flags_of_the_silent,
     _flags_proposed,

@@ -36,6 +36,7 @@ from node.metering import Ordered, day_of_ms, measure
 from node.model import Envelope, EventRecord, Receipt, StoredEvent, encode_receipt
 from node.opening import Ledger
 from node.planner import Delivered, Opened, Plan, Planned, Planner
+from node.quotas import Subject, Used, encode_used, used_key
 
 HOT_KEYS_MAX = 1_024
 DELIVERED_KEPT_MAX = 8
@@ -99,6 +100,7 @@ class Executor:
                 self._ledger.configuration.adopt(entry.outcome.state)
         self._ledger.configuration.time_ms = plan.header.timestamp_ms
         self._ledger.contracts.adopt(ran.activations.state, height)
+        self._ledger.quotas.adopt(ran.used, height)
         # Only now, and not when the thread had written it: whoever sees the height sees the configuration.
         self._ledger.applied_height = height
         return Applied(
@@ -217,6 +219,7 @@ class Executor:
                     before = self._ledger.configuration.state
                     batch.writes.update(state_writes(before, entry.outcome.state))
         batch.events += _activation_events(plan, ran.activations)
+        batch.writes.update(self._settled(plan, ran, batch.receipts))
         batch.writes.update(ran.activations.writes)
         batch.writes.update(plan.kept)
         batch.writes.update(lifecycle_writes(self._ledger.contracts.state, ran.activations.state))
@@ -236,6 +239,23 @@ class Executor:
         ordered = map(Ordered, envelopes, receipts, bodies)
         names = names_of(self._ledger.configuration, self._ledger.suite)
         return Use(day_of_ms(plan.header.timestamp_ms), measure(ordered, names))
+
+    def _settled(
+        self, plan: Plan, ran: _Ran, receipts: Sequence[Receipt]
+    ) -> dict[bytes, bytes | None]:
+        """What the block's receipts leave of what was reserved, and what is not counted any more."""
+        used: dict[Subject, Used | None] = {}
+        for entry, receipt in zip(plan.entries, receipts, strict=True):
+            if entry.outcome is not None:
+                used |= self._ledger.quotas.gone(entry.outcome.state.quotas)
+            if entry.member and entry.body is not None:
+                unused = entry.gas_limit - receipt.gas_used
+                plan.charging.settle(entry.member, entry.body.contract, unused)
+        ran.used = {**used, **plan.charging.changed}
+        return {
+            used_key(subject): None if found is None else encode_used(found)
+            for subject, found in ran.used.items()
+        }
 
     def _note_reads(self, results: Sequence[TxResult]) -> None:
         """What the last blocks read goes along with the next one: it changes speed, never a result."""
@@ -265,6 +285,7 @@ class _Ran:
     activations: Activations
     results: list[TxResult] = field(default_factory=list)
     engine_seconds: float = 0.0
+    used: dict[Subject, Used | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

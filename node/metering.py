@@ -144,6 +144,6 @@ def measure(ordered: Iterable[Ordered], names: Names) -> dict[Line, Figures]:
 
 
 def _figures(envelope: Envelope, receipt: Receipt) -> Figures:
-    size = len(envelope.body) + len(envelope.public_key) + len(envelope.signature)
     is_ok = receipt.outcome == "ok"
+    size = envelope.size_bytes
     return Figures(int(is_ok), int(not is_ok), size, receipt.gas_used, len(receipt.events))

@@ -43,6 +43,11 @@ class Envelope:
     public_key: bytes
     signature: bytes
 
+    @property
+    def size_bytes(self) -> int:
+        """What is counted of it wherever bytes are."""
+        return len(self.body) + len(self.public_key) + len(self.signature)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredBlock:

@@ -22,6 +22,8 @@ from node.ledger.store import LevelStore
 from node.lifecycle import load_state as load_contracts
 from node.metered import make_up
 from node.ordering import genesis_header
+from node.quotas import load_used
+from node.quotas_in_force import QuotasInForce
 from node.wal import Wal
 from node.wire.body import parse_body
 
@@ -46,6 +48,7 @@ class Ledger:
     journal: Journal
     configuration: InForce
     contracts: ContractsInForce
+    quotas: QuotasInForce
     observes_because: str
     known_height: int  # blocks that were durable once, by the log's word
     applied_height: (
@@ -120,6 +123,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         configuration = _load_configuration(genesis, id_, suite, blocks, state)
         contracts = _load_contracts(genesis, configuration, suite, state)
         make_up(blocks, state, configuration, suite)
+        quotas = _load_quotas(configuration, state)
         journal, observes_because = _open_journal(folder / "wal", blocks)
     except BaseException:
         state.close()
@@ -138,6 +142,7 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         journal,
         configuration,
         contracts,
+        quotas,
         observes_because,
         journal.tip_height,
         applied,
@@ -187,6 +192,16 @@ def _load_contracts(
         ) from None
     height = state.applied_height or 0
     return ContractsInForce(found, configuration, genesis, suite, state.get, height)
+
+
+def _load_quotas(configuration: InForce, state: StateStore) -> QuotasInForce:
+    """As the applied state has them. Raises CITY-5006 for a record that does not read back."""
+    try:
+        return QuotasInForce(configuration, load_used(state.scan_all))
+    except ValueError as error:
+        raise LedgerInconsistent(
+            state.applied_height or 0, f"the quotas in the state: {error}"
+        ) from None
 
 
 def replay(ledger: Ledger, upto: int) -> None:

@@ -117,6 +117,7 @@ class Pipeline:
             planner = Planner(
                 ledger.configuration,
                 ledger.contracts,
+                ledger.quotas,
                 ledger.state,
                 ledger.channel_id,
                 ledger.suite,
@@ -436,7 +437,9 @@ class Pipeline:
         journal.delivered(header.height)
         if journal.is_large:
             await asyncio.to_thread(journal.rotate, min(header.height, self.ledger.applied_height))
-        self.pool.remove(tx_ids)
+        removed = self.pool.remove(tx_ids)
+        if self.executor is not None:
+            self.ledger.quotas.ordered(header.height, removed)
         self._require_flags()
         for id_ in tx_ids:
             self._wanted.found(id_)
@@ -586,6 +589,7 @@ class Pipeline:
                 await self.report(envelope)
             self._warn_of_flags()
             self.metrics.pool(self.pool.members())
+            self.metrics.quotas(self.ledger.quotas.rows(self._clock.now_ms()))
             status = self._core_status()
             if status is not None:
                 self.metrics.core(status, self._clock.now_ms())

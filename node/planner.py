@@ -20,6 +20,7 @@ from node.configuration import EXPIRED, InForce
 from node.contracts_in_force import ContractsInForce, is_reserved
 from node.errors import CityError
 from node.governance import CONTRACT, Outcome, state_writes
+from node.governance.quotas import named
 from node.identity.suite import Suite
 from node.ledger.state import StateStore
 from node.lifecycle import CONTRACT as LIFECYCLE
@@ -29,11 +30,13 @@ from node.lifecycle import state_writes as lifecycle_writes
 from node.lifecycle.activation import activated
 from node.lifecycle.state import ACTIVE, Place
 from node.model import Envelope, EventRecord, Receipt, StoredBlock, writes_digest
+from node.quotas import REFUSED, Charging, Use
+from node.quotas_in_force import QuotasInForce
 from node.wire.body import TxBody, parse_body
 
 NONE_VALUE = values.encode(None)
-# Id, and the body or the name of what is wrong with it.
-Opened = list[tuple[Hash, TxBody | str]]
+# Id, the body or the name of what is wrong with it, and the envelope's size.
+Opened = list[tuple[Hash, TxBody | str, int]]
 Findings = Mapping[Hash, tuple[Diagnostic, ...]]
 
 
@@ -42,7 +45,7 @@ class Planned:
     """A transaction of a block before the engine: either a call, or a receipt decided without it (`decided`).
 
     outcome: what a config transaction makes of the configuration. lifecycle: what a lifecycle transaction does
-    to the contracts as they were `before` it."""
+    to the contracts as they were `before` it. member: whose quotas it is charged to, empty for nobody's."""
 
     tx_id: Hash
     body: TxBody | None
@@ -52,17 +55,19 @@ class Planned:
     outcome: Outcome | None = None
     lifecycle: LifecycleOutcome | None = None
     before: LifecycleState | None = None
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A block before the engine. contracts: what its lifecycle transactions make of the contracts; kept: what
-    they keep in the state beside that."""
+    they keep in the state beside that. charging: what its transactions have reserved of their quotas."""
 
     header: Header
     entries: tuple[Planned, ...]
     contracts: LifecycleState
     kept: Mapping[bytes, bytes]
+    charging: Charging
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class _Draft:
     """A plan while it is made."""
 
     contracts: LifecycleState
+    charging: Charging
     kept: dict[bytes, bytes] = field(default_factory=dict)
     first_uses: dict[tuple[Hash, str], Hash] = field(default_factory=dict)
 
@@ -89,30 +95,36 @@ class Planner:
         self,
         configuration: InForce,
         contracts: ContractsInForce,
+        quotas: QuotasInForce,
         state: StateStore,
         channel_id: Hash,
         suite: Suite,
     ) -> None:
         self._configuration, self._contracts, self._state = configuration, contracts, state
+        self._quotas = quotas
         self._channel_id, self._suite = channel_id, suite
         self._no_writes = writes_digest(suite.hash, suite.id, {})
 
     def open(self, block: StoredBlock) -> Opened:
         """The block's transactions, checked again as if nobody had."""
-        return [self._open(envelope) for envelope in block.envelopes]
+        return [(*self._open(envelope), envelope.size_bytes) for envelope in block.envelopes]
 
     def open_known(self, delivered: Delivered) -> Opened:
         """The same for a block whose envelopes this node admitted itself: admission found everything that
         `_check` asks for, so nothing is parsed twice. Only the configuration may have changed since."""
         return [
-            (admitted.tx_id, self._standing_fault(admitted.body) or admitted.body)
+            (
+                admitted.tx_id,
+                self._standing_fault(admitted.body) or admitted.body,
+                admitted.envelope.size_bytes,
+            )
             for admitted in delivered.admitted
         ]
 
     def to_lint(self, height: int, opened: Opened) -> dict[Hash, Bundle]:
         """Bundles that the linter must have seen before the block is planned, by the transaction's id."""
         found = {}
-        for id_, body in opened:
+        for id_, body, _ in opened:
             if isinstance(body, str) or body.contract != LIFECYCLE:
                 continue
             asked = self._contracts.asked(height, id_, body)
@@ -123,20 +135,41 @@ class Planner:
 
     def plan(self, header: Header, opened: Opened, findings: Findings) -> Plan:
         """What the block does, one entry a transaction, in block order. findings: for all of `to_lint`."""
-        draft = _Draft(self._contracts.state)
+        quotas = self._quotas
+        charging = Charging(quotas.rules, quotas.used, header.timestamp_ms)
+        draft = _Draft(self._contracts.state, charging)
         entries = []
-        for id_, body in opened:
+        for id_, body, size_bytes in opened:
             if isinstance(body, str):
                 entries.append(self._refuse(id_, None, body, "the transaction is malformed"))
             elif body.contract == CONTRACT:
                 is_alone = len(opened) == 1
                 entries.append(self._configure(header.height, id_, body, is_alone=is_alone))
             else:
-                entries.append(
-                    self._decided(header.height, id_, body, draft)
-                    or self._engine_or_lifecycle(header.height, id_, body, draft, findings)
-                )
-        return Plan(header, tuple(entries), draft.contracts, draft.kept)
+                entries.append(self._charged(header.height, id_, body, size_bytes, draft, findings))
+        return Plan(header, tuple(entries), draft.contracts, draft.kept, charging)
+
+    def _charged(
+        self,
+        height: int,
+        id_: Hash,
+        body: TxBody,
+        size_bytes: int,
+        draft: _Draft,
+        findings: Findings,
+    ) -> Planned:
+        """Quotas come first: what stands in a block is charged whatever comes of it."""
+        sender = self._configuration.sender(body)
+        assert sender is not None, "checked as it was opened"
+        member, use = sender.member_id, Use(1, size_bytes, body.gas_limit)
+        over = draft.charging.admit(member, body.contract, use)
+        if over is not None:
+            left = f"{over.used} of {over.most} {over.limit} are used until {over.free_at_ms}"
+            return self._refuse(id_, body, REFUSED, f"quota of {named(*over.subject)}: {left}")
+        planned = self._decided(height, id_, body, draft) or self._engine_or_lifecycle(
+            height, id_, body, draft, findings
+        )
+        return replace(planned, member=member) if draft.charging.changed else planned
 
     def _decided(self, height: int, id_: Hash, body: TxBody, draft: _Draft) -> Planned | None:
         """What needs no look at the contract: expired, or a request id that is used up."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -20,6 +20,7 @@ from structlog.typing import Processor
 from consensus.api import CoreStatus
 from consensus.header import Header
 from node.executor import Applied
+from node.governance.quotas import LIMITED
 
 _SECRET_WORDS = ("password", "secret", "private", "scalar", "token", "seed")
 REDACTED = "[redacted]"
@@ -83,6 +84,15 @@ class Families:
         self.peer_up = self._gauge("city_peer_up", "whether the link is up", "node")
         self.pool = self._gauge("city_txpool_transactions", "transactions that wait", "member")
         self.pool_bytes = self._gauge("city_txpool_bytes", "bytes that wait", "member")
+        self.quota_used = self._gauge(
+            "city_quota_used", "used in the present window", "member", "application", "limit"
+        )
+        self.quota_limit = self._gauge(
+            "city_quota_limit", "what may be used in a window", "member", "application", "limit"
+        )
+        self.quota_refused = self._gauge(
+            "city_quota_refused", "refused in blocks of this window", "member", "application"
+        )
         self.rejected = self._counter("city_txpool_rejected_total", "refused", "reason")
         self.disk = self._gauge("city_disk_free_ratio", "free part of the disk")
         self.stage = Histogram(
@@ -130,6 +140,7 @@ class Metrics:
         self.evidence = self._of.evidence.labels(channel)
         self._gas = self._of.gas.labels(channel)
         self._members: set[str] = set()
+        self._quotas: set[tuple[str, str]] = set()
         self._last_view = 0
 
     def block(self, header: Header, now_ms: int) -> None:
@@ -178,6 +189,23 @@ class Metrics:
             count, size_bytes = members.get(name, (0, 0))
             self._of.pool.labels(self._channel, name).set(count)
             self._of.pool_bytes.labels(self._channel, name).set(size_bytes)
+
+    def quotas(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """How every quota stands; one that is gone is told no longer."""
+        of, told = self._of, set()
+        for row in rows:
+            labels = {"channel": self._channel} | {n: row[n] for n in ("member", "application")}
+            told.add((row["member"], row["application"]))
+            of.quota_refused.labels(**labels).set(row["refused"])
+            for limit in LIMITED:
+                if row[limit]["most"] is not None:
+                    of.quota_used.labels(**labels, limit=limit).set(row[limit]["used"])
+                    of.quota_limit.labels(**labels, limit=limit).set(row[limit]["most"])
+        for member, application in self._quotas - told:
+            labels = {"channel": self._channel, "member": member, "application": application}
+            for family in (of.quota_used, of.quota_limit, of.quota_refused):
+                family.remove_by_labels(labels)
+        self._quotas = told
 
     def core(self, status: CoreStatus, now_ms: int) -> None:
         self._of.view.labels(self._channel).set(status.view)

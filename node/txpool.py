@@ -1,8 +1,10 @@
 """Transactions that wait to be ordered: bounded in count and bytes, with a share for everyone.
 
 Only admitted transactions come in, so the pool decides nothing but room. Three bounds protect members from
-each other: the whole pool, what one member may hold of it, and what one sender may hold. Bodies that a
-proposal needs always find room (a full pool must not stop ordering); their number is bounded by the window.
+each other: the whole pool, what one member may hold of it, and what one sender may hold. A member may hold a
+fixed multiple of what is *left* (Choudhury and Hahne's dynamic threshold): alone its share, of two that flood
+each less, and whoever comes next still finds room. Bodies that a proposal needs always find room (a full pool
+must not stop ordering); their number is bounded by the window. What is passed on goes by members in turn.
 """
 
 from __future__ import annotations
@@ -16,17 +18,21 @@ from consensus.api import TxRef
 from consensus.encoding import Hash
 from node.admission import Admitted
 from node.errors import CityError
+from node.fairness import Turns
+from node.quotas import Subject, Use, subjects_of
 
 AGE_MS_MAX = 10 * 60_000
 BATCH_BYTES_MAX = 1024 * 1024
 DROPPED_KEPT_MAX = 4_096
 ORDERED_KEPT_MAX = 65_536
 K = TypeVar("K")
+Held = Callable[[Subject], Use]
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """`member_share`, `sender_share`: the part of count and bytes that one of them may hold, in percent."""
+    """`member_share`, `sender_share`: the part of count and bytes that one of them may hold, in percent; a
+    member where no other holds anything."""
 
     count_max: int = 50_000
     bytes_max: int = 64 * 1024 * 1024
@@ -38,6 +44,7 @@ class PoolLimits:
 class _Use:
     count: int = 0
     size_bytes: int = 0
+    gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +60,17 @@ class TxPool:
         self,
         limits: PoolLimits | None = None,
         refusal: Callable[[Admitted], CityError | None] = lambda admitted: None,
+        room: Callable[[Admitted, Held], CityError | None] = lambda admitted, held: None,
     ) -> None:
-        """refusal: why a transaction, admitted a moment ago, may not be ordered now."""
-        self.limits, self._refusal = limits or PoolLimits(), refusal
+        """refusal: why a transaction, admitted a moment ago, may not be ordered now. room: why a client's finds
+        no room in a quota behind those that wait here."""
+        self.limits, self._refusal, self._room = limits or PoolLimits(), refusal, room
         self._entries: OrderedDict[Hash, _Entry] = OrderedDict()
         self._total = _Use()
-        self._by_member: dict[str, _Use] = {}
+        self._by_subject: dict[Subject, _Use] = {}
         self._by_sender: dict[Hash, _Use] = {}
-        self._unspread: list[Hash] = []
+        self._unspread: Turns[str, Hash] = Turns(self.limits.count_max)
+        self._next_to_spread: Hash | None = None
         self._fresh: list[TxRef] = []
         self._dropped: list[Hash] = []
         self._lately_dropped: OrderedDict[Hash, Admitted] = OrderedDict()
@@ -79,7 +89,16 @@ class TxPool:
 
     def members(self) -> dict[str, tuple[int, int]]:
         """Count and bytes each member holds, for metrics."""
-        return {name: (use.count, use.size_bytes) for name, use in self._by_member.items()}
+        return {
+            member: (use.count, use.size_bytes)
+            for (member, application), use in self._by_subject.items()
+            if member and not application
+        }
+
+    def held(self, subject: Subject) -> Use:
+        """What waits of a member, an application, or one in the other."""
+        use = self._by_subject.get(subject)
+        return Use() if use is None else Use(use.count, use.size_bytes, use.gas)
 
     def get(self, tx_id: Hash) -> Admitted | None:
         entry = self._entries.get(tx_id)
@@ -123,13 +142,15 @@ class TxPool:
         if not needed:
             self._check_room(admitted)
             refusal = self._refusal(admitted)
+            if refusal is None and spread:
+                refusal = self._room(admitted, self.held)
             if refusal is not None:
                 raise refusal
         self._entries[admitted.tx_id] = _Entry(admitted, now_ms)
         self._count(admitted, +1)
         self._fresh.append(admitted.ref)
         if spread:
-            self._unspread.append(admitted.tx_id)
+            self._unspread.put(admitted.member_id, admitted.tx_id)
         return True
 
     def remove(self, tx_ids: Iterable[Hash]) -> list[Admitted]:
@@ -200,31 +221,42 @@ class TxPool:
         return dropped
 
     def drain_unspread(self) -> list[Admitted]:
-        """The next batch for the other nodes, up to a megabyte; empty when all was passed on."""
+        """The next batch for the other nodes, up to a megabyte, members in turn; empty where none is left."""
         batch: list[Admitted] = []
-        size_bytes = taken = 0
-        for tx_id in self._unspread:
+        size_bytes = 0
+        while self._next_to_spread is not None or self._unspread:
+            tx_id = self._next_to_spread or self._unspread.take()
+            self._next_to_spread = None
             entry = self._entries.get(tx_id)
-            if entry is not None:
-                if batch and size_bytes + entry.admitted.ref.size_bytes > BATCH_BYTES_MAX:
-                    break
-                batch.append(entry.admitted)
-                size_bytes += entry.admitted.ref.size_bytes
-            taken += 1
-        del self._unspread[:taken]
+            if entry is None:
+                continue
+            size_bytes += entry.admitted.ref.size_bytes
+            if batch and size_bytes > BATCH_BYTES_MAX:
+                self._next_to_spread = tx_id
+                break
+            batch.append(entry.admitted)
         return batch
 
     def _check_room(self, admitted: Admitted) -> None:
-        limits, size_bytes = self.limits, admitted.ref.size_bytes
+        limits, size_bytes = self.limits, admitted.envelope.size_bytes
         if not _fits(self._total, size_bytes, limits, 100):
             raise CityError("CITY-3020", count=len(self), count_max=limits.count_max)
-        shares = (
-            ("member", self._by_member.get(admitted.member_id), limits.member_share),
-            ("sender", self._by_sender.get(admitted.body.sender), limits.sender_share),
-        )
-        for who, use, share in shares:
-            if use is not None and not _fits(use, size_bytes, limits, share):
-                raise CityError("CITY-3021", who=who, share=share, count=use.count)
+        sender = self._by_sender.get(admitted.body.sender)
+        if sender is not None and not _fits(sender, size_bytes, limits, limits.sender_share):
+            share = limits.sender_share
+            raise CityError("CITY-3021", who="sender", share=share, count=sender.count)
+        member = self._by_subject.get((admitted.member_id, ""))
+        if member is not None and not self._leaves_room(member, size_bytes):
+            share = member.count * 100 // limits.count_max
+            raise CityError("CITY-3021", who="member", share=share, count=member.count)
+
+    def _leaves_room(self, member: _Use, size_bytes: int) -> bool:
+        limits, share = self.limits, self.limits.member_share
+        count_left = limits.count_max - self._total.count - 1
+        bytes_left = limits.bytes_max - self._total.size_bytes - size_bytes
+        return (member.count + 1) * (100 - share) <= count_left * share and (
+            member.size_bytes + size_bytes
+        ) * (100 - share) <= bytes_left * share
 
     def _take(self, tx_id: Hash) -> _Entry | None:
         entry = self._entries.pop(tx_id, None)
@@ -233,17 +265,20 @@ class TxPool:
         return entry
 
     def _count(self, admitted: Admitted, sign: int) -> None:
-        size_bytes = sign * admitted.ref.size_bytes
+        size_bytes = sign * admitted.envelope.size_bytes
+        gas = sign * admitted.ref.gas_limit
         self._total.count += sign
         self._total.size_bytes += size_bytes
-        _count_in(self._by_member, admitted.member_id, sign, size_bytes)
-        _count_in(self._by_sender, admitted.body.sender, sign, size_bytes)
+        for subject in subjects_of(admitted.member_id, admitted.body.contract):
+            _count_in(self._by_subject, subject, sign, size_bytes, gas)
+        _count_in(self._by_sender, admitted.body.sender, sign, size_bytes, gas)
 
 
-def _count_in(uses: dict[K, _Use], key: K, sign: int, size_bytes: int) -> None:
+def _count_in(uses: dict[K, _Use], key: K, sign: int, size_bytes: int, gas: int) -> None:
     use = uses.setdefault(key, _Use())
     use.count += sign
     use.size_bytes += size_bytes
+    use.gas += gas
     assert use.count >= 0 and use.size_bytes >= 0
     if use.count == 0:
         del uses[key]

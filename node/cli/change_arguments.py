@@ -43,7 +43,7 @@ def read_change(net: Any, kind: str, words: Sequence[str]) -> tuple[str, dict[st
             args[name] = before[name]
         elif name in PLACE:
             continue
-        elif type_ in _EMPTY or kind == "set-limits":
+        elif type_ in _EMPTY or kind in ("set-limits", "set-quota"):
             args[name] = _EMPTY.get(type_, 0)
         else:
             raise fail("CITY-1002", field=name, rule=f"given as {name}=…; {kind} needs it")
@@ -68,7 +68,13 @@ def when(at: int, until: str) -> dict[str, int]:
     return found
 
 
-_EMPTY: dict[str, Any] = {"maybe-bytes": "", "maybe-serial": "", "maybe-words": "", "roles": []}
+_EMPTY: dict[str, Any] = {
+    "maybe-text": "",
+    "maybe-bytes": "",
+    "maybe-serial": "",
+    "maybe-words": "",
+    "roles": [],
+}
 
 
 def _read(net: Any, name: str, text: str, type_: str) -> Any:

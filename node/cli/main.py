@@ -40,6 +40,7 @@ from node.cli import (
     private,
     proof,
     proposal,
+    quota,
     regulator,
     sealed,
     seeds,
@@ -146,6 +147,7 @@ for _name, _found in (
     ("sealed", sealed.app),
     ("private", private.app),
     ("regulator", regulator.app),
+    ("quota", quota.app),
 ):
     plug_in(_name, _found)
 

@@ -156,10 +156,10 @@ GROUPS = (
     ),
     Group(
         "quota",
-        "The quota of cross-border financing: capital, room and what takes it.",
+        "Quotas: what members may use of the channel (show); of cross-border financing (the others).",
         ("quota",),
         (
-            Show("show", "quota.headroom", ("member",), "A party's quota."),
+            Show("headroom", "quota.headroom", ("member",), "A party's quota."),
             Show("list", "quota.list_positions", ("member",), "What takes a quota.", draw="pages"),
             Show("board", "quota.dashboard", (), "Every party's quota, for PBC and SAFE.", QUOTA,
                  "pages"),

@@ -259,6 +259,19 @@ ENTRIES: tuple[Entry, ...] = (
         "请使用该人员的新密钥签名，或向成员管理员申请：city channel show。",
     ),
     Entry(
+        "CITY-3040",
+        "QUOTA_EXCEEDED",
+        "exhausted",
+        "The quota of {of} has no room: {used} of {most} {limit} are used, this needs {needs}; free again at {free_at}.",
+        "The members agreed on what a member or an application may use of the channel in a window. A transaction "
+        "needs room for its gas limit and is charged the gas that it used.",
+        "Send it again then, with the same request_id; what is left: city quota show. More is a proposal: city "
+        "proposal propose set-quota.",
+        "{of} 的配额已无余量：{limit} 已用 {used} / {most}，本交易需 {needs}；{free_at} 恢复。",
+        "成员共同约定了成员或应用在一个时间窗口内可使用的通道资源。交易须容得下其 gas 上限，按实际消耗计费。",
+        "请届时以相同的 request_id 重新发送；余量见 city quota show。提高配额须提案：city proposal propose set-quota。",
+    ),
+    Entry(
         "CITY-3030",
         "CONFIG_REFUSED",
         "denied",

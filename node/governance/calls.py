@@ -91,6 +91,14 @@ CHANGES: dict[str, dict[str, str]] = {
     "set_authority": {"member_id": "text", "certificate": "maybe-bytes"},
     "revoke_certificate": {"member_id": "text", "serial": "serial"},
     "set_limits": dict.fromkeys(LIMITS, "number"),
+    "set_quota": {
+        "member": "maybe-text",
+        "application": "maybe-text",
+        "seconds": "number",
+        "transactions": "number",
+        "bytes": "number",
+        "gas": "number",
+    },
     "set_policy": {"kind": "text", "policy": "text"},
     "activate_flag": {"flag": "text", "height": "number"},
     "cancel_flag": {"flag": "text"},
@@ -202,6 +210,7 @@ def _serial(name: str, value: Any) -> str:
 
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "text": _text,
+    "maybe-text": lambda name, value: "" if value == "" else _text(name, value),
     "words": _words,
     "maybe-words": lambda name, value: "" if value == "" else _words(name, value),
     "bytes": _bytes,

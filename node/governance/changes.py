@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from contracts.runtime import values
-from node.governance import houses, papers, seats, statutes
+from node.governance import houses, papers, quotas, seats, statutes
 from node.governance.calls import PLACE, WHEN
 from node.governance.houses import find_identity, house_roles
 from node.governance.kinds import BY_METHOD
@@ -35,6 +35,8 @@ def change_of(state: ConfigState, method: str, args: dict[str, Any], suite: Suit
     kind = BY_METHOD[method]
     given = {name: value for name, value in args.items() if name not in WHEN}
     subject = args[kind.subject] if kind.subject else "limits"
+    if method == "set_quota":
+        subject = quotas.named(args["member"], args["application"])
     if kind.subject == "identity":
         subject = find_identity(state, args["identity"], suite).name
     return Change(kind.name, subject, values.encode(given))
@@ -66,6 +68,8 @@ def _make_other(state: ConfigState, change: Change, height: int, suite: Suite) -
             return seats.set_node_role(state, args)
         case "set-limits":
             return statutes.set_limits(state, args)
+        case "set-quota":
+            return quotas.set_quota(state, args)
         case "set-policy":
             return statutes.set_policy(state, args)
         case "cancel-flag":

@@ -68,6 +68,9 @@ KINDS = {
             "a certificate is worth nothing, nor is the identity that it is for",
         ),
         Kind("set-limits", "", MOST, "", "sizes, gas and validity of transactions and blocks"),
+        Kind(
+            "set-quota", "member", MOST, "", "what a member or an application may use in a window"
+        ),
         Kind("set-policy", "kind", BOTH, "", "who decides on a kind of change"),
         Kind("activate-flag", "flag", MOST, "", "a new rule holds from a height on"),
         Kind("cancel-flag", "flag", MOST, "", "it does not, as long as that lies ahead"),

@@ -8,6 +8,7 @@
     ("_config", "revoked", (member, serial))  Revoked: a certificate of that member's authority
     ("_config", "certificates", digest)       Certificate: of an identity in force
     ("_config", "authorities", member)        Authority: by whose certificates its identities come in
+    ("_config", "quotas", (member, app))      Quota: what of the channel may be used in a window
 
 Values are value-encoded bytes of these structures. Genesis writes none of them: without a record the genesis
 configuration stands.
@@ -183,6 +184,25 @@ class Authority:
     certificate: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What may be used in each window of `seconds`, by the time of blocks; 0: as much as there is.
+
+    member: empty for all of them together, `*` for each that has no quota of its own. application: a contract;
+    empty for all of them together. Never both empty."""
+
+    member: str
+    application: str
+    seconds: int
+    transactions: int
+    bytes: int
+    gas: int
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        return self.member, self.application
+
+
 REVOKED, REPLACED, CHANGED = "revoked", "replaced", "changed"
 
 
@@ -199,6 +219,7 @@ class ConfigState:
     revoked: tuple[Revoked, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     authorities: tuple[Authority, ...] = ()
+    quotas: tuple[Quota, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -281,7 +302,17 @@ def genesis_state(config: ChannelConfig) -> ConfigState:
 
 CHANNEL_KEY = state_key(CONTRACT, "channel")
 STATUTES_KEY = state_key(CONTRACT, "statutes")
-Entry = Record | Statutes | Proposal | Accepted | FormerIdentity | Revoked | Certificate | Authority
+Entry = (
+    Record
+    | Statutes
+    | Proposal
+    | Accepted
+    | FormerIdentity
+    | Revoked
+    | Certificate
+    | Authority
+    | Quota
+)
 
 
 def _evidence_key(digest: Hash) -> bytes:
@@ -303,6 +334,7 @@ def _entries(state: ConfigState) -> dict[bytes, Entry]:
         state_key(CONTRACT, "certificates", c.public_key.hex()): c for c in state.certificates
     }
     entries |= {state_key(CONTRACT, "authorities", a.member_id): a for a in state.authorities}
+    entries |= {state_key(CONTRACT, "quotas", q.subject): q for q in state.quotas}
     return entries
 
 
@@ -346,4 +378,5 @@ def load_state(config: ChannelConfig, get: Get, scan: Scan) -> ConfigState:
         tuple(sorted(read("revoked", Revoked), key=lambda r: r.height)),
         tuple(sorted(read("certificates", Certificate), key=lambda c: c.public_key)),
         tuple(sorted(read("authorities", Authority), key=lambda a: a.member_id)),
+        tuple(sorted(read("quotas", Quota), key=lambda q: q.subject)),
     )

@@ -9,6 +9,7 @@ from node.genesis import Identity, Member, NodeEntry
 from node.governance.changes import make
 from node.governance.kinds import POLICIES, policy_of
 from node.governance.policies import electorate
+from node.governance.quotas import HOUR_SECONDS, LIMITED, named, told
 from node.governance.refusals import Refused
 from node.governance.state import Change, ConfigState
 from node.identity.suite import Suite
@@ -55,6 +56,10 @@ def describe(change: Change) -> str:
         case "set-limits":
             given = {k: v for k, v in args.items() if v}
             return "set " + ", ".join(f"{k} to {v}" for k, v in given.items())
+        case "set-quota":
+            given = {n: args[n] for n in LIMITED}
+            limits = told(given, args["seconds"] or HOUR_SECONDS) if any(given.values()) else ""
+            return f"let {name} use {limits}" if limits else f"take the quota of {name} away"
         case "set-policy":
             return f"let {args['policy']} decide on {name}"
         case "cancel-flag":
@@ -101,6 +106,9 @@ def lines(state: ConfigState) -> dict[str, str]:
         policy = policy_of(state, kind)
         asked = len(electorate(state, policy.whom))
         found[f"{kind} is decided by"] = f"{policy} ({policy.needed(asked)} of {asked})"
+    for quota in state.quotas:
+        limits = {n: getattr(quota, n) for n in LIMITED}
+        found[f"quota of {named(*quota.subject)}"] = told(limits, quota.seconds)
     found |= {f"flag {f.flag}": f"from block {f.height} on" for f in state.statutes.flags}
     found |= {f"certificate {r.serial} of {r.member_id}": "revoked" for r in state.revoked}
     return found

@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 from node.errors import CATALOGUE, CityError
 
 DOMAIN = "citychain"
-_RETRY_SECONDS = 1
+_RETRY_MS = 1_000
 _VARIABLE_CHARS_MAX = 400  # HTTP/2 trailers are small
 _RETRIED_KINDS = ("unavailable", "exhausted")
 
@@ -34,7 +34,7 @@ def to_status(error: CityError, trace: str = "") -> status_pb2.Status:
     ]
     if error.entry.kind in _RETRIED_KINDS:
         retry = details.RetryInfo()
-        retry.retry_delay.seconds = _RETRY_SECONDS
+        retry.retry_delay.FromMilliseconds(_retry_ms(error))
         found.append(retry)
     if trace:
         found.append(details.RequestInfo(request_id=trace))
@@ -47,6 +47,12 @@ def to_status(error: CityError, trace: str = "") -> status_pb2.Status:
         packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def _retry_ms(error: CityError) -> int:
+    """What the error itself knows of it, a second otherwise."""
+    found = error.variables.get("retry_ms", _RETRY_MS)
+    return found if isinstance(found, int) else _RETRY_MS
 
 
 async def abort(context: grpc.aio.ServicerContext, error: CityError, trace: str = "") -> None:

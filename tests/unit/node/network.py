@@ -19,7 +19,7 @@ from consensus.header import identity_digest, tx_id, tx_sign_digest
 from contracts.runtime.api import BlockRequest, Bundle, Diagnostic, StateReader, TxResult
 from contracts.runtime.native import NativeEngine
 from node.channel import Channel
-from node.clock import RealClock
+from node.clock import Clock, RealClock
 from node.compose import PeerGate, build_channel, one_key
 from node.engine import EngineStopped
 from node.genesis import (
@@ -288,6 +288,7 @@ class Cluster:
         self.channel_id = channel_id(SUITE.hash, self.genesis.config)
         self.nodes: dict[str, Node] = {}
         self.snapshot_every = 0
+        self.clock: Clock = RealClock()
 
     async def start(
         self,
@@ -314,7 +315,7 @@ class Cluster:
             reporter=self.reporter(name),
             network=port,
             gate=port.gate,
-            clock=RealClock(),
+            clock=self.clock,
             engine=engine if is_executing else None,
             query_engine=engine if is_executing else None,
             signatures=signatures,

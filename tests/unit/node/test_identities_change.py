@@ -53,7 +53,7 @@ async def test_a_revoked_identity_is_refused_at_every_door_and_its_past_stays(tm
         header = channel._ledger.tip
         known = planner.open_known(Delivered(header, (held,)))
         read = planner.open(StoredBlock(header, (before,), None))
-        assert known == read == [(held.tx_id, "TX_SENDER_UNKNOWN")]
+        assert known == read == [(held.tx_id, "TX_SENDER_UNKNOWN", before.size_bytes)]
         assert await net.same_state() == root
         await count(net)
         found = await channel.transaction(tx_id(SUITE.hash, SUITE.id, sent.body))

@@ -41,22 +41,25 @@ def refusal(pool: TxPool, each: Admitted) -> str:
     return caught.value.code
 
 
-def test_a_sender_and_a_member_have_a_share_and_the_rest_is_for_others():
+def test_a_sender_and_a_member_have_a_share_and_whoever_comes_next_finds_room():
     pool = TxPool(LIMITS)
     fill(pool, *(tx(i, sender=1) for i in range(4)))
     assert refusal(pool, tx(4, sender=1)) == "CITY-3021"
     fill(pool, tx(5, sender=2), tx(6, sender=2))
     assert refusal(pool, tx(7, sender=3)) == "CITY-3021"  # the member A holds six of ten
-    fill(pool, *(tx(i, "B", 9) for i in range(10, 14)))
-    assert refusal(pool, tx(20, "C", 10)) == "CITY-3020"
-    assert len(pool) == 10
+    fill(pool, *(tx(i, "B", 9) for i in range(10, 12)))
+    assert refusal(pool, tx(12, "B", 9)) == "CITY-3021"  # and leaves some of what is left
+    fill(pool, tx(20, "C", 10))
+    assert len(pool) == 9
+    assert pool.add(tx(30, "D", 11), 0, spread=False, needed=True)
+    assert refusal(pool, tx(40, "E", 12)) == "CITY-3020"
 
 
 def test_bytes_are_bounded_too():
     pool = TxPool(LIMITS)
     fill(pool, tx(1, size=3_900))
     assert refusal(pool, tx(2, size=200)) == "CITY-3021"
-    assert pool.size_bytes == 3_900
+    assert pool.size_bytes == 3_901  # with the signature
 
 
 def test_a_body_that_a_proposal_needs_finds_room_in_a_full_pool():
