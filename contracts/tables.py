@@ -14,6 +14,7 @@ from itertools import groupby
 from contracts.rules.bill_machine import BILL, POOL
 from contracts.rules.credit_machine import CREDIT, PRESENTATION
 from contracts.rules.cross_border_machine import CAPITAL, CONSENT, CROSS, POSITION
+from contracts.rules.directory_machine import CHANNEL, CITY, NODE, ORGANISATION, RELAY
 from contracts.rules.dispute_machine import CASE
 from contracts.rules.einvoice_machine import EINVOICE, QUOTA, TAX_RETURN
 from contracts.rules.exchange_machine import FIRST, SECOND
@@ -93,6 +94,11 @@ TABLES = (
     Table("zone_bridge", "consent", "Consent to the bridge between zones", CONSENT),
     Table("exchange", "exchange here", "Exchange, on the channel of the first asset", FIRST),
     Table("exchange", "exchange there", "Exchange, on the channel that decides", SECOND),
+    Table("directory", "city", "City of the directory", CITY),
+    Table("directory", "member", "Organisation of the directory", ORGANISATION),
+    Table("directory", "node", "City node of the directory", NODE),
+    Table("directory", "channel", "Channel of the directory", CHANNEL),
+    Table("directory", "relay", "Relay of the directory", RELAY),
     Table("rulebook", "rule", "Dated rule of an authority", RULE),
     Table("regulation", "regulation", "Rule that runs inside contracts", REGULATION),
     Table("regulator", "order", "Order that freezes", ORDER),

@@ -1,6 +1,7 @@
 """Channels made from outside: nodes show their cards, a genesis is written from them, each node joins.
 
-Nobody is asked but the nodes that are to take part, each by its own operator's key.
+Nobody is asked but the nodes that are to take part, each by its own operator's key. Where the network's own
+channel holds the consortium's directory, members and nodes are taken from it, and the new channel is listed.
 
     order = ChannelOrder("scf-px", ("Shenzhen", "Guangzhou"), ("party", "receivable"))
     made = create_channel(find_context("dev"), order)
@@ -27,9 +28,11 @@ from node.client import connect
 from node.client_admin import NodeAdmin
 from node.client_context import ChannelRef, Context, NodeAddress, add_channel, drop_channel, key_in
 from node.client_errors import InvalidRequest, Rejected
+from node.client_listing import Listing
 from node.genesis import (
     FOLLOWERS,
     GENESIS_VERSION,
+    VALIDATOR,
     BundleSource,
     ChannelConfig,
     ConsensusParams,
@@ -42,6 +45,8 @@ from node.genesis import (
     check,
     decode_genesis,
 )
+from node.governance.calls import CONTRACT
+from node.governance.views import read_identities, read_members
 from node.identity.keyfile import read_key, write_key
 from node.identity.signers import FileSigner
 from node.identity.suite import Signer, get_suite
@@ -56,7 +61,8 @@ SignerOf = Callable[[NodeAddress], Signer]
 class ChannelOrder:
     """What a channel is to be. nodes: validators by name, in their order. contracts: names of contracts/suite,
     or bundles, in the order in which they are deployed. members: ids of the members of the context's own
-    channel whose users take part, None for all. followers: nodes without a vote, role by name."""
+    channel whose users take part, None for all. followers: nodes without a vote, role by name. zone,
+    jurisdiction, resident: as `ChannelConfig` has them."""
 
     name: str
     nodes: tuple[str, ...]
@@ -67,6 +73,14 @@ class ChannelOrder:
     followers: Mapping[str, str] = field(default_factory=dict)
     window: int = 1
     limits: Limits = field(default_factory=Limits)
+    zone: str = ""
+    jurisdiction: str = ""
+    resident: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Of every node, by name."""
+        return dict.fromkeys(self.nodes, VALIDATOR) | dict(self.followers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +111,10 @@ def operator_of(context: Context, user: str = "", password: bytes | None = None)
 
 
 def create_channel(
-    context: Context, order: ChannelOrder, signer_of: SignerOf | None = None
+    context: Context, order: ChannelOrder, signer_of: SignerOf | None = None, lister: str = ""
 ) -> Created:
     """Makes the channel on its nodes, and returns when all take part. context: of the network's own channel.
+    lister: the user who lists it in a directory, empty: the first node's operator.
 
     Raises CityError; where a node could not join, those before it have, and `leave` undoes it."""
     signer_of = signer_of or operator_of(context)
@@ -115,7 +130,10 @@ def create_channel(
             for node in map(context.node, names)
         ]
         own = own_config(context)
+        listing = Listing.open(context, own, order, lister)
         cards = {admin.name: admin.prepare(order.name, order.suite) for admin in admins}
+        if listing is not None:
+            own = listing.check(own, cards)
         genesis = make_genesis(context, own, order, list(cards.values()))
         data = encode(genesis)
         addresses = {name: card.address for name, card in cards.items() if card.address}
@@ -124,6 +142,8 @@ def create_channel(
         id_ = channel_id(get_suite(order.suite).hash, genesis.config)
         remember(context, ChannelRef(order.name, id_, order.suite, tuple(cards)))
         rows = {admin.name: admin.wait_ready(order.name, READY_SECONDS) for admin in admins}
+        if listing is not None:
+            listing.list(genesis.config)
     return Created(order.name, id_, data, rows)
 
 
@@ -211,9 +231,14 @@ def _addresses(context: Context, ref: ChannelRef, signer_of: SignerOf) -> dict[s
 
 
 def own_config(context: Context) -> ChannelConfig:
-    """Genesis of the context's own channel: the members and users that the network knows."""
+    """Of the context's own channel, with the members and identities that are in force there."""
     with connect(context) as net:
-        return decode(ChannelConfig, net.info().genesis)
+        config = decode(ChannelConfig, net.info().genesis)
+        return replace(
+            config,
+            members=read_members(net.query(CONTRACT, "members").value),
+            identities=read_identities(net.query(CONTRACT, "identities").value),
+        )
 
 
 def make_genesis(
@@ -247,6 +272,9 @@ def make_genesis(
         followers=tuple(
             replace(card.node, role=role) for card, role in zip(cards[voting:], roles, strict=True)
         ),
+        zone=order.zone,
+        jurisdiction=order.jurisdiction,
+        resident=order.resident,
     )
     try:
         check(config)

@@ -6,6 +6,7 @@ their digests. Configuration changes by pure functions of this module, never by 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,8 +17,11 @@ from consensus.merkle import HashFunction
 from consensus.tags import Tag, preimage
 from consensus.validators import Validator, ValidatorSet
 
-GENESIS_VERSION = 2
+GENESIS_VERSION = 3
 ZONES = ("mainland", "international")
+RESIDENT_MAX = 256
+RESIDENT_NAME = re.compile(r"[a-z_][A-Za-z0-9_]{0,63}\.[A-Za-z_][A-Za-z0-9_.]{0,63}(\(\))?")
+JURISDICTION = re.compile(r"[A-Z]{2}")
 VALIDATOR = "validator"
 # Nodes without a vote: who follows and verifies, who follows for an authority, who only serves clients.
 FOLLOWERS = ("observer", "regulator", "gateway")
@@ -125,6 +129,9 @@ class ChannelConfig:
     nodes: tuple[NodeEntry, ...]
     contracts: tuple[ContractEntry, ...]
     followers: tuple[NodeEntry, ...] = ()  # that genesis names; those in force are governance's
+    zone: str = ""  # of ZONES: its nodes stand there; "": it is shared between them
+    jurisdiction: str = ""  # ISO 3166: whose law it is under
+    resident: tuple[str, ...] = ()  # what never leaves the zone, see node/residency.py
 
     @cached_property
     def validators(self) -> ValidatorSet:
@@ -183,6 +190,7 @@ def check(config: ChannelConfig) -> None:
     placed: list[Member | NodeEntry] = [*config.members, *config.nodes, *config.followers]
     if any(each.zone not in ZONES for each in placed):
         raise ValueError(f"a zone is one of {', '.join(ZONES)}")
+    check_zone(config)
     if any(c.name.startswith("_") for c in config.contracts):
         raise ValueError("contract names that begin with _ are reserved")
     members = {m.member_id for m in config.members}
@@ -201,6 +209,28 @@ def check(config: ChannelConfig) -> None:
         if len(set(keys)) != len(keys):
             raise ValueError(f"two {kind} are the same")
     assert config.validators.quorum >= 1
+
+
+def check_zone(config: ChannelConfig) -> None:
+    """A channel of a zone begins with nodes of that zone; what is resident needs one. Raises ValueError."""
+    if config.zone and config.zone not in ZONES:
+        raise ValueError(f"a channel's zone is one of {', '.join(ZONES)}, or none")
+    if config.jurisdiction and not JURISDICTION.fullmatch(config.jurisdiction):
+        raise ValueError("a jurisdiction is two letters (ISO 3166)")
+    outside = [n.name for n in (*config.nodes, *config.followers) if n.zone != config.zone]
+    if config.zone and outside:
+        raise ValueError(
+            f"the channel is of zone {config.zone}, and not there: {', '.join(outside)}"
+        )
+    if config.resident and not config.zone:
+        raise ValueError("what is resident needs a channel of one zone")
+    if len(config.resident) > RESIDENT_MAX or len(set(config.resident)) != len(config.resident):
+        raise ValueError(f"at most {RESIDENT_MAX} resident names, each once")
+    wrong = [name for name in config.resident if not RESIDENT_NAME.fullmatch(name)]
+    if wrong:
+        raise ValueError(
+            f"resident: {wrong[0]!r} is not contract.object, contract.Event.Name or contract.method()"
+        )
 
 
 def encode_genesis(genesis: Genesis) -> bytes:

@@ -17,7 +17,7 @@ from sdk import (
     tagged_hash,
 )
 
-GENESIS_VERSION = 2
+GENESIS_VERSION = 3
 SUITE_ID = 1
 SUITE = "sm"
 VALIDATORS_MAX = 64
@@ -27,7 +27,7 @@ PATH_BITS = 256
 
 CONFIG_KINDS = (
     "int", "int", "str", "int", "str", "bytes", "bytes", "bytes", "list:bytes", "list:bytes",
-    "list:bytes", "list:bytes", "list:bytes",
+    "list:bytes", "list:bytes", "list:bytes", "str", "str", "list:str",
 )  # fmt: skip
 CONSENSUS_KINDS = (
     "str", "int", "int", "int", "int", "int", "int", "int", "int", "int", "int",

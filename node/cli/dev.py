@@ -37,10 +37,14 @@ def dev(
     nodes: Annotated[int, typer.Option("--nodes", help="how many cities")] = 4,
     engine: EngineOption = None,
     directory: Annotated[Path | None, typer.Option("--dir", help="keep the data here")] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="a consortium with a system channel and its directory")
+    ] = False,
 ) -> None:
     """Brings up cities, a registration center and users; Ctrl-C stops all of it.
 
     Examples:  city dev    city dev --nodes 1    city dev --engine raft    city dev --dir ./net
+    city dev --system --nodes 5
     """
     if context.invoked_subcommand is not None:
         return
@@ -54,6 +58,7 @@ def dev(
         signal.signal(number, lambda *_: stopping.set())
     try:
         plan = load_plan().with_nodes(nodes).with_consensus(engine)
+        plan = plan.as_system() if system else plan
         _run(root, plan, keep=directory is not None, started=started, stopping=stopping)
     finally:
         _stop(root)
@@ -74,6 +79,7 @@ def _refuse_running(root: Path) -> None:
 
 def _run(root: Path, plan: Plan, *, keep: bool, started: float, stopping: threading.Event) -> None:
     from node.network import processes
+    from node.network.consortium import enter_consortium
     from node.network.control import READY_SECONDS, start_regcenter, start_relays
     from node.network.create import create_network
     from node.network.layout import Layout
@@ -90,6 +96,7 @@ def _run(root: Path, plan: Plan, *, keep: bool, started: float, stopping: thread
     processes.wait_ready(layout, layout.slugs(), timeout_s=READY_SECONDS)
     start_relays(layout)
     rows = _wait_for_leader(root, stopping)
+    enter_consortium(layout)
     _print_screen(layout, rows, keep, time.monotonic() - started)
     while not stopping.wait(0.5):
         gone = [s for s in layout.slugs() if processes.find(layout, s) is None]

@@ -23,6 +23,7 @@ from node.cli import (
     crypto,
     dcep,
     dev,
+    directory_entry,
     engine,
     event,
     evidence,
@@ -95,6 +96,7 @@ app.add_typer(ca.app, name="ca")
 app.add_typer(identity.app, name="identity")
 app.add_typer(signer.app, name="signer")
 app.add_typer(channel.app, name="channel")
+app.add_typer(directory_entry.app, name="directory")
 app.add_typer(proposal.app, name="proposal")
 app.add_typer(application.app, name="app")
 app.command("call")(call.call)

@@ -50,11 +50,20 @@ def create(
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="a plan; see: city network plan")
     ] = None,
+    system: Annotated[
+        bool,
+        typer.Option(
+            "--system",
+            help="a consortium: the cities share a system channel with the directory; "
+            "applications get channels of their own",
+        ),
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Makes keys, certificates, genesis, a configuration per node and a client context.
 
     Examples:  city network create --dir ./net --nodes 4    city network create --dir ./net --engine raft
+    city network create --dir ./net --nodes 5 --system
     """
     from node.network.create import create_network
     from node.network.plan import DEFAULT_PLAN, load_plan
@@ -62,7 +71,7 @@ def create(
 
     progress("engine artifact, keys, genesis")
     plan = load_plan(plan_file or DEFAULT_PLAN).with_nodes(nodes).with_consensus(engine)
-    config = create_network(plan, directory.resolve())
+    config = create_network(plan.as_system() if system else plan, directory.resolve())
     facts = {"channel": config.name, "nodes": [n.name for n in config.nodes], "dir": str(directory)}
     show(facts | {"trust": trust(config.consensus.kind, len(config.nodes))}, output)
 
@@ -70,7 +79,10 @@ def create(
 @app.command()
 @guarded
 def up(directory: DirOption, output: OutputOption = Output.table) -> None:
-    """Starts every node that is not running, and waits until all are ready."""
+    """Starts every node that is not running, and waits until all are ready.
+
+    A consortium's cities, organisations and nodes are entered into its directory where they are not yet.
+    """
     from node.network.control import network_up
 
     show(network_up(directory.resolve()), output)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from consensus.encoding import decode
 from consensus.header import identity_digest
 from consensus.pbft.evidence import Evidence
-from node.genesis import Identity, NodeEntry
+from node.genesis import Identity, Member, NodeEntry
 from node.governance.apply import needed, tallies
 from node.governance.calls import CHANGES, ConfigCall
 from node.governance.changes import change_of
@@ -95,6 +95,28 @@ def _at_length(state: ConfigState, proposal: Proposal, height: int, suite: Suite
     return _proposal(state, proposal) | shown | {"policies": standing}
 
 
+def read_members(rows: Sequence[Mapping[str, Any]]) -> tuple[Member, ...]:
+    """Of the view `members`."""
+    keys = {"admin_key", "peer_ca"}
+    named: list[dict[str, Any]] = [
+        {
+            f.name: bytes.fromhex(row[f.name]) if f.name in keys else row[f.name]
+            for f in fields(Member)
+        }
+        for row in rows
+    ]
+    return tuple(Member(**values) for values in named)
+
+
+def read_identities(rows: Sequence[Mapping[str, Any]]) -> tuple[Identity, ...]:
+    """Those in force, of the view `identities`."""
+    return tuple(
+        Identity(row["name"], row["member"], bytes.fromhex(row["public_key"]), tuple(row["roles"]))
+        for row in rows
+        if not row["until"]
+    )
+
+
 def _identities(state: ConfigState, suite: Suite) -> list[dict[str, Any]]:
     """Those in force, then those that were, the newest first."""
     serials = {c.public_key: c.serial for c in state.certificates}
@@ -106,6 +128,7 @@ def _identities(state: ConfigState, suite: Suite) -> list[dict[str, Any]]:
             "member": identity.member_id,
             "roles": list(identity.roles),
             "identity": identity_digest(suite.hash, suite.id, key).hex(),
+            "public_key": key.hex(),
             "serial": serials.get(key, ""),
         }
 

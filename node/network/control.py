@@ -13,6 +13,7 @@ from typing import Any
 from node.config import load_config
 from node.errors import CityError
 from node.network import processes
+from node.network.consortium import enter_consortium
 from node.network.layout import Layout
 
 REGCENTER = "regcenter"
@@ -41,7 +42,8 @@ def network_up(root: Path) -> list[dict[str, Any]]:
                 processes.start_node(layout, slug)
         processes.wait_ready(layout, slugs, timeout_s=READY_SECONDS)
         start_relays(layout)
-        return wait_linked(root)
+        rows = wait_linked(root)
+        return wait_linked(root) if any(enter_consortium(layout).values()) else rows
     except KeyboardInterrupt:
         raise CityError("CITY-8030", path=root) from None
 

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.bundles import SUITE
 from node.errors import CityError
+from node.governance.policies import ADMIN_ROLE
 
+SYSTEM = ("foreign_channel", "settlement_hub", "directory")  # what cities of a consortium share
 DEFAULT_PLAN = Path(__file__).with_name("plan.toml")
 
 
@@ -71,6 +73,20 @@ class Plan(_Strict):
         """The same plan with these in the place of the whole suite: nodes that load less start sooner."""
         channel = self.channel.model_copy(update={"contracts": list(names)})
         return self.model_copy(update={"channel": channel})
+
+    def as_system(self) -> Plan:
+        """A consortium: its own channel holds the directory that all cities share, and applications get
+        channels of their own. Every organisation has an admin, who enters it."""
+        channel = self.channel.model_copy(
+            update={"name": "system", "contracts": [*SYSTEM], "extra_contracts": []}
+        )
+        members = [
+            m
+            if any(ADMIN_ROLE in roles for roles in m.users.values())
+            else m.model_copy(update={"users": m.users | {f"admin@{m.id}": [ADMIN_ROLE]}})
+            for m in self.members
+        ]
+        return self.model_copy(update={"channel": channel, "members": members})
 
     def with_nodes(self, count: int) -> Plan:
         """The same plan with the first `count` cities."""

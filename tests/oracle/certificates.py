@@ -23,7 +23,7 @@ class Channel:
     def __init__(self, data: bytes):
         config = self.config = decode("ChannelConfig", data)
         suite = self.suite = config.suite
-        require(config.version == 2, f"configuration version {config.version} is unknown")
+        require(config.version == 3, f"configuration version {config.version} is unknown")
         require(suite in SUITE_NAMES, f"suite {suite} is unknown")
         self.kind = config.consensus.kind
         require(self.kind in ("pbft", "raft"), f"consensus {self.kind!r} is unknown")

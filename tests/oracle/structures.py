@@ -20,7 +20,8 @@ CommitCert: kind text, epoch int, height int, view int, block_hash hash, signers
 
 ChannelConfig: version int, suite int, name text, created_ms int, clock text, consensus ConsensusParams,
     limits Limits, engine EngineRef, members list of Member, identities list of Identity,
-    nodes list of NodeEntry, contracts list of ContractEntry, followers list of NodeEntry
+    nodes list of NodeEntry, contracts list of ContractEntry, followers list of NodeEntry, zone text,
+    jurisdiction text, resident list of text
 ConsensusParams: kind text, window int, leader_period int, base_timeout_ms int, timeout_cap int,
     status_interval_ms int, drift_ms int, forward_after_ms int, suspect_after_ms int, block_wait_ms int,
     checkpoint_interval int

@@ -193,7 +193,7 @@ class World:
             "valid_until_window": 1000,
         }  # fmt: skip
         return S(
-            version=2,
+            version=3,
             suite=self.suite,
             name="main",
             created_ms=TIME_MS,
@@ -220,6 +220,9 @@ class World:
             ],
             contracts=[S(name="party", version=1, bundle_digest=_digest("party"))],
             followers=[],
+            zone="",
+            jurisdiction="",
+            resident=[],
         )
 
     def header(self, height: int, **changes: Any) -> S:

@@ -226,7 +226,7 @@ def test_a_refused_transaction_is_shown_with_its_outcome_and_code():
 
 
 CONFIGS = {
-    "version": (lambda c: setattr(c, "version", 3), "configuration version 3 is unknown"),
+    "version": (lambda c: setattr(c, "version", 2), "configuration version 2 is unknown"),
     "suite": (lambda c: setattr(c, "suite", 3), "suite 3 is unknown"),
     "consensus": (lambda c: setattr(c.consensus, "kind", "poa"), "consensus 'poa' is unknown"),
     "window": (lambda c: setattr(c.consensus, "window", 0), "window is empty"),

@@ -1,0 +1,115 @@
+"""A consortium of three real cities in two zones: its directory, and channels that are made from it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from node.client import connect, find_context
+from node.client_channels import ChannelOrder, create_channel
+from node.client_context import Context
+from node.client_directory import Directory
+from node.errors import CityError
+from node.network.consortium import enter_consortium
+from node.network.control import network_up
+from node.network.create import create_network
+from node.network.plan import load_plan
+from tests.cluster.cluster import CALL_SECONDS, Cluster
+from tests.cluster.test_channels import found_in, peers_heard
+
+pytestmark = pytest.mark.cluster
+
+MAINLAND, ABROAD = ("Shenzhen", "Beijing"), "Hong Kong"
+APP, MARKER = "pair-px", "owner-kx81vn3m0c"  # what a transaction carries and nothing else does
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    root = tmp_path_factory.mktemp("consortium") / "net"
+    plan = load_plan().as_system()
+    cities = [each for each in plan.cities if each.name in (*MAINLAND, ABROAD)]
+    members = [each for each in plan.members if each.id in ("PX", "QB", "HB")]
+    create_network(plan.model_copy(update={"cities": cities, "members": members}), root)
+    cluster = Cluster(root)
+    try:
+        network_up(root)
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def context_of(three: Cluster) -> Context:
+    return find_context(str(three.layout.root))
+
+
+def rows(three: Cluster, kind: str) -> dict[str, dict[str, Any]]:
+    with connect(context_of(three), user="ops", timeout=CALL_SECONDS) as net:
+        return {row["id"]: row for row in Directory(net).rows(kind)}
+
+
+def city(three: Cluster, *words: str) -> Any:
+    """A command's JSON, or the code of its error."""
+    command = [sys.executable, "-m", "node.cli.main", "--context", str(three.layout.root)]
+    done = subprocess.run(
+        [*command, *words, "-o", "json"], capture_output=True, text=True, timeout=CALL_SECONDS
+    )
+    found = json.loads(done.stdout)
+    return found if done.returncode == 0 else found["error"]["code"]
+
+
+def test_a_network_that_comes_up_is_in_its_directory_once(three: Cluster) -> None:
+    nodes = rows(three, "node")
+    assert {name: row["zone"] for name, row in nodes.items()} == {
+        "Shenzhen": "mainland", "Beijing": "mainland", ABROAD: "international",
+    }  # fmt: skip
+    assert {row["state"] for row in rows(three, "city").values()} == {"ACTIVE"}
+    assert {"PX", "QB", "HB", "node-beijing"} <= set(rows(three, "member"))
+    (own,) = rows(three, "channel").values()
+    assert (own["id"], own["name"]) == (context_of(three).channel_id.hex(), "system")
+    assert set(enter_consortium(three.layout).values()) == {0}
+
+
+def test_a_channel_is_made_of_registered_nodes_and_members_and_the_others_keep_nothing_of_it(
+    three: Cluster,
+) -> None:
+    made = city(
+        three, "channel", "create", APP, "--nodes", ",".join(MAINLAND), "--contracts", "transfer",
+        "--members", "PX,QB",
+    )  # fmt: skip
+    with connect(context_of(three).on(APP), user="ops", timeout=CALL_SECONDS) as net:
+        net.call("transfer", "open_account", {"owner": MARKER, "amount": 7})
+    listed = rows(three, "channel")[made["channel_id"]]
+    assert (listed["name"], listed["validators"]) == (APP, list(MAINLAND))
+    assert city(three, "--as", "ops", "directory", "prove", APP)["standing"] == "PROVEN"
+    # That there is such a channel the directory tells everybody; of its contents the third city has nothing.
+    slug = three.slug_of(ABROAD)
+    assert peers_heard(three, ABROAD).keys() == {"system"}
+    assert not (three.layout.node(slug) / "channels" / APP).exists()
+    assert found_in([three.layout.node(slug), three.layout.log(slug)], [MARKER.encode()]) == []
+    assert found_in([three.layout.node("beijing")], [MARKER.encode()])
+
+
+def test_nodes_that_do_not_offer_it_and_members_that_are_not_registered_get_no_channel(
+    three: Cluster,
+) -> None:
+    before = rows(three, "channel")
+    offered = ("--as", "admin-hong-kong", "directory", "register", "node", ABROAD, "--roles")
+    assert city(three, *offered, "gateway")["roles"] == ["gateway"]
+    order = ChannelOrder("no", ("Shenzhen", ABROAD), ("transfer",))
+    with pytest.raises(CityError, match="CITY-8072"):
+        create_channel(context_of(three), order)
+    assert city(three, *offered, "validator,observer,gateway")["version"] == 3
+    assert city(three, "--as", "admin@HB", "directory", "retire", "member")["state"] == "RETIRED"
+    order = ChannelOrder("no", ("Shenzhen",), ("transfer",), members=("HB",))
+    with pytest.raises(CityError, match="CITY-8070"):
+        create_channel(context_of(three), order)
+    assert rows(three, "channel") == before
+    found = city(three, "directory", "tree", "--by", "node")
+    seats = {row["title"].split(" (")[0]: row["seats"] for row in found}
+    assert seats[ABROAD] == ["system validator"]
+    assert f"{APP} validator" in seats["Beijing"]
