@@ -100,7 +100,7 @@ def own_card(
         config.name,
         config.name if entry is None else entry.city,
         member.member_id,
-        open_identity(config, suite).public_key,
+        keyring.identity.public_key if is_own_suite else open_identity(config, suite).public_key,
         vote_key,
         certificate.public_bytes(Encoding.DER),
         placed.region,

@@ -20,7 +20,7 @@ from node.opening import Ledger, replay
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.pipeline import Pipeline
 from node.pruning import Pruning
-from node.seat import Cores, Votes
+from node.seat import Cores, TakeUp, Votes
 from node.signatures import Signatures
 from node.snapshots import Snapshots
 from node.telemetry import Metrics
@@ -53,6 +53,7 @@ def build_channel(
     *,
     ledger: Ledger,
     votes: Votes,
+    take_up: TakeUp = lambda state: None,
     reporter: Signer | None = None,
     network: Network,
     gate: PeerGate,
@@ -68,6 +69,7 @@ def build_channel(
     pruning: Pruning | None = None,
 ) -> Channel:
     """A channel that is ready to `run`. votes: the signer with which this node votes among given validators.
+    take_up: told of a configuration before a seat is taken under it, for the node's other keys.
     reporter: the node's identity key, which signs reports of evidence.
 
     engine and query_engine may be one object when it can take several calls at a time. Without an engine the
@@ -93,7 +95,7 @@ def build_channel(
     )
     pipeline = Pipeline(
         ledger=ledger,
-        cores=Cores(ledger, votes if engine is not None else no_vote, signatures),
+        cores=Cores(ledger, votes if engine is not None else no_vote, signatures, take_up),
         reporter=reporter,
         network=network,
         clock=clock,

@@ -22,7 +22,7 @@ from node.config import NodeConfig, split_address
 from node.errors import CityError
 from node.hosted import Premises, Words
 from node.hosting import Hosting
-from node.keyring import open_transport
+from node.keyring import open_transports
 from node.peers.port import PeerPort
 from node.telemetry import Families, Metrics, configure_logging
 from node.web.server import WebServer
@@ -41,8 +41,9 @@ async def run_node(config: NodeConfig, words: Words) -> None:
         check_ports(config)
         families = Families()
         counts = Metrics("", families)  # what belongs to no channel
-        port = PeerPort(open_transport(config), config.listen.peer, counts.count_peer)
-        hosting = Hosting(Premises(config, port, families))
+        transports = open_transports(config)
+        port = PeerPort(transports, config.listen.peer, counts.count_peer)
+        hosting = Hosting(Premises(config, port, families, transports))
         try:
             await hosting.open(words)
             await _serve(config, port, families, hosting, words, stopping)
@@ -66,7 +67,7 @@ async def _serve(
         hosting.channels,
         node_name=config.name,
         identity_keys=hosting.identity_keys,
-        transport=port.transport,
+        transport=port.transports,
         listen=config.listen.api,
         hosting=hosting,
     )

@@ -25,7 +25,7 @@ from node.doctor_check import Check, Mark, failed
 from node.doctor_stores import Progress, examine_stores
 from node.errors import CityError
 from node.hosting_notes import on_disk
-from node.identity.transport import NO_END, load_certificate, load_transport
+from node.identity.transport import NO_END, load_certificate, load_transports
 
 __all__ = ["Check", "Mark", "examine", "examine_stores"]
 
@@ -76,8 +76,8 @@ def _running(config: NodeConfig) -> int | None:
 def _certificate(config: NodeConfig) -> Iterator[Check]:
     folder = config.keys_dir
     try:
-        transport = load_transport(folder / "transport.crt", folder / "transport.pem")
-    except (CityError, OSError):
+        transport = load_transports(folder)[0]
+    except CityError:
         return  # the keys' check has said so
     ends = load_certificate(transport.certificate_pem).not_valid_after_utc
     days = (ends - datetime.datetime.now(datetime.UTC)).days

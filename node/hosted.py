@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from node.governance.state import ConfigState
 from node.identity.suite import Suite, get_suite
 from node.keyring import Keyring, check_keyring, open_keyring
 from node.opening import Ledger, open_ledger, peek_configuration, read_genesis
+from node.own_keys import OwnTransports
 from node.peers.artifact import ArtifactServer
 from node.peers.fetching import Source, Wanted, fetch_artifact
 from node.peers.network import PeerNetwork
@@ -53,6 +54,7 @@ class Premises:
     config: NodeConfig
     port: PeerPort
     families: Families
+    transports: OwnTransports
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,14 @@ class Words:
 
     is_wal_loss_accepted: a validator may vote although its log is gone, where there are not enough others to
     vouch for it. is_vote_key_new: a Raft member's vote key has never voted; over PBFT the others admit a new
-    key. from_snapshot: a node without blocks begins with a snapshot of its peers."""
+    key. from_snapshot: a node without blocks begins with a snapshot of its peers. are_keys_newer: the keys here
+    replaced those that the chain on this disk names, in blocks that it lacks."""
 
     is_wal_loss_accepted: bool = False
     is_vote_key_new: bool = False
     from_snapshot: bool = False
     channels: tuple[str, ...] = ()
+    are_keys_newer: bool = False
 
 
 NO_WORDS = Words()
@@ -129,6 +133,25 @@ class Hosted:
         log.info("channel.closed", channel=self.name, height=self.ledger.tip.height)
 
 
+class IdentityKeys(Mapping[int, bytes]):
+    """By suite, as the keys are now: a block may replace them."""
+
+    def __init__(self, hosted: Callable[[], Sequence[Hosted]]) -> None:
+        self._hosted = hosted
+
+    def _now(self) -> dict[int, bytes]:
+        return {h.ledger.suite.id: h.keyring.identity.public_key for h in self._hosted()[::-1]}
+
+    def __getitem__(self, suite_id: int) -> bytes:
+        return self._now()[suite_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+
 async def open_hosted(
     premises: Premises,
     place: Place,
@@ -147,7 +170,7 @@ async def open_hosted(
     if words.is_wal_loss_accepted:
         check_may_accept_loss(state)
     suite = open_suite(config, genesis.config)
-    keyring = open_keyring(config, state, suite, place)
+    keyring = open_keyring(config, state, suite, place, premises.transports, words.are_keys_newer)
     clock = _clock(config, genesis.config, place)
     metrics = Metrics(genesis.config.name, premises.families)
     sources = _sources(config, addresses, state, suite)
@@ -159,7 +182,9 @@ async def open_hosted(
         await engines.stop()
         raise
     try:
-        check_keyring(keyring, ledger.configuration.state, config)
+        if not words.are_keys_newer:
+            check_keyring(keyring, ledger.configuration.state, config)
+        keyring.take_up(ledger.configuration.state)
     except BaseException:
         await engines.stop()
         ledger.close()
@@ -200,6 +225,7 @@ def _compose(
         channel_id=ledger.channel_id,
         suite=suite,
         me=keyring.me,
+        selves=keyring.selves,
         port=premises.port,
         addresses=addresses,
         handler=gate,
@@ -214,6 +240,7 @@ def _compose(
     channel = build_channel(
         ledger=ledger,
         votes=keyring.votes,
+        take_up=keyring.take_up,
         reporter=keyring.identity,
         network=network,
         gate=gate,

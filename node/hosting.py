@@ -28,7 +28,7 @@ from node.errors import CityError
 from node.facade import ChannelFacade, Operators
 from node.genesis import Genesis, channel_id, encode_genesis
 from node.governance.state import ConfigState
-from node.hosted import NO_WORDS, Hosted, Premises, Words, open_hosted, open_suite
+from node.hosted import NO_WORDS, Hosted, IdentityKeys, Premises, Words, open_hosted, open_suite
 from node.hosting_notes import (
     Note,
     State,
@@ -71,7 +71,7 @@ class Hosting:
         self._config = premises.config
         self._slots: dict[str, Slot] = {}
         self._live: dict[str, Channel] = {}
-        self._identity_keys: dict[int, bytes] = {}
+        self._identity_keys = IdentityKeys(self._hosted)
         self._changing = asyncio.Lock()  # one change of the set at a time
         self._opening: set[asyncio.Task[None]] = set()
 
@@ -170,7 +170,6 @@ class Hosting:
             self._fail(slot, CityError("CITY-1011", trace=trace))
             return
         slot.hosted, slot.error = hosted, None
-        self._identity_keys[hosted.ledger.suite.id] = hosted.keyring.identity.public_key
         self._live[place.name] = hosted.channel
 
     def _fail(self, slot: Slot, error: CityError) -> None:
@@ -273,8 +272,8 @@ class Hosting:
             found = sent_genesis(genesis)
             place = self._new_place(found.config.name)
             self._refuse_held(found)
-            transport = self._premises.port.transport
-            await asyncio.to_thread(check_part, self._config, transport, found, place, grant)
+            transports = self._premises.transports
+            await asyncio.to_thread(check_part, self._config, transports, found, place, grant)
             note = Note(State.running, checked_addresses(addresses))
             await asyncio.to_thread(write_part, place, found, note, grant)
             slot = self._slots[place.name] = Slot(place, note)

@@ -3,40 +3,41 @@ that a signing service or a device holds ([keys] signer).
 
 A vote key is replaced in three steps: the new one is put beside the old as `keys/vote-next.pem`, the
 member's admin sends the change, and at the block that brings it in force the running node takes the new key
-up and the file becomes `keys/vote.pem`.
+up and the file becomes `keys/vote.pem`. Identity and transport keys serve several channels: the running node
+uses whichever its channel names (own_keys.py), and `city node rotate` ends the round on the disk.
 """
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import structlog
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from consensus.api import Signer
-from consensus.encoding import decode
+from consensus.encoding import EncodingError, decode
 from consensus.validators import ValidatorSet
 from node.config import NodeConfig, Place, split_address
 from node.errors import CityError
-from node.genesis import NodeEntry
 from node.governance import ConfigState
 from node.identity.keyfile import write_key
 from node.identity.signers import FileSigner
 from node.identity.suite import Suite, get_suite
-from node.identity.transport import TransportIdentity, load_certificate, load_transport
-from node.ledger.folder import sync_folder
+from node.identity.transport import TransportIdentity, certificate_der
+from node.key_files import finish, next_path, supersede
 from node.opening import peek_configuration, read_genesis
-from node.peers.roster import Self, der_to_pem
+from node.own_keys import Held, OwnIdentity, OwnTransports
+from node.peers.roster import Self
 from node.peers.statement import SignedGrant
 from node.signing.held import HeldKeys, NamedSigner
 from node.signing.remote import SigningClient, remote_keys
 
 GRANT_BYTES_MAX = 64 * 1024
-VOTE_FILE, NEXT_VOTE_FILE, GRANT_FILE = "vote.pem", "vote-next.pem", "grant.bin"
+VOTE_FILE, NEXT_VOTE_FILE = "vote.pem", "vote-next.pem"
+GRANT_FILE, NEXT_GRANT_FILE = "grant.bin", "grant-next.bin"
 
 log = structlog.get_logger("node")
 
@@ -59,6 +60,7 @@ class VoteFiles:
     def __init__(self, folder: Path, password: bytes | None, dev: bool, suite: Suite) -> None:
         """Raises CITY-2005 to 2009 for a file that is there and cannot be used."""
         self._folder, self._password, self._dev, self._suite = folder, password, dev, suite
+        finish(folder / VOTE_FILE)
         self._current = self._read(VOTE_FILE)
 
     def _read(self, name: str) -> FileSigner | None:
@@ -75,8 +77,7 @@ class VoteFiles:
         if not self._votes(following, validators):
             return None
         # The block that names it is certified, so the former key never votes again.
-        os.replace(self._folder / NEXT_VOTE_FILE, self._folder / VOTE_FILE)
-        sync_folder(self._folder)
+        supersede(self._folder / VOTE_FILE)
         log.info("node.vote_key_taken_up", epoch=validators.epoch)
         self._current = following
         return following
@@ -96,31 +97,87 @@ class VoteFiles:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Of one channel. `votes` gives no signer where this node is no validator: it observes."""
+    """Of one channel. `votes` gives no signer where this node is no validator: it observes. grants: of a node
+    that the configuration does not name."""
 
     place: Place
-    me: Self
-    identity: FileSigner | NamedSigner
+    name: str
+    identity: OwnIdentity
     votes: Votes
+    transports: OwnTransports
+    grants: tuple[bytes, ...]
+    _selves: list[Self]
+
+    @property
+    def me(self) -> Self:
+        """As the configuration in force says."""
+        return self._selves[0]
 
     @property
     def transport(self) -> TransportIdentity:
         return self.me.transport
 
+    def selves(self) -> tuple[Self, ...]:
+        """All that this node can show, first as what it is in force: while a key is replaced, peers that are
+        some blocks ahead or behind know it by another."""
+        return tuple(self._selves)
+
+    def take_up(self, state: ConfigState) -> None:
+        """Blocks. Uses the keys that `state` names; where they are not here, the log says so and the present
+        ones stay."""
+        entry = state.named(self.name)
+        first = self._selves[0].transport if self._selves else self.transports.held[0]
+        if entry is not None:
+            if not self.identity.take_up(entry.identity_key):
+                self._say_missing("identity")
+            named = self.transports.named(entry.transport_cert)
+            if named is None:
+                self._say_missing("transport")
+            first = named or first
+        transports = (first, *(t for t in self.transports.held if t is not first))
+        grants = () if entry is not None else self.grants
+        pairs = [(s, t) for s in self.identity.in_order for t in transports]
+        found = [Self(self.name, s, t, g) for s, t in pairs for g in grants if _introduces(g, s, t)]
+        # Without a grant that fits, its peers say what is wrong with the one that there is.
+        self._selves[:] = found or [Self(self.name, s, t, *grants[:1]) for s, t in pairs]
+
+    def _say_missing(self, use: str) -> None:
+        error = CityError("CITY-8008", use=use, path=self.place.keys, name=self.name)
+        log.error("node.key_missing", code=error.code, reason=error.message)
+
+
+def _introduces(grant: bytes, signer: Held, transport: TransportIdentity) -> bool:
+    try:
+        said = decode(SignedGrant, grant).grant
+    except EncodingError:
+        return False
+    return (said.identity_key, said.transport_fingerprint) == (
+        signer.public_key,
+        transport.fingerprint,
+    )
+
 
 def identity_path(config: NodeConfig, suite: Suite) -> Path:
     """The node's identity key for channels of this suite: a second suite has a file of its own."""
     path = config.keys_dir / f"identity-{suite.name}.pem"
-    return path if path.exists() else config.keys_dir / "identity.pem"
+    is_own = path.exists() or next_path(path).exists()
+    return path if is_own else config.keys_dir / "identity.pem"
+
+
+def open_identities(config: NodeConfig, suite: Suite) -> Sequence[FileSigner | NamedSigner]:
+    """The identity key in use, and the one prepared to follow it. Raises CITY-2005 to 2009, and where its keys
+    are held elsewhere 2050 to 2056."""
+    held = held_keys(config, suite)
+    if held is not None:
+        return held.identities()
+    path, password = identity_path(config, suite), config.key_password()
+    paths = [each for each in (path, next_path(path)) if each.exists()] or [path]
+    return [FileSigner(p, password, dev=config.keys.development, suite=suite) for p in paths]
 
 
 def open_identity(config: NodeConfig, suite: Suite) -> FileSigner | NamedSigner:
-    """Raises CITY-2005 to 2009, and where its keys are held elsewhere 2050 to 2056."""
-    held = held_keys(config, suite)
-    if held is not None:
-        return held.identity()
-    path = identity_path(config, suite)
-    return FileSigner(path, config.key_password(), dev=config.keys.development, suite=suite)
+    """The one in use. Raises as `open_identities`."""
+    return open_identities(config, suite)[0]
 
 
 def held_keys(config: NodeConfig, suite: Suite) -> HeldKeys | None:
@@ -142,43 +199,60 @@ def held_keys(config: NodeConfig, suite: Suite) -> HeldKeys | None:
     raise CityError("CITY-2056", setting=setting, reason=f"there is no signer {kind!r}")
 
 
-def open_transport(config: NodeConfig) -> TransportIdentity:
+def open_transports(config: NodeConfig) -> OwnTransports:
     """Raises CITY-2005 to 2009."""
-    folder = config.keys_dir
-    try:
-        return load_transport(folder / "transport.crt", folder / "transport.pem")
-    except OSError as error:
-        raise CityError("CITY-2005", detail=f"{error.filename}: {error.strerror}") from None
+    return OwnTransports(config.keys_dir)
+
+
+def open_transport(config: NodeConfig) -> TransportIdentity:
+    """The one in use. Raises CITY-2005 to 2009."""
+    return open_transports(config).held[0]
 
 
 def open_keyring(
-    config: NodeConfig, state: ConfigState, suite: Suite, place: Place | None = None
+    config: NodeConfig,
+    state: ConfigState,
+    suite: Suite,
+    place: Place | None = None,
+    transports: OwnTransports | None = None,
+    are_keys_newer: bool = False,
 ) -> Keyring:
-    """place: of the channel, of node.toml's where there is none. Raises CityError: unsafe or unreadable files
-    (CITY-2005 to 2009), keys of another node (CITY-8008), no grant (CITY-8012)."""
+    """place: of the channel, of node.toml's where there is none. transports: those of the node where it runs.
+    are_keys_newer: the operator's word that `state` is older than the keys.
+
+    Raises CityError: unsafe or unreadable files (CITY-2005 to 2009), keys of another node (CITY-8008), no grant
+    (CITY-8012)."""
     place = place or config.place()
     entry = state.named(config.name)
-    identity = open_identity(config, suite)
+    identity = OwnIdentity(lambda: open_identities(config, suite), suite)
     votes: Votes | None = held_keys(config, suite)
     if votes is None:
         votes = VoteFiles(place.keys, config.key_password(), config.keys.development, suite)
-    transport = open_transport(config)
+    transports = transports or open_transports(config)
     try:
-        grant = b"" if entry is not None else _read_grant(config, place)
+        grants = () if entry is not None else _read_grants(config, place)
     except OSError as error:
         raise CityError("CITY-2005", detail=f"{error.filename}: {error.strerror}") from None
-    keyring = Keyring(place, Self(config.name, identity, transport, grant), identity, votes)
-    check_keyring(keyring, state, config)
+    keyring = Keyring(place, config.name, identity, votes, transports, grants, [])
+    if not are_keys_newer:
+        check_keyring(keyring, state, config)
+    keyring.take_up(state)
     return keyring
 
 
 def check_keyring(keyring: Keyring, state: ConfigState, config: NodeConfig) -> None:
-    """Raises CITY-8008 where a key is not the one that `state` has for this node."""
+    """Blocks. Raises CITY-8008 where a key that `state` has for this node is not held."""
     entry = state.named(config.name)
-    if entry is not None:
-        _check(entry, keyring.identity, keyring.transport, config)
-        if state.node(config.name) is not None and not keyring.votes.has_vote(state.validators):
-            raise CityError("CITY-8008", use="vote", path=keyring.place.keys, name=entry.name)
+    if entry is None:
+        return
+    is_voting = state.node(config.name) is not None
+    for use, holds, path in (
+        ("identity", keyring.identity.holds(entry.identity_key), config.keys_dir),
+        ("transport", keyring.transports.named(entry.transport_cert), config.keys_dir),
+        ("vote", not is_voting or keyring.votes.has_vote(state.validators), keyring.place.keys),
+    ):
+        if not holds:
+            raise CityError("CITY-8008", use=use, path=path, name=entry.name)
 
 
 def node_card(config: NodeConfig, channel: str = "") -> dict[str, str]:
@@ -203,7 +277,7 @@ def node_card(config: NodeConfig, channel: str = "") -> dict[str, str]:
         member, city = grant.member_id, config.name
     else:
         member, city = entry.member_id, entry.city
-    certificate = load_certificate(transport.certificate_pem).public_bytes(Encoding.DER)
+    certificate = certificate_der(transport)
     return {
         "name": config.name,
         "city": city,
@@ -236,24 +310,17 @@ def prepare_vote_key(config: NodeConfig, channel: str = "") -> dict[str, str]:
 
 
 def _read_grant(config: NodeConfig, place: Place) -> bytes:
-    path = place.keys / GRANT_FILE
-    try:
-        with path.open("rb") as file:
-            return file.read(GRANT_BYTES_MAX)
-    except FileNotFoundError:
-        raise CityError("CITY-8012", name=config.name, channel=place.name, path=path) from None
+    return _read_grants(config, place)[0]
 
 
-def _check(
-    entry: NodeEntry,
-    identity: Signer,
-    transport: TransportIdentity,
-    config: NodeConfig,
-) -> None:
-    pinned = der_to_pem(entry.transport_cert).strip()
-    for use, holds in (
-        ("identity", identity.public_key == entry.identity_key),
-        ("transport", transport.certificate_pem.strip() == pinned),
-    ):
-        if not holds:
-            raise CityError("CITY-8008", use=use, path=config.keys_dir, name=entry.name)
+def _read_grants(config: NodeConfig, place: Place) -> tuple[bytes, ...]:
+    """The paper in use, and the one for keys that are to follow."""
+    paths = [place.keys / name for name in (GRANT_FILE, NEXT_GRANT_FILE)]
+    found = []
+    for path in paths:
+        if path.exists():
+            with path.open("rb") as file:
+                found.append(file.read(GRANT_BYTES_MAX))
+    if not found:
+        raise CityError("CITY-8012", name=config.name, channel=place.name, path=paths[0])
+    return tuple(found)

@@ -41,19 +41,28 @@ class Seat:
 
 
 Votes = Callable[[ValidatorSet], Signer | None]
+TakeUp = Callable[[ConfigState], None]
 
 
 class Cores:
     """Makes a core for each configuration."""
 
-    def __init__(self, ledger: Ledger, votes: Votes, signatures: Signatures) -> None:
-        """votes: this node's signer among given validators, None where it has no vote. May read a key file."""
-        self._ledger, self._votes = ledger, votes
+    def __init__(
+        self,
+        ledger: Ledger,
+        votes: Votes,
+        signatures: Signatures,
+        take_up: TakeUp = lambda state: None,
+    ) -> None:
+        """votes: this node's signer among given validators, None where it has no vote. take_up: uses the node's
+        other keys as a configuration names them. Both may read key files."""
+        self._ledger, self._votes, self._take_up = ledger, votes, take_up
         self._verifier = CoreVerifier(ledger.suite, signatures)
 
     def make(self, state: ConfigState, forecast: Configuration) -> tuple[Core, int | None]:
         """The core and this node's index."""
         ledger, validators = self._ledger, state.validators
+        self._take_up(state)
         signer = self._votes(validators)
         own_index = None if signer is None else validators.index_of(signer.public_key)
         core = make_core(

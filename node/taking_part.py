@@ -11,11 +11,11 @@ from node.genesis import Genesis, channel_id, decode_genesis, encode_genesis
 from node.governance.state import genesis_state
 from node.hosted import open_suite
 from node.hosting_notes import Note, write_durably, write_note
-from node.identity.transport import TransportIdentity
-from node.keyring import GRANT_FILE, open_identity, open_keyring
+from node.keyring import GRANT_FILE, open_identities, open_keyring
 from node.opening import GENESIS_FILE
+from node.own_keys import OwnTransports
 from node.peers.network import real_now_ms
-from node.peers.statement import check_grant
+from node.peers.statement import check_grant, named_certificate
 
 GENESIS_BYTES_MAX = 4 * 1024 * 1024
 
@@ -41,7 +41,7 @@ def checked_addresses(addresses: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_part(
-    config: NodeConfig, transport: TransportIdentity, genesis: Genesis, place: Place, grant: bytes
+    config: NodeConfig, transports: OwnTransports, genesis: Genesis, place: Place, grant: bytes
 ) -> None:
     """Blocks. That this node has a part in the channel, with the keys that it holds.
 
@@ -50,15 +50,16 @@ def check_part(
     channel = genesis.config
     suite, state = open_suite(config, channel), genesis_state(channel)
     if state.named(config.name) is not None:
-        open_keyring(config, state, suite, place)
+        open_keyring(config, state, suite, place, transports)
         return
     if not grant:
         raise CityError("CITY-8061", channel=channel.name, node=config.name)
-    fingerprint = Hash(transport.fingerprint)
+    prints = [Hash(t.fingerprint) for t in transports.held]
+    fingerprint = next((f for f in prints if named_certificate(grant) == f), prints[0])
     id_ = channel_id(suite.hash, channel)
     said = check_grant(suite, channel, id_, grant, fingerprint, real_now_ms())
-    identity = open_identity(config, suite)
-    if (said.node_name, said.identity_key) != (config.name, identity.public_key):
+    keys = [identity.public_key for identity in open_identities(config, suite)]
+    if said.node_name != config.name or said.identity_key not in keys:
         raise CityError("CITY-2207", reason="it is for another node")
 
 

@@ -40,6 +40,6 @@ class Access:
         channel = self.channel(name)
         readers = self._readers.get(channel.name)
         if readers is None or readers.channel is not channel:
-            readers = Readers(channel, self.identity_key(channel))
+            readers = Readers(channel, lambda: self.identity_key(channel))
             self._readers[channel.name] = readers
         return channel, await readers.reader(context)

@@ -27,11 +27,15 @@ class Readers:
     """The readers of one channel at this node."""
 
     def __init__(
-        self, channel: ChannelFacade, identity_key: bytes, now_ms: Callable[[], int] = real_now_ms
+        self,
+        channel: ChannelFacade,
+        identity_key: Callable[[], bytes],
+        now_ms: Callable[[], int] = real_now_ms,
     ) -> None:
-        suite = channel.suite
+        """identity_key: the node's own now; a block may replace it."""
         self.channel = channel
-        self._node_identity = identity_digest(suite.hash, suite.id, identity_key)
+        self._identity_key = identity_key
+        self._own: dict[bytes, Hash] = {}  # that this node has had since it began
         self._now_ms = now_ms
         self._remembered: OrderedDict[bytes, tuple[Hash, int]] = OrderedDict()
         self._identities: dict[Hash, Identity] = {}
@@ -57,13 +61,20 @@ class Readers:
         channel = self.channel
         # A thread: a verification takes longer than the loop should wait for a stranger.
         statement = await asyncio.to_thread(
-            check_read, channel.suite, data, channel.channel_id, self._node_identity, now_ms
+            check_read, channel.suite, data, channel.channel_id, self._node_identities(), now_ms
         )
         digest = identity_digest(channel.suite.hash, channel.suite.id, statement.reader_key)
         self._remembered[data] = (digest, statement.not_after_ms)
         while len(self._remembered) > REMEMBERED_MAX:
             self._remembered.popitem(last=False)
         return digest
+
+    def _node_identities(self) -> frozenset[Hash]:
+        """Former ones too: a client that connected before the change has signed for one of them."""
+        key, suite = self._identity_key(), self.channel.suite
+        if key not in self._own:
+            self._own[key] = identity_digest(suite.hash, suite.id, key)
+        return frozenset(self._own.values())
 
     def _members(self) -> dict[Hash, Identity]:
         if self._config is not self.channel.config:

@@ -18,6 +18,7 @@ from node.api.ledger import LedgerService
 from node.errors import CityError
 from node.facade import ChannelFacade, HostingFacade
 from node.identity.transport import TransportIdentity
+from node.tls import Transports, server_credentials, shown_by
 from node.wire import stubs
 from node.wire.codec import MESSAGE_BYTES_MAX, REPLY_BYTES_MAX
 
@@ -57,7 +58,7 @@ class ApiServer:
         *,
         node_name: str,
         identity_keys: Mapping[int, bytes],
-        transport: TransportIdentity,
+        transport: TransportIdentity | Transports,
         listen: str,
         hosting: HostingFacade,
     ) -> None:
@@ -71,7 +72,7 @@ class ApiServer:
         self._ledger = LedgerService(access, node_name)
         self._contracts = ContractsService(access)
         self._admin = AdminService(hosting)
-        self._transport = transport
+        self._transports = shown_by(transport)
         self._listen = listen
         self._server: grpc.aio.Server | None = None
         self._health = _Health(self._refresh_health)
@@ -96,11 +97,8 @@ class ApiServer:
             ),
             server,
         )
-        credentials = grpc.ssl_server_credentials(
-            [(self._transport.key_pem, self._transport.certificate_pem)]
-        )
         try:
-            self.port = server.add_secure_port(self._listen, credentials)
+            self.port = server.add_secure_port(self._listen, server_credentials(self._transports))
         except RuntimeError as error:
             raise CityError(
                 "CITY-8005", address=self._listen, use="api", reason="it is in use"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node.cli import backup
+from node.cli import backup, rotate
 from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
 from node.cli.session import open_network
 
@@ -18,6 +18,7 @@ ChannelOption = Annotated[
 
 app = typer.Typer(help="Run a city node and ask it how it is.", no_args_is_help=True)
 backup.register(app)
+rotate.register(app)
 
 
 @app.command()
@@ -47,6 +48,13 @@ def run(
         list[str] | None,
         typer.Option("--channel", help="what these words are about; none: the node's home"),
     ] = None,
+    keys_are_newer: Annotated[
+        bool,
+        typer.Option(
+            "--keys-are-newer",
+            help="your word that the keys here replaced those that the chain on this disk names",
+        ),
+    ] = False,
 ) -> None:
     """Runs one city node until it is told to stop (Ctrl-C or SIGTERM).
 
@@ -60,6 +68,9 @@ def run(
     and checks it against the headers that the channel's validators sealed. It then holds headers of the whole
     chain, transactions of the last thousand blocks before the snapshot, and history from there on.
 
+    A disk that is older than a change of the node's keys (city node rotate) names the former ones: start it
+    once with --keys-are-newer, and it follows until it has the block that names those it has.
+
     Of a node with many channels these words are about its home, or about each --channel that is named.
 
     Examples:  city node run --config nodes/shenzhen/node.toml
@@ -71,7 +82,8 @@ def run(
     from node.daemon import run_node
     from node.hosted import Words
 
-    words = Words(accept_wal_loss, new_vote_key, from_snapshot, tuple(channel or ()))
+    named = tuple(channel or ())
+    words = Words(accept_wal_loss, new_vote_key, from_snapshot, named, keys_are_newer)
     asyncio.run(run_node(load_config(config), words))
 
 

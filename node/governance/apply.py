@@ -9,12 +9,18 @@ from consensus.quorum import quorum
 from node.governance.calls import ConfigCall
 from node.governance.changes import change_of, is_own, make
 from node.governance.conviction import report
-from node.governance.kinds import policies_for
+from node.governance.kinds import KINDS, policies_for
 from node.governance.outcome import Outcome, Rules
 from node.governance.papers import check_dates
 from node.governance.policies import ADMIN_ROLE, Tally, tally
 from node.governance.refusals import Refused
-from node.governance.state import PROPOSAL_LIFE, Change, ConfigState, Proposal
+from node.governance.state import (
+    PROPOSAL_LIFE,
+    REPLACE_TRANSPORT,
+    Change,
+    ConfigState,
+    Proposal,
+)
 
 LIFE_MAX = 100_000  # blocks
 PROPOSALS_MAX, PROPOSALS_OF_MEMBER_MAX = 64, 8
@@ -74,11 +80,15 @@ def _propose(state: ConfigState, call: ConfigCall, rules: Rules) -> Outcome:
     member = call.sender.member_id
     change = change_of(state, call.method, call.args, rules.suite)
     check_dates(call.args, call.time_ms)
+    if change.kind == REPLACE_TRANSPORT:
+        check_dates({"certificate": call.args["transport_cert"]}, call.time_ms)
     # Refused now rather than when all approved.
     changed = make(state, change, call.height, rules.suite)
     proposal = _opened(call, change)
     if is_own(state, change, member, rules.suite) and not proposal.execute_at:
         return _in_force(changed, change, "")
+    if not KINDS[change.kind].policy:
+        raise Refused("E_HEIGHT", f"{change.kind} is its owner's: it is in force at once")
     when = proposal.execute_at
     if any((p.change, p.execute_at) == (change, when) for p in state.proposals):
         raise Refused("E_SAME_PROPOSAL", "the same change is proposed already: approve it")

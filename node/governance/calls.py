@@ -52,6 +52,8 @@ CHANGES: dict[str, dict[str, str]] = {
     "add_validator": _NODE,
     "remove_validator": {"name": "text"},
     "replace_key": {"name": "text", "vote_key": "bytes"},
+    "replace_transport": {"name": "text", "transport_cert": "bytes"},
+    "replace_node_identity": {"name": "text", "identity_key": "bytes"},
     "add_node": _NODE | {"vote_key": "maybe-bytes", "role": "text"},
     "remove_node": {"name": "text"},
     "set_node_role": {"name": "text", "role": "text"},

@@ -12,7 +12,13 @@ from node.governance.calls import PLACE, WHEN
 from node.governance.houses import find_identity, house_roles
 from node.governance.kinds import BY_METHOD
 from node.governance.refusals import Refused
-from node.governance.state import ADD, REMOVE, REPLACE_KEY, Change, ConfigState
+from node.governance.state import (
+    ADD,
+    REMOVE,
+    REPLACE_KEY,
+    Change,
+    ConfigState,
+)
 from node.identity.suite import Suite
 
 SEEN = ("name", "city", *PLACE)
@@ -64,6 +70,10 @@ def _make_other(state: ConfigState, change: Change, height: int, suite: Suite) -
             return seats.add_node(state, change, suite)
         case "remove-node":
             return seats.remove_node(state, change)
+        case "replace-transport":
+            return seats.replace_transport(state, change, suite)
+        case "replace-node-identity":
+            return seats.replace_identity(state, change, height, suite)
         case "set-node-role":
             return seats.set_node_role(state, args)
         case "set-limits":
@@ -100,8 +110,10 @@ def is_own(state: ConfigState, change: Change, member: str, suite: Suite) -> boo
     """Whether it is this member's own affair. Raises Refused where it is another's and nobody else's."""
     args = change.args
     match change.kind:
-        case "replace-key":
-            owner = seats.find_validator(state, change.name).member_id
+        case "replace-key" | "replace-transport" | "replace-node-identity":
+            is_vote = change.kind == REPLACE_KEY
+            find = seats.find_validator if is_vote else seats.find_node
+            owner = find(state, change.name).member_id
             if owner != member:
                 raise Refused("E_NOT_OWNER", f"the keys of {change.name} are {owner}'s to replace")
             return True

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.governance.policies import Policy, read_policy
-from node.governance.state import ADD, REMOVE, REPLACE_KEY, Change, ConfigState
+from node.governance.state import (
+    ADD,
+    REMOVE,
+    REPLACE_KEY,
+    REPLACE_NODE_IDENTITY,
+    REPLACE_TRANSPORT,
+    Change,
+    ConfigState,
+)
 
 MOST = "quorum of validators"
 BOTH = "the stricter of the old and the new policy"
@@ -35,6 +43,12 @@ KINDS = {
         Kind(ADD, "name", MOST, "", "a node votes; a new epoch"),
         Kind(REMOVE, "name", MOST, "", "a validator observes from then on; a new epoch"),
         Kind(REPLACE_KEY, "name", "", "of its own validator", "another vote key; a new epoch"),
+        Kind(
+            REPLACE_TRANSPORT, "name", "", "of its own node", "another certificate for TLS of peers"
+        ),
+        Kind(
+            REPLACE_NODE_IDENTITY, "name", "", "of its own node", "another key that speaks for it"
+        ),
         Kind("add-node", "name", MOST, "", "a node follows by name: observer, regulator, gateway"),
         Kind("remove-node", "name", MOST, "of its own", "such a node is named no longer"),
         Kind("set-node-role", "name", MOST, "", "observer, regulator or gateway"),

@@ -7,12 +7,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from consensus.tags import SUITE_IDS
 from consensus.validators import VALIDATORS_MAX
-from node.genesis import FOLLOWERS, NodeEntry
+from node.genesis import FOLLOWERS, Identity, NodeEntry
 from node.governance.houses import place
 from node.governance.keys import check_key, other_nodes
 from node.governance.refusals import Refused
-from node.governance.state import Change, ConfigState, FormerKey, Record
+from node.governance.state import (
+    NODE_ROLE,
+    REPLACED,
+    Change,
+    ConfigState,
+    FormerIdentity,
+    FormerKey,
+    Record,
+)
+from node.identity.certificates import parse
+from node.identity.errors import BadKey, BadSm2Certificate
 from node.identity.suite import Suite
 
 FORMER_KEYS_MAX = 512
@@ -67,6 +78,38 @@ def replace_key(state: ConfigState, change: Change, suite: Suite) -> Record:
     )
 
 
+def replace_transport(state: ConfigState, change: Change, suite: Suite) -> ConfigState:
+    """Of a validator or of a node that is named: its peers pin the new certificate from this block on."""
+    node, der = find_node(state, change.name), change.args["transport_cert"]
+    if der == node.transport_cert:
+        raise Refused("E_NO_CHANGE", f"{node.name} has this certificate already")
+    try:
+        found = parse(der)
+    except (BadSm2Certificate, BadKey):
+        raise Refused("E_CERTIFICATE", "the certificate cannot be read") from None
+    if found.suite_id != SUITE_IDS["intl"] or found.is_authority:
+        raise Refused("E_CERTIFICATE", "it is no certificate of a node: TLS of peers is P-256")
+    if state.is_revoked(node.member_id, found.serial):
+        raise Refused("E_REVOKED", f"certificate {found.serial} of {node.member_id} is revoked")
+    for other in other_nodes(state, node.name):
+        if other.transport_cert == der:
+            raise Refused("E_KEY_USED", "another node has this transport certificate")
+    return _with_entry(state, node, replace(node, transport_cert=der))
+
+
+def replace_identity(state: ConfigState, change: Change, height: int, suite: Suite) -> ConfigState:
+    """The same node under another key; the former one stays in the history and never comes back."""
+    node, key = find_node(state, change.name), change.args["identity_key"]
+    check_key(state, key, "identity key", suite)
+    held = Identity(node.name, node.member_id, node.identity_key, (NODE_ROLE,))
+    state = _with_entry(state, node, replace(node, identity_key=key))
+    former = (*state.former, FormerIdentity(held, height, REPLACED))
+    return replace(
+        state,
+        former=tuple(sorted(former, key=lambda f: (f.until_height, f.identity.public_key))),
+    )
+
+
 def add_node(state: ConfigState, change: Change, suite: Suite) -> ConfigState:
     """It follows, and is known by name, key and certificate as validators are."""
     node = change.node
@@ -93,6 +136,14 @@ def set_node_role(state: ConfigState, args: dict[str, Any]) -> ConfigState:
     return _with_observers(state, tuple(after if n == node else n for n in state.observers))
 
 
+def _with_entry(state: ConfigState, before: NodeEntry, after: NodeEntry) -> ConfigState:
+    """Validator or not, it keeps its place."""
+    nodes = tuple(after if n == before else n for n in state.config.nodes)
+    observers = tuple(after if n == before else n for n in state.observers)
+    config = replace(state.config, nodes=nodes)
+    return replace(state, record=replace(state.record, config=config, observers=observers))
+
+
 def _with_observers(state: ConfigState, observers: tuple[NodeEntry, ...]) -> ConfigState:
     return replace(state, record=replace(state.record, observers=observers))
 
@@ -105,13 +156,18 @@ def find_validator(state: ConfigState, name: str) -> NodeEntry:
     return node
 
 
-def _follower(state: ConfigState, name: str) -> NodeEntry:
-    if state.node(name) is not None:
-        raise Refused("E_UNKNOWN_NODE", f"{name} votes: remove-validator comes first")
+def find_node(state: ConfigState, name: str) -> NodeEntry:
+    """A node that the configuration names, with a vote or without."""
     node = state.named(name)
     if node is None:
         raise Refused("E_UNKNOWN_NODE", f"the configuration names no node {name}")
     return node
+
+
+def _follower(state: ConfigState, name: str) -> NodeEntry:
+    if state.node(name) is not None:
+        raise Refused("E_UNKNOWN_NODE", f"{name} votes: remove-validator comes first")
+    return find_node(state, name)
 
 
 def _require_role(role: str) -> None:

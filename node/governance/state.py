@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 
 ADD, REMOVE, REPLACE_KEY = "add-validator", "remove-validator", "replace-key"
+REPLACE_TRANSPORT, REPLACE_NODE_IDENTITY = "replace-transport", "replace-node-identity"
 
 
 @dataclass(frozen=True, slots=True)

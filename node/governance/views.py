@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
@@ -193,6 +194,8 @@ def _node(node: NodeEntry) -> dict[str, Any]:
         "city": node.city,
         "member": node.member_id,
         "vote_key": node.vote_key.hex(),
+        "identity_key": node.identity_key.hex(),
+        "transport": hashlib.sha256(node.transport_cert).hexdigest(),
         "role": node.role,
         "region": node.region,
         "zone": node.zone,

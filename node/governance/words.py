@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +28,10 @@ def describe(change: Change) -> str:
             return f"remove validator {name}: it observes from then on"
         case "replace-key":
             return f"replace the vote key of {name} by {_key(args['vote_key'])}"
+        case "replace-transport":
+            return f"replace the transport certificate of {name} by {_fingerprint(args['transport_cert'])}"
+        case "replace-node-identity":
+            return f"replace the identity key of node {name} by {_key(args['identity_key'])}"
         case "add-node":
             return f"name node {name} of {args['member_id']} as {args['role']}"
         case "remove-node":
@@ -100,7 +105,8 @@ def lines(state: ConfigState) -> dict[str, str]:
         found[f"identity {identity.name} of {identity.member_id}"] = _identity(identity, certified)
     for node in (*config.nodes, *state.observers):
         found[f"{node.role} {node.name}"] = (
-            f"{node.member_id}, {_place(node)}; vote key {_key(node.vote_key)}"
+            f"{node.member_id}, {_place(node)}; vote key {_key(node.vote_key)}; "
+            f"identity {_key(node.identity_key)}; certificate {_fingerprint(node.transport_cert)}"
         )
     for kind in POLICIES:
         policy = policy_of(state, kind)
@@ -123,6 +129,11 @@ def _identity(identity: Identity, certified: dict[bytes, str]) -> str:
 def _place(of: Member | NodeEntry) -> str:
     said = (of.city, of.region, of.zone, of.jurisdiction)
     return ", ".join(filter(None, said))
+
+
+def _fingerprint(der: bytes) -> str:
+    """Certificates begin alike, so their digest is shown."""
+    return hashlib.sha256(der).hexdigest()[:20] + "…"
 
 
 def _key(data: bytes) -> str:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from node.errors import CityError
 from node.identity.errors import BadCertificate, UnsafeKeyFile
 
 AUTHORITY_DAYS = 3650
@@ -161,6 +162,36 @@ def load_transport(certificate: Path, key: Path) -> TransportIdentity:
     if _load_key(key_pem).public_key() != public_key:
         raise BadCertificate(f"{key} does not belong to {certificate}")
     return TransportIdentity(certificate_pem, key_pem)
+
+
+TRANSPORT, NEXT = "transport", "-next"
+
+
+def load_transports(folder: Path) -> tuple[TransportIdentity, ...]:
+    """The transport key in use and, where one is prepared with its certificate, the one that follows; each
+    certificate with the key that it is for, whichever of the two files either is in: between two steps of a
+    replacement they do not match by name. Raises UnsafeKeyFile, BadCertificate, CITY-2005."""
+    stems = [stem for stem in (TRANSPORT, TRANSPORT + NEXT) if (folder / f"{stem}.pem").exists()]
+    found, failed = [], None
+    for key in stems:
+        for stem in (key, *(s for s in (TRANSPORT, TRANSPORT + NEXT) if s != key)):
+            try:
+                found.append(load_transport(folder / f"{stem}.crt", folder / f"{key}.pem"))
+                break
+            except UnsafeKeyFile:
+                raise
+            except (BadCertificate, OSError) as error:
+                failed = failed or error
+    if found:
+        return tuple(found)
+    if isinstance(failed, BadCertificate):
+        raise failed
+    missing = folder / f"{TRANSPORT}.{'crt' if stems else 'pem'}"
+    raise CityError("CITY-2005", detail=f"{missing}: there is no such file")
+
+
+def certificate_der(identity: TransportIdentity) -> bytes:
+    return load_certificate(identity.certificate_pem).public_bytes(serialization.Encoding.DER)
 
 
 def _name(common_name: str) -> x509.Name:

@@ -39,8 +39,8 @@ from node.identity.keys import PrivateKey
 from node.identity.suite import Suite, get_suite
 from node.identity.transport import (
     TransportIdentity,
+    certificate_der,
     issue_transport_certificate,
-    load_certificate,
     make_peer_ca,
     save_transport,
 )
@@ -163,12 +163,6 @@ def _node(
         next(ports),
         next(ports),
     )
-
-
-def certificate_der(identity: TransportIdentity) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return load_certificate(identity.certificate_pem).public_bytes(Encoding.DER)
 
 
 def _config(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import grpc
@@ -30,6 +30,7 @@ from node.peers.statement import (
     check_grant,
     check_statement,
     named_channel,
+    named_peer,
     sign_statement,
 )
 from node.wire.frames import Hello, challenge_frame, hello_frame, parse_frame
@@ -55,6 +56,15 @@ class Party:
     channel_id: Hash
     suite: Suite
     now_ms: Callable[[], int]
+    selves: tuple[Self, ...] = ()  # what else this side is known by while its keys are replaced
+
+    def as_named(self, statement: bytes) -> Party:
+        """This side as the other end's statement names it; it may be some blocks ahead or behind."""
+        wanted = named_peer(statement)
+        for me in self.selves:
+            if (me.signer.public_key, me.transport.fingerprint) == wanted:
+                return replace(self, me=me)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ async def listen(pipe: Pipe, find: Callable[[Hash], Party], fingerprint: Hash) -
     nonce = Hash(secrets.token_bytes(32))
     peer_nonce = await _challenge(pipe, nonce, send=True)
     hello = await _read(pipe, Hello, "a hello")
-    party = find(named_channel(hello.statement))
+    party = find(named_channel(hello.statement)).as_named(hello.statement)
     known = party.roster.by_fingerprint.get(fingerprint) or granted(party, hello.grant, fingerprint)
     said = _check(party, known, hello, nonce, peer_nonce)
     await pipe.write(_hello(party, known, nonce, peer_nonce))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import grpc
@@ -20,7 +20,7 @@ import structlog
 from consensus.encoding import Hash
 from node.errors import CityError
 from node.genesis import ChannelConfig, NodeEntry
-from node.identity.suite import Suite, identity_digest
+from node.identity.suite import Suite
 from node.peers.artifact import ArtifactServer
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, dial, granted
@@ -63,15 +63,19 @@ class PeerNetwork:
         backoff: Backoff = Backoff(),
         artifact: ArtifactServer | None = None,
         library: Library | None = None,
+        selves: Callable[[], Sequence[Self]] | None = None,
     ) -> None:
         """port: the node's, running while this one does. addresses: host:port of other nodes' peer ports by
         their name; real time, whatever the channel's clock. config, observers: those in force now, see
         `reconfigure`. artifact: the channel's engine, for nodes that lack it. library: snapshots, for those
-        that begin with one."""
+        that begin with one. selves: what this node is known by, first under the configuration in force; asked
+        at each change of that."""
         roster = Roster(suite, config, observers)
         self.channel_id = channel_id
-        self.party = Party(me, roster, config, channel_id, suite, real_now_ms)
-        self._identity = Hash(identity_digest(suite, me.signer.public_key))
+        self._selves = selves or (lambda: (me,))
+        self.party = Party(
+            me, roster, config, channel_id, suite, real_now_ms, tuple(self._selves())
+        )
         self._port = port
         self._addresses = dict(addresses)
         self._handler = handler
@@ -119,11 +123,11 @@ class PeerNetwork:
     def _dials(self, known: Known) -> bool:
         """Whether this node, not `known`, opens the link between the two."""
         index = known.peer.index
-        if index is None or known.peer.identity == self._identity:
+        if index is None or known.peer.name == self.party.me.name:
             return False
         if known.peer.name not in self._addresses:
             return False
-        own = next((k for k in self.party.roster.nodes if k.peer.identity == self._identity), None)
+        own = self.party.roster.by_name.get(self.party.me.name)
         return own is None or own.peer.index is None or own.peer.index > index
 
     def _dial_all(self) -> None:
@@ -160,13 +164,16 @@ class PeerNetwork:
         return sorted(peers, key=lambda p: (p.index is None, p.index or 0, p.name))
 
     def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
-        """Who is who from here on. A link to somebody who is still known stays up, with its new index."""
+        """Who is who from here on. A link to somebody who is still known, by the same key and certificate,
+        stays up with its new index."""
         roster, before = Roster(self.party.suite, config, observers), self.party.roster
-        self.party = replace(self.party, roster=roster, config=config)
+        selves = tuple(self._selves())
+        self.party = replace(self.party, roster=roster, config=config, me=selves[0], selves=selves)
         self._port.trust_changed()
         for link in list(self._links.values()):
-            known = roster.by_name.get(link.peer.name)
-            if known is not None and known.peer.identity == link.peer.identity:
+            known, former = roster.by_name.get(link.peer.name), before.by_name.get(link.peer.name)
+            is_pinned = former is None or known is None or known.fingerprint == former.fingerprint
+            if known is not None and known.peer.identity == link.peer.identity and is_pinned:
                 link.peer = known.peer
             elif known is not None or link.peer.name in before.by_name:
                 link.close()  # its name is another's now, or the configuration names it no longer
@@ -177,15 +184,18 @@ class PeerNetwork:
 
     async def _keep_dialling(self, known: Known) -> None:
         address = self._addresses[known.peer.name]
-        delay, said = self._backoff.first, ""
+        delay, said, attempt = self._backoff.first, "", 0
         while True:
             known = self.party.roster.by_fingerprint.get(known.fingerprint, known)
+            selves = self.party.selves
+            party = replace(self.party, me=selves[attempt % len(selves)])
+            attempt += 1  # while a key is replaced the peer may know this node by the other one
             try:
-                async with open_channel(self.party.me.transport, address, known) as channel:
+                async with open_channel(party.me.transport, address, known) as channel:
                     call = link_call(channel)()
                     async with asyncio.timeout(HANDSHAKE_S):
-                        established = await dial(call, self.party, known)
-                    delay, said = self._backoff.first, ""
+                        established = await dial(call, party, known)
+                    delay, said, attempt = self._backoff.first, "", 0
                     await self.run(call, established)
             except CityError as error:
                 said = self.refused(known.peer.name, error, said)

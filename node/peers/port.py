@@ -7,7 +7,6 @@ that channel alone decides whether it takes it. A call of the other methods name
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from node.peers.batch import PeerId
 from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, listen
 from node.peers.link import Count, count_nothing
 from node.peers.tls import LINK_OPTIONS, client_fingerprint
+from node.tls import Transports, server_credentials, shown_by
 from node.wire.frames import ENGINE, parse_engine_request, peer_handler
 from node.wire.snapshots import CHAIN, PART, SNAPSHOT, asked_channel
 
@@ -67,10 +67,15 @@ class PeerPort:
     """`start` once, `stop` once; channels come and go between."""
 
     def __init__(
-        self, transport: TransportIdentity, address: str, count: Count = count_nothing
+        self,
+        transport: TransportIdentity | Transports,
+        address: str,
+        count: Count = count_nothing,
     ) -> None:
-        """address: host:port, port 0 takes a free one. count: counts refusals that belong to no channel."""
-        self.transport, self._address, self._count = transport, address, count
+        """transport: what it shows, one or those of a change-over. address: host:port, port 0 takes a free one.
+        count: counts refusals that belong to no channel."""
+        self.transports = shown_by(transport)
+        self._address, self._count = address, count
         self._guests: dict[Hash, Guest] = {}
         self._handshakes: Counter[Hash] = Counter()
         self._trusted = b""
@@ -84,7 +89,9 @@ class PeerPort:
         calls = {method: self._dispatched(method) for method in methods}
         server.add_generic_rpc_handlers((peer_handler(self._serve, calls),))
         try:
-            self.port = server.add_secure_port(self._address, self._server_credentials())
+            self.port = server.add_secure_port(
+                self._address, server_credentials(self.transports, lambda: self._trusted)
+            )
         except RuntimeError as error:
             raise CityError(
                 "CITY-8005", address=self._address, use="peer", reason="it is in use"
@@ -113,26 +120,6 @@ class PeerPort:
         known = {pem for guest in self._guests.values() for pem in guest.party.roster.trusted}
         if known:  # the last word stays where no channel is left: nothing reaches one then
             self._trusted = b"".join(sorted(known))
-
-    def _server_credentials(self) -> grpc.ServerCredentials:
-        """Each handshake asks whom to trust, and is told only what has changed: gRPC replaces what it was told
-        without regard to a handshake that uses it at that moment, and aborts the process (its sync.cc)."""
-        transport, told, one_at_a_time = self.transport, b"", threading.Lock()
-
-        def configuration() -> Any:
-            nonlocal told
-            with one_at_a_time:
-                trusted = self._trusted or transport.certificate_pem
-                if trusted == told:
-                    return None
-                told = trusted
-            return grpc.ssl_server_certificate_configuration(
-                [(transport.key_pem, transport.certificate_pem)], trusted
-            )
-
-        return grpc.dynamic_ssl_server_credentials(
-            configuration(), configuration, require_client_authentication=True
-        )
 
     # ---- links ------------------------------------------------------------------------------------
 

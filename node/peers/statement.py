@@ -66,6 +66,12 @@ def named_channel(data: bytes) -> Hash:
     return _statement(data).channel_id
 
 
+def named_peer(data: bytes) -> tuple[bytes, Hash]:
+    """Identity key and certificate of whom a statement says it is for. Raises CITY-6201."""
+    said = _statement(data)
+    return said.peer_identity_key, said.peer_fingerprint
+
+
 def check_statement(
     suite: Suite, data: bytes, signature: bytes, expected: PeerStatement, now_ms: int
 ) -> PeerStatement:
@@ -107,6 +113,14 @@ def _check_times(said: PeerStatement, now_ms: int) -> None:
 def issue_grant(suite: Suite, admin: Signer, grant: NodeGrant) -> bytes:
     """Canonical SignedGrant: the file a member gives to a node that joins as observer."""
     return encode(SignedGrant(grant, Sig(admin.sign(_grant_message(suite, grant)))))
+
+
+def named_certificate(data: bytes) -> Hash:
+    """The fingerprint that a grant says it is for; nothing else of it is believed yet. Raises CITY-2207."""
+    try:
+        return decode(SignedGrant, data).grant.transport_fingerprint
+    except EncodingError as error:
+        raise CityError("CITY-2207", reason="it is no grant") from error
 
 
 def check_grant(

@@ -9,6 +9,7 @@ from consensus.encoding import Sig
 from consensus.validators import ValidatorSet
 from node.errors import CityError
 from node.identity.suite import DEFAULT_ID, Suite
+from node.identity.transport import NEXT
 from node.signing.purposes import IDENTITY, VOTE
 
 
@@ -37,6 +38,11 @@ class HeldKeys:
     def identity(self) -> NamedSigner:
         """`identity-SUITE`, else `identity`. Raises CITY-2050."""
         return self._named(f"{IDENTITY}-{self._suite.name}", IDENTITY)
+
+    def identities(self) -> Sequence[NamedSigner]:
+        """`identity`, and one that is to follow it. Raises CITY-2050."""
+        now = self.identity()
+        return (now, *(s for s in self._known if s.name == now.name + NEXT))
 
     def vote_key(self) -> bytes:
         """The public key of `vote`, for the node's card. Raises CITY-2050."""

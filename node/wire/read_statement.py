@@ -5,6 +5,7 @@ The metadata value is the canonical ReadStatement followed by the 64 bytes of it
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from consensus.encoding import Hash
@@ -35,13 +36,14 @@ def sign_read(suite: Suite, signer: Signer, statement: ReadStatement) -> bytes:
 
 
 def check_read(
-    suite: Suite, data: bytes, channel_id: Hash, node_identity: Hash, now_ms: int
+    suite: Suite, data: bytes, channel_id: Hash, node_identities: Collection[Hash], now_ms: int
 ) -> ReadStatement:
-    """The statement in a metadata value. Raises CITY-2211 with the reason."""
+    """The statement in a metadata value. node_identities: all that this node has had. Raises CITY-2211 with
+    the reason."""
     statement = read_signed(ReadStatement, data, _invalid)
     if statement.channel_id != channel_id:
         raise _invalid("it is for another channel")
-    if statement.node_identity != node_identity:
+    if statement.node_identity not in node_identities:
         raise _invalid("it is for another node")
     check_times(statement.not_after_ms, now_ms, LIFETIME_MS_MAX, "15 minutes", _invalid)
     if not is_signed_by(suite, Tag.READ_STATEMENT, statement.reader_key, data):

@@ -188,7 +188,7 @@ ROWS = [
     Decoder("blocks reply", snapshots.parse_blocks, (CityError,), "protobuf",
             lambda: [snapshots.blocks_reply(_blocks())], ("node.wire.snapshots.parse_blocks",)),
     Decoder("read statement",
-            lambda data: check_read(SUITE, data, READING.channel_id, READING.node_identity, NOW_MS),
+            lambda data: check_read(SUITE, data, READING.channel_id, (READING.node_identity,), NOW_MS),
             (CityError,), "frames", lambda: [encode(READING) + b"s" * 64],
             ("node.wire.read_statement.check_read", "node.wire.signed.read_signed")),
     Decoder("operator statement",
