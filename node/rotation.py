@@ -75,7 +75,7 @@ def prepare_transport(config: NodeConfig) -> Request:
 
 
 def take_certificate(config: NodeConfig, pem: bytes) -> TransportIdentity:
-    """Puts the certificate beside the prepared key. Raises CITY-8074 for one that this node could not change
+    """Puts the certificate beside the prepared key. Raises CITY-8094 for one that this node could not change
     over to."""
     folder = config.keys_dir
     path = folder / f"{TRANSPORT}{NEXT}.crt"
@@ -87,10 +87,10 @@ def take_certificate(config: NodeConfig, pem: bytes) -> TransportIdentity:
         known = {host for t in now for host in parse(certificate_der(t)).hosts}
         hosts = parse(certificate_der(following)).hosts
     except (BadCertificate, BadSm2Certificate) as error:
-        raise CityError("CITY-8074", path=path, reason=error.detail) from None
+        raise CityError("CITY-8094", path=path, reason=error.detail) from None
     if not hosts or hosts[0] in known:
         reason = "its first host is to be the name that the request begins with"
-        raise CityError("CITY-8074", path=path, reason=reason)
+        raise CityError("CITY-8094", path=path, reason=reason)
     os.replace(unfinished, path)
     sync_folder(folder)
     return following

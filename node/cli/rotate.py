@@ -302,12 +302,12 @@ def _shows(config: NodeConfig, pem: bytes) -> bool:
 
 
 def _wait(config: NodeConfig, use: str, holds: Callable[[], bool], channel: str = "") -> None:
-    """Raises CITY-8073 where the node does not get there: nothing is destroyed then."""
+    """Raises CITY-8093 where the node does not get there: nothing is destroyed then."""
     until = time.monotonic() + WAIT_S
     while not holds():
         if time.monotonic() > until:
             name = channel or config.channel.name
-            raise fail("CITY-8073", node=config.name, use=use, channel=name)
+            raise fail("CITY-8093", node=config.name, use=use, channel=name)
         time.sleep(LOOK_S)
 
 

@@ -162,7 +162,7 @@ ENTRIES: tuple[Entry, ...] = (
         "请提议该密钥；若从未提议过，可删除该文件。",
     ),
     Entry(
-        "CITY-8073",
+        "CITY-8093",
         "ROTATION_WAITS",
         "conflict",
         "{node} has not taken the new {use} key up on channel {channel}.",
@@ -173,7 +173,7 @@ ENTRIES: tuple[Entry, ...] = (
         "请启动节点并等待其追上进度，然后再次运行同一命令：它会从中断处继续。",
     ),
     Entry(
-        "CITY-8074",
+        "CITY-8094",
         "CERTIFICATE_UNFIT",
         "usage",
         "The certificate cannot follow the present one of this node ({path}): {reason}.",

@@ -227,7 +227,7 @@ def test_a_certificate_that_could_not_follow_is_refused_and_nothing_is_there(nod
     request = rotation.prepare_transport(node.config)
     other = issue_transport_certificate(AUTHORITY, "n1", ["else"]).certificate_pem
     for pem in (other, issued(request, ("n1.city", "localhost")), b"no certificate", b""):
-        with pytest.raises(CityError, match="CITY-8074"):
+        with pytest.raises(CityError, match="CITY-8094"):
             rotation.take_certificate(node.config, pem)
         assert rotation.following_transport(node.config) is None
         assert len(open_transports(node.config).held) == 1
