@@ -31,7 +31,7 @@ from contracts.rules.regulator_machine import ACCESS, ORDER, REGULATION
 from contracts.rules.rulebook_machine import RULE
 from contracts.rules.sealed_record_machine import DEMAND as COPIES
 from contracts.rules.sealed_record_machine import SEALED_RECORD, SEALING_KEY
-from contracts.rules.stablecoin_machine import COIN, PLEDGE, REDEMPTION
+from contracts.rules.stablecoin_machine import COIN, ESCROW, PLEDGE, REDEMPTION
 from contracts.rules.tax_form_machine import FORM, REVIEW, USE
 from contracts.rules.trade_account_machine import ACCOUNT, GOODS, RECEIPT
 from contracts.rules.trade_document_machine import DECLARATION, DOCUMENT, QUERY, RECORD
@@ -109,6 +109,7 @@ TABLES = (
     Table("stablecoin", "coin", "Reserve-backed stablecoin", COIN),
     Table("stablecoin", "redemption", "Redemption of a stablecoin", REDEMPTION),
     Table("stablecoin", "pledge", "Pledge of a node", PLEDGE),
+    Table("stablecoin", "escrow", "Coins in an exchange", ESCROW),
     Table("dispute", "case", "Dispute", CASE),
     Table("einvoice", "quota", "Quota of e-invoices", QUOTA),
     Table("einvoice", "einvoice", "E-invoice", EINVOICE),

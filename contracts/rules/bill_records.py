@@ -8,7 +8,8 @@ from sdk import Event, Map, ctx, dataclass, require
 @dataclass
 class Bill:
     """Amounts are fen, dates text. `chain`: every signature in order: drawer, payee, endorsees. `parties` holds
-    who may act now: holder, endorsee (offered, pledgee or discounting bank) and debtor (of a recourse)."""
+    who may act now: holder, endorsee (offered, pledgee or discounting bank) and debtor (of a recourse).
+    `exchange`: number of the one that holds it for the endorsee."""
 
     id: str
     parties: dict
@@ -27,6 +28,7 @@ class Bill:
     reason: str = ""
     round: int = 0
     due: Due | None = None
+    exchange: str = ""
     state: str = ""
     version: int = 1
 
@@ -40,6 +42,7 @@ Split = Event("Bill.Split")
 EndorsementOffered = Event("Bill.EndorsementOffered")
 Endorsed = Event("Bill.Endorsed")
 EndorsementRecalled = Event("Bill.EndorsementRecalled")
+Held = Event("Bill.Held")
 Pledged = Event("Bill.Pledged")
 PledgeReleased = Event("Bill.PledgeReleased")
 DiscountAsked = Event("Bill.DiscountAsked")

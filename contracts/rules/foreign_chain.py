@@ -3,13 +3,16 @@
 The bytes are those of consensus/header.py, certificate.py, validators.py and proof.py; what is checked is what
 `consensus.proof` checks offline, and both agree (tests/unit/suite/test_foreign_channel.py). Headers are taken
 from anywhere in an epoch: q seals of the epoch's own validators make one certain, and an epoch ends with a
-header that names the next validators. Channels of the suite `sm` only: the sandbox verifies SM2.
+header that names the next validators. Hashes and seals are those of that channel's suite, `sm` or `intl`,
+whichever the own one uses: its number stands in the genesis, in every tag and in every header.
 """
 
 from sdk import (
     bytes_from_hex,
     dataclass,
     int_from_bytes,
+    p256_verify,
+    sha256,
     sm2_verify,
     sm3,
     struct_decode,
@@ -18,8 +21,8 @@ from sdk import (
 )
 
 GENESIS_VERSION = 3
-SUITE_ID = 1
-SUITE = "sm"
+SM_ID = 1
+INTL_ID = 2
 VALIDATORS_MAX = 64
 CONFIG_BYTES_MAX = 200000
 FACT_BYTES_MAX = 65536
@@ -46,6 +49,7 @@ class Trust:
     `epoch`, whose headers lie above `above`."""
 
     channel: bytes
+    suite: str
     name: str
     kind: str
     window: int
@@ -59,6 +63,7 @@ class Trust:
 class Sealed:
     """A header that a quorum sealed; the fields that are asked for."""
 
+    suite: str
     epoch: int
     height: int
     state_root: bytes
@@ -80,29 +85,31 @@ def read_genesis(config: bytes) -> Trust:
     check(len(config) <= CONFIG_BYTES_MAX, "a configuration of at most 200,000 bytes")
     parts = struct_decode(list(CONFIG_KINDS), config)
     check(parts[0] == GENESIS_VERSION, "a configuration of a known version")
-    check(parts[1] == SUITE_ID, "a channel of suite sm")
+    check(parts[1] in (SM_ID, INTL_ID), "a channel of suite sm or intl")
+    suite = "sm" if parts[1] == SM_ID else "intl"
     rules = struct_decode(list(CONSENSUS_KINDS), parts[5])
     nodes = [struct_decode(list(NODE_KINDS), node) for node in parts[10]]
     return known(
-        tagged_hash("citychain/genesis/v1", SUITE, config), parts[2], rules[0], rules[1], 0, 0,
-        tuple(node[0] for node in nodes), tuple(node[4] for node in nodes),
+        tagged_hash("citychain/genesis/v1", suite, config), suite, parts[2], rules[0], rules[1],
+        0, 0, tuple(node[0] for node in nodes), tuple(node[4] for node in nodes),
     )  # fmt: skip
 
 
 def known(
-    channel: bytes, name: str, kind: str, window: int, epoch: int, above: int, names: tuple, keys
-) -> Trust:
+    channel: bytes, suite: str, name: str, kind: str, window: int, epoch: int, above: int,
+    names: tuple, keys,
+) -> Trust:  # fmt: skip
     check(kind in ("pbft", "raft"), "certificates of a known kind")
     check(1 <= len(keys) <= VALIDATORS_MAX, "1 to 64 validators")
     check(len(set(keys)) == len(keys), "validators with keys of their own")
-    return Trust(channel, name, kind, window, epoch, above, names, tuple(keys))
+    return Trust(channel, suite, name, kind, window, epoch, above, names, tuple(keys))
 
 
-def set_hash(epoch: int, names: tuple, keys: tuple) -> bytes:
+def set_hash(suite: str, epoch: int, names: tuple, keys: tuple) -> bytes:
     """What headers carry for a set of validators."""
     members = [struct_encode([("str", names[i]), ("bytes", keys[i])]) for i in range(len(keys))]
     encoded = struct_encode([("int", epoch), ("list:bytes", members)])
-    return tagged_hash("citychain/validators/v1", SUITE, encoded)
+    return tagged_hash("citychain/validators/v1", suite, encoded)
 
 
 def seals_needed(kind: str, n: int) -> int:
@@ -126,17 +133,18 @@ def read_sealed(trust: Trust, certified: bytes) -> Sealed:
     kind, epoch, height, view, block, signers, seals = struct_decode(
         list(CERTIFICATE_KINDS), certificate
     )
-    check(header[1] == SUITE_ID and header[2] == trust.channel, "a header of that channel")
+    of_suite = header[1] == suite_id(trust.suite)
+    check(of_suite and header[2] == trust.channel, "a header of that channel")
     check(header[3] == trust.epoch and header[4] > trust.above, "a header of that epoch")
     check(
-        header[12] == set_hash(trust.epoch, trust.names, trust.keys),
+        header[12] == set_hash(trust.suite, trust.epoch, trust.names, trust.keys),
         "a header that names its validators",
     )
     check(kind == trust.kind and epoch == trust.epoch, "a certificate of that kind and epoch")
-    own = tagged_hash("citychain/header/v1", SUITE, encoded)
+    own = tagged_hash("citychain/header/v1", trust.suite, encoded)
     check(height == header[4] and block == own, "a certificate of that header")
     check_seals(trust, struct_encode(seal_fields(trust, height, view, block)), signers, seals)
-    return Sealed(header[3], header[4], header[9], header[11], header[13])
+    return Sealed(trust.suite, header[3], header[4], header[9], header[11], header[13])
 
 
 def seal_fields(trust: Trust, height: int, view: int, block: bytes) -> list:
@@ -153,10 +161,16 @@ def check_seals(trust: Trust, seal: bytes, signers: bytes, seals):
     indexes = [i for i in range(n) if signers[i // 8] >> i % 8 & 1]
     enough = len(indexes) >= seals_needed(trust.kind, n) and len(seals) == len(indexes)
     check(enough, "enough seals")
-    tag = b"citychain/commit-seal/v1"
-    message = bytes([len(tag)]) + tag + bytes([SUITE_ID]) + seal
+    message = tag_head("citychain/commit-seal/v1", trust.suite) + seal
     for at in range(len(indexes)):
-        check(sm2_verify(trust.keys[indexes[at]], message, seals[at]), "seals that verify")
+        holds = verify(trust.suite, trust.keys[indexes[at]], message, seals[at])
+        check(holds, "seals that verify")
+
+
+def verify(suite: str, key: bytes, message: bytes, signature: bytes) -> bool:
+    if suite == "sm":
+        return sm2_verify(key, message, signature)
+    return p256_verify(key, message, signature)
 
 
 def read_next(trust: Trust, last: bytes, validators: bytes) -> Trust:
@@ -168,10 +182,14 @@ def read_next(trust: Trust, last: bytes, validators: bytes) -> Trust:
     names = tuple(member[0] for member in members)
     keys = tuple(member[1] for member in members)
     following = known(
-        trust.channel, trust.name, trust.kind, trust.window, epoch, sealed.height, names, keys
-    )
+        trust.channel, trust.suite, trust.name, trust.kind, trust.window, epoch, sealed.height,
+        names, keys,
+    )  # fmt: skip
     check(epoch == trust.epoch + 1, "the next epoch")
-    check(set_hash(epoch, names, keys) == sealed.next_validators, "the validators that it names")
+    check(
+        set_hash(trust.suite, epoch, names, keys) == sealed.next_validators,
+        "the validators that it names",
+    )
     return following
 
 
@@ -206,13 +224,15 @@ def read_fact(data: bytes) -> list:
     return [certified, key, value, siblings, beside]
 
 
-def check_fact(root: bytes, key: bytes, value, siblings, beside):
-    """Raises ValueError unless `key` has `value` under `root` (None: none); see consensus/state_proof.py."""
-    path = tagged_hash("citychain/state-key/v1", SUITE, key)
-    leaf = state_head("citychain/state-leaf/v1")
+def check_fact(sealed: Sealed, key: bytes, value, siblings, beside):
+    """Raises ValueError unless `key` has `value` under the state root that was sealed (None: none); see
+    consensus/state_proof.py."""
+    suite = sealed.suite
+    path = tagged_hash("citychain/state-key/v1", suite, key)
+    leaf = tag_head("citychain/state-leaf/v1", suite)
     if value is not None:
         check(beside is None, "no other leaf beside a value")
-        node = sm3(leaf + b"\x01" + path + sm3(leaf + b"\x00" + value))
+        node = hash_of(suite, leaf + b"\x01" + path + hash_of(suite, leaf + b"\x00" + value))
     elif beside is None:
         node = bytes(32)
     else:
@@ -222,14 +242,23 @@ def check_fact(root: bytes, key: bytes, value, siblings, beside):
             and beside[0] != path
         )
         check(apart, "a leaf that stands where the key would")
-        node = sm3(leaf + b"\x01" + beside[0] + beside[1])
-    inner = state_head("citychain/state-node/v1")
+        node = hash_of(suite, leaf + b"\x01" + beside[0] + beside[1])
+    inner = tag_head("citychain/state-node/v1", suite)
     for at in range(len(siblings) - 1, -1, -1):
         right = path[at // 8] >> (7 - at % 8) & 1
-        node = sm3(inner + (siblings[at] + node if right else node + siblings[at]))
-    check(node == root, "a value that stands under the state root")
+        node = hash_of(suite, inner + (siblings[at] + node if right else node + siblings[at]))
+    check(node == sealed.state_root, "a value that stands under the state root")
 
 
-def state_head(tag: str) -> bytes:
+def suite_id(suite: str) -> int:
+    return SM_ID if suite == "sm" else INTL_ID
+
+
+def hash_of(suite: str, data: bytes) -> bytes:
+    return sm3(data) if suite == "sm" else sha256(data)
+
+
+def tag_head(tag: str, suite: str) -> bytes:
+    """What stands before the bytes that are hashed or signed (consensus/tags.py)."""
     name = tag.encode("ascii")
-    return bytes([len(name)]) + name + bytes([SUITE_ID])
+    return bytes([len(name)]) + name + bytes([suite_id(suite)])

@@ -11,6 +11,10 @@ CUT_OFF_BUSINESS_DAYS = 2  # no transfer later than this many business days befo
 PIECES_MAX = 16  # pieces of one split
 DEPTH_MAX = 8
 TRANSFER_KYC_LEVEL = 2  # who takes a leaf has been checked more than by name
+BUYERS = (
+    "bank",
+    "factor",
+)  # kinds of party that may buy a leaf for money: nobody else deals in claims
 
 CREDENTIAL = (
     ("-", "draft", "a maker of the issuer",
@@ -43,6 +47,15 @@ PIECE = (
     ("TRANSFER_PENDING", "recall_transfer", "the holder", "-", "ACTIVE", "EC.TransferDeclined"),
     ("TRANSFER_PENDING", "expire_transfer", "anyone", "the offer has run out", "ACTIVE",
      "EC.TransferDeclined"),
+    ("ACTIVE", "exchange_hold", "the exchange contract, for the holder",
+     "to a bank or factor that buys it; no lien; the exchange ends before the cut-off",
+     "IN_EXCHANGE", "EC.Held"),
+    ("TRANSFER_PENDING", "exchange_hold", "the exchange contract, for the holder",
+     "to whom it is offered; the exchange ends before the offer", "IN_EXCHANGE", "EC.Held"),
+    ("IN_EXCHANGE", "exchange_move", "the exchange contract", "for the exchange that holds it",
+     "ACTIVE", "EC.Transferred"),
+    ("IN_EXCHANGE", "exchange_free", "the exchange contract", "for the exchange that holds it",
+     "ACTIVE", "EC.TransferDeclined"),
     ("ACTIVE", "reserve", "the financing contract", "no lien, not financed yet", "ACTIVE",
      "EC.Reserved"),
     ("ACTIVE", "lock", "the financing contract", "its own lien, registry clear", "FINANCING",
@@ -100,8 +113,8 @@ PIECE = (
     ("DUE|OVERDUE|GUARANTEE_CALLED|RECOURSE", "on_reverse_part",
      "anyone with a proof, through on_reverse", "a part payment was given back", "",
      "EC.Reinstated"),
-    ("ACTIVE|TRANSFER_PENDING|FINANCING|DISPUTED|PREPAYING|DUE|OVERDUE|GUARANTEE_CALLED|RECOURSE|"
-     "REINSTATED", "freeze", "the regulator contract", "an order of two authorities", "FROZEN",
+    ("ACTIVE|TRANSFER_PENDING|IN_EXCHANGE|FINANCING|DISPUTED|PREPAYING|DUE|OVERDUE|GUARANTEE_CALLED|"
+     "RECOURSE|REINSTATED", "freeze", "the regulator contract", "an order of two authorities", "FROZEN",
      "Reg.Frozen"),
     ("FROZEN", "unfreeze", "the regulator contract",
      "lifted: the state before returns, and a payment received meanwhile counts", "",

@@ -46,6 +46,7 @@ class Piece:
     titles: former holders that may have to answer, (member, answers), the last one last.
     satisfied: members that a guarantor or a former holder has paid for this leaf.
     before: the state that a dispute interrupted; frozen_from: the one an order did.
+    exchange: number of the exchange that holds it, for `offered_to`.
     """
 
     leaf_id: str
@@ -71,6 +72,7 @@ class Piece:
     before: str = ""
     frozen_from: str = ""
     held_payment: int = 0
+    exchange: str = ""
     version: int = 1
 
 
@@ -153,6 +155,7 @@ def describe(piece) -> dict:
         "lien": has_lien(piece),
         "financed": piece.financed,
         "offered_to": piece.offered_to,
+        "exchange": piece.exchange,
         "paid_fen": piece.paid_fen,
         "reduced_fen": piece.reduced_fen,
         "version": piece.version,

@@ -1,4 +1,5 @@
-"""The life of a reserve-backed stablecoin, of a redemption and of a node's pledge, as tables (domain 2.17).
+"""The life of a reserve-backed stablecoin, of a redemption, of a node's pledge and of coins in an exchange, as
+tables (domain 2.17).
 
 Rows as in `rules.instrument`. Ratios, ages and days are the dated rule coverage:stablecoin, haircuts haircut:….
 """
@@ -28,6 +29,8 @@ COIN = (
      "SC.Minted"),
     ("ACTIVE|RESTRICTED", "transfer", "any:maker", "own balance, an active party", "=",
      "SC.Transferred"),
+    ("ACTIVE|RESTRICTED", "exchange_hold", "@exchange", "own balance, an active party", "=",
+     "SC.Held"),
     ("ACTIVE|RESTRICTED|SUSPENDED|REVOKED", "redeem_request", "any:maker", "own balance, at par", "=",
      "SC.RedemptionRequested"),
     ("ACTIVE|RESTRICTED|SUSPENDED", "supervisor_order", "supervisor:regulator",
@@ -52,4 +55,12 @@ PLEDGE = (
      "SC.Unpledged"),
     ("NODE_ACTIVE|NODE_LIMITED", "slash", "supervisor:regulator", "digest of the order",
      "NODE_ACTIVE|NODE_LIMITED", "SC.Slashed"),
+)  # fmt: skip
+
+# What was decided while coins moved is carried out in every state of the coin.
+ESCROW = (
+    ("-", "exchange_hold", "@exchange", "through the coin", "HELD", "SC.Held"),
+    ("HELD", "exchange_move", "@exchange", "for the exchange that holds them", "MOVED",
+     "SC.Transferred"),
+    ("HELD", "exchange_free", "@exchange", "for the exchange that holds them", "FREED", "SC.Freed"),
 )  # fmt: skip

@@ -53,11 +53,25 @@ class Pledge:
     version: int = 1
 
 
+@dataclass
+class Escrow:
+    """Coins in an exchange, under its number."""
+
+    id: str
+    coin: str
+    parties: dict
+    amount: int
+    state: str = ""
+    version: int = 1
+
+
 coins = Map("coin", None)
 balances = Map("balance", 0)  # (coin, member)
 redemptions = Map("redemption", None)
 queue = Map("queue", False)  # (coin, number) → True while it is unpaid
 pledges = Map("pledge", None)  # COIN/MEMBER
+escrows = Map("escrow", None)  # number of the exchange
+escrowed = Map("escrowed", 0)  # coin → all that exchanges hold
 minima = Map("minimum", 0)  # (coin, day) → the lowest ratio of that day
 
 Applied = Event("SC.Applied")
@@ -77,6 +91,8 @@ Pledged = Event("SC.Pledged")
 ExposureSet = Event("SC.ExposureSet")
 Unpledged = Event("SC.Unpledged")
 Slashed = Event("SC.Slashed")
+Held = Event("SC.Held")
+Freed = Event("SC.Freed")
 Coverage = Event("SC.Coverage")
 
 

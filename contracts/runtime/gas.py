@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from contracts.runtime import limits
 
-TABLE_VERSION = 5
+TABLE_VERSION = 6
 
 
 class Price(NamedTuple):
@@ -74,6 +74,9 @@ TABLE = (
     Price("SHA256", 30, "and a quarter of the length"),
     Price("SM3", 300, "and half of the length"),
     Price("VERIFY", 3000, "one signature, 230 microseconds"),
+    Price(
+        "VERIFY_P256", 2000, "one signature, 145 microseconds with a key seen for the first time"
+    ),
     Price("COMMITMENT", 5000, "opening a hidden amount, 330 microseconds"),
     Price("COMMITMENT_SUM", 100, "adding up commitments; and COMMITMENT_PART each"),
     Price("COMMITMENT_PART", 400, "one point checked and added, 30 microseconds"),
@@ -140,6 +143,7 @@ CONTRACT_CALL = _PRICES["CONTRACT_CALL"]
 SHA256 = _PRICES["SHA256"]
 SM3 = _PRICES["SM3"]
 VERIFY = _PRICES["VERIFY"]
+VERIFY_P256 = _PRICES["VERIFY_P256"]
 COMMITMENT = _PRICES["COMMITMENT"]
 COMMITMENT_SUM = _PRICES["COMMITMENT_SUM"]
 COMMITMENT_PART = _PRICES["COMMITMENT_PART"]

@@ -145,6 +145,14 @@ def sm2_verify(public_key: Any, message: Any, signature: Any, id: Any = DEFAULT_
     return session.IMPORTS.verify("sm", public_key, message, signature, id)
 
 
+def p256_verify(public_key: Any, message: Any, signature: Any) -> bool:
+    """The same of the suite `intl`: ECDSA over P-256 and SHA-256, with low s alone."""
+    for part in (public_key, message, signature):
+        _bytes(part)
+    charge(gas.VERIFY_P256 + (len(message) >> 2))
+    return session.IMPORTS.verify("intl", public_key, message, signature, DEFAULT_ID)
+
+
 COMMITMENT_LEN, BLINDING_LEN, CONTEXT_LEN, RANGE_PROOF_LEN = 65, 32, 32, 6592
 COMMITMENTS_MAX = 64
 
@@ -288,7 +296,7 @@ SDK: dict[str, Any] = {
     "Contract": Contract, "Map": declared_map, "Var": Var, "Event": event, "ctx": Context(),
     "require": require, "Revert": revert, "call": call, "Decimal": builtins.decimal_,
     "field": classes.field, "encode": encode, "decode": decode, "sha256": sha256, "sm3": sm3,
-    "sm2_verify": sm2_verify, "commitment_opens": commitment_opens,
+    "sm2_verify": sm2_verify, "p256_verify": p256_verify, "commitment_opens": commitment_opens,
     "commitments_add_up": commitments_add_up, "range_proof_holds": range_proof_holds,
     "merkle_verify": merkle_verify, "merkle_consistency": merkle_consistency, "tagged_hash": tagged_hash,
     "struct_encode": struct_encode, "struct_decode": struct_decode,

@@ -44,6 +44,7 @@ __all__ = [
     "int_from_bytes",
     "merkle_consistency",
     "merkle_verify",
+    "p256_verify",
     "range_proof_holds",
     "require",
     "sha256",
@@ -238,6 +239,12 @@ def sm2_verify(public_key: bytes, message: bytes, signature: bytes, id: bytes = 
     """Whether the signature (64 bytes) of the key (65 bytes) over the message holds; never raises for
 
     wrong ones. ValueError: an argument that is not bytes."""
+    _outside()
+
+
+def p256_verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether the ECDSA signature (r and s, 64 bytes, s at most half the order) of the P-256 key (65 bytes)
+    over the message's SHA-256 holds; never raises for wrong ones. ValueError: an argument that is not bytes."""
     _outside()
 
 

@@ -3,7 +3,8 @@
 Terms name both sides; their digest is the exchange's number on both channels, so whoever accepts a proof of
 the number has accepted the terms. Each channel follows the other by its light client (`foreign_channel`): no
 relayer is believed, and anyone may carry the proofs. A contract whose assets can be exchanged offers
-`exchange_hold(asset, number, taker)`, `exchange_move(asset, number)` and `exchange_free(asset, number)`.
+`exchange_hold(asset, number, taker)`, `exchange_move(asset, number)` and `exchange_free(asset, number)`; while
+it is asked, `get(number)` shows it the terms.
 
 Invariants: the second channel decides once; the first asset is its taker's only if the second is; an asset that
 is locked goes to its taker or back, nowhere else.
@@ -115,8 +116,9 @@ def lock(terms: Terms) -> str:
         "the last moment is within a year",
     )
     first = terms.first
+    store(found, Locked)
     call(first.contract, "exchange_hold", first.asset, found.id, first.taker)
-    return store(found, Locked)
+    return found.id
 
 
 @export
@@ -148,9 +150,10 @@ def settle(terms: Terms, fact: bytes) -> str:
     require(ctx.time <= terms.until_ms, "E_EXCHANGE_LATE", "the last moment has passed")
     require_stand(terms.first.channel, found.id, fact, "LOCKED")
     second = terms.second
+    store(found, Settled)
     call(second.contract, "exchange_hold", second.asset, found.id, second.taker)
     call(second.contract, "exchange_move", second.asset, found.id)
-    return store(found, Settled)
+    return found.id
 
 
 @export

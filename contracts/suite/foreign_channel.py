@@ -2,7 +2,7 @@
 
 Two members introduce a channel by its genesis configuration; from then on nobody is believed: whoever likes
 brings the header that ends an epoch, with the validators it names, and any contract of this channel asks what
-a proof shows. Channels of the suite `sm` only.
+a proof shows. Channels of both suites, whichever this one is of.
 
 Invariants: a channel's epochs follow one another without a gap, each named by a quorum of the one before; what
 `state_of` says was under a state root that a quorum of that channel sealed.
@@ -117,7 +117,7 @@ def state_of(
     wanted = proven(key_of, contract, name, key, is_hex)
     require(shown == wanted, "E_FOREIGN_PROOF", "a proof of another key")
     sealed = sealed_in(channel, certified)
-    proven(check_fact, sealed.state_root, shown, value, siblings, beside)
+    proven(check_fact, sealed, shown, value, siblings, beside)
     return {"value": value, "height": sealed.height, "time_ms": sealed.time_ms}
 
 
@@ -128,8 +128,8 @@ def get(channel: bytes) -> dict:
     require(found is not None, "E_FOREIGN_CHANNEL", "nobody has introduced it")
     trust = epochs[(channel, newest[channel])]
     return {
-        "channel": channel, "name": trust.name, "kind": trust.kind, "epoch": trust.epoch,
-        "validators": list(trust.names), "above": trust.above, "introduced_by": found[0],
+        "channel": channel, "name": trust.name, "suite": trust.suite, "kind": trust.kind,
+        "epoch": trust.epoch, "validators": list(trust.names), "above": trust.above, "introduced_by": found[0],
         "confirmed_by": found[1],
     }  # fmt: skip
 
@@ -137,4 +137,5 @@ def get(channel: bytes) -> dict:
 @view
 def channels() -> list:
     """Every channel that was introduced."""
-    return [{"channel": one, "name": epochs[(one, 0)].name} for one in named[""]]
+    firsts = [epochs[(one, 0)] for one in named[""]]
+    return [{"channel": one.channel, "name": one.name, "suite": one.suite} for one in firsts]

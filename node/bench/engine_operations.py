@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from node.identity.hidden_amount import hide, prove
+from node.identity.suite import get_suite
 
 
 class Operation(NamedTuple):
@@ -22,6 +23,8 @@ _DECIMAL = 'a = Decimal("1." + "7" * 59)\n    b = Decimal("3." + "1" * 59)'
 _LONG = 't = "a" * 20000\n    p = "a" * 63 + "b"'
 _LIST = "x = list(range(1000))"
 _HIDDEN = hide(7)
+_P256 = get_suite("intl").signer(get_suite("intl").generate_key())
+_P256_KEY, _P256_SIGNATURE = _P256.public_key, _P256.sign(b"m")
 _COMMITMENT, _PROOF_TEXT = _HIDDEN.commitment(), prove(_HIDDEN, bytes(32)).hex()
 
 OPERATIONS = (
@@ -139,6 +142,8 @@ OPERATIONS = (
     Operation("sm3 short", 'b = b"a"', "sm3(b)"),
     Operation("sm2_verify", "k = b'\\x04' + b'\\x11' * 64\n    s = b'\\x22' * 64",
               "sm2_verify(k, b'm', s)"),
+    Operation("p256_verify", f"k = {_P256_KEY!r}\n    s = {_P256_SIGNATURE!r}",
+              "p256_verify(k, b'm', s)"),
     Operation("commitment_opens", f"c = {_COMMITMENT!r}\n    b = {_HIDDEN.blinding!r}",
               "commitment_opens(c, 7, b)"),
     Operation("commitments_add_up", f"c = {_COMMITMENT!r}\n    x = [c] * 16",
@@ -234,6 +239,7 @@ OPERATIONS = (
 
 _HEAD = """from sdk import Decimal, Event, Map, Revert, Var, bytes_from_hex, call, ctx, dataclass, decode
 from sdk import encode, export, int_from_bytes, merkle_consistency, merkle_verify, require, sha256, sm2_verify
+from sdk import p256_verify
 from sdk import commitment_opens, commitments_add_up, range_proof_holds
 from sdk import sm3, struct_decode, struct_encode, tagged_hash, view
 

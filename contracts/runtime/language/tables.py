@@ -75,6 +75,7 @@ SDK_NAMES = frozenset(
         "sha256",
         "sm3",
         "sm2_verify",
+        "p256_verify",
         "commitment_opens",
         "commitments_add_up",
         "range_proof_holds",

@@ -9,6 +9,7 @@ paid once; a recourse goes back along the chain only.
     title     drawn, accepted, split, endorsed, pledged
     discount  discount and rediscount
     payment   presented, paid, recourse
+    exchange  an endorsement against an asset on another channel
 """
 
 from chapters.title import (
@@ -32,6 +33,7 @@ from chapters.discount import (
     unpool,
     rediscounted,
 )
+from chapters.exchange import exchange_hold, exchange_move, exchange_free
 from chapters.payment import (
     present,
     prepare_payment,

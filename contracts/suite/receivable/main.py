@@ -5,12 +5,14 @@ part of its second part. What may happen when stands in `rules.receivable_machin
 
     issue      drawing up, offering, taking          financing  liens and locks, for `financing`
     transfer   splitting, passing on as payment      orders     decisions, freezes: `remedy`, `regulator`
-    maturity   due, overdue, paid, given back        main       what may be asked
+    exchange   against an asset on another channel   maturity   due, overdue, paid, given back
+    main       what may be asked
 
 Disputes, prepayment, guarantee calls and recourse are the contract `remedy`, which moves pieces by this table.
 
 Invariants, held by every method: I1 leaf amounts add up to the face. I2 a leaf has exactly one holder.
-I3 an issuer's debt stays within its credit line. I4 a piece with a lien neither splits nor moves.
+I3 an issuer's debt stays within its credit line. I4 a piece with a lien, or in an exchange, neither splits nor
+moves but as the financing, or the exchange, ends.
 I5 credentials never exceed the invoices beneath them. I6 a PAID leaf stays PAID, and I8 nothing moves
 after CLOSED, unless the payee gives money back (`on_reverse`). I7 depth is bounded.
 Amounts are fen; dates are text `2027-05-20` in China Standard Time.
@@ -25,6 +27,7 @@ from chapters.transfer import (
     recall_transfer,
     expire_transfer,
 )
+from chapters.exchange import exchange_hold, exchange_move, exchange_free
 from chapters.financing import reserve, free, lock, unlock, pledge, hand_over, assign_to_financier
 from chapters.orders import remedy_move, reopen_prepaid, remedy_facts, freeze, unfreeze, leaves_of
 from chapters.maturity import due, mark_overdue, prepare_payment, record_payment, on_reverse, close

@@ -4,11 +4,13 @@ The custodian states the reserve by classes; after haircuts it covers the supply
 and below the floor, or when statements grow old, transfers too (SUSPENDED). Two full statements in a row cure.
 Redemption is open in every state. Nodes pledge coins for what they clear. What may happen when:
 `rules.stablecoin_machine`; ratios, ages and haircuts are dated rules of the supervisor. Invariants: balances,
-pledges and unpaid redemptions add up to the supply; nothing is minted that the reserve does not cover.
+pledges, coins in exchanges and unpaid redemptions add up to the supply; nothing is minted that the reserve does
+not cover.
 
     coin        licence, reserve, minting, transfer
     redemption  redemption at par
     pledges     what nodes pledge
+    exchange    coins against an asset on another channel
 """
 
 from chapters.coin import (
@@ -23,6 +25,7 @@ from chapters.coin import (
     transfer,
     supervisor_order,
 )
+from chapters.exchange import exchange_hold, exchange_move, exchange_free
 from chapters.redemption import redeem_request, redeem_paid, mark_late
 from chapters.pledges import pledge, add_pledge, set_exposure, unpledge, slash
 
@@ -34,6 +37,7 @@ from rules.stablecoin_records import (
     balances,
     coins,
     describe,
+    escrowed,
     minima,
     pledges,
     queue,
@@ -84,6 +88,7 @@ def supervisor_view(id: str, receipt: str) -> dict:
         {"holder": sm3(f"{ctx.channel}/{id}/{who}".encode()).hex(), "amount": amount}
         for amount, who in sorted(held, reverse=True)[:HOLDERS_SHOWN]
     ]
+    shape["in_exchanges"] = escrowed[id]
     waiting = [redemptions[f"{id}/{key[1]}"] for key, _ in queue.scan((id,), None, 200)]
     shape["redemptions"] = [
         {"id": one.id, "amount": one.amount, "waiting_ms": ctx.time - one.asked_ms,

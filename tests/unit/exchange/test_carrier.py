@@ -7,99 +7,40 @@ from typing import Any
 
 import pytest
 
-from consensus.encoding import Hash, decode, encode
-from consensus.proof import CertifiedHeader, ProofFileV2, SetChange
+from consensus.proof import SetChange
 from consensus.validators import ValidatorSet
 from contracts.runtime import values
 from node.exchange.carrier import Carrier, ExchangeRefused, Moved, bring
+from tests.unit.exchange.memory import Dead, Life, Memory, changed_validators
 from tests.unit.suite.exchange_world import Foreign, terms, two_channels
-
-
-class Dead(Exception):
-    """The carrier was killed."""
-
-
-class Life:
-    """Lets a carrier die at its nth act; acts of all its channels are counted together."""
-
-    def __init__(self, acts: int | None = None) -> None:
-        self.left = acts
-
-    def act(self) -> None:
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                raise Dead
-
-
-class Memory:
-    """An ExchangeChannel over a channel in memory."""
-
-    def __init__(self, chain: Foreign, life: Life, changes: list[SetChange]) -> None:
-        self.chain, self.life, self.changes = chain, life, changes
-
-    @property
-    def channel_id(self) -> Hash:
-        return self.chain.id
-
-    async def locked(self) -> dict[str, dict[str, Any]]:
-        self.life.act()
-        number = AGREED["number"]
-        if self.chain.ok("C", "exchange", "stand", id=number) != "LOCKED":
-            return {}
-        return {number: AGREED["terms"]}
-
-    async def stand(self, number: str) -> str:
-        self.life.act()
-        return str(self.chain.ok("C", "exchange", "stand", id=number))
-
-    async def state_proof(self, key: bytes) -> bytes:
-        self.life.act()
-        return encode(ProofFileV2(2, b"", tuple(self.changes), None, self.chain.fact(key)))
-
-    async def followed_epoch(self, channel: Hash) -> int:
-        return int(self.chain.ok("C", "foreign_channel", "get", channel=channel)["epoch"])
-
-    async def send(self, contract: str, method: str, args: dict[str, Any]) -> str:
-        self.life.act()
-        result = self.chain.call("C", contract, method, "maker", **args)
-        self.life.act()  # it was taken; the answer never came
-        return result.code
-
-
-AGREED: dict[str, Any] = {}
 
 
 class Play:
     """An exchange that is locked on the first channel."""
 
-    def __init__(self) -> None:
-        self.first, self.second = two_channels()
-        AGREED["terms"] = terms(self.first, self.second)
-        AGREED["number"] = self.number = self.first.ok(
-            "PX", "exchange", "lock", "maker", terms=AGREED["terms"]
-        )
+    def __init__(self, *suites: str) -> None:
+        self.first, self.second = two_channels(*suites)
+        self.terms = terms(self.first, self.second)
+        self.number = self.first.ok("PX", "exchange", "lock", "maker", terms=self.terms)
         self.now_ms = self.second.now_ms
         self.changes: dict[Foreign, list[SetChange]] = {self.first: [], self.second: []}
 
     def carrier(self, life: Life | None = None) -> Carrier:
-        life = life or Life()
-        sides = [Memory(c, life, self.changes[c]) for c in (self.first, self.second)]
-        return Carrier(*sides, now_ms=lambda: self.now_ms)
+        return Carrier(*self.sides(life or Life()), now_ms=lambda: self.now_ms)
+
+    def sides(self, life: Life) -> list[Memory]:
+        agreed = {self.number: self.terms}
+        return [Memory(c, agreed, life, self.changes[c]) for c in (self.first, self.second)]
 
     async def settle(self) -> None:
-        sides = [Memory(c, Life(), self.changes[c]) for c in (self.first, self.second)]
-        fact = await bring(*sides, self.number)
-        self.second.ok("QB", "exchange", "settle", "maker", terms=AGREED["terms"], fact=fact)
+        fact = await bring(*self.sides(Life()), self.number)
+        self.second.ok("QB", "exchange", "settle", "maker", terms=self.terms, fact=fact)
 
     def late(self) -> None:
-        self.now_ms = self.second.now_ms = AGREED["terms"]["until_ms"] + 1
+        self.now_ms = self.second.now_ms = self.terms["until_ms"] + 1
 
     def change_validators(self, chain: Foreign) -> None:
-        last, following = chain.change_validators()
-        self.changes[chain].append(
-            SetChange(decode(CertifiedHeader, last), decode(ValidatorSet, following))
-        )
+        self.changes[chain].append(changed_validators(chain))
 
     @property
     def ends(self) -> tuple[str, str, str, str]:
@@ -157,14 +98,15 @@ async def test_two_carriers_at_once_do_it_once() -> None:
     play = Play()
     await play.settle()
     one, other = play.carrier(), play.carrier()
-    number, agreed = play.number, AGREED["terms"]
+    number, agreed = play.number, play.terms
     assert await one._carry(number, agreed) == [Moved(number, "claim")]
     assert await other._carry(number, agreed) == []
     assert (play.ends, other.troubles) == (CROSSED, {})
 
 
-async def test_changes_of_validators_are_told_on_the_way() -> None:
-    play = Play()
+@pytest.mark.parametrize("suites", [("sm", "sm"), ("sm", "intl"), ("intl", "sm")])
+async def test_changes_of_validators_are_told_on_the_way(suites: tuple[str, str]) -> None:
+    play = Play(*suites)
     for _ in range(2):
         play.change_validators(play.first)
     await play.settle()  # its proof is of the third epoch
@@ -195,5 +137,5 @@ async def test_a_change_that_proves_nothing_is_refused() -> None:
     forged = ValidatorSet(1, change.validators.validators[:1])
     play.changes[play.second][0] = SetChange(change.last, forged)
     with pytest.raises(ExchangeRefused, match="follow: E_FOREIGN_PROOF"):
-        await play.carrier()._carry(play.number, AGREED["terms"])
+        await play.carrier()._carry(play.number, play.terms)
     assert play.ends[0] == "LOCKED"

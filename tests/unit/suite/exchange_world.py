@@ -22,9 +22,8 @@ from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
 from tests.unit.node.network import make_genesis
 from tests.unit.oracle_checker.forge import StateTree
-from tests.unit.suite.center_world import NOW, Chain
+from tests.unit.suite.center_world import NOW, Chain, load
 
-SUITE = get_suite("sm")
 WINDOW = 1
 ADMINS = ("QB", "VB")
 
@@ -81,19 +80,24 @@ def owner(asset: str) -> str:
 """
 
 
-class Foreign(Chain):
-    """A channel whose blocks are sealed, so that another one can be shown its state."""
+class Sealing:
+    """What seals a channel's states, so that another channel can be shown them."""
 
-    def __init__(self, n: int = 4, kind: str = "pbft", engine: str = "native") -> None:
-        genesis, held = make_genesis(n, window=WINDOW)
-        rules = replace(genesis.config.consensus, kind=kind)
-        self.config = replace(genesis.config, consensus=rules)
-        self.id = channel_id(SUITE.hash, self.config)
-        super().__init__(self.id, engine)
-        for name in ("foreign_channel", "exchange"):
-            self.engine.load(load_bundle(name))
-        self.engine.load(Bundle("depot", 1, DEPOT))
-        self.kind, self.signers, self.validators = kind, held.votes, self.config.validators
+    state: dict[bytes, bytes]
+    now_ms: int
+
+    def __init__(self, n: int = 4, kind: str = "pbft", suite: str = "sm") -> None:
+        self.suite = get_suite(suite)
+        self.signers: list[Any] = [MemorySigner(self.suite.generate_key()) for _ in range(n)]
+        config = make_genesis(n, window=WINDOW)[0].config
+        nodes = tuple(
+            replace(node, identity_key=signer.public_key, vote_key=signer.public_key)
+            for node, signer in zip(config.nodes, self.signers, strict=True)
+        )
+        rules = replace(config.consensus, kind=kind)
+        self.config = replace(config, suite=self.suite.id, consensus=rules, nodes=nodes)
+        self.id = channel_id(self.suite.hash, self.config)
+        self.kind, self.validators = kind, self.config.validators
         self._blocks = itertools.count(1)
 
     def certified(
@@ -101,10 +105,10 @@ class Foreign(Chain):
         **changes: Any,
     ) -> CertifiedHeader:  # fmt: skip
         """The next header, sealed by as many validators as are needed. following: the next set."""
-        own = validators_hash(SUITE.hash, SUITE.id, self.validators)
-        after = own if following is None else validators_hash(SUITE.hash, SUITE.id, following)
+        own = self.hash_of_set(self.validators)
+        after = own if following is None else self.hash_of_set(following)
         header = Header(
-            HEADER_VERSION, SUITE.id, self.id, self.validators.epoch, next(self._blocks), ZERO_HASH,
+            HEADER_VERSION, self.suite.id, self.id, self.validators.epoch, next(self._blocks), ZERO_HASH,
             ZERO_HASH, ZERO_HASH, 1, Hash(state_root), ZERO_HASH, self.now_ms, own, after,
             ZERO_HASH, ZERO_HASH,
         )  # fmt: skip
@@ -113,10 +117,13 @@ class Foreign(Chain):
         count = seals_needed(self.kind, n) if signers is None else signers
         return CertifiedHeader(header, self.seal(header, list(range(count))))
 
+    def hash_of_set(self, validators: ValidatorSet) -> Hash:
+        return validators_hash(self.suite.hash, self.suite.id, validators)
+
     def seal(self, header: Header, indexes: Sequence[int], view: int = 0) -> CommitCert:
-        own = block_hash(SUITE.hash, header)
+        own = block_hash(self.suite.hash, header)
         epoch = self.validators.epoch
-        message = seal_message(SUITE.id, Seal(self.id, epoch, header.height, view, own))
+        message = seal_message(self.suite.id, Seal(self.id, epoch, header.height, view, own))
         seals = tuple(self.signers[i].sign(message) for i in indexes)
         return CommitCert(
             self.kind, epoch, header.height, view, own, bitmap(list(indexes), len(self.signers)),
@@ -125,7 +132,7 @@ class Foreign(Chain):
 
     def fact(self, key: bytes) -> StateFact:
         """What stands under a key now, or that nothing does."""
-        tree = StateTree(SUITE.id, dict(self.state))
+        tree = StateTree(self.suite.id, dict(self.state))
         found = tree.prove(key)
         other = found.other and OtherLeaf(Hash(found.other.path), Hash(found.other.value_hash))
         proof = StateProof(tuple(map(Hash, found.siblings)), other)
@@ -137,7 +144,7 @@ class Foreign(Chain):
 
     def change_validators(self) -> tuple[bytes, bytes]:
         """The last header of the epoch and the next set, in which one of the validators is another."""
-        fresh = MemorySigner(SUITE.generate_key())
+        fresh = MemorySigner(self.suite.generate_key())
         kept = self.validators.validators[1:]
         following = ValidatorSet(
             self.validators.epoch + 1, (*kept, Validator("fresh", fresh.public_key))
@@ -146,15 +153,28 @@ class Foreign(Chain):
         self.signers, self.validators = [*self.signers[1:], fresh], following
         return last, encode(following)
 
-    def follows(self, other: Foreign) -> None:
+
+class Foreign(Sealing, Chain):
+    """A channel with contracts whose states are sealed."""
+
+    def __init__(
+        self, n: int = 4, kind: str = "pbft", engine: str = "native", suite: str = "sm"
+    ) -> None:
+        Sealing.__init__(self, n, kind, suite)
+        Chain.__init__(self, self.id, engine)
+        for name in ("foreign_channel", "exchange"):
+            load(self.engine, load_bundle(name))
+        load(self.engine, Bundle("depot", 1, DEPOT))
+
+    def follows(self, other: Sealing) -> None:
         self.ok(ADMINS[0], "foreign_channel", "introduce", "admin", config=encode(other.config))
         self.ok(ADMINS[1], "foreign_channel", "confirm", "admin", channel=other.id)
 
 
 @functools.cache
-def _made() -> tuple[Foreign, Foreign, list[dict[str, Any]]]:
+def _made(suites: tuple[str, str]) -> tuple[Foreign, Foreign, list[dict[str, Any]]]:
     """The two channels, and what they were when nothing had happened: contracts are compiled once."""
-    first, second = Foreign(), Foreign()
+    first, second = (Foreign(suite=suite) for suite in suites)
     first.follows(second)
     second.follows(first)
     first.ok("PX", "depot", "make", asset="bl")
@@ -162,10 +182,10 @@ def _made() -> tuple[Foreign, Foreign, list[dict[str, Any]]]:
     return first, second, [vars(chain) | {"state": dict(chain.state)} for chain in (first, second)]
 
 
-def two_channels() -> tuple[Foreign, Foreign]:
+def two_channels(*suites: str) -> tuple[Foreign, Foreign]:
     """PX's asset `bl` stands on the first, QB's asset `money` on the second; each follows the other. The same
-    two at each call, as they were at first."""
-    first, second, at_first = _made()
+    two at each call, as they were at first. suites: of the first and of the second, `sm` unless told."""
+    first, second, at_first = _made((*suites, "sm", "sm")[:2])
     for chain, was in zip((first, second), at_first, strict=True):
         state = chain.state
         vars(chain).update(was | {"state": state})

@@ -90,7 +90,8 @@ BILL_WALK = Walk(
         "chain": ("PX", "LG"),
     },
 )  # fmt: skip
-BY_CONTRACT_ONLY = ("pool", "unpool", "rediscounted")
+EXCHANGED = ("exchange_hold", "exchange_move", "exchange_free")
+BY_CONTRACT_ONLY = ("pool", "unpool", "rediscounted", *EXCHANGED)
 SEVERAL = ("recall_endorsement", "end_discount", "dishonour")
 
 
@@ -119,6 +120,8 @@ def test_a_stranger_moves_nothing(world: World, move: str) -> None:
     }
     world.force("bill", "bill", BILL, state=state, **BILL_WALK.needs)
     args = {"reason": "x"} if move == "dishonour" else {"bank": "QB"} if move == "pool" else {}
+    args |= {"number": "n"} if move in EXCHANGED else {}
+    args |= {"taker": "QB"} if move == "exchange_hold" else {}
     for who in ("xy", "pbc", "nobody"):
         world.refused("E_NOT_PARTY", who, f"bill.{move}", id=BILL, **args)
 

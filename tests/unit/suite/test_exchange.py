@@ -22,9 +22,12 @@ HOUR_MS = 3_600_000
 Pair = tuple[Foreign, Foreign]
 
 
-@pytest.fixture
-def pair() -> Pair:
-    return two_channels()
+SUITES = [("sm", "sm"), ("sm", "intl"), ("intl", "sm")]
+
+
+@pytest.fixture(params=SUITES, ids="-".join)
+def pair(request: pytest.FixtureRequest) -> Pair:
+    return two_channels(*request.param)
 
 
 def owners(pair: Pair) -> tuple[str, str]:
@@ -229,9 +232,9 @@ def _check(
 class Histories(RuleBasedStateMachine):
     """Anything in any order, by anybody, with old and new proofs, clocks apart."""
 
-    @initialize()
-    def start(self) -> None:
-        self.pair = two_channels()
+    @initialize(suites=st.sampled_from(SUITES))
+    def start(self, suites: tuple[str, str]) -> None:
+        self.pair = two_channels(*suites)
         self.agreed = [terms(*self.pair, salt=bytes([n]) * 16) for n in range(2)]
         self.numbers = [self.pair[0].ok("X", "exchange", "number", terms=t) for t in self.agreed]
         self.old: list[list[bytes]] = [[], []]

@@ -10,24 +10,31 @@ import pytest
 
 from consensus import proof as offline
 from consensus.certificate import seals_needed
-from consensus.encoding import ZERO_HASH, Hash, encode
+from consensus.encoding import ZERO_HASH, Hash, Sig, encode
 from consensus.proof import CertifiedHeader, ProofError, StateFact, Trust
 from consensus.state_proof import OtherLeaf
 from consensus.validators import ValidatorSet
 from contracts.runtime import values
 from contracts.runtime.keys import state_key
+from node.genesis import channel_id
+from node.identity.curve import P256
+from node.identity.suite import get_suite
 from node.proofs import SuiteVerifier
 from tests.unit.suite.center_world import Chain
-from tests.unit.suite.exchange_world import SUITE, WINDOW, Foreign
+from tests.unit.suite.exchange_world import WINDOW, Foreign
+from tests.unit.suite.world import GAS_DEMO_MAX
 
 KEY = state_key("depot", "owner", "bl")
 Pair = tuple[Foreign, Foreign]
 
 
-@pytest.fixture(scope="module")
-def pair() -> Pair:
+SUITES = [("sm", "sm"), ("sm", "intl"), ("intl", "sm"), ("intl", "intl")]
+
+
+@pytest.fixture(scope="module", params=SUITES, ids="-follows-".join)
+def pair(request: pytest.FixtureRequest) -> Pair:
     """One that follows, one that is followed and holds an asset."""
-    here, there = Foreign(), Foreign()
+    here, there = (Foreign(suite=suite) for suite in request.param)
     here.follows(there)
     for asset in ("bl", "b", "c", "d"):
         there.ok("PX", "depot", "make", asset=asset)
@@ -57,7 +64,10 @@ def test_a_value_is_shown_with_the_header_that_shows_it(pair: Pair) -> None:
     found = asked(here, there, fact)
     assert values.decode(found["value"]) == "PX"
     assert found["height"] == fact.settled.header.height
-    assert offline.check_state(SuiteVerifier(SUITE), trust_of(there), fact) == found["height"] - 1
+    assert (
+        offline.check_state(SuiteVerifier(there.suite), trust_of(there), fact)
+        == found["height"] - 1
+    )
 
 
 def test_absence_is_shown_too(pair: Pair) -> None:
@@ -98,9 +108,8 @@ def test_a_channel_counts_when_two_members_have_named_it() -> None:
     call("E_DUPLICATE", "VB", "foreign_channel", "introduce", "admin", config=encode(here.config))
     here.ok("VB", "foreign_channel", "confirm", "admin", channel=there.id)
     call("E_STATE", "VB", "foreign_channel", "confirm", "admin", channel=there.id)
-    assert here.ok("X", "foreign_channel", "get", channel=there.id)["validators"] == [
-        "n0", "n1", "n2", "n3",
-    ]  # fmt: skip
+    found = here.ok("X", "foreign_channel", "get", channel=there.id)
+    assert (found["validators"], found["suite"]) == (["n0", "n1", "n2", "n3"], "sm")
 
 
 @pytest.mark.parametrize("field", ["version", "suite", "nodes", "kind"])
@@ -108,7 +117,7 @@ def test_a_configuration_that_cannot_be_followed_is_refused(field: str) -> None:
     here, there = Foreign(), Foreign()
     odd = {
         "version": replace(there.config, version=99),
-        "suite": replace(there.config, suite=2),
+        "suite": replace(there.config, suite=3),
         "nodes": replace(there.config, nodes=()),
         "kind": replace(there.config, consensus=replace(there.config.consensus, kind="trust me")),
     }[field]
@@ -134,7 +143,7 @@ MUTATIONS: dict[str, Callable[[Foreign, StateFact], StateFact]] = {
     "another version": lambda t, f: replace(f, version=2),
     "another root": lambda t, f: _with_header(t, f, state_root=Hash(bytes([1]) * 32)),
     "another channel": lambda t, f: _with_header(t, f, channel_id=Hash(bytes([1]) * 32)),
-    "another suite": lambda t, f: _with_header(t, f, suite=2),
+    "another suite": lambda t, f: _with_header(t, f, suite=3 - t.suite.id),
     "another epoch": lambda t, f: _with_header(t, f, epoch=1),
     "other validators": lambda t, f: _with_header(t, f, validators_hash=ZERO_HASH),
     "genesis itself": lambda t, f: _with_header(t, f, height=0),
@@ -182,7 +191,7 @@ def test_whatever_is_changed_is_refused_here_and_offline(pair: Pair, name: str) 
     refused(here, there, encode(fact))
     if name != "another root":  # offline the root is the certified header's own, here too
         with pytest.raises(ProofError):
-            offline.check_state(SuiteVerifier(SUITE), trust_of(there), fact)
+            offline.check_state(SuiteVerifier(there.suite), trust_of(there), fact)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 7, 100, -1])
@@ -208,8 +217,9 @@ def test_as_many_seals_are_needed_as_everywhere(kind: str, n: int) -> None:
     refused(here, there, encode(replace(fact, settled=replace(fact.settled, certificate=fewer))))
 
 
-def test_validators_are_followed_from_epoch_to_epoch() -> None:
-    here, there = Foreign(), Foreign()
+@pytest.mark.parametrize("suite", ["sm", "intl"])
+def test_validators_are_followed_from_epoch_to_epoch(suite: str) -> None:
+    here, there = Foreign(), Foreign(suite=suite)
     here.follows(there)
     there.ok("PX", "depot", "make", asset="bl")
     old = there.fact(KEY)
@@ -233,3 +243,50 @@ def test_validators_are_followed_from_epoch_to_epoch() -> None:
     # what the old set would still seal above its end is nothing
     there.signers, there.validators = first_signers, stale
     refused(here, there, encode(there.fact(KEY)))
+
+
+def test_seals_under_the_rules_of_another_suite_are_none() -> None:
+    """The same four keys cannot vouch in two suites: the genesis says which, and every tag repeats it."""
+    here, there = Foreign(), Foreign(suite="intl")
+    claimed = replace(there.config, suite=1)
+    there.id, there.config = channel_id(get_suite("sm").hash, claimed), claimed
+    here.follows(there)  # anybody's bytes; what they seal decides
+    there.ok("PX", "depot", "make", asset="bl")
+    refused(here, there, encode(there.fact(KEY)))
+
+
+def test_a_high_s_is_no_second_seal() -> None:
+    here, there = Foreign(), Foreign(suite="intl")
+    here.follows(there)
+    there.ok("PX", "depot", "make", asset="bl")
+    fact = there.fact(KEY)
+    assert values.decode(asked(here, there, fact)["value"]) == "PX"
+    first = fact.settled.certificate.seals[0]
+    high = first[:32] + (P256.n - int.from_bytes(first[32:])).to_bytes(32)
+    seals = (Sig(high), *fact.settled.certificate.seals[1:])
+    refused(here, there, encode(_unsealed(fact, seals=seals)))
+
+
+@pytest.mark.parametrize(("kind", "n"), [("pbft", 16)])
+@pytest.mark.parametrize("suite", ["sm", "intl"])
+def test_a_proof_of_a_large_channel_costs_less_than_a_call_may(
+    suite: str, kind: str, n: int
+) -> None:
+    here, there = Foreign(), Foreign(n, kind, suite=suite)
+    here.follows(there)
+    there.ok("PX", "depot", "make", asset="bl")
+    result = here.call(
+        "X", "foreign_channel", "state_of", channel=there.id, contract="depot", name="owner",
+        key="bl", fact=encode(there.fact(KEY)),
+    )  # fmt: skip
+    assert (result.outcome, result.gas_used < GAS_DEMO_MAX) == ("ok", True)
+
+
+def test_the_engine_that_nodes_run_follows_both_suites() -> None:
+    here, there = Foreign(engine="wasm"), Foreign(suite="intl")
+    here.follows(there)
+    there.ok("PX", "depot", "make", asset="bl")
+    fact = there.fact(KEY)
+    assert values.decode(asked(here, there, fact)["value"]) == "PX"
+    seals = (fact.settled.certificate.seals[1], *fact.settled.certificate.seals[1:])
+    refused(here, there, encode(_unsealed(fact, seals=seals)))

@@ -8,7 +8,7 @@ from consensus.encoding import encode
 from contracts.bundles import load_bundle
 from contracts.runtime import values
 from contracts.runtime.keys import state_key
-from tests.unit.suite.center_world import Chain, sm3
+from tests.unit.suite.center_world import Chain, load, sm3
 from tests.unit.suite.exchange_world import Foreign
 
 ONE, TWO = sm3(b"channel one"), sm3(b"channel two")
@@ -102,11 +102,14 @@ def test_alarms_are_read_page_by_page(hub: Chain) -> None:
     hub.refused("E_NOT_FOUND", "PBC", "settlement_hub", "use_of", nullifier=sm3(b"unknown"))
 
 
-@pytest.fixture(scope="module")
-def proven() -> tuple[Foreign, list[Foreign]]:
-    """A hub that follows two channels."""
-    hub, channels = Foreign(), [Foreign(), Foreign()]
-    hub.engine.load(load_bundle("settlement_hub"))
+SUITES = [("sm", "sm", "sm"), ("sm", "sm", "intl"), ("intl", "intl", "sm")]
+
+
+@pytest.fixture(params=SUITES, ids="-".join)
+def proven(request: pytest.FixtureRequest) -> tuple[Foreign, list[Foreign]]:
+    """A hub that follows two channels, of these suites: its own, and theirs."""
+    hub, *channels = (Foreign(suite=suite) for suite in request.param)
+    load(hub.engine, load_bundle("settlement_hub"))
     for channel in channels:
         hub.follows(channel)
         channel.state[state_key("dcep", "nullifier", PAID[0])] = values.encode("used")

@@ -88,7 +88,7 @@ class World:
     def __init__(
         self, make_engine: Callable[[Any, Any], Any] = NativeEngine, users: Any = USERS
     ) -> None:
-        self.users = users
+        self.users, self.channel = users, bytes(CHANNEL)
         self.now_ms, self.height = at("2026-11-10"), 0
         self.state = MemoryState()
         self.engine = make_engine(Natives(), self.state)
@@ -116,7 +116,9 @@ class World:
             args_json=json.dumps(as_json(args)), sender=digest(who), member=member, roles=roles,
             gas_limit=20_000_000,
         )  # fmt: skip
-        (result,) = self.engine.block(BlockRequest(CHANNEL.hex(), self.height, self.now_ms, (tx,)))
+        (result,) = self.engine.block(
+            BlockRequest(self.channel.hex(), self.height, self.now_ms, (tx,))
+        )
         return result
 
     def ok(self, who: str, target: str, /, **args: Any) -> Any:
@@ -159,7 +161,7 @@ class World:
         for who in owners:
             member = self.users[who][0]
             wallet = self.wallets[member] = Wallet.from_scalar(sm3(member.encode()))
-            signature = wallet.binding_signature(CHANNEL, member)
+            signature = wallet.binding_signature(self.channel, member)
             self.ok(who, "dcep.bind_wallet", public_key=wallet.public_key, signature=signature)
 
     def pay(self, payer: str, payee: str, amount_fen: int, reference: bytes) -> bytes:

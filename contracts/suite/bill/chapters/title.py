@@ -145,7 +145,10 @@ def sign_endorsement(id: str, expected_version: int = 0) -> str:
 
 @export
 def recall_endorsement(id: str, expected_version: int = 0) -> str:
-    bill = enter(BILL, bills, id, "recall_endorsement", expected_version)
+    return recalled(enter(BILL, bills, id, "recall_endorsement", expected_version))
+
+
+def recalled(bill) -> str:
     bill.parties["endorsee"] = ""
     return keep(bills, bill, EndorsementRecalled)
 

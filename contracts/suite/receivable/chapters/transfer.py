@@ -81,14 +81,7 @@ def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0)
     require(not has_lien(piece), "E_LIEN", "a piece under a lien cannot be transferred")
     require(to != piece.holder, "E_SELF", "the new holder is another party")
     taker = call("party", "check_new_business", to)
-    known = taker["kyc_level"] >= TRANSFER_KYC_LEVEL
-    require(known, "E_KYC_LEVEL", "the new holder's customer check is too light for a transfer")
-    ec = load_credential(piece.ec_id)
-    require(ec.transferable, "E_TERMS", "the terms do not let it be transferred")
-    due_day = parse_date(ec.due_date)
-    cut_off_ms = day_end_ms(add_business_days(due_day, -CUT_OFF_BUSINESS_DAYS))
-    require(ctx.time < cut_off_ms, "E_CUT_OFF", "too close to the due date")
-    supervise("receivable.transfer", leaf_id, piece.holder, to, principal_due(piece))
+    cut_off_ms = check_transferable(piece, to, taker["kyc_level"])
     call("invoice_registry", "draw", basis, principal_due(piece), to, piece.holder)
     window_ms = day_end_ms(add_business_days(day_at(ctx.time), TRANSFER_BUSINESS_DAYS))
     piece.offered_to = to
@@ -99,9 +92,24 @@ def offer_transfer(leaf_id: str, to: str, basis: str, expected_version: int = 0)
     return piece.offer_until_ms
 
 
+def check_transferable(piece, to: str, kyc_level: int) -> int:
+    """What every transfer must keep, and until when one is possible (ms). Codes: E_KYC_LEVEL, E_TERMS,
+    E_CUT_OFF, E_RULE_BLOCK, E_RULE_HOLD."""
+    known = kyc_level >= TRANSFER_KYC_LEVEL
+    require(known, "E_KYC_LEVEL", "the new holder's customer check is too light for a transfer")
+    ec = load_credential(piece.ec_id)
+    require(ec.transferable, "E_TERMS", "the terms do not let it be transferred")
+    due_day = parse_date(ec.due_date)
+    cut_off_ms = day_end_ms(add_business_days(due_day, -CUT_OFF_BUSINESS_DAYS))
+    require(ctx.time < cut_off_ms, "E_CUT_OFF", "too close to the due date")
+    supervise("receivable.transfer", piece.leaf_id, piece.holder, to, principal_due(piece))
+    return cut_off_ms
+
+
 def end_offer(piece):
     """The offer came to nothing: the invoice behind it is free again, the holder stays."""
-    call("invoice_registry", "restore", piece.basis, principal_due(piece), piece.offered_to)
+    if piece.basis:
+        call("invoice_registry", "restore", piece.basis, principal_due(piece), piece.offered_to)
     TransferDeclined(leaf_id=piece.leaf_id, by=ctx.member, version=piece.version)
     piece.offered_to = ""
     piece.basis = ""
