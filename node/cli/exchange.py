@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +12,7 @@ import typer
 
 from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
 from node.cli.session import chosen_user, open_context, open_network
+from node.errors import CityError
 
 if TYPE_CHECKING:
     from node.clock import Clock
@@ -132,10 +135,12 @@ def call_off(file: FileArgument, output: OutputOption = Output.table) -> None:
 @app.command("show")
 @guarded
 def show_exchange(file: FileArgument, output: OutputOption = Output.table) -> None:
-    """How an exchange stands on both channels.
+    """How an exchange stands on both channels, and what it waits for.
 
     Example:  city exchange show deal.json
     """
+    from node.exchange.outlook import next_step
+
     agreed, argument = _read(file)
     rows = []
     for name in ("first", "second"):
@@ -145,9 +150,49 @@ def show_exchange(file: FileArgument, output: OutputOption = Output.table) -> No
             stand = net.query("exchange", "stand", {"id": number}).value
         rows.append({"side": name, "channel": side["channel"], "asset": side["asset"],
                      "giver": side["giver"], "taker": side["taker"], "state": stand or "-"})  # fmt: skip
+    stands = [row["state"].removeprefix("-") for row in rows]
+    waits = next_step(argument, stands[0], stands[1], _clock().now_ms())
     table = [tuple(row.values()) for row in rows]
     header = ("Side", "Channel", "Asset", "Giver", "Taker", "State")
-    show({"number": number, "sides": rows}, output, lambda: rows_table(header, table))
+    data = {"number": number, "sides": rows, "next": _as_data(waits, agreed["until_ms"])}
+    show(data, output, lambda: rows_table(header, table))
+    if output is Output.table:
+        progress(f"{waits}; last moment {_moment(agreed['until_ms'])}")
+
+
+@app.command("list")
+@guarded
+def list_exchanges(
+    every: Annotated[
+        bool, typer.Option("--all", help="those that have ended as well, not only open ones")
+    ] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Exchanges between all channels of this context: how each side stands, and whose step is next.
+
+    Example:  city as px-checker exchange list
+    """
+    from node.exchange.outlook import NOBODY, next_step
+
+    found, now_ms, rows = asyncio.run(_standings()), _clock().now_ms(), []
+    for one in found:
+        waits = next_step(one.terms, one.first, one.second, now_ms)
+        if waits.who == NOBODY and not every:
+            continue
+        sides = [
+            {
+                "channel": channel,
+                "state": stand,
+                **{name: one.terms[which][name] for name in _NAMED},
+            }
+            for which, channel, stand in zip(
+                ("first", "second"), one.channels, (one.first, one.second), strict=True
+            )
+        ]
+        after = _as_data(waits, one.terms["until_ms"])
+        rows.append({"number": one.number, "first": sides[0], "second": sides[1], "next": after})
+    header = ("Number", "First", "Second", "Last moment", "Waits for", "Next")
+    show({"exchanges": rows}, output, lambda: rows_table(header, [_row(row) for row in rows]))
 
 
 @app.command()
@@ -172,6 +217,7 @@ def carry(
     async def run() -> list[Moved]:
         moved: list[Moved] = []
         one, other = await _opened(first, second)
+        said: set[str] = set()
         async with one as here, other as there:
             carrier = Carrier(_side(here), _side(there), now_ms=_clock().now_ms)
             while True:
@@ -179,8 +225,12 @@ def carry(
                 moved += found
                 for step in found:
                     progress(f"{step.number[:16]} {step.step}")
-                for number, trouble in carrier.troubles.items():
-                    progress(f"{number[:16]} not yet: {trouble}")
+                open_ones = [f"{n[:16]} {waits}" for n, waits in carrier.waiting.items()]
+                refused = [f"{n[:16]} not yet: {why}" for n, why in carrier.troubles.items()]
+                for line in [*open_ones, *refused]:
+                    if line not in said:  # a line is new, not every two seconds
+                        progress(line)
+                said = {*open_ones, *refused}
                 if once:
                     return moved
                 await asyncio.sleep(seconds)
@@ -196,6 +246,53 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
     agreed = read_terms(file)
     return agreed, as_argument(agreed)
+
+
+_NAMED = ("contract", "asset", "giver", "taker")
+
+
+def _as_data(waits: Any, until_ms: int) -> dict[str, Any]:
+    return {"who": waits.who, "step": waits.step, "why": waits.why, "until_ms": until_ms}
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    sides = [
+        f"{row[name]['channel'][:16]}: {row[name]['asset']} {row[name]['giver']}→{row[name]['taker']} "
+        f"{'?' if row[name]['state'] is None else row[name]['state'] or '-'}"
+        for name in ("first", "second")
+    ]
+    after = row["next"]
+    return (row["number"][:16], *sides, _moment(after["until_ms"]), after["who"],
+            f"{after['step']}: {after['why']}" if after["step"] else after["why"])  # fmt: skip
+
+
+def _moment(ms: int) -> str:
+    """In China Standard Time, as the contracts count their days."""
+    zone = datetime.timezone(datetime.timedelta(hours=8))
+    try:
+        return f"{datetime.datetime.fromtimestamp(ms / 1000, zone):%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError, OSError):  # a time that no calendar has
+        return str(ms)
+
+
+async def _standings() -> list[Any]:
+    from node.client import connect
+    from node.exchange.overview import standings
+
+    context, user = open_context(), chosen_user() or None
+    nets: dict[str, Any] = {}
+    troubles: dict[str, CityError] = {}
+    async with contextlib.AsyncExitStack() as opened:
+        for name in (context.channel, *(ref.name for ref in context.channels)):
+            try:
+                net = connect.aio(context.on(name), user=user)
+                nets[name] = await opened.enter_async_context(net)
+            except CityError as error:
+                troubles[name] = error
+        found = await standings(nets, troubles)
+    for name, trouble in troubles.items():
+        progress(f"{name} could not be asked: {trouble}")
+    return found
 
 
 def _side(net: Any) -> Any:

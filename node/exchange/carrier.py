@@ -7,6 +7,7 @@ that was taken is seen there, and a step taken twice is refused with E_STATE and
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,12 +15,12 @@ from typing import Any, Protocol
 from consensus.encoding import Hash, encode
 from consensus.proof import ProofFileV2, read_proof_file
 from contracts.runtime.keys import state_key
+from node.exchange.outlook import FOLLOWS, NextStep, next_step
 from node.failpoints import reach
 
 EXCHANGE, FOREIGN = "exchange", "foreign_channel"
-# What the deciding channel has, and the call by which the first one follows.
-FOLLOWS = {"SETTLED": "claim", "CALLED_OFF": "release"}
 DONE_BEFORE = "E_STATE"  # somebody else was first
+AT_ONCE = 16  # exchanges that are carried together: their proofs wait for the same blocks
 
 
 class ExchangeRefused(Exception):
@@ -67,22 +68,46 @@ class Moved:
 
 @dataclass(slots=True)
 class Carrier:
-    """first: where assets are locked; second: where it is decided. now_ms: the clock of the second channel."""
+    """first: where assets are locked; second: where it is decided. now_ms: the clock of the second channel.
+    troubles: what was refused, by number; waiting: what is locked and for whom it waits."""
 
     first: ExchangeChannel
     second: ExchangeChannel
     now_ms: Callable[[], int]
     troubles: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, NextStep] = field(default_factory=dict)
 
     async def run_once(self) -> list[Moved]:
         """Takes every step that is due. What is refused stays in `troubles` and is tried again next time."""
-        moved = []
-        for number, terms in (await self.first.locked()).items():
-            try:
-                moved += await self._carry(number, terms)
-                self.troubles.pop(number, None)
-            except ExchangeRefused as error:
-                self.troubles[number] = str(error)
+        locked = await self.first.locked()
+        own = {number: terms for number, terms in locked.items() if self._is_ours(terms)}
+        self.troubles = {n: trouble for n, trouble in self.troubles.items() if n in own}
+        self.waiting = {}
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(number: str, terms: dict[str, Any]) -> list[Moved]:
+            async with gate:
+                return await self._try(number, terms)
+
+        ends = await asyncio.gather(*(one(*item) for item in own.items()), return_exceptions=True)
+        moved: list[Moved] = []
+        for end in ends:  # whoever failed does not stop what the others had begun
+            if isinstance(end, BaseException):
+                raise end
+            moved += end
+        return moved
+
+    def _is_ours(self, terms: dict[str, Any]) -> bool:
+        """The first channel may follow several; this carrier runs between two."""
+        return bytes(terms["second"]["channel"]) == bytes(self.second.channel_id)
+
+    async def _try(self, number: str, terms: dict[str, Any]) -> list[Moved]:
+        try:
+            moved = await self._carry(number, terms)
+        except ExchangeRefused as error:
+            self.troubles[number] = str(error)
+            return []
+        self.troubles.pop(number, None)
         return moved
 
     async def _carry(self, number: str, terms: dict[str, Any]) -> list[Moved]:
@@ -96,6 +121,8 @@ class Carrier:
             fact = await bring(self.second, self.first, number)
             if await self._step(self.first, FOLLOWS[stand], {"id": number, "fact": fact}):
                 moved.append(Moved(number, FOLLOWS[stand]))
+        else:
+            self.waiting[number] = next_step(terms, "LOCKED", stand, self.now_ms())
         return moved
 
     async def _step(self, channel: ExchangeChannel, method: str, args: dict[str, Any]) -> bool:

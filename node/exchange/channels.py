@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from consensus.encoding import Hash
 from node.client_errors import ContractError
 from node.client_net import AsyncNet
-from node.exchange.carrier import EXCHANGE, FOREIGN
+from node.exchange.carrier import AT_ONCE, EXCHANGE, FOREIGN
 
 PROOF_S = 60.0  # a proof waits until its block is settled
 
@@ -31,9 +32,13 @@ class NetChannel:
             self._terms[number] = found.value["terms"]
         if new:
             self._height = new[-1].height + 1  # only now: whoever failed above reads them again
-        for number in list(self._terms):
-            if await self.stand(number) != "LOCKED":
-                del self._terms[number]
+        numbers = list(self._terms)
+        for at in range(0, len(numbers), AT_ONCE):
+            some = numbers[at : at + AT_ONCE]
+            stands = await asyncio.gather(*map(self.stand, some))
+            for number, stand in zip(some, stands, strict=True):
+                if stand != "LOCKED":
+                    del self._terms[number]
         return dict(self._terms)
 
     async def stand(self, number: str) -> str:

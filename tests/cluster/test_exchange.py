@@ -101,8 +101,15 @@ def test_assets_of_two_channels_cross_over_whatever_the_carriers_die_at(
 
 def test_what_nobody_settles_in_time_goes_back(cluster: Cluster, tmp_path: Path) -> None:
     number = locked(cluster, tmp_path / "late.json", "late", hours="0.5")
+    (listed,) = city(cluster, "exchange", "list")["exchanges"]
+    assert (listed["number"], listed["next"]["who"]) == (number, "QB")
     city(cluster, "dev", "clock", "advance", "1h", "--dir", str(cluster.layout.root))
     steps = carry(cluster)["steps"]
     assert [step["step"] for step in steps] == ["call_off", "release"]
     assert {step["number"] for step in steps} == {number}
     assert (owner(cluster, LEFT, "late"), owner(cluster, RIGHT, "late")) == ("PX", "QB")
+    assert city(cluster, "exchange", "list")["exchanges"] == []
+    ended = city(cluster, "exchange", "list", "--all")["exchanges"]
+    assert [e["first"]["state"] for e in ended if e["number"] == number] == ["RELEASED"]
+    shown = city(cluster, "exchange", "show", str(tmp_path / "late.json"))
+    assert shown["next"]["who"] == "-"
