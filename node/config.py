@@ -76,11 +76,15 @@ class Log(Section):
 
 
 class Engine(Section):
-    """cache: folder of engine artifacts, empty for the user's own. artifact: one file, by digest."""
+    """cache: folder of engine artifacts, empty for the user's own. artifact: one file, by digest. workers_max:
+    contract workers of all channels that have a process at a time; a channel uses two. idle_seconds: after
+    which one without calls ends it, 0 for never; the next call starts another."""
 
     cache: str = ""
     artifact: str = ""
     sandbox: Literal["required", "best-effort"] = "required"
+    workers_max: int = Field(24, ge=2, le=1_000)
+    idle_seconds: int = Field(600, ge=0)
 
 
 class ClockSection(Section):

@@ -26,6 +26,7 @@ from node.keyring import open_transports
 from node.peers.port import PeerPort
 from node.telemetry import Families, Metrics, configure_logging
 from node.web.server import WebServer
+from node.worker_slots import WorkerSlots
 
 log = structlog.get_logger("node")
 
@@ -43,7 +44,8 @@ async def run_node(config: NodeConfig, words: Words) -> None:
         counts = Metrics("", families)  # what belongs to no channel
         transports = open_transports(config)
         port = PeerPort(transports, config.listen.peer, counts.count_peer)
-        hosting = Hosting(Premises(config, port, families, transports))
+        slots = WorkerSlots(config.engine.workers_max, config.engine.idle_seconds)
+        hosting = Hosting(Premises(config, port, families, transports, slots))
         try:
             await hosting.open(words)
             await _serve(config, port, families, hosting, words, stopping)

@@ -216,6 +216,11 @@ class EngineWorker:
         """The same path; the caller drops the writes. Views and gas estimates use it."""
         return await self._off_loop(self._block, request, state)
 
+    async def rest(self) -> None:
+        """End the process; the next call starts another with the same contracts."""
+        if not self._closed:
+            await self._off_loop(self._stop)
+
     async def close(self) -> None:
         """End the process. Nothing can be asked afterwards."""
         if self._closed:

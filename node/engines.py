@@ -38,45 +38,62 @@ from node.errors import CityError
 from node.genesis import EngineRef, Genesis
 from node.identity.suite import Suite
 from node.peers.artifact import ArtifactFile
+from node.worker_slots import WorkerSlots
 
 Fetch = Callable[[Path], Awaitable[Path]]  # from a cache's folder to the file in it
-CACHED_ARTIFACTS_MAX = 16
+CACHED_ARTIFACTS_MAX, WAKE_ATTEMPTS = 16, 3
 
 log = structlog.get_logger("engine")
 
 
 class LazyEngine:
-    """A worker that starts with its first call, or when it is prepared."""
+    """A worker that starts with its first call, or when it is prepared, and rests when it has none."""
 
-    def __init__(self, worker: EngineWorker, bundles: tuple[Bundle, ...], is_locked: bool) -> None:
-        """is_locked: it must not run where the system cannot lock it."""
+    def __init__(
+        self,
+        worker: EngineWorker,
+        bundles: tuple[Bundle, ...],
+        is_locked: bool,
+        slots: WorkerSlots,
+    ) -> None:
+        """is_locked: it must not run where the system cannot lock it. slots: those of the node."""
         self._worker, self._bundles, self._is_locked = worker, bundles, is_locked
+        self._slots = slots
         self._starting = asyncio.Lock()
         self._is_loaded = False
 
     async def execute(self, request: BlockRequest, state: StateReader) -> list[TxResult]:
-        await self.prepare()
-        return await self._worker.block(request, state)
+        async with self._slots.use(self._worker):
+            await self._start()
+            return await self._worker.block(request, state)
 
     async def check(self, bundle: Bundle) -> tuple[Diagnostic, ...]:
-        await self.prepare()
-        return await self._worker.check(bundle)
+        async with self._slots.use(self._worker):
+            await self._start()
+            return await self._worker.check(bundle)
 
     async def load(self, bundles: list[Bundle]) -> None:
         """Makes them callable too. Raises CityError, ContractRefused."""
-        await self.prepare()
-        new = tuple(bundle for bundle in bundles if bundle not in self._bundles)
-        await self._worker.load(new)
-        self._bundles += new
+        async with self._slots.use(self._worker):
+            await self._start()
+            new = tuple(bundle for bundle in bundles if bundle not in self._bundles)
+            await self._worker.load(new)
+            self._bundles += new
 
     async def schema(self, bundle: Bundle) -> bytes:
-        await self.prepare()
-        return await self._worker.schema(bundle)
+        async with self._slots.use(self._worker):
+            await self._start()
+            return await self._worker.schema(bundle)
 
     async def prepare(self) -> None:
         """Starts the worker and loads the contracts, once. Raises CityError."""
+        async with self._slots.use(self._worker):
+            await self._start()
+
+    async def _start(self) -> None:
         async with self._starting:
             if self._is_loaded:
+                await self._wake()
                 return
             try:
                 await self._worker.start()
@@ -89,12 +106,24 @@ class LazyEngine:
                 raise CityError("CITY-8006", path="genesis.bin", reason=str(error)) from error
             self._is_loaded = True
 
+    async def _wake(self) -> None:
+        """After a rest. A full machine may be late once: that must not stop the channel. Raises CityError."""
+        for attempt in range(1, WAKE_ATTEMPTS + 1):
+            try:
+                await self._worker.start()
+                return
+            except EngineRefused as error:
+                log.warning("engine.not_awake", attempt=attempt, reason=str(error))
+                if attempt == WAKE_ATTEMPTS:
+                    raise CityError("CITY-4050", reason=str(error)) from error
+
     @property
     def sandbox(self) -> str:
         return self._worker.sandbox
 
     async def close(self) -> None:
         await self._worker.close()
+        await self._slots.forget(self._worker)
 
 
 @dataclass(slots=True)
@@ -133,11 +162,12 @@ async def open_engines(
     suite: Suite,
     fetch: Fetch | None = None,
     *,
+    slots: WorkerSlots,
     is_lazy: bool = False,
 ) -> Engines:
     """Finds the engine that genesis names and starts the worker for blocks, a lazy one with its first block.
-    fetch: brings it into a folder from a peer. Raises CityError: as `_artifact`, CITY-8006 for bundles that are
-    not those of the configuration, CITY-4050."""
+    fetch: brings it into a folder from a peer. slots: of the node. Raises CityError: as `_artifact`, CITY-8006
+    for bundles that are not those of the configuration, CITY-4050."""
     bundles = tuple(_bundle(genesis, suite, i) for i in range(len(genesis.bundles)))
     expected = genesis.config.engine.digest
     if getattr(getattr(suite, "backend", None), "name", "") == "gmssl":
@@ -154,6 +184,7 @@ async def open_engines(
             ),
             bundles,
             is_locked,
+            slots,
         )
         for _ in range(2)
     )

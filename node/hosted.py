@@ -1,6 +1,6 @@
 """One channel on this node, from its folder to its end: keys, engine, stores, links, pipeline.
 
-    Premises   what the channels of a node share: configuration, peer port, metrics
+    Premises   what the channels of a node share: configuration, peer port, metrics, contract workers
     Hosted     `open_hosted` opens and checks; `start`, `stop`, `close`
 
 A channel that stops by itself goes on answering reads (channel.py). Nothing here touches another channel.
@@ -43,6 +43,7 @@ from node.signatures import Signatures
 from node.snapshots import Snapshots
 from node.telemetry import Families, Metrics
 from node.txpool import PoolLimits
+from node.worker_slots import WorkerSlots
 
 log = structlog.get_logger("node")
 
@@ -55,6 +56,7 @@ class Premises:
     port: PeerPort
     families: Families
     transports: OwnTransports
+    slots: WorkerSlots
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,9 @@ async def open_hosted(
     metrics = Metrics(genesis.config.name, premises.families)
     sources = _sources(config, addresses, state, suite)
     fetch = _fetcher(genesis, suite, keyring, sources)
-    engines = await open_engines(config, genesis, suite, fetch, is_lazy=is_lazy)
+    engines = await open_engines(
+        config, genesis, suite, fetch, slots=premises.slots, is_lazy=is_lazy
+    )
     try:
         ledger = await _open_ledger(place.folder, genesis, suite, keyring, sources, words)
     except BaseException:

@@ -15,9 +15,11 @@ from contracts.runtime.testing import MemoryState, TestNatives
 from node import engine as supervisor
 from node import sandbox
 from node.engine import EngineStopped, EngineWorker
+from node.engines import LazyEngine
 from node.frames import FrameReader, write_frame
 from node.read_prediction import ReadPredictor
 from node.worker import Pipe, Worker
+from node.worker_slots import WorkerSlots
 
 SOURCE = """
 from sdk import Map, call, ctx, export, require, sm2_verify, view
@@ -89,6 +91,32 @@ async def test_a_worker_runs_blocks_behind_its_lock(worker):
     assert results[0].read_keys == (keys.state_key("a", "m", "k"),)
     assert results[1].message == "not this one" and results[1].writes == ()
     assert results[3].value[:10] == ["s", "M", ["r"], 7, 1234, 3, "channel", "a", 1, ""]
+
+
+async def test_two_channels_share_one_process_and_a_rest_changes_no_result(worker):
+    """Each has its own contracts, of which one was loaded late; each call of the other ends its process."""
+    slots, state = WorkerSlots(1, 0), MemoryState()
+    workers = [EngineWorker(), EngineWorker()]
+    engines = [
+        LazyEngine(each, (Bundle(name, 1, SOURCE),), True, slots)
+        for name, each in zip("ab", workers, strict=True)
+    ]
+    try:
+        await engines[0].load([Bundle("b", 1, SOURCE)])
+        told = block(tx("through", other="b", k="x", v=1), tx("put", k="k", v=2))
+        expected = await worker.block(told, state)
+        alone = block(tx("put", contract="b", k="k", v=2))
+        for _ in range(2):
+            assert await engines[0].execute(told, state) == expected
+            assert workers[0].pid and not workers[1].pid
+            (result,) = await engines[1].execute(alone, state)
+            assert result.value == 2
+            assert workers[1].pid and not workers[0].pid
+        assert workers[0].replaced == workers[1].replaced == 0
+    finally:
+        for engine in engines:
+            await engine.close()
+    assert slots.running == 0
 
 
 async def test_a_preloaded_read_set_changes_no_result(worker):
