@@ -53,6 +53,7 @@ SUITE = (
     "cross_border",
     "zone_bridge",
     "conditional",
+    "billing",
 )
 _HERE = Path(__file__).parent
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from contracts.rules.bill_machine import BILL, POOL
+from contracts.rules.billing_machine import INVOICE, TARIFF
 from contracts.rules.credit_machine import CREDIT, PRESENTATION
 from contracts.rules.cross_border_machine import CAPITAL, CONSENT, CROSS, POSITION
 from contracts.rules.directory_machine import CHANNEL, CITY, NODE, ORGANISATION, RELAY
@@ -119,6 +120,8 @@ TABLES = (
     Table("transferable_record", "record", "Electronic transferable record", RECORD),
     Table("data_catalogue", "query", "Query between administrations", QUERY),
     Table("trusted_credential", "trusted_credential", "Trusted e-credential", TRUSTED_CREDENTIAL),
+    Table("billing", "tariff", "Tariff of an operator", TARIFF),
+    Table("billing", "invoice", "Invoice for what was used", INVOICE),
     Table("trusted_credential", "accreditation", "Accredited key of an issuer", ACCREDITATION),
 )
 

@@ -242,6 +242,9 @@ class Net:
     def whole_block(self, height: int, node: str | None = None) -> Any:
         return self._run(self._net.whole_block(height, node))
 
+    def whole_header(self, height: int, node: str | None = None) -> bytes:
+        return self._run(self._net.whole_header(height, node))
+
     def receipts(self, height: int, node: str | None = None) -> list[bytes]:
         return self._run(self._net.receipts(height, node))
 

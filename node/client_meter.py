@@ -63,7 +63,7 @@ def stretch(net: Any, days: Days, counted: Metered) -> tuple[int, int]:
 
     def is_after(day: int) -> Callable[[int], bool]:
         def holds(height: int) -> bool:
-            header = decode(Header, net.whole_block(height, days.node).block.header)
+            header = decode(Header, net.whole_header(height, days.node))
             return day_of_ms(header.timestamp_ms) > day
 
         return holds

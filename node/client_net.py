@@ -383,6 +383,10 @@ class AsyncNet:
         request = stubs.GetBlockRequest(channel=self.context.channel, height=height)
         return await self._transport.call("GetBlock", request, self.timeout, node=node)
 
+    async def whole_header(self, height: int, node: str | None = None) -> bytes:
+        """The canonical header of a block. Raises CITY-1008."""
+        return bytes((await self.whole_block(height, node)).block.header)
+
     async def receipts(self, height: int, node: str | None = None) -> list[bytes]:
         """Canonical receipts of a block, in its order. Raises CITY-1008, CITY-5008."""
         found: list[bytes] = []

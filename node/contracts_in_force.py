@@ -31,7 +31,7 @@ from node.lifecycle import (
     to_lint,
 )
 from node.lifecycle.calls import MIGRATE
-from node.lifecycle.state import bundle_key, transcript_key
+from node.lifecycle.state import arrears_key, bundle_key, transcript_key
 from node.lifecycle.views import facts, status
 from node.wire.body import TxBody
 
@@ -88,6 +88,12 @@ class ContractsInForce:
         found: str = values.decode(stored)
         return found
 
+    def is_in_arrears(self, member: str) -> bool:
+        """Whether an invoice to a member is overdue at the time of the last block, by the state behind it."""
+        stored = self._get(arrears_key(member))
+        due_ms = 0 if stored is None else values.decode(stored)
+        return type(due_ms) is int and 0 < due_ms < self._configuration.time_ms
+
     def refusal(self, contract: str, version: int) -> CityError | None:
         """Why a transaction may not call this version now. What the channel itself decides is always called."""
         if self.running.get(contract) == version or contract in RESERVED:
@@ -136,7 +142,7 @@ class ContractsInForce:
             own = kept.get(transcript_key(digest))
             return self.transcript(digest) if own is None else values.decode(own)
 
-        rules = Rules(self._configuration.state, self._suite, transcript)
+        rules = Rules(self._configuration.state, self._suite, transcript, self.is_in_arrears)
         return apply(state, call, rules, findings)
 
 

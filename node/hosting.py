@@ -43,7 +43,13 @@ from node.hosting_notes import (
 from node.identity.suite import Suite, get_suite
 from node.keyring import open_keyring
 from node.opening import peek_configuration, read_genesis
-from node.taking_part import check_part, checked_addresses, sent_genesis, write_part
+from node.taking_part import (
+    check_part,
+    checked_addresses,
+    refuse_indebted,
+    sent_genesis,
+    write_part,
+)
 
 CHANNELS_MAX = 64
 ROW_FACTS = ("channel_id", "role", "consensus", "height", "applied_height", "validators", "ready")
@@ -272,6 +278,9 @@ class Hosting:
             found = sent_genesis(genesis)
             place = self._new_place(found.config.name)
             self._refuse_held(found)
+            own = self._slots[self._config.channel.name].hosted
+            if own and not grant:  # one is for a channel that there is
+                refuse_indebted(own.ledger.contracts, found)
             transports = self._premises.transports
             await asyncio.to_thread(check_part, self._config, transports, found, place, grant)
             note = Note(State.running, checked_addresses(addresses))

@@ -135,6 +135,10 @@ def added(sums: dict[Key, Figures], key: Key, figures: Figures) -> None:
     sums[key] = sums.get(key, Figures()) + figures
 
 
+def totals(figures: Iterable[Figures]) -> Figures:
+    return sum(figures, Figures())
+
+
 def measure(ordered: Iterable[Ordered], names: Names) -> dict[Line, Figures]:
     """A block's figures by line."""
     found: dict[Line, Figures] = {}

@@ -24,7 +24,7 @@ from consensus.header import Header, block_hash, leaves_root, receipt_leaf, tx_i
 from consensus.tags import SUITE_NAMES
 from node.errors import CityError
 from node.identity.suite import get_suite
-from node.metering import Figures, Key, Names, Ordered, Used, added, day_of_ms, measure
+from node.metering import Figures, Names, Ordered, Used, added, day_of_ms, measure
 from node.model import Envelope, decode_receipt
 
 FORMAT = "citychain blocks 1"
@@ -125,10 +125,6 @@ def differences(
         for key in sorted({*theirs, *recounted})
         if theirs.get(key, Figures()) != recounted.get(key, Figures())
     ]
-
-
-def totals(figures: Mapping[Key, Figures]) -> Figures:
-    return sum(figures.values(), Figures())
 
 
 # ---- as a file ---------------------------------------------------------------------------------------

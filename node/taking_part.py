@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from consensus.encoding import EncodingError, Hash
 from node.config import NodeConfig, Place, split_address
+from node.contracts_in_force import ContractsInForce
 from node.errors import CityError
 from node.genesis import Genesis, channel_id, decode_genesis, encode_genesis
 from node.governance.state import genesis_state
@@ -61,6 +62,17 @@ def check_part(
     keys = [identity.public_key for identity in open_identities(config, suite)]
     if said.node_name != config.name or said.identity_key not in keys:
         raise CityError("CITY-2207", reason="it is for another node")
+
+
+def refuse_indebted(contracts: ContractsInForce, genesis: Genesis) -> None:
+    """contracts: of the node's own channel. No channel is made for members that let an invoice there go unpaid.
+
+    Raises CITY-8079."""
+    owners = sorted({node.member_id for node in genesis.config.nodes})
+    indebted = [member for member in owners if contracts.is_in_arrears(member)]
+    if indebted:
+        name = genesis.config.name
+        raise CityError("CITY-8079", channel=name, members=", ".join(indebted))
 
 
 def write_part(place: Place, genesis: Genesis, note: Note, grant: bytes) -> None:

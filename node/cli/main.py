@@ -12,6 +12,7 @@ from node.cli import app as application
 from node.cli import (
     audit,
     bench,
+    billing,
     block,
     ca,
     call,
@@ -150,6 +151,7 @@ for _name, _found in (
     ("private", private.app),
     ("regulator", regulator.app),
     ("quota", quota.app),
+    ("billing", billing.app),
 ):
     plug_in(_name, _found)
 

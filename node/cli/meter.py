@@ -85,7 +85,8 @@ def recount(
         return
     from contracts.rules.calendar import date_text
     from node.client_meter import metered, recounted
-    from node.recount import differences, totals
+    from node.metering import totals
+    from node.recount import differences
 
     days = days_asked(month, node)
     with open_network() as net:
@@ -105,7 +106,7 @@ def recount(
         "blocks_from": found.first,
         "height": found.last,
         "settled": min(found.settled, found.last),
-        **shown(totals(found.figures)),
+        **shown(totals(found.figures.values())),
     }
     if output is Output.json:
         show(facts | {"different": different}, output)
@@ -147,7 +148,8 @@ def export(
 
 def _recount_file(path: Path, output: Output) -> None:
     from contracts.rules.calendar import date_text
-    from node.recount import Recount, Told, read, totals
+    from node.metering import totals
+    from node.recount import Recount, Told, read
 
     with path.open(encoding="utf-8", errors="replace") as file:
         page, blocks = read(path, file)
@@ -163,7 +165,7 @@ def _recount_file(path: Path, output: Output) -> None:
     ]
     if output is Output.json:
         facts = {"blocks_from": found.first, "height": found.last, "settled": found.settled}
-        show(facts | {"rows": rows, "total": shown(totals(found.figures))}, output)
+        show(facts | {"rows": rows, "total": shown(totals(found.figures.values()))}, output)
         return
     progress(f"blocks {found.first} to {found.last}, receipts shown by headers to {found.settled}")
     show(rows or "nothing", output)

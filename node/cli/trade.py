@@ -43,6 +43,7 @@ SHARE = ("payee", "owed_fen", "amount_fen", "request_id", "reference")
 FORM = ("id", "state", "amount", "currency", "reserved", "used", "remaining", "until")
 ACCOUNT = ("id", "state", "direction", "declared_fen", "received_fen", "expected_date")
 QUOTA = ("member", "capital_fen", "limit_fen", "taken_fen", "left_fen", "is_over")
+BILLED = ("id", "state", "month", "amount_fen", "due", "is_overdue")
 SEALED = ("id", "owner", "schema", "sealed_on", "retain_until", "held", "state")
 PRIVATE = ("id", "note", "state", "sealed", "amount_fen")
 
@@ -333,6 +334,27 @@ GROUPS = (
                     ("forms", "Tax filing forms: used and remaining."),
                 )
             ),
+        ),
+    ),
+    Group(
+        "billing",
+        "Tariffs of operators, invoices for what members used, and how they are paid.",
+        ("billing",),
+        (
+            Show("show", "billing.get", ("id",), "One invoice with its lines."),
+            Show("list", "billing.list_invoices", ("state=", "as_operator="),
+                 "Invoices to you; with --as-operator true those you drew up.", BILLED, "pages"),
+            Show("tariff", "billing.get_tariff", ("id",), "One tariff."),
+            Show("tariffs", "billing.list_tariffs", ("operator",), "All tariffs of an operator."),
+            Show("quote", "billing.quote",
+                 ("operator", "payer", "month", "transactions", "bytes", "gas", "queries="),
+                 "What figures would cost."),
+            Show("account", "billing.account", ("operator", "payer"),
+                 "The next month to draw up, and what is credited."),
+            Show("standing", "billing.standing", ("member",),
+                 "Whether a member may deploy, or has an overdue invoice."),
+            Show("statements", "billing.last_statement", ("operator", "node"),
+                 "The newest anchored statement of a node's queries."),
         ),
     ),
 )  # fmt: skip

@@ -304,6 +304,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请启用或撤回待处理版本：city contract list",
     ),
     Entry(
+        "CITY-4066",
+        "DEPLOYS_SUSPENDED",
+        "rejected",
+        "Nothing is deployed for this member now: {detail}.",
+        "Whoever lets an invoice for the channel's use become overdue proposes and activates no contracts.",
+        "See city billing list; pay it: city billing pay ID. Its proof lifts this by itself.",
+        "该成员暂不能部署：{detail}。",
+        "通道用量账单逾期未付的成员不得提议或启用合约。",
+        "查看 city billing list；付款：city billing pay ID。付款证明提交后自动恢复。",
+    ),
+    Entry(
         "CITY-4036",
         "ALREADY_APPROVED",
         "conflict",

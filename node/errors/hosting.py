@@ -169,4 +169,15 @@ ENTRIES: tuple[Entry, ...] = (
         "主通道的配置决定谁运营该节点；其密钥须属于节点自身的密码套件。",
         "请另选在此运行的通道：city channel list",
     ),
+    Entry(
+        "CITY-8079",
+        "CHANNEL_OWNER_SUSPENDED",
+        "rejected",
+        "Channel {channel} is not made: an invoice to {members} is overdue on this node's own channel.",
+        "Whoever lets an invoice for the network's use become overdue gets no new channels; all others go on.",
+        "Pay it: city billing list, city billing pay ID. Or make the channel without that member's nodes.",
+        "不创建通道 {channel}：{members} 在本节点自有通道上有逾期账单。",
+        "用量账单逾期未付的成员不能新建通道，其他通道不受影响。",
+        "请付款：city billing list、city billing pay ID；或不使用该成员的节点创建通道。",
+    ),
 )

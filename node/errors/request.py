@@ -137,6 +137,17 @@ ENTRIES: tuple[Entry, ...] = (
         "city meter export FILE",
     ),
     Entry(
+        "CITY-1024",
+        "MONTH_NOT_COUNTED",
+        "rejected",
+        "the month {month} cannot be drawn up: {reason}",
+        "An invoice is of a whole month, by the time of blocks in UTC+8, from a node that has counted all of it.",
+        "Wait for the first block of the next month, or take another node: --node CITY",
+        "{month} 月无法出账：{reason}",
+        "账单以整月为单位（UTC+8，按区块时间），须由计量完整的节点提供。",
+        "请等待次月首个区块，或更换节点：--node CITY",
+    ),
+    Entry(
         "CITY-1009",
         "TIMEOUT",
         "timeout",

@@ -113,6 +113,12 @@ def _require_admin(call: ContractCall, rules: Rules) -> str:
     return member
 
 
+def _require_paid(member: str, rules: Rules) -> None:
+    """Who lets an invoice go unpaid deploys nothing; approving, pausing and all else goes on."""
+    if rules.is_in_arrears(member):
+        raise Refused("DEPLOYS_SUSPENDED", f"an invoice to {member} is overdue")
+
+
 def _standing(rules: Rules, approvals: Sequence[str], rejections: Sequence[str] = ()) -> Tally:
     """How the policy on versions of contracts stands."""
     policy = policy_of(rules.config, VERSIONS)
@@ -125,6 +131,7 @@ def _propose(
     if ADMIN_ROLE not in call.sender.roles:
         raise Refused("NOT_AN_APPROVER", f"{call.sender.name} has no role {ADMIN_ROLE}")
     name, version, member = call.args["name"], call.args["version"], call.sender.member_id
+    _require_paid(member, rules)
     if not _is_name(name):
         raise Refused("BUNDLE_MALFORMED", "a contract's name is a-z, then a-z, 0-9 and _")
     if state.head(name).is_retired:
@@ -338,7 +345,7 @@ def _require_agreement(stage: Stage, rules: Rules) -> None:
 
 
 def _activate(state: LifecycleState, call: ContractCall, rules: Rules) -> Outcome:
-    _require_admin(call, rules)
+    _require_paid(_require_admin(call, rules), rules)
     height = call.args["height"] or call.height + 1
     earliest = call.height + NOTICE_BLOCKS
     if rules.config.has_flag(CONTRACT_NOTICE, call.height) and height < earliest:

@@ -26,11 +26,13 @@ class Refused(Exception):
 class Rules:
     """What is decided outside the lifecycle: the configuration in force and the channel's algorithms.
 
-    transcript: the text behind an attested digest that the state holds."""
+    transcript: the text behind an attested digest that the state holds. is_in_arrears: whether a member lets
+    an invoice of the channel's billing contract go unpaid."""
 
     config: ConfigState
     suite: Suite
     transcript: Transcripts
+    is_in_arrears: Callable[[str], bool] = lambda member: False
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,11 @@ def transcript_key(digest: Hash) -> bytes:
     return state_key(CONTRACT, "transcripts", digest.hex())
 
 
+def arrears_key(member: str) -> bytes:
+    """Of the suite's contract `billing`: when the oldest invoice that a member has not paid is overdue."""
+    return state_key("billing", "arrears", member)
+
+
 def head_key(name: str) -> bytes:
     return state_key(CONTRACT, "heads", name)
 

@@ -46,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     Rule("bill", "Bill.RecoursePrepared", "record_recourse"),
     Rule("rediscount", "Rediscount.DisbursementPrepared", "disburse"),
     Rule("rediscount", "Rediscount.RepaymentPrepared", "repay"),
+    Rule("billing", "Billing.Due", "settle", "reference", ("id", "instalment")),
     Rule("conditional", "Cond.Agreed", "record_release", "", ("agreement_id",), "number"),
     Rule("oracle", "Oracle.BondPrepared", "post_bond", "", ("name",)),
 )  # fmt: skip

@@ -19,9 +19,9 @@ from node.errors import CityError
 from node.ledger import meter
 from node.ledger.meter import Use, counted
 from node.ledger.store import LevelStore, MemoryStore
-from node.metering import Asked, Figures, Metered, days_of, month_of
+from node.metering import Asked, Figures, Metered, days_of, month_of, totals
 from node.model import Envelope, decode_receipt
-from node.recount import Page, Recount, Told, differences, read, totals, write
+from node.recount import Page, Recount, Told, differences, read, write
 from tests.oracle import metering as oracle
 from tests.oracle.structures import Invalid
 from tests.unit.node.network import SUITE, Cluster, Node, cluster
@@ -74,7 +74,7 @@ async def test_every_node_counts_what_a_recount_of_anybody_s_blocks_gives(tmp_pa
     for found in seen:
         assert (found.first, found.last >= recount.last) == (1, True)
         assert differences(found.rows, recount.figures) == []
-    every = totals(recount.figures)
+    every = totals(recount.figures.values())
     assert (every.accepted, every.refused) == (9, 2)
     assert every.bytes == sum(
         len(e.body) + len(e.public_key) + len(e.signature) for t in blocks for e in t.envelopes
@@ -180,9 +180,7 @@ async def test_figures_that_are_gone_or_behind_are_made_up_from_the_blocks(tmp_p
     rewrite(forget)
     late = await found()
     assert 1 < late.first <= upto + 1
-    assert totals({i: row.figures for i, row in enumerate(late.rows)}) == totals(
-        {i: row.figures for i, row in enumerate(part.rows)}
-    )
+    assert totals(row.figures for row in late.rows) == totals(row.figures for row in part.rows)
 
 
 LINES = st.dictionaries(
@@ -202,7 +200,7 @@ def test_sums_over_members_and_applications_are_the_sums_of_the_blocks(
     for height, (later, lines) in enumerate(history, 1):
         day += later
         store.write(meter.puts(store, height, height, Use(day, lines)))
-        of_block = totals(lines)
+        of_block = totals(lines.values())
         every += of_block
         by_day[day] = by_day.get(day, Figures()) + of_block
     rows = list(meter.rows(store, 0, 2**31))

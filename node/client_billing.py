@@ -1,0 +1,83 @@
+"""What an operator puts into an invoice, and what others compare it with."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from consensus.encoding import decode
+from consensus.header import Header
+from node.client_meter import Days, metered, recounted, stretch
+from node.errors import CityError
+from node.metering import Figures, Metered, day_of_ms, days_of, totals
+
+SALT_BYTES = 16
+DRIFT_MS = 60_000  # no block that is still to come is dated earlier than this before a node's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month that is over, as one node has it. blocks: the first and the last one; by member."""
+
+    blocks: tuple[int, int]
+    used: dict[str, Figures]
+
+    def args(self, member: str) -> dict[str, int]:
+        """The figures of a member as the contract takes them."""
+        found = self.used.get(member, Figures())
+        return {"transactions": found.transactions, "bytes": found.bytes, "gas": found.gas}
+
+    @property
+    def stretch(self) -> dict[str, int]:
+        first, last = self.blocks
+        return {"first_block": first, "last_block": last}
+
+
+def month_of(net: Any, month: str, node: str | None = None, is_recount: bool = False) -> Month:
+    """A month's figures: as the node has counted them, or counted again from its blocks.
+
+    Raises CITY-1092 for what is no month, CITY-1024 where it is not over or not all of it is held."""
+    days = _days(month, node)
+    _require_over(net, days, month)
+    counted = metered(net, days, by_day=is_recount)
+    _require_whole(net, days, month, counted)
+    first, last = stretch(net, days, counted)
+    if is_recount:
+        found = recounted(net, days, counted).figures
+        rows = [(member, figures) for (_, member, _), figures in found.items()]
+    else:
+        rows = [(row.member, row.figures) for row in counted.rows]
+    members = {member for member, _ in rows if member}
+    used = {m: totals([figures for member, figures in rows if member == m]) for m in members}
+    return Month((first, last), used)
+
+
+def salt() -> bytes:
+    return secrets.token_bytes(SALT_BYTES)
+
+
+def _days(month: str, node: str | None) -> Days:
+    try:
+        return Days(*days_of(month), node)
+    except ValueError:
+        raise CityError("CITY-1092", name="MONTH", reason="it is written 2026-11") from None
+
+
+def _require_over(net: Any, days: Days, month: str) -> None:
+    """No block of the month comes any more."""
+    status = net.node_status(days.node)
+    newest = max(status["block_time_ms"], status["time_ms"] - DRIFT_MS)
+    if day_of_ms(newest) <= days.last:
+        raise CityError("CITY-1024", month=month, reason="it is not over")
+
+
+def _require_whole(net: Any, days: Days, month: str, counted: Metered) -> None:
+    """Nothing of the month stands below what the node has counted."""
+    if counted.first <= 1:
+        return
+    below = decode(Header, net.whole_header(counted.first - 1, days.node))
+    if day_of_ms(below.timestamp_ms) >= days.first:
+        raise CityError(
+            "CITY-1024", month=month, reason=f"this node counts from {counted.first} on"
+        )
