@@ -85,9 +85,7 @@ class PeerPort:
     async def start(self) -> None:
         """Raises CITY-8005 when the address cannot be listened on."""
         server = grpc.aio.server(options=_SERVER_OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
-        methods = (ENGINE, SNAPSHOT, PART, CHAIN)
-        calls = {method: self._dispatched(method) for method in methods}
-        server.add_generic_rpc_handlers((peer_handler(self._serve, calls),))
+        server.add_generic_rpc_handlers((self.handler(),))
         try:
             self.port = server.add_secure_port(
                 self._address, server_credentials(self.transports, lambda: self._trusted)
@@ -98,6 +96,12 @@ class PeerPort:
             ) from error
         await server.start()
         self._server = server
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Everything that the port serves."""
+        methods = (ENGINE, SNAPSHOT, PART, CHAIN)
+        calls = {method: self._dispatched(method) for method in methods}
+        return peer_handler(self._serve, calls)
 
     async def stop(self) -> None:
         if self._server is not None:

@@ -6,6 +6,8 @@
   python -m tests.fuzz "value" --engine hypothesis --inputs 5000    makes a find as small as it can
   python -m tests.fuzz "value" --engine atheris --inputs 200000     guided by coverage (pip install atheris)
   python -m tests.fuzz --grow "UBL invoice"                     keeps inputs that reach new lines
+  python -m tests.fuzz --handlers --inputs 10000                  every gRPC handler, with hostile messages
+  python -m tests.fuzz --handlers Ledger/Query Peer/Chain --inputs 100000
 
 A find is kept under tests/fuzz/corpus/<decoder>/ and tried first from then on. Exit 1 if there was any.
 """
@@ -13,14 +15,19 @@ A find is kept under tests/fuzz/corpus/<decoder>/ and tried first from then on. 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import concurrent.futures
+import logging
 import multiprocessing
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from tests.fuzz import coverage
+import structlog
+
+from tests.fuzz import coverage, handlers
 from tests.fuzz.campaign import run_named
 from tests.fuzz.decoder import Decoder
 from tests.fuzz.running import Report, name_of
@@ -65,8 +72,11 @@ def main() -> int:
     parser.add_argument("--engine", choices=("seeded", "hypothesis", "atheris"), default="seeded")
     parser.add_argument("--jobs", type=int, default=1, help="decoders at a time")
     parser.add_argument("--grow", action="store_true", help="keep inputs that reach new lines")
+    parser.add_argument("--handlers", action="store_true", help="gRPC handlers instead of decoders")
     parser.add_argument("--record", type=Path, help="file to append a line a decoder to")
     chosen = parser.parse_args()
+    if chosen.handlers:
+        return asyncio.run(_handlers(chosen))
     rows = table()
     unknown = [name for name in chosen.names if name not in rows]
     if unknown:
@@ -83,6 +93,30 @@ def main() -> int:
     if chosen.grow:
         return _grow([rows[name] for name in names], chosen.inputs, chosen.seed)
     return _campaign(names, chosen)
+
+
+async def _handlers(chosen: argparse.Namespace) -> int:
+    """One handler after the other, in this process; a find is told, with its input in hexadecimal."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    began, finds, commit = time.monotonic(), 0, _commit()
+    with tempfile.TemporaryDirectory(prefix="city-handlers-") as folder:
+        async with handlers.served(Path(folder)) as methods:
+            for name in chosen.names or methods:
+                if name not in methods:
+                    print(f"no such handler: {name}; known: {', '.join(methods)}")
+                    return 2
+                if chosen.seconds and time.monotonic() - began > chosen.seconds:
+                    print(f"no time for {name}", flush=True)
+                    continue
+                done = await handlers.run(methods[name], chosen.inputs, chosen.seed, chosen.first)
+                common = ", ".join(f"{code} {n}" for code, n in done.outcomes.most_common(5))
+                print(f"{done.report.line}  {common}", flush=True)
+                for told, data in done.report.finds:
+                    print(f"FIND {data.hex()}\n{told}", flush=True)
+                finds += len(done.report.finds)
+                if chosen.record:
+                    _record(chosen.record, done.report, chosen.seed, "messages", commit)
+    return 1 if finds else 0
 
 
 def _campaign(names: list[str], chosen: argparse.Namespace) -> int:

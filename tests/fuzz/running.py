@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import random
@@ -40,6 +41,12 @@ class Report:
     grown_mb: float = 0.0
     finds: list[tuple[str, bytes]] = field(default_factory=list)  # what happened, at which input
 
+    def add(self, error: BaseException, data: bytes) -> None:
+        """A find, unless one at the same line is there."""
+        told = "".join(traceback.format_exception(error)[-4:])
+        if all(_place(told) != _place(other) for other, _ in self.finds):
+            self.finds.append((told, data))
+
     @property
     def line(self) -> str:
         rate = self.inputs / self.cpu_s if self.cpu_s else 0.0
@@ -63,7 +70,7 @@ def bounded_memory() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-class _Watch:
+class Watch:
     """Interrupts an input that hangs: counts ticks of processor time in which no other input began."""
 
     def __init__(self) -> None:
@@ -73,11 +80,11 @@ class _Watch:
     def tick(self, _number: int, _frame: FrameType | None) -> None:
         self._ticks = self._ticks + 1 if self.at == self._seen else 0
         self._seen = self.at
-        if self._ticks >= TICKS_MAX:
+        if self._ticks >= TICKS_MAX and not _is_between_tasks():
             self._ticks = 0
             raise TooSlow(f"more than {TICK_S * TICKS_MAX:.0f} s of processor time")
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Watch:
         signal.signal(signal.SIGPROF, self.tick)
         signal.setitimer(signal.ITIMER_PROF, TICK_S, TICK_S)
         return self
@@ -85,6 +92,14 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
+
+
+def _is_between_tasks() -> bool:
+    """Whether an event loop runs that is itself what would be interrupted, and no task of it."""
+    try:
+        return asyncio.current_task() is None
+    except RuntimeError:  # no loop runs
+        return False
 
 
 def samples_of(decoder: Decoder) -> list[bytes]:
@@ -106,8 +121,8 @@ def run(decoder: Decoder, inputs: int, seed: int = 0, first: int = 0) -> Report:
     """`inputs` inputs from chunk `first` on. Every sample is tried itself first."""
     report = Report(decoder.name)
     samples = samples_of(decoder)
-    before, began = _resident_mb(), time.process_time()
-    with _Watch() as watch:
+    before, began = resident_mb(), time.process_time()
+    with Watch() as watch:
         for data in samples:
             _one(decoder, data, report, watch)
         chunk = first
@@ -118,20 +133,18 @@ def run(decoder: Decoder, inputs: int, seed: int = 0, first: int = 0) -> Report:
                 _one(decoder, mutator.one(), report, watch)
             chunk += 1
     report.cpu_s = time.process_time() - began
-    report.grown_mb = max(0.0, _resident_mb() - before)
+    report.grown_mb = max(0.0, resident_mb() - before)
     return report
 
 
-def _one(decoder: Decoder, data: bytes, report: Report, watch: _Watch) -> None:
+def _one(decoder: Decoder, data: bytes, report: Report, watch: Watch) -> None:
     watch.at += 1
     began = time.perf_counter()
     try:
         if not attempt(decoder, data):
             report.refused += 1
     except (Exception, TooSlow) as error:
-        told = "".join(traceback.format_exception(error)[-4:])
-        if all(_place(told) != _place(other) for other, _ in report.finds):
-            report.finds.append((told, data))
+        report.add(error, data)
     report.inputs += 1
     report.slowest_ms = max(report.slowest_ms, (time.perf_counter() - began) * 1000)
 
@@ -141,7 +154,7 @@ def _place(told: str) -> str:
     return next((line for line in reversed(told.splitlines()) if line.startswith("  File ")), told)
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
