@@ -21,7 +21,7 @@ from node.network.create import create_network
 from node.network.plan import load_plan
 from node.network.ports import free_ports
 from tests.cluster.cluster import READY_SECONDS, Cluster
-from tests.faults.hosts import INSIDE, Routes
+from tests.faults.hosts import INSIDE, Hosts
 from tests.faults.hosts import address as host_address
 from tests.faults.wires import Mesh
 
@@ -33,7 +33,7 @@ CLIENT_SECONDS = 60.0
 class Network(Cluster):
     """Nodes by slug, in the order of the configuration: each dials those before it."""
 
-    def __init__(self, root: Path, order: Sequence[str], mesh: Mesh | Routes, engine: str) -> None:
+    def __init__(self, root: Path, order: Sequence[str], mesh: Mesh, engine: str) -> None:
         super().__init__(root)
         self.order, self.mesh, self.engine = list(order), mesh, engine
         self.small_disk = (
@@ -130,7 +130,7 @@ async def network(
     await asyncio.to_thread(create_network, plan, root)
     order = [city.slug for city in plan.cities]
     hub = os.environ.get(INSIDE)
-    mesh: Mesh | Routes = Routes(hub, order) if hub else Mesh(rng)
+    mesh = Hosts(hub, order, rng) if hub else Mesh(rng)
     made = Network(root, order, mesh, engine)
     try:
         await _wire(made, snapshots)
@@ -154,14 +154,17 @@ async def _wire(made: Network, snapshots: bool) -> None:
         text = made.layout.node_config(slug).read_text(encoding="utf-8")
         listens[slug] = _address(text, "peer")
         taken |= {_address(text, use)[1] for use in ("peer", "api", "web")}
-    if isinstance(made.mesh, Mesh):
-        # Nobody listens on a node's ports yet, so they may be drawn again.
-        count = len(made.order) * (len(made.order) - 1)
-        ports = iter([port for port in free_ports(count + len(taken)) if port not in taken])
-        for pair in permutations(made.order, 2):
-            await made.mesh.add(*pair, listens[pair[1]], next(ports))
-    else:
+    targets = listens
+    if isinstance(made.mesh, Hosts):
         _move_to_hosts(made)
+        targets = {
+            slug: (host_address(number), listens[slug][1]) for number, slug in enumerate(made.order)
+        }
+    # Nobody listens on a node's ports yet, so they may be drawn again.
+    count = len(made.order) * (len(made.order) - 1)
+    ports = iter([port for port in free_ports(count + len(taken)) if port not in taken])
+    for pair in permutations(made.order, 2):
+        await made.mesh.add(*pair, targets[pair[1]], next(ports))
     for dialler in made.order:
         path = made.layout.node_config(dialler)
         text = path.read_text(encoding="utf-8")

@@ -159,8 +159,8 @@ async def _slow(scene: Scene) -> None:
     scene.network.mesh.slow(0.02 + 0.1 * scene.rng.random(), 0.02)
 
 
-def _cannot_slow(scene: Scene) -> str:
-    return "" if scene.network.mesh.slows else "hosts are cut off by routes, not slowed down"
+async def _lose(scene: Scene) -> None:
+    scene.network.mesh.lose(0.002 + 0.02 * scene.rng.random())
 
 
 async def _heal_mesh(scene: Scene, _: Any) -> None:
@@ -275,7 +275,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("two halves", _halves, _heal_mesh, HOLD_S),
     Fault("bridge", _bridge, _heal_mesh, HOLD_S),
     Fault("one-way links", _one_way, _heal_mesh, HOLD_S),
-    Fault("delay and stalls", _slow, _heal_mesh, HOLD_S, why_not=_cannot_slow),
+    Fault("delay and stalls", _slow, _heal_mesh, HOLD_S),
+    Fault("links break in the middle", _lose, _heal_mesh, 2 * HOLD_S),
     Fault("clock jumps an hour", _clock_jump, _clock_back, HOLD_S),
     Fault("disk full", _fill_disk, _free_disk, 4.0, why_not=lambda scene: scene.network.no_disk),
     Fault("peer with a wrong key", _stranger, _stranger_leaves, 0.5),

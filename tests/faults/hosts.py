@@ -1,20 +1,25 @@
-"""Network namespaces in place of wires: each node on a host of its own, cut off by routes.
+"""Network namespaces: each node on a host of its own, cut off by routes, slowed down by the hub's proxies.
 
 `prepared` makes a hub with a bridge and a namespace for each node behind it; the player runs again inside the
-hub, so that nothing of it touches the machine's own network. A route can keep everything from a host, in one
-direction or in both; streams that stood stall, and go on when the route is gone.
+hub, so that nothing of it touches the machine's own network. Peers see each other at an address of the hub, one
+a node, behind which the wires carry their streams: late, stalling or breaking. A route at a host can keep
+everything from such an address, in one direction or in both; streams that stood stall, and go on when the
+route is gone.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from tests.faults.wires import Mesh
+
 INSIDE = "CITY_FAULTS_HUB"  # name of the hub, in the environment of whoever runs inside
-NET = "10.99.0"
+NET = "10.99"
 HUB_HOST = 254
 
 
@@ -33,7 +38,12 @@ def _ip(*words: str, check: bool = True) -> None:
 
 def address(number: int) -> str:
     """Of the node that stands at `number` in the configuration."""
-    return f"{NET}.{number + 1}"
+    return f"{NET}.0.{number + 1}"
+
+
+def seen_at(number: int) -> str:
+    """Where its peers see it: the hub's address for it."""
+    return f"{NET}.1.{number + 1}"
 
 
 @contextmanager
@@ -48,7 +58,8 @@ def prepared(nodes: int) -> Iterator[str]:
             made.append(name)
             _ip("-n", name, "link", "set", "lo", "up")
         _ip("-n", hub, "link", "add", "bridge", "type", "bridge")
-        _ip("-n", hub, "addr", "add", f"{NET}.{HUB_HOST}/24", "dev", "bridge")
+        for own in (f"{NET}.0.{HUB_HOST}", *map(seen_at, range(nodes))):
+            _ip("-n", hub, "addr", "add", f"{own}/16", "dev", "bridge")
         _ip("-n", hub, "link", "set", "bridge", "up")
         for n in range(nodes):
             host, port = f"{hub}-{n}", f"v{n}"
@@ -56,7 +67,7 @@ def prepared(nodes: int) -> Iterator[str]:
                 "-n", hub, "link", "add", port, "type", "veth", "peer", "name", "eth", "netns", host
             )
             _ip("-n", hub, "link", "set", port, "master", "bridge", "up")
-            _ip("-n", host, "addr", "add", f"{address(n)}/24", "dev", "eth")
+            _ip("-n", host, "addr", "add", f"{address(n)}/16", "dev", "eth")
             _ip("-n", host, "link", "set", "eth", "up")
         yield hub
     finally:
@@ -71,12 +82,11 @@ def play_inside(nodes: int, words: Sequence[str]) -> int:
         return subprocess.run(command, env={**os.environ, INSIDE: hub}, check=False).returncode
 
 
-class Routes:
-    """The cuts of a network of hosts; speaks as `wires.Mesh` does."""
+class Hosts(Mesh):
+    """The network of hosts; speaks as `wires.Mesh` does."""
 
-    slows = False  # most kernels of containers have no netem
-
-    def __init__(self, hub: str, order: Sequence[str]) -> None:
+    def __init__(self, hub: str, order: Sequence[str], rng: random.Random) -> None:
+        super().__init__(rng)
         self._hub, self._order = hub, list(order)
         self._cuts: set[tuple[str, str]] = set()
 
@@ -84,14 +94,14 @@ class Routes:
         """The same, run on the node's host."""
         return ["ip", "netns", "exec", self._host(slug), *command]
 
-    def address(self, _dialler: str, listener: str, port: int) -> str:
-        return f"{address(self._order.index(listener))}:{port}"
+    def place(self, slug: str) -> str:
+        return seen_at(self._order.index(slug))
 
     def _host(self, slug: str) -> str:
         return f"{self._hub}-{self._order.index(slug)}"
 
     def _route(self, what: str, source: str, target: str) -> None:
-        where = f"{address(self._order.index(target))}/32"
+        where = f"{self.place(target)}/32"
         _ip("-n", self._host(source), "route", what, "blackhole", where, check=False)
 
     def _block(self, source: str, target: str) -> None:
@@ -113,13 +123,12 @@ class Routes:
         for other in others:
             self._block(source, other)
 
-    def slow(self, delay_s: float, stall: float) -> None:
-        raise NoNamespaces("hosts are cut off, not slowed down")
-
     def heal(self) -> None:
+        super().heal()
         for source, target in self._cuts:
             self._route("del", source, target)
         self._cuts.clear()
 
     async def stop(self) -> None:
         self.heal()
+        await super().stop()

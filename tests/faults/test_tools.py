@@ -91,16 +91,28 @@ async def test_a_cut_resets_what_stands_and_refuses_what_comes_until_it_is_heale
         again[1].transport.abort()
 
 
+async def test_a_link_that_loses_something_breaks_and_can_be_dialled_again() -> None:
+    mesh = Mesh(random.Random(1))
+    async with echo(mesh) as (reader, writer):
+        mesh.lose(1.0)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await _hears(reader, writer, b"nothing of this arrives whole")
+        mesh.heal()
+        again = await asyncio.open_connection("127.0.0.1", mesh.wires["a", "b"].port)
+        assert await _hears(*again, b"but this does") == b"but this does"
+        again[1].transport.abort()
+
+
 def _reaches(hub: str, source: int, target: int) -> bool:
     """Whether a host knows a way to another."""
-    command = ["ip", "-n", f"{hub}-{source}", "route", "get", hosts.address(target)]
+    command = ["ip", "-n", f"{hub}-{source}", "route", "get", hosts.seen_at(target)]
     return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
 
 
 def test_hosts_are_cut_off_in_one_direction_or_both_and_leave_nothing_behind() -> None:
     try:
         with hosts.prepared(3) as hub:
-            routes = hosts.Routes(hub, ["a", "b", "c"])
+            routes = hosts.Hosts(hub, ["a", "b", "c"], random.Random(1))
             assert all(_reaches(hub, *pair) for pair in permutations(range(3), 2))
             routes.mute("a", ["b"])
             assert not _reaches(hub, 0, 1) and _reaches(hub, 1, 0)

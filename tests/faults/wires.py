@@ -1,7 +1,8 @@
 """Userspace proxies between nodes: cuts, one-way links, delay, stalls, told by a seed.
 
 A link is a byte stream under TLS, so nothing here loses or exchanges messages: that is the simulator's. What
-a stream can suffer, it suffers: it is cut, stalls in one direction or both, comes late, or stalls now and then.
+a stream can suffer, it suffers: it is cut, stalls in one direction or both, comes late, stalls now and then, or
+breaks in the middle of what it carries.
 """
 
 from __future__ import annotations
@@ -13,35 +14,43 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 CHUNK = 64 * 1024
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(slots=True)
 class Way:
     """One direction of a link. delay_s: of each chunk, up to twice as long; stall: chance of a chunk to wait a
-    second."""
+    second; loss: chance of a chunk to be lost in part, and the connection with it."""
 
     blocked: bool = False
     delay_s: float = 0.0
     stall: float = 0.0
+    loss: float = 0.0
 
 
 class Wire:
     """Carries the connections that one node dials to another."""
 
     def __init__(
-        self, dialler: str, listener: str, target: tuple[str, int], rng: random.Random
+        self,
+        dialler: str,
+        listener: str,
+        target: tuple[str, int],
+        rng: random.Random,
+        places: tuple[str, str] = (LOOPBACK, LOOPBACK),
     ) -> None:
+        """places: the address that the listener sees the dialler at, and the one the dialler sees it at."""
         self.ends = (dialler, listener)
         self.cut = False
         self.out, self.back = Way(), Way()
         self.port = 0
-        self._target, self._rng = target, rng
+        self._target, self._rng, self._places = target, rng, places
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._moved = asyncio.Event()
 
     async def start(self, port: int) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._carry, self._places[1], port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -69,7 +78,9 @@ class Wire:
         self._writers.add(writer)
         other: asyncio.StreamWriter | None = None
         try:
-            there, other = await asyncio.open_connection(*self._target)
+            there, other = await asyncio.open_connection(
+                *self._target, local_addr=(self._places[0], 0)
+            )
             self._writers.add(other)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._pump(reader, other, self.out))
@@ -92,6 +103,10 @@ class Wire:
                 await asyncio.sleep(way.delay_s * (1 + self._rng.random()))
             if way.stall and self._rng.random() < way.stall:
                 await asyncio.sleep(1)
+            if way.loss and self._rng.random() < way.loss:
+                writer.write(data[: self._rng.randrange(len(data))])
+                await writer.drain()
+                raise EOFError
             writer.write(data)
             await writer.drain()
         raise EOFError
@@ -99,8 +114,6 @@ class Wire:
 
 class Mesh:
     """All wires of a network."""
-
-    slows = True
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -112,11 +125,16 @@ class Mesh:
 
     def address(self, dialler: str, listener: str, _port: int) -> str:
         """Where `dialler` reaches `listener`, who listens at this port."""
-        return f"127.0.0.1:{self.wires[dialler, listener].port}"
+        return f"{self.place(listener)}:{self.wires[dialler, listener].port}"
+
+    def place(self, _slug: str) -> str:
+        """The address at which peers see this node."""
+        return LOOPBACK
 
     async def add(self, dialler: str, listener: str, target: tuple[str, int], port: int = 0) -> int:
         """A started wire's port, `port` or a free one."""
-        wire = Wire(dialler, listener, target, random.Random(self._rng.random()))
+        places = (self.place(dialler), self.place(listener))
+        wire = Wire(dialler, listener, target, random.Random(self._rng.random()), places)
         self.wires[dialler, listener] = wire
         await wire.start(port)
         return wire.port
@@ -150,11 +168,16 @@ class Mesh:
             for way in (wire.out, wire.back):
                 way.delay_s, way.stall = delay_s, stall
 
+    def lose(self, loss: float) -> None:
+        """Every connection breaks sooner or later, in the middle of what it carries."""
+        for wire in self.wires.values():
+            wire.out.loss = wire.back.loss = loss
+
     def heal(self) -> None:
         for wire in self.wires.values():
             wire.cut = False
             for way in (wire.out, wire.back):
-                way.blocked, way.delay_s, way.stall = False, 0.0, 0.0
+                way.blocked, way.delay_s, way.stall, way.loss = False, 0.0, 0.0, 0.0
             wire.moved()
 
 
