@@ -287,4 +287,17 @@ ENTRIES: tuple[Entry, ...] = (
         "节点只接受其运营成员的管理密钥及其自身密钥的指令。",
         "请使用运营方密钥：city as ADMIN …",
     ),
+    Entry(
+        "CITY-2216",
+        "NOT_ON_THE_MACHINE",
+        "denied",
+        "What a channel holds is shown on the node's own machine, and {asked} asked from elsewhere or by another name.",
+        "Nobody signs at the port for pages, so it cannot tell members from strangers.",
+        "Look through a tunnel (ssh -L 8080:127.0.0.1:PORT HOST, then http://localhost:8080), or ask over the API: "
+        "city node status, city block show, city tx show.",
+        "通道内容只在节点本机显示，而 {asked} 的请求来自别处或使用了其他主机名。",
+        "页面端口没有签名，无法区分成员与陌生人。",
+        "请使用隧道（ssh -L 8080:127.0.0.1:PORT HOST，然后打开 http://localhost:8080），或通过 API 查询：city node status、"
+        "city block show、city tx show。",
+    ),
 )

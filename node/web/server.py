@@ -3,6 +3,9 @@
 /  /blocks/{height}  /transactions/{id}      pages          /healthz  the process runs
 /api/v1/status|blocks|blocks/{height}|transactions/{id}     /readyz   the node is caught up
 /metrics                                     Prometheus     (?channel= of each: that channel alone)
+
+Nobody signs here, so what a channel holds is shown on the node's own machine alone (own_machine.py); probes and
+metrics answer whoever may reach the port.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from consensus.encoding import Hash
 from node.errors import CityError
 from node.facade import ChannelFacade
 from node.web import pages
+from node.web.own_machine import is_from_own_machine
 from node.web.views import block_summary, block_view, transaction_view
 
 BLOCKS_LIMIT, BLOCKS_LIMIT_MAX = 20, 100
@@ -34,6 +38,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/style.css"})
 log = structlog.get_logger("web")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -198,6 +203,8 @@ async def _summaries(channel: ChannelFacade, limit: int, first: int | None) -> l
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Errors as JSON or as a page; the same headers on everything; nothing of the machine in any of it."""
     try:
+        if not _is_open(request) and not is_from_own_machine(request):
+            raise CityError("CITY-2216", asked=(request.remote or "")[:64])
         async with asyncio.timeout(ANSWER_S):
             response = await handler(request)
     except web.HTTPException as error:
@@ -212,6 +219,12 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = _error(request, CityError("CITY-1011", trace=trace))
     response.headers.update(HEADERS)
     return response
+
+
+def _is_open(request: web.Request) -> bool:
+    """Whether it shows nothing of a channel; what is no route shows nothing either."""
+    resource = request.match_info.route.resource
+    return resource is None or resource.canonical in OPEN
 
 
 def _error(request: web.Request, error: CityError) -> web.Response:

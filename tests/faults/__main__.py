@@ -3,6 +3,7 @@
   python -m tests.faults --for 120s --engine pbft --seed 1 --nodes 4
   python -m tests.faults --fault "two halves" --fault "disk full" --engine raft
   python -m tests.faults --hosts own  the same on hosts of their own: network namespaces, cut off by routes
+  python -m tests.faults --channels 2 --changes  two channels on the same nodes; validators and channels change
   python -m tests.faults --list
   python -m tests.faults seven        seven cities: one killed, one byzantine, one joins from a snapshot
 
@@ -45,6 +46,10 @@ def main() -> int:
                         metavar="NAME", help="play this one, once; again for more")  # fmt: skip
     parser.add_argument("--hosts", choices=("one", "own"), default="one",
                         help="own: each node in a network namespace, cut off by routes (root)")  # fmt: skip
+    parser.add_argument("--channels", type=int, choices=(1, 2, 3), default=1,
+                        help="so many on the same nodes, each with clients and checks of its own")  # fmt: skip
+    parser.add_argument("--changes", action="store_true",
+                        help="validators, keys and channels change meanwhile")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the faults and stop")
     parser.add_argument("--dir", type=Path, help="keep the network's folder here")
     chosen = parser.parse_args()
@@ -67,7 +72,15 @@ def main() -> int:
             return 0 if result.is_whole else 1
         report = asyncio.run(
             playing.run(
-                root, chosen.engine, chosen.nodes, chosen.seed, chosen.seconds, print, chosen.fault
+                root,
+                chosen.engine,
+                chosen.nodes,
+                chosen.seed,
+                chosen.seconds,
+                print,
+                chosen.fault,
+                chosen.channels,
+                chosen.changes,
             )
         )
     print()

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from itertools import permutations
 from pathlib import Path
+from types import MappingProxyType
 
+from node.client import connect, find_context
+from node.client_context import Context
+from node.client_net import AsyncNet
 from node.failpoints import VARIABLE
 from node.network import processes
 from node.network.control import network_stop
 from node.network.create import create_network
 from node.network.plan import load_plan
 from node.network.ports import free_ports
-from tests.cluster.cluster import READY_SECONDS, Cluster
+from tests.cluster.cluster import CALL_SECONDS, READY_SECONDS, Cluster
 from tests.faults.hosts import INSIDE, Hosts
 from tests.faults.hosts import address as host_address
 from tests.faults.wires import Mesh
 
 DISK_BYTES, FREE_BYTES_MIN = 64 * 1024 * 1024, 4 * 1024 * 1024
 SNAPSHOT_EVERY = 20
-CLIENT_SECONDS = 60.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Network(Cluster):
@@ -40,6 +46,28 @@ class Network(Cluster):
             ""  # whose channels lie on a disk of their own, "" where there can be none
         )
         self.no_disk = ""  # why
+        self.channel = ""  # that clients mean; the network's own where it is empty
+
+    def on(self, channel: str) -> Network:
+        """The same network, asked for another of its channels."""
+        other = copy(self)
+        other.channel = channel
+        return other
+
+    @asynccontextmanager
+    async def net(self, slug: str = "", user: str = "ops") -> AsyncIterator[AsyncNet]:
+        context = self.context(slug)
+        async with connect.aio(context, user=user, timeout=CALL_SECONDS) as net:
+            yield net
+
+    def context(self, slug: str = "") -> Context:
+        """How clients find the channel: at one node, or at all."""
+        found = find_context(str(self.layout.root))
+        found = found.on(self.channel) if self.channel else found
+        if slug:
+            nodes = tuple(node for node in found.nodes if self.slug_of(node.name) == slug)
+            found = dataclasses.replace(found, nodes=nodes)
+        return found
 
     @property
     def slugs(self) -> list[str]:
@@ -48,16 +76,21 @@ class Network(Cluster):
     # ---- processes, off the loop -------------------------------------------------------------------
 
     async def begin(
-        self, *slugs: str, failpoint: str = "", words: Sequence[str] = (), lying: str = ""
+        self,
+        *slugs: str,
+        failpoint: str = "",
+        words: Sequence[str] = (),
+        lying: str = "",
+        more: Mapping[str, str] = NOTHING,
     ) -> None:
-        """Starts nodes and waits until they serve. lying: the one whose core lies."""
+        """Starts nodes and waits until they serve. lying: whose core lies. more: for their environment."""
+        variables = {VARIABLE: failpoint} if failpoint else dict(more)
 
         def start() -> None:
             for slug in slugs:
                 if processes.find(self.layout, slug) is not None:
                     continue
-                if failpoint:
-                    os.environ[VARIABLE] = failpoint
+                os.environ.update(variables)
                 try:
                     module = "tests.cluster.lying_node" if slug == lying else "node.cli.main"
                     config = str(self.layout.node_config(slug))
@@ -73,7 +106,8 @@ class Network(Cluster):
                     ]
                     processes.start(self.layout, slug, self.mesh.command(slug, command))
                 finally:
-                    os.environ.pop(VARIABLE, None)
+                    for name in variables:
+                        os.environ.pop(name, None)
             processes.wait_ready(self.layout, list(slugs), timeout_s=READY_SECONDS)
 
         await asyncio.to_thread(start)

@@ -22,7 +22,6 @@ from node.network.layout import Layout
 from node.network.observer import choose_city, write_observer
 from node.peers.statement import SignedGrant, issue_grant
 from tests.faults.city_network import Network
-from tests.faults.load import Load
 from tests.faults.rogue import Rogue
 
 HOUR_MS = 3_600_000
@@ -36,7 +35,6 @@ class Scene:
     """What a fault is played on. notes: what of it should be told."""
 
     network: Network
-    load: Load
     rng: random.Random
     notes: list[str] = field(default_factory=list)
 
@@ -54,7 +52,7 @@ Heal = Callable[[Scene, Any], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Fault:
     """hold_s: how long it lasts. engines: those that promise to live with it. why_not: "" where it can be
-    played."""
+    played. among_changes: whether it means something at whatever node, while validators come and go."""
 
     name: str
     inject: Inject
@@ -62,6 +60,7 @@ class Fault:
     hold_s: float = 3.0
     engines: tuple[str, ...] = ("pbft", "raft")
     why_not: Callable[[Scene], str] = lambda scene: ""
+    among_changes: bool = True
 
 
 # ---- processes ------------------------------------------------------------------------------------
@@ -267,7 +266,10 @@ async def _honest_again(scene: Scene, victim: str) -> None:
 FAULTS: tuple[Fault, ...] = (
     Fault("kill -9", _kill_one, _restart),
     Fault("kill -9, the leader", _kill_leader, _restart),
-    *(Fault(f"dies at {name}", _dies_at(name), _restart, 0.0) for name in FAILPOINTS),
+    *(
+        Fault(f"dies at {name}", _dies_at(name), _restart, 0.0, among_changes=False)
+        for name in FAILPOINTS
+    ),
     Fault("leader stopped (SIGSTOP)", _stop_leader, _continue, HOLD_S),
     Fault("all killed at once", _kill_all, _start_all, 0.5),
     Fault("rolling restart", _rolling, _nothing, 0.0),
@@ -281,5 +283,5 @@ FAULTS: tuple[Fault, ...] = (
     Fault("disk full", _fill_disk, _free_disk, 4.0, why_not=lambda scene: scene.network.no_disk),
     Fault("peer with a wrong key", _stranger, _stranger_leaves, 0.5),
     Fault("peer floods, stalls, garbage", _rogue, _rogue_leaves, HOLD_S),
-    Fault("byzantine member", _liar, _honest_again, 4.0, ("pbft",)),
+    Fault("byzantine member", _liar, _honest_again, 4.0, ("pbft",), among_changes=False),
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from node.client import connect, find_context
+from node.client import connect
 from node.client_calls import Signed
 from node.client_errors import CityError
 from node.client_net import AsyncNet
@@ -103,7 +103,7 @@ class Load:
     # ---- one client ------------------------------------------------------------------------------
 
     async def _client(self, number: int, rng: random.Random) -> None:
-        context = find_context(str(self.network.layout.root))
+        context = self.network.context()
         nodes = list(context.nodes)
         turned = tuple(nodes[number % len(nodes) :] + nodes[: number % len(nodes)])
         own = dataclasses.replace(context, nodes=turned)

@@ -6,11 +6,13 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults import checks
+from tests.faults.changing import Changing, add_channel
 from tests.faults.checks import Broken, Ledger
 from tests.faults.city_network import Network, network
 from tests.faults.faults import FAULTS, Fault, Scene
@@ -50,6 +52,7 @@ class Report:
     worst_gap_s: float = 0.0
     linearizable: str = ""
     broken: str = ""
+    changes: dict[str, int] = field(default_factory=dict)
     finality_ms: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
@@ -83,6 +86,9 @@ class Report:
             + (", ".join(f"{code} {n}" for code, n in sorted(self.errors.items())) or "no error"),
             f"committed after {p50:.0f} ms (p50), {p95:.0f} ms (p95), {p99:.0f} ms (p99), faults included",
         ]
+        if self.changes:
+            told = ", ".join(f"{what} {n}" for what, n in self.changes.items())
+            lines.append(f"changes meanwhile: {told}")
         if self.broken:
             lines.append(f"BROKEN: {self.broken}")
         return "\n".join(lines)
@@ -120,37 +126,67 @@ def order(engine: str, rng: random.Random, names: Iterable[str] = ()) -> Iterabl
         yield from rng.sample(some, len(some))
 
 
-async def play(fault: Fault, scene: Scene) -> Played:
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One channel of the network: its clients, and what its chain is known to be."""
+
+    network: Network
+    load: Load
+    ledger: Ledger
+
+    @property
+    def height(self) -> int:
+        """The highest block that a client was told of."""
+        return max((o.block for o in self.load.acknowledged), default=0)
+
+    async def whole(self) -> int:
+        """One chain and one state at all nodes; the number of acknowledged calls that are not there."""
+        order = self.network.order
+        tip = await checks.one_state(self.network, self.height, order)
+        await self.ledger.read_to(tip, order)
+        return len(self.ledger.lost(self.load.acknowledged))
+
+    def linearizable(self) -> str:
+        return checks.linearizable(self.load)
+
+
+def _acknowledged(sides: Sequence[Side]) -> int:
+    return sum(len(side.load.acknowledged) for side in sides)
+
+
+async def play(fault: Fault, scene: Scene, sides: Sequence[Side]) -> Played:
     """One fault under load: injected, held, healed; then waits until everybody has what came after."""
     scene.notes.clear()
-    before, began = len(scene.load.acknowledged), time.monotonic()
+    before, began = _acknowledged(sides), time.monotonic()
     found = await fault.inject(scene)
     await asyncio.sleep(fault.hold_s)
     await fault.heal(scene, found)
     healed = time.monotonic()
-    during = len(scene.load.acknowledged) - before
+    during = _acknowledged(sides) - before
     try:
-        told = await scene.load.acknowledgement(healed, checks.RECOVERY_SECONDS)
+        told = await asyncio.gather(
+            *(side.load.acknowledgement(healed, checks.RECOVERY_SECONDS) for side in sides)
+        )
     except TimeoutError:
         raise Broken(
             f"{fault.name}: nothing was acknowledged for {checks.RECOVERY_SECONDS:.0f} s"
         ) from None
-    height = max(o.block for o in scene.load.acknowledged)
-    await checks.reached(scene.network, height, scene.network.order)
+    await asyncio.gather(
+        *(checks.reached(side.network, side.height, side.network.order) for side in sides)
+    )
     all_s = time.monotonic() - healed
-    return Played(fault.name, healed - began, during, told - healed, all_s, "; ".join(scene.notes))
+    notes = "; ".join(scene.notes)
+    return Played(fault.name, healed - began, during, max(told) - healed, all_s, notes)
 
 
-async def check(scene: Scene, ledger: Ledger) -> int:
+async def check(sides: Sequence[Side]) -> int:
     """One chain, one state, nothing lost, after a pause of the load. The number of lost calls."""
-    await scene.load.pause()
+    await asyncio.gather(*(side.load.pause() for side in sides))
     try:
-        height = max((o.block for o in scene.load.acknowledged), default=0)
-        tip = await checks.one_state(scene.network, height, scene.network.order)
-        await ledger.read_to(tip, scene.network.order)
+        return sum(await asyncio.gather(*(side.whole() for side in sides)))
     finally:
-        scene.load.go_on()
-    return len(ledger.lost(scene.load.acknowledged))
+        for side in sides:
+            side.load.go_on()
 
 
 async def run(
@@ -161,27 +197,47 @@ async def run(
     seconds: float,
     say: Say,
     names: Iterable[str] = (),
+    channels: int = 1,
+    changes: bool = False,
 ) -> Report:
-    """A network, a load, and faults until the time is over (or those named, each once)."""
+    """A network, a load, and faults until the time is over (or those named, each once).
+
+    channels: on the same nodes, each with clients of its own. changes: members, validators and channels change
+    meanwhile."""
     rng = random.Random(seed)
     report = Report(engine, nodes, seed)
     async with network(root, nodes, engine, rng) as made:
-        load = Load(made, CLIENTS, rng)
-        scene, ledger = Scene(made, load, rng), Ledger(made)
-        load.start()
+        beside = [await add_channel(made, f"beside-{n}", engine) for n in range(1, channels)]
+        sides = [Side(on, Load(on, CLIENTS, rng), Ledger(on)) for on in (made, *beside)]
+        scene = Scene(made, rng)
+        changing = Changing(made, engine, say) if changes else None
+        for side in sides:
+            side.load.start()
         try:
-            await load.more(CLIENTS, checks.RECOVERY_SECONDS)
-            await _faults(scene, ledger, report, seconds, say, names)
+            for side in sides:
+                await side.load.more(CLIENTS, checks.RECOVERY_SECONDS)
+            if changing is not None:
+                changing.start()
+            await _faults(scene, sides, report, seconds, say, names, changing)
         except Broken as error:
             report.broken = str(error)
         finally:
-            await load.stop()
-        await _judge(made, load, ledger, report)
+            if changing is not None:
+                report.changes = await changing.stop()
+            for side in sides:
+                await side.load.stop()
+        await _judge(sides, report)
     return report
 
 
 async def _faults(
-    scene: Scene, ledger: Ledger, report: Report, seconds: float, say: Say, names: Iterable[str]
+    scene: Scene,
+    sides: Sequence[Side],
+    report: Report,
+    seconds: float,
+    say: Say,
+    names: Iterable[str],
+    changing: Changing | None,
 ) -> None:
     ends = time.monotonic() + seconds
     for fault in order(report.engine, scene.rng, names):
@@ -190,32 +246,44 @@ async def _faults(
         why = fault.why_not(scene) or (
             "" if report.engine in fault.engines else "its engine forbids it"
         )
+        if not why and changing is not None and not fault.among_changes:
+            why = "it needs a node that certainly votes, and validators change"
         if why:
             if fault.name not in report.skipped:
                 say(f"SKIPPED {fault.name}: {why}")
             report.skipped[fault.name] = why
             continue
-        played = await play(fault, scene)
+        played = await play(fault, scene, sides)
         report.played.append(played)
-        report.lost = await check(scene, ledger)
+        if changing is not None:
+            await changing.pause()
+        report.lost = await check(sides)
+        if changing is not None:
+            changing.go_on()
         say(f"{played.fault:30} recovery {played.recovery_s:5.1f} s  all nodes {played.all_s:5.1f} s  "
-            f"acknowledged {len(scene.load.acknowledged)}  lost {report.lost}")  # fmt: skip
+            f"acknowledged {_acknowledged(sides)}  lost {report.lost}")  # fmt: skip
 
 
-async def _judge(made: Network, load: Load, ledger: Ledger, report: Report) -> None:
+async def _judge(sides: Sequence[Side], report: Report) -> None:
     """The whole history, at the end."""
-    report.acknowledged, report.stale_reads = len(load.acknowledged), load.stale_reads
-    report.worst_gap_s, report.blocks = load.worst_gap_s, ledger.height
-    report.finality_ms, report.errors = percentiles(load.latencies), load.errors
+    loads = [side.load for side in sides]
+    report.acknowledged = _acknowledged(sides)
+    report.stale_reads = sum(load.stale_reads for load in loads)
+    report.worst_gap_s = max(load.worst_gap_s for load in loads)
+    report.finality_ms = percentiles([s for load in loads for s in load.latencies])
+    report.errors = dict(sum((Counter(load.errors) for load in loads), Counter()))
+    report.blocks = sum(side.ledger.height for side in sides)
     if report.broken:
         return
     try:
-        height = max((o.block for o in load.acknowledged), default=0)
-        await ledger.read_to(await checks.one_state(made, height, made.order), made.order)
-        report.lost, report.blocks = len(ledger.lost(load.acknowledged)), ledger.height
-        report.unknown = sum(1 for o in load.operations if o.balance is None)
-        await checks.settle_unknown(made, load, ledger)
-        report.effective = report.unknown - sum(1 for o in load.operations if o.balance is None)
-        report.linearizable = checks.linearizable(load)
+        report.lost = sum([await side.whole() for side in sides])
+        report.blocks = sum(side.ledger.height for side in sides)
+        unknown = [o for load in loads for o in load.operations if o.balance is None]
+        report.unknown = len(unknown)
+        for side in sides:
+            await checks.settle_unknown(side.network, side.load, side.ledger)
+        report.effective = sum(o.balance is not None for o in unknown)
+        told = {side.linearizable() for side in sides}
+        report.linearizable = told.pop() if len(told) == 1 else "; ".join(sorted(told))
     except Broken as error:
         report.broken = str(error)

@@ -12,9 +12,11 @@ import contextlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 CHUNK = 64 * 1024
 LOOPBACK = "127.0.0.1"
+END_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Wire:
         self._target, self._rng, self._places = target, rng, places
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._carrying: set[asyncio.Task[Any]] = set()
         self._moved = asyncio.Event()
 
     async def start(self, port: int) -> None:
@@ -54,9 +57,13 @@ class Wire:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
+        """Everything that it carries ends; waits for that."""
         if self._server is not None:
             self._server.close()
         self.break_off()
+        self.moved()
+        if self._carrying:
+            await asyncio.wait(self._carrying, timeout=END_SECONDS)
 
     def break_off(self) -> None:
         """Every connection ends at once, with a reset."""
@@ -75,6 +82,10 @@ class Wire:
         if self.cut:
             writer.transport.abort()
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
         self._writers.add(writer)
         other: asyncio.StreamWriter | None = None
         try:
@@ -97,7 +108,7 @@ class Wire:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way
     ) -> None:
         while data := await reader.read(CHUNK):
-            while way.blocked:
+            while way.blocked and not writer.transport.is_closing():
                 await self._moved.wait()
             if way.delay_s:
                 await asyncio.sleep(way.delay_s * (1 + self._rng.random()))
@@ -140,8 +151,7 @@ class Mesh:
         return wire.port
 
     async def stop(self) -> None:
-        for wire in self.wires.values():
-            await wire.stop()
+        await asyncio.gather(*(wire.stop() for wire in self.wires.values()))
 
     def _between(self, some: Iterable[str], others: Iterable[str]) -> list[Wire]:
         a, b = set(some), set(others)
