@@ -173,6 +173,17 @@ COMMITTEE: tuple[Entry, ...] = (
         why_zh="中继未运行或正在启动",
         do_zh="请启动:city oracle relay run {path}",
     ),
+    Entry(
+        code="CITY-7016",
+        name="NO_RELAY_TOKEN",
+        kind="authentication",
+        message="this is told with the relay's token alone",
+        why="what a relay watches and has carried is its operator's; its file endpoint.json holds the token",
+        do="ask by command: city oracle relay status FOLDER; for Prometheus there is /metrics",
+        message_zh="只有持有中继令牌者才能获得此信息",
+        why_zh="中继所监视与转交的内容属于其运营方；令牌在 endpoint.json 文件中",
+        do_zh="请使用命令：city oracle relay status FOLDER；Prometheus 请使用 /metrics",
+    ),
 )
 
 # 7020-7029: messages of the banks' own rails (node/iso20022).

@@ -2,8 +2,8 @@
 
 Three tasks feed one journal: obligations come from events of the channel (rules.py), payments from the
 center's feed, and what is due is carried. Whoever does not answer is asked again, less and less often; nothing
-ends the relay but a signal. On the loopback it serves /status and /metrics, and takes what it cannot see by
-itself: /watch and /notice, with the token of its endpoint.json.
+ends the relay but a signal. On the loopback it serves /metrics to everybody. Whoever has the token of its
+endpoint.json sees /status, and tells it what it cannot see by itself: /watch and /notice.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ PAUSE_S, PAUSE_S_MAX = 0.25, 5.0
 CURSOR_EVENTS = 200
 RECENT = 20
 REQUEST_BYTES_MAX = 64 * 1024
+METRICS = "/metrics"
 
 
 @dataclass(slots=True)
@@ -175,13 +176,31 @@ class Daemon:
             ],
         }  # fmt: skip
 
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            web.get("/status", self._status),
-            web.get("/metrics", self._metrics),
-            web.post("/watch", self._watch),
-            web.post("/notice", self._notice),
-        ]
+    def pages(self) -> web.Application:
+        """What it serves over HTTP."""
+        app = web.Application(client_max_size=REQUEST_BYTES_MAX, middlewares=[self._known])
+        app.add_routes(
+            [
+                web.get("/status", self._status),
+                web.get(METRICS, self._metrics),
+                web.post("/watch", self._watch),
+                web.post("/notice", self._notice),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _known(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Nobody without the token, but for the metrics."""
+        resource = request.match_info.route.resource
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        is_open = resource is None or resource.canonical == METRICS
+        if not is_open and not hmac.compare_digest(given.encode(), self.token.encode()):
+            error = CityError("CITY-7016")
+            raise web.HTTPUnauthorized(text=f"{error.code} {error.name}: {error.message}")
+        return await handler(request)
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response(self.status())
@@ -211,9 +230,6 @@ class Daemon:
         return web.json_response({"new": new})
 
     async def _told(self, request: web.Request, names: tuple[str, ...]) -> dict[str, Any]:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
-            raise web.HTTPUnauthorized(text="the token is in the relay's endpoint.json")
         try:
             told = await request.json()
         except ValueError:
@@ -317,9 +333,9 @@ def _locked(config: RelayConfig) -> Any:
 @contextlib.asynccontextmanager
 async def served(daemon: Daemon) -> AsyncIterator[str]:
     """Its status on the loopback; where, stands in endpoint.json as long as it runs."""
-    app = web.Application(client_max_size=REQUEST_BYTES_MAX)
-    app.add_routes(daemon.routes())
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        daemon.pages(), access_log=None, handle_signals=False, shutdown_timeout=1.0
+    )
     await runner.setup()
     address = daemon.config.listen.status
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 import os
 import random
 import shutil
@@ -28,6 +29,7 @@ HOUR_MS = 3_600_000
 VIEW_TIMEOUT_S = 2.0  # the first one of the configuration; it grows with each view
 HOLD_S = 1.75 * VIEW_TIMEOUT_S
 DEATH_SECONDS = 120.0
+FAKETIME = sorted(glob.glob("/usr/lib/*/faketime/libfaketime.so.1"))
 
 
 @dataclass(slots=True)
@@ -181,6 +183,20 @@ async def _clock_back(scene: Scene, found: tuple[Path, str]) -> None:
     path.write_text(before)
 
 
+async def _wrong_clock(scene: Scene) -> str:
+    """Started with the whole process an hour early or late: TLS and statements see it too."""
+    victim = scene.one()
+    await scene.network.end(victim)
+    offset = scene.rng.choice(("-1h", "+1h"))
+    scene.notes.append(offset)
+    await scene.network.begin(victim, more={"LD_PRELOAD": FAKETIME[0], "FAKETIME": offset})
+    return victim
+
+
+def _cannot_fake(_: Scene) -> str:
+    return "" if FAKETIME else "Debian's libfaketime is not installed"
+
+
 def _filler(scene: Scene) -> Path:
     return scene.network.layout.node(scene.network.small_disk) / "channels" / "filler"
 
@@ -280,6 +296,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("delay and stalls", _slow, _heal_mesh, HOLD_S),
     Fault("links break in the middle", _lose, _heal_mesh, 2 * HOLD_S),
     Fault("clock jumps an hour", _clock_jump, _clock_back, HOLD_S),
+    Fault("comes back an hour off", _wrong_clock, _honest_again, HOLD_S, why_not=_cannot_fake),
     Fault("disk full", _fill_disk, _free_disk, 4.0, why_not=lambda scene: scene.network.no_disk),
     Fault("peer with a wrong key", _stranger, _stranger_leaves, 0.5),
     Fault("peer floods, stalls, garbage", _rogue, _rogue_leaves, HOLD_S),

@@ -3,7 +3,9 @@ one cannot be forgotten. What is open on purpose is listed here with its reason.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -94,6 +96,47 @@ async def test_a_read_without_a_statement_of_a_member_is_refused(net: Served, na
     assert await refusal(net, name, request, net.read(stranger)) == "CITY-2212"
     junk = ((METADATA_KEY, b"\x00" * 200),)
     assert await refusal(net, name, request, junk) == "CITY-2211"
+    now_ms = real_now_ms()
+    for changes in (
+        {"channel_id": Hash(bytes(32))},
+        {"node_identity": Hash(bytes(32))},
+        {"reader_key": stranger.public_key},
+        {"not_after_ms": now_ms - 1},
+        {"not_after_ms": now_ms + 3_600_000},
+    ):
+        assert await refusal(net, name, request, net.read(**changes)) == "CITY-2211", changes
+    # An operator's order, which says who runs the node, is no member's question.
+    told = order(net, name.partition(".")[2])
+    assert await refusal(net, name, request, told) == "CITY-2210"
+    assert len(net.chain.stored) == before
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", READS)
+async def test_who_was_removed_reads_nothing_from_that_block_on(net: Served, name: str) -> None:
+    request, good = (
+        GetMessageClass(METHODS[name].input_type)(),
+        net.read(net.chain.users["supplier"]),
+    )
+    with contextlib.suppress(grpc.aio.AioRpcError):
+        await answer(net, name, request, good)  # served, or refused for what it asks
+    config = net.chain.config
+    left = tuple(each for each in config.identities if each.name != "supplier")
+    net.chain.config = replace(config, identities=left)
+    try:
+        assert await refusal(net, name, request, good) == "CITY-2212"
+    finally:
+        net.chain.config = config
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", sorted(READS + sorted(OPEN) + sorted(SUBMITS)))
+async def test_of_a_channel_that_the_node_has_no_part_in_nothing_is_told(
+    net: Served, name: str
+) -> None:
+    request = GetMessageClass(METHODS[name].input_type)(channel="elsewhere")
+    before = len(net.chain.stored)
+    assert await refusal(net, name, request, net.read()) == "CITY-1004"
     assert len(net.chain.stored) == before
 
 

@@ -178,6 +178,43 @@ async def test_bodies_that_are_no_request_are_refused_with_a_code(
     assert world.contents() == before
 
 
+PUBLIC = {
+    "/v1/authorities": "what they are is printed on every certificate",
+    "/v1/lists/{use}": "whoever trusts a certificate asks for the list",
+}
+
+
+async def test_every_route_but_the_public_ones_wants_a_token_and_changes_nothing_without(
+    world: World, service: EnrolmentService
+) -> None:
+    # Read from the application, so that a new route is tried too.
+    assert service._runner is not None and service._runner.app is not None
+    routes = {
+        (route.method, route.resource.canonical)
+        for route in service._runner.app.router.routes()
+        if route.resource is not None
+    }
+    word = token(world, "buyer", "maker")
+    pin = aiohttp.Fingerprint(read_word(word).fingerprint)
+    request = to_pem(world.request()[1], "CERTIFICATE REQUEST").decode()
+    wanted = set(routes) - {("GET", path) for path in PUBLIC} - {("HEAD", path) for path in PUBLIC}
+    assert {path for _, path in routes} >= PUBLIC.keys() and wanted
+    before, url = world.contents(), f"https://127.0.0.1:{service.port}"
+    refused_with = {"": "CITY-2031", "x": "CITY-2031", _other_secret(word): "CITY-2031"}
+    async with aiohttp.ClientSession() as session:
+        for method, path in sorted(wanted):
+            for given, code in refused_with.items():
+                body = {"token": given, "request": request}
+                async with session.request(method, url + path, json=body, ssl=pin) as answer:
+                    told = (method, path, given, await answer.text())
+                    assert 400 <= answer.status < 500, told
+                    assert json.loads(told[3])["error"]["code"] == code, told
+        for method in ("PUT", "DELETE", "PATCH"):
+            async with session.request(method, f"{url}/v1/enrol", ssl=pin) as answer:
+                assert answer.status == 405
+    assert world.contents() == before
+
+
 async def test_a_full_queue_refuses_and_spends_no_token(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

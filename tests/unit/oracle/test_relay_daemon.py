@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from typer.testing import CliRunner
 
@@ -98,9 +97,7 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Bench, Daemon, TestClien
     config = configured(tmp_path, example())
     center = CenterPort("http://127.0.0.1:1", bytes.fromhex(ROOT_KEY), [Wallet.generate().signer])
     daemon = Daemon(config, bench.relay(), center, None, None)  # type: ignore[arg-type]
-    pages = web.Application()
-    pages.add_routes(daemon.routes())
-    async with TestClient(TestServer(pages)) as client:
+    async with TestClient(TestServer(daemon.pages())) as client:
         yield bench, daemon, client
 
 
@@ -116,13 +113,32 @@ async def test_what_is_told_with_the_token_is_carried_and_shown(served: Served) 
         assert await answer.json() == {"new": new}
     paid = {"reference": bench.owed.reference, "txid": bench.story.txid.hex(), "index": 0}
     assert (await client.post("/notice", json=paid, headers=token)).status == 200
-    shown = await (await client.get("/status")).json()
+    shown = await (await client.get("/status", headers=token)).json()
     assert (shown["watched"], shown["open"], shown["ended"]) == (1, 1, {})
     assert await daemon.relay.run_once() == 1
-    shown = await (await client.get("/status")).json()
+    shown = await (await client.get("/status", headers=token)).json()
     assert (shown["open"], shown["ended"]) == (0, {"proven": 1})
     assert shown["recent"][0]["outcome"] == Outcome.PROVEN
     assert "city_relay_lag_seconds 0.0" in await (await client.get("/metrics")).text()
+
+
+async def test_no_route_but_the_metrics_answers_who_has_no_token(served: Served) -> None:
+    # The routes are read from the application, so that a new one is tried too.
+    _, daemon, client = served
+    assert client.server is not None
+    tried = 0
+    for route in client.server.app.router.routes():  # type: ignore[attr-defined]
+        assert route.resource is not None
+        for wrong in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer "}):
+            answer = await client.request(route.method, route.resource.canonical, headers=wrong)
+            if route.resource.canonical == "/metrics":
+                assert answer.status == 200
+                continue
+            assert answer.status == 401
+            assert route.method == "HEAD" or (await answer.text()).startswith("CITY-7016")
+            tried += 1
+    assert tried >= 9
+    assert not daemon.relay.book.watched and not daemon.relay.book.payments
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import grpc
 import pytest
 
 from consensus.encoding import Hash, encode
@@ -15,6 +16,7 @@ from node.errors import CityError
 from node.identity.keyfile import write_key
 from node.identity.signers import SignerAway, sign_hashed
 from node.identity.suite import get_suite
+from node.peers.roster import server_name
 from node.peers.statement import PeerStatement
 from node.signing import guard as guard_module
 from node.signing import remote
@@ -23,6 +25,9 @@ from node.signing.held import HeldKeys
 from node.signing.remote import RemoteSigner, SigningClient, remote_keys
 from node.signing.service import GUARD_FILE, KeyFolder
 from node.wire.body import TxBody, build_body
+from node.wire.pb import signer_pb2
+from node.wire.signing import serve_signing
+from tests.fuzz.calling import Aborted, Call, Shelf
 from tests.unit.signing.conftest import World, seal
 
 CHANNEL = Hash(b"c" * 32)
@@ -255,3 +260,45 @@ def test_key_files_with_other_names_are_no_keys_of_the_service(world: World) -> 
     write_key(world.folder / "admin.pem", world.suite.generate_key(), None, dev=True)
     assert sorted(KeyFolder(world.folder, None, True).signers()) == ["identity", "vote"]
     assert [key.name for key in world.client.held()] == ["identity", "vote"]
+
+
+METHODS = {
+    method.name: method for method in signer_pb2.DESCRIPTOR.services_by_name["Signer"].methods
+}
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_no_method_answers_another_than_its_node(world: World, name: str) -> None:
+    # Read from the descriptor, so that a new method is tried too: with each certificate that is not its node's,
+    # and with none.
+    before = memory(world)
+    pinned = world.own.certificate_pem
+    for shown in (world.stranger, world.own, None):
+        keys = () if shown is None else (shown.key_pem, shown.certificate_pem)
+        credentials = grpc.ssl_channel_credentials(pinned, *keys)
+        options = (("grpc.ssl_target_name_override", server_name(pinned)),)
+        address = f"127.0.0.1:{world.service.port}"
+        with grpc.secure_channel(address, credentials, options=options) as channel:
+            method = METHODS[name]
+            call = channel.unary_unary(f"/{method.containing_service.full_name}/{name}")
+            with pytest.raises(grpc.RpcError) as caught:
+                call(b"", timeout=30)
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert memory(world) == before
+
+
+def test_whoever_gets_past_tls_with_another_certificate_is_refused_with_a_code(
+    world: World,
+) -> None:
+    """The second lock: the certificate that was shown is compared with the one that was named."""
+    shelf = Shelf()
+    serve_signing(shelf, _refuses, lambda: pytest.fail("asked"), lambda *_: pytest.fail("signed"))  # type: ignore[arg-type]
+    assert {name.rpartition("/")[2] for name in shelf.handlers} == METHODS.keys()
+    for handler in shelf.handlers.values():
+        with pytest.raises(Aborted) as caught:
+            handler.unary_unary(handler.request_deserializer(b""), Call())
+        assert caught.value.details.startswith("CITY-2205")
+
+
+def _refuses(_: object) -> None:
+    raise CityError("CITY-2205")
