@@ -40,21 +40,27 @@ async def run_node(config: NodeConfig, words: Words) -> None:
         loop.add_signal_handler(number, stopping.set)
     try:
         check_ports(config)
-        families = Families()
-        counts = Metrics("", families)  # what belongs to no channel
-        transports = open_transports(config)
-        port = PeerPort(transports, config.listen.peer, counts.count_peer)
-        slots = WorkerSlots(config.engine.workers_max, config.engine.idle_seconds)
-        hosting = Hosting(Premises(config, port, families, transports, slots))
+        shared = premises(config)
+        hosting = Hosting(shared)
         try:
             await hosting.open(words)
-            await _serve(config, port, families, hosting, words, stopping)
+            await _serve(config, shared.port, shared.families, hosting, words, stopping)
         finally:
             await hosting.close()
             log.info("node.stopped")
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def premises(config: NodeConfig) -> Premises:
+    """What the channels of a node share; nothing of it runs yet. Raises CityError for unusable keys."""
+    families = Families()
+    counts = Metrics("", families)  # what belongs to no channel
+    transports = open_transports(config)
+    port = PeerPort(transports, config.listen.peer, counts.count_peer)
+    slots = WorkerSlots(config.engine.workers_max, config.engine.idle_seconds)
+    return Premises(config, port, families, transports, slots)
 
 
 async def _serve(

@@ -33,13 +33,12 @@ from node.api.contracts import ContractsService
 from node.api.ledger import LedgerService
 from node.cards import NodeCard
 from node.config import NodeConfig, load_config
+from node.daemon import premises
 from node.errors import CityError
 from node.genesis import encode_genesis
-from node.hosted import Premises
 from node.hosting import Hosting
 from node.identity.keyfile import read_key
 from node.identity.signers import MemorySigner
-from node.keyring import open_transport
 from node.model import Envelope
 from node.network.create import create_network
 from node.network.layout import Layout
@@ -52,7 +51,6 @@ from node.peers.port import PeerPort
 from node.peers.statement import PeerStatement
 from node.signing.guard import VoteGuard
 from node.signing.service import GUARD_FILE, KeyFolder, SigningService
-from node.telemetry import Families
 from node.wire import operator_statement, pb, stubs
 from node.wire.codec import block_to_pb
 from node.wire.operator_statement import OperatorStatement, sign_operator
@@ -242,8 +240,8 @@ async def house(folder: Path) -> AsyncIterator[House]:
         path.read_text(encoding="utf-8") + "\n[snapshot]\nevery = 2\n", encoding="utf-8"
     )
     config = load_config(path)
-    port = PeerPort(open_transport(config), config.listen.peer)
-    hosting = Hosting(Premises(config, port, Families()))
+    shared = premises(config)
+    port, hosting = shared.port, Hosting(shared)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(hosting.close)
         await hosting.open()
@@ -374,7 +372,7 @@ async def peers(made: House, others: Cluster) -> list[Method]:
 
     def method(name: str, handler: Any) -> Method:
         async def ask(messages: Sequence[bytes]) -> str:
-            call = Call(shown=made.port.transport.certificate_pem, frames=messages)
+            call = Call(shown=made.port.transports.held[0].certificate_pem, frames=messages)
             return await answer(
                 Asked(handler, call), [b""] if handler.request_streaming else messages
             )
