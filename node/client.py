@@ -50,8 +50,9 @@ from node.client_errors import (
     Unavailable,
 )
 from node.client_net import TIMEOUT_S, AsyncNet, Tx
-from node.identity.signers import FileSigner
 from node.identity.suite import Signer, get_suite
+from node.signing.pkcs11 import open_signer
+from node.signing.token_place import is_token
 
 __all__ = [
     "Admission",
@@ -350,7 +351,7 @@ def _signer(context: Context, user: str | None) -> Signer | None:
     """The user's key. An unencrypted file must be the owner's alone (0600); nodes are stricter."""
     if not user:
         return None
-    path = Path(user) if user.endswith(".pem") else context.user(user).key
+    path = Path(user) if user.endswith(".pem") or is_token(user) else context.user(user).key
     password = os.environ.get(PASSWORD_VARIABLE)
     secret = password.encode() if password else None
-    return FileSigner(path, secret, dev=True, suite=get_suite(context.suite))
+    return open_signer(path, secret, dev=True, suite=get_suite(context.suite))

@@ -48,9 +48,9 @@ from node.genesis import (
 from node.governance.calls import CONTRACT
 from node.governance.views import read_identities, read_members
 from node.identity.keyfile import read_key, write_key
-from node.identity.signers import FileSigner
 from node.identity.suite import Signer, get_suite
 from node.peers.statement import ROLE_OBSERVER, NodeGrant, issue_grant
+from node.signing.pkcs11 import open_signer
 
 READY_SECONDS = 180.0
 GRANT_DAYS = 365
@@ -105,7 +105,7 @@ def operator_of(context: Context, user: str = "", password: bytes | None = None)
 
     def signer(node: NodeAddress) -> Signer:
         path = context.user(user).key if user else operator_key(context, node)
-        return FileSigner(path, password, dev=True, suite=get_suite(context.suite))
+        return open_signer(path, password, dev=True, suite=get_suite(context.suite))
 
     return signer
 

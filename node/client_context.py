@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from node.client_errors import InvalidRequest
+from node.signing.token_place import is_token
 
 FILE_NAME = "contexts.toml"
 _FILE_BYTES_MAX = 1024 * 1024
@@ -43,7 +44,7 @@ class ChannelRef:
 
 @dataclass(frozen=True, slots=True)
 class UserKey:
-    """key: PKCS#8 PEM file."""
+    """key: PKCS#8 PEM file, or pkcs11:/module.so?token=LABEL&object=NAME."""
 
     name: str
     key: Path
@@ -101,6 +102,10 @@ class Context:
                 return user
         known = ", ".join(user.name for user in self.users) or "none"
         raise InvalidRequest("CITY-1013", context=self.name, user=name, known=known)
+
+
+def _key(root: Path, text: str) -> Path:
+    return Path(text) if is_token(text) else root / text
 
 
 def key_in(path: Path, suite: str) -> Path:
@@ -210,7 +215,7 @@ def _context(name: str, table: dict[str, Any], file: Path) -> Context:
             for channel, c in table.get("channels", {}).items()
         )
         users = tuple(
-            UserKey(user, root / u["key"], u.get("member", ""))
+            UserKey(user, _key(root, u["key"]), u.get("member", ""))
             for user, u in table.get("users", {}).items()
         )
         return Context(

@@ -33,7 +33,9 @@ from node.own_keys import Held, OwnIdentity, OwnTransports
 from node.peers.roster import Self
 from node.peers.statement import SignedGrant
 from node.signing.held import HeldKeys, NamedSigner
+from node.signing.pkcs11 import shared_token, token_keys
 from node.signing.remote import SigningClient, remote_keys
+from node.signing.token_place import read_place
 
 GRANT_BYTES_MAX = 64 * 1024
 VOTE_FILE, NEXT_VOTE_FILE = "vote.pem", "vote-next.pem"
@@ -196,6 +198,8 @@ def held_keys(config: NodeConfig, suite: Suite) -> HeldKeys | None:
             reason = f"its certificate {error.filename}: {error.strerror}"
             raise CityError("CITY-2056", setting=setting, reason=reason) from None
         return remote_keys(SigningClient(place, open_transport(config), pinned), suite)
+    if kind == "pkcs11":
+        return token_keys(shared_token(read_place(setting)), suite)
     raise CityError("CITY-2056", setting=setting, reason=f"there is no signer {kind!r}")
 
 

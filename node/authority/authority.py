@@ -30,8 +30,10 @@ from node.identity.certificates import (
 from node.identity.keyfile import write_key
 from node.identity.requests import read_request
 from node.identity.revocation import REASONS, Revoked, make_list
-from node.identity.signers import FileSigner
+from node.identity.signers import MemorySigner
 from node.identity.suite import Suite, get_suite
+from node.signing.pkcs11 import TokenSigner, open_signer, require_p256, shared_token
+from node.signing.token_place import TokenPlace
 
 DAY_MS = 86_400_000
 AUTHORITY_DAYS, CERTIFICATE_DAYS, LIST_DAYS = 3_650, 397, 7
@@ -65,7 +67,7 @@ class Asked:
 class Keys:
     """The opened keys, by use."""
 
-    signers: dict[Use, FileSigner]
+    signers: dict[Use, MemorySigner | TokenSigner]
 
 
 class MemberAuthority:
@@ -94,22 +96,31 @@ class MemberAuthority:
         days: int = AUTHORITY_DAYS,
         dev: bool = False,
         now_ms: Now = real_now_ms,
+        token: TokenPlace | None = None,
     ) -> MemberAuthority:
         """A new authority in a folder that does not exist or is empty. roles: all that it may ever issue, empty
-        for any. The register comes last: its presence says that the folder is whole."""
+        for any. token: where its keys are made and stay (suite intl), instead of in files. The register comes
+        last: its presence says that the folder is whole."""
         if _MEMBER.fullmatch(member) is None:
             raise CityError("CITY-1002", field="member", rule="1 to 32 letters, digits and -")
         check_roles(roles)
         if folder.exists() and any(folder.iterdir()):
             raise CityError("CITY-2030", path=folder, reason="the folder is not empty")
+        if token is not None:
+            require_p256(token, suite)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         times = (now_ms() - BACKDATED_MS, now_ms() + days * DAY_MS)
         for use, name in FILES.items():
             own = suite if use is Use.IDENTITY else get_suite("intl")
-            key = own.generate_key()
-            write_key(folder / f"{name}.key", key, password, dev=dev)
+            if token is not None:
+                place = replace(token, object=f"{member}-{name}")
+                shared_token(place).generate(place.object)
+                (folder / f"{name}.token").write_text(f"{place}\n", encoding="utf-8")
+            else:
+                write_key(folder / f"{name}.key", own.generate_key(), password, dev=dev)
+            signer = _open_key(folder, name, password, dev, own)
             title = f"{member} {use} authority"
-            made = make_authority(own, own.signer(key), title, *times, organization=member)
+            made = make_authority(own, signer, title, *times, organization=member)
             (folder / f"{name}.crt").write_bytes(to_pem(made.der))
         _make_serving(folder, member, password, dev, times)
         register = Register(folder / REGISTER, create=True)
@@ -133,11 +144,9 @@ class MemberAuthority:
         return parse(from_pem((self.folder / f"{FILES[use]}.crt").read_bytes()))
 
     def unlock(self, password: bytes | None, *, dev: bool = False) -> Keys:
-        """Raises CITY-2005 to 2008."""
+        """Raises CITY-2005 to 2008; of keys in a token 2057 to 2059."""
         signers = {
-            use: FileSigner(
-                self.folder / f"{name}.key", password, dev=dev, suite=self.suite_for(use)
-            )
+            use: _open_key(self.folder, name, password, dev, self.suite_for(use))
             for use, name in FILES.items()
         }
         return Keys(signers)
@@ -267,6 +276,15 @@ def check_roles(roles: Sequence[str]) -> None:
             raise CityError("CITY-2034", reason=reason)
 
 
+def _open_key(
+    folder: Path, name: str, password: bytes | None, dev: bool, suite: Suite
+) -> MemorySigner | TokenSigner:
+    """Of a file, or of the token that a file names."""
+    place = folder / f"{name}.token"
+    where = place.read_text("utf-8").strip() if place.exists() else folder / f"{name}.key"
+    return open_signer(where, password, dev=dev, suite=suite)
+
+
 def _make_serving(
     folder: Path, member: str, password: bytes | None, dev: bool, times: tuple[int, int]
 ) -> None:
@@ -274,7 +292,7 @@ def _make_serving(
     suite = get_suite("intl")
     key = suite.generate_key()
     write_key(folder / f"{SERVE}.key", key, password, dev=dev)
-    signer = FileSigner(folder / "node-ca.key", password, dev=dev, suite=suite)
+    signer = _open_key(folder, FILES[Use.NODE], password, dev, suite)
     authority = parse(from_pem((folder / "node-ca.crt").read_bytes()))
     holder = Holder(f"{member} enrolment", (), key.public_key, member, ("localhost",))
     made = issue(suite, authority, signer, holder, times)

@@ -44,26 +44,40 @@ def init(
     suite: Annotated[str, typer.Option("--suite", help="sm (SM2) or intl (P-256)")] = "sm",
     role: Roles = None,
     days: Annotated[int, typer.Option("--days", min=1, max=7_300, help="validity")] = 3_650,
+    token: Annotated[
+        str,
+        typer.Option("--pkcs11", help="make its keys in a token: pkcs11:/module.so?token=LABEL"),
+    ] = "",
     password_file: PasswordFile = None,
     dev: Dev = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Makes the authority: keys, encrypted; self-signed certificates for identities and for nodes' TLS.
 
-    With --role it never gives any other role than those named.
+    With --role it never gives any other role than those named. With --pkcs11 its keys are made in a hardware
+    token and stay there (suite intl; the PIN: CITY_PKCS11_PIN, or a file that CITY_PKCS11_PIN_FILE names).
 
     Examples:  city ca init PX --dir px-ca --role maker --role checker --password-file px.pw
+    city ca init PX --dir px-ca --suite intl --pkcs11 'pkcs11:/usr/lib/softhsm/libsofthsm2.so?token=px'
     openssl x509 -in px-ca/ca.crt -noout -text
     """
     from node.authority.authority import MemberAuthority
     from node.errors import CityError
     from node.identity.suite import get_suite
+    from node.signing.token_place import read_place
 
     if suite not in ("sm", "intl"):
         raise CityError("CITY-1002", field="suite", rule="sm or intl")
     word = password(password_file, dev, is_new=True)
     made = MemberAuthority.create(
-        folder, member, get_suite(suite), word, roles=role or (), days=days, dev=dev
+        folder,
+        member,
+        get_suite(suite),
+        word,
+        roles=role or (),
+        days=days,
+        dev=dev,
+        token=read_place(token) if token else None,
     )
     show(_facts(made), output)
     made.close()

@@ -17,7 +17,7 @@ app = typer.Typer(help="Keys of people and nodes, and certificates for them.", n
 @app.command()
 @guarded
 def new(
-    key: Annotated[Path, typer.Argument(help="the key file to write")],
+    key: Annotated[str, typer.Argument(help="the key file to write, or pkcs11:…&object=NAME")],
     suite: Annotated[str, typer.Option("--suite", help="sm (SM2) or intl (P-256)")] = "sm",
     transport: Annotated[
         bool, typer.Option("--transport", help="a node's TLS key: P-256, not encrypted, mode 0600")
@@ -26,16 +26,26 @@ def new(
     dev: Dev = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Makes a key. It never leaves this file; an existing file is never replaced.
+    """Makes a key. It never leaves this file, or this token; an existing one is never replaced.
 
     Examples:  city identity new buyer.pem    city identity new keys/transport.pem --transport
+    city identity new 'pkcs11:/usr/lib/softhsm/libsofthsm2.so?token=px&object=buyer' --suite intl
     """
     from node.identity.keyfile import write_key
     from node.identity.suite import get_suite, identity_digest
+    from node.signing.pkcs11 import require_p256, shared_token
+    from node.signing.token_place import is_token, read_place
 
     if suite not in ("sm", "intl"):
         raise fail("CITY-1002", field="suite", rule="sm or intl")
     used = get_suite("intl" if transport else suite)
+    if is_token(key):
+        place = read_place(key, needs_object=True)
+        require_p256(place, used)
+        public_key = shared_token(place).generate(place.object)
+        facts = {"token": place.token, "object": place.object, "public_key": public_key.hex()}
+        show(facts | {"identity": identity_digest(used, public_key).hex()}, output)
+        return
     made = used.generate_key()
     word = None if transport else password(password_file, dev, is_new=True)
     write_key(key, made, word, dev=transport or dev)
@@ -46,7 +56,7 @@ def new(
 @app.command()
 @guarded
 def request(
-    key: Annotated[Path, typer.Argument(help="a key file; see: city identity new")],
+    key: Annotated[str, typer.Argument(help="a key file or pkcs11:…; see: city identity new")],
     name: Annotated[str, typer.Argument(help="whom the certificate is for")],
     out: Annotated[
         Path | None, typer.Option("--out", help="the request, or with --url the certificate")
@@ -69,13 +79,14 @@ def request(
     """
     from node.identity.certificates import to_pem
     from node.identity.requests import make_request
-    from node.identity.signers import FileSigner
     from node.identity.suite import get_suite
+    from node.signing.pkcs11 import open_signer
+    from node.signing.token_place import is_token
 
     if bool(url) != bool(token) or (url and out is None):
         raise fail("CITY-1002", field="--url", rule="--url, --token and --out go together")
-    is_plain = bool(host) or dev
-    signer = FileSigner(key, password(password_file, is_plain), dev=is_plain)
+    is_plain = bool(host) or dev or is_token(key)
+    signer = open_signer(key, password(password_file, is_plain), dev=is_plain)
     suite = get_suite(signer.suite_id)
     der = make_request(suite, signer, name, role or (), member, host or ())
     if url and out is not None:

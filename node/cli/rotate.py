@@ -218,9 +218,9 @@ def _grant(config: NodeConfig, place: Place, suite: Suite, change: _Change) -> N
 
     from consensus.encoding import EncodingError, Hash, decode
     from node.hosting_notes import write_durably
-    from node.identity.signers import FileSigner
     from node.keyring import GRANT_FILE, NEXT_GRANT_FILE
     from node.peers.statement import SignedGrant, issue_grant
+    from node.signing.pkcs11 import open_signer
 
     if change.field == "vote_key":
         raise fail(
@@ -237,7 +237,7 @@ def _grant(config: NodeConfig, place: Place, suite: Suite, change: _Change) -> N
     if change.fingerprint:
         grant = replace(grant, transport_fingerprint=Hash(change.fingerprint))
     context = open_context().on(place.name)
-    admin = FileSigner(context.user(chosen_user()).key, _word(), dev=True, suite=suite)
+    admin = open_signer(context.user(chosen_user()).key, _word(), dev=True, suite=suite)
     write_durably(path, issue_grant(suite, admin, grant))
     progress(f"{place.name}: {path.name} is for the new key")
 

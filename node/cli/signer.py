@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node.cli.output import guarded
+from node.cli.output import Output, OutputOption, guarded, rows_table, show
 from node.cli.passwords import Dev, PasswordFile, password
 
 app = typer.Typer(help="Keys that a node uses and does not hold.", no_args_is_help=True)
@@ -49,3 +49,29 @@ def serve(
     serve_until_stopped(
         keys, password(password_file, dev), dev, listen, (certificate, key), node, memory
     )
+
+
+@app.command()
+@guarded
+def check(
+    token: Annotated[str, typer.Argument(help="pkcs11:/path/of/the/module.so?token=LABEL")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Looks at a hardware token: its module, its label, the PIN, what it can do, and which keys it holds.
+
+    The PIN is in CITY_PKCS11_PIN or in a file that CITY_PKCS11_PIN_FILE names; it is tried once. Exit code 1
+    where something is bad.
+
+    Example:  city signer check 'pkcs11:/usr/lib/softhsm/libsofthsm2.so?token=px'
+    """
+    from node.doctor_check import Mark
+    from node.signing.token_check import examine_token
+    from node.signing.token_place import read_place
+
+    found = list(examine_token(read_place(token)))
+    marks = {Mark.ok: "✓", Mark.warn: "!", Mark.bad: "✗"}
+    rows = [(marks[each.mark], each.name, each.found, each.do) for each in found]
+    data = [{"check": c.name, "mark": c.mark, "found": c.found, "do": c.do} for c in found]
+    show(data, output, lambda: rows_table(("", "Check", "Found", "Next step"), rows))
+    if any(each.mark is Mark.bad for each in found):
+        raise typer.Exit(1)

@@ -66,6 +66,12 @@ def signed(
     return bytes(kind({**fields, signature_name: core.OctetBitString(signature)}).dump())
 
 
+def low_s(raw: bytes) -> bytes:
+    """An ECDSA signature r‖s of P-256 with the lower of the two s that are equally valid."""
+    r, s = raw[:32], int.from_bytes(raw[32:])
+    return r + min(s, abs(P256.n - s)).to_bytes(32)
+
+
 def holds(suite: Suite, public_key: bytes, body: Any, signature: Any) -> bool:
     """Whether the key signed the body. False for what is no signature."""
     try:
@@ -73,8 +79,7 @@ def holds(suite: Suite, public_key: bytes, body: Any, signature: Any) -> bool:
     except BadSignatureEncoding:
         return False
     if suite.id == INTL_ID:
-        r, s = raw[:32], int.from_bytes(raw[32:])
-        raw = r + min(s, P256.n - s).to_bytes(32)
+        raw = low_s(raw)
     return suite.verify(public_key, body.dump(), raw)
 
 

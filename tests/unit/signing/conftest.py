@@ -16,6 +16,9 @@ from node.identity.transport import TransportIdentity, issue_transport_certifica
 from node.signing.guard import VoteGuard
 from node.signing.remote import RemoteSigner, SigningClient
 from node.signing.service import GUARD_FILE, KeyFolder, SigningService
+from tests.unit.signing.tokens import hsm
+
+__all__ = ["World", "hsm", "seal", "world"]
 
 HOSTS = ["localhost", "127.0.0.1"]
 
