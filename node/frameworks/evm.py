@@ -1,8 +1,8 @@
 """An application on a node that speaks Ethereum's JSON-RPC (execution-apis): FISCO BCOS, Besu, geth and others.
 
 Transactions are signed here with a secp256k1 key that never leaves the process. The libraries are the extra
-`evm`: `pip install 'citychain[evm]'`. What a proof rests on is a block hash that the caller trusts: who made
-the block, and by which consensus, is the other framework's matter (`evm_proof.py`).
+`evm`: `pip install 'citychain[evm]'`. A proof (`evm_proof.py`) rests on a block: one whose hash the caller
+trusts, or one of a chain that is followed by its own validators' seals from its genesis (`qbft.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from eth_abi import abi, exceptions
@@ -25,6 +25,7 @@ from node.frameworks.api import Args, Fact, LedgerEvent, ProofRefused, Submitted
 
 ANSWER_S, RECEIPT_S, POLL_S = 10.0, 60.0, 0.5
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
+HEADERS_AT_ONCE = 200
 GAS_SPARE = 5  # a fifth more than estimated
 _REVERT = bytes.fromhex("08c379a0")  # Error(string)
 
@@ -67,18 +68,40 @@ class JsonRpc:
         return answer.get("result")
 
 
+class FollowedChain(Protocol):
+    """A chain whose consensus is checked here. Implemented by qbft.QbftChain."""
+
+    height: int
+
+    def knows(self, block_hash: bytes) -> bool: ...
+
+    def on_chain(self, header: bytes) -> bytes:
+        """The bytes of a header that the block's hash is of. Raises ProofRefused."""
+        ...
+
+    def follow(self, headers: Sequence[bytes]) -> None:
+        """Raises ProofRefused, and then follows none of them."""
+        ...
+
+
 class EvmLedger:
-    """Implements node.frameworks.api.LedgerAdapter over one contract. trusts: whether a block hash is one of
-    the chain's that the caller believes in."""
+    """Implements node.frameworks.api.LedgerAdapter over one contract.
+
+    trusts: whether a block hash is one of the chain's that the caller believes in; or chain: a chain that is
+    followed, so that nobody has to."""
 
     def __init__(
         self, rpc: JsonRpc, address: str, interface: Interface, key: bytes,
-        trusts: Callable[[bytes], bool],
+        trusts: Callable[[bytes], bool] | None = None, chain: FollowedChain | None = None,
     ) -> None:  # fmt: skip
-        self._rpc, self._address, self._trusts = rpc, address, trusts
+        if (trusts is None) is (chain is None):
+            raise ValueError("either hashes that are trusted, or a chain that is followed")
+        self._rpc, self._address, self._chain = rpc, address, chain
+        self._trusts = trusts or (lambda block_hash: chain is not None and chain.knows(block_hash))
         self._account = Account.from_key(key)
         self._methods = {m["name"]: m for m in interface if m["type"] == "function"}
         self._events = {_topic(e): e for e in interface if e["type"] == "event"}
+        self._following = asyncio.Lock()
         self._sending = asyncio.Lock()  # one number of the account after the other
 
     async def submit(self, method: str, args: Args) -> Submitted:
@@ -127,10 +150,33 @@ class EvmLedger:
                 await asyncio.sleep(POLL_S)
 
     async def proof(self, tx_id: str) -> bytes:
+        """A followed chain is followed up to the transaction's block."""
         receipt = await self._receipt("0x" + tx_id)
+        await self.follow(int(receipt["blockNumber"], 16))
         block = await self._rpc.ask("eth_getBlockByNumber", receipt["blockNumber"], True)
         receipts = await self._rpc.ask("eth_getBlockReceipts", receipt["blockNumber"])
-        return evm_proof.build(block, receipts, int(receipt["transactionIndex"], 16))
+        on_chain = evm_proof.whole if self._chain is None else self._chain.on_chain
+        return evm_proof.build(block, receipts, int(receipt["transactionIndex"], 16), on_chain)
+
+    async def follow(self, height: int | None = None) -> None:
+        """Follows the chain up to this block, or to its last one. Raises ProofRefused where the node tells
+        another chain than the one that the validators sealed."""
+        if self._chain is None:
+            return
+        if height is None:
+            height = int(await self._rpc.ask("eth_blockNumber"), 16)
+        async with self._following:
+            while self._chain.height < height:
+                first = self._chain.height + 1
+                last = min(height, first + HEADERS_AT_ONCE - 1)
+                self._chain.follow([await self._header(n) for n in range(first, last + 1)])
+
+    async def _header(self, number: int) -> bytes:
+        block = await self._rpc.ask("eth_getBlockByNumber", hex(number), False)
+        try:
+            return evm_proof.header_bytes(block)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ProofRefused(f"the node tells no header of block {number}") from error
 
     def check(self, proof: bytes) -> Fact:
         found = evm_proof.check(proof)

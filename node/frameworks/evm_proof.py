@@ -6,18 +6,19 @@ RLP of
 
     [header, index, transaction path nodes, receipt path nodes]
 
-and shows the pair under the hash of the header.
+and shows the pair under the hash of the header. Where a chain's hash is not that of the whole header
+(`qbft.py`), the proof carries the bytes that it is of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import rlp
 from eth_utils.crypto import keccak
-from trie.exceptions import BadTrieProof
+from trie.exceptions import BadTrieProof, InvalidNode, ValidationError
 from trie.hexary import HexaryTrie
 
 from node.frameworks.api import ProofRefused
@@ -51,10 +52,21 @@ class Shown:
     logs: tuple[Log, ...]
 
 
-def build(block: Mapping[str, Any], receipts: Sequence[Mapping[str, Any]], index: int) -> bytes:
+def whole(header: bytes) -> bytes:
+    """What the hash of a block is of, on most chains: the header as it is."""
+    return header
+
+
+def build(
+    block: Mapping[str, Any],
+    receipts: Sequence[Mapping[str, Any]],
+    index: int,
+    on_chain: Callable[[bytes], bytes] = whole,
+) -> bytes:
     """The proof of one transaction from what JSON-RPC tells of its block (with whole transactions) and of its
-    receipts. Raises ProofRefused where these do not fit together."""
-    header = _header(block)
+    receipts. on_chain: the bytes of a header that its hash is of. Raises ProofRefused where these do not fit
+    together."""
+    header = on_chain(header_bytes(block))
     if keccak(header) != _data(block["hash"]):
         raise ProofRefused("the header's fields are not those of the block's hash")
     transactions = _trie([_transaction(t) for t in block["transactions"]])
@@ -87,7 +99,10 @@ def check(proof: bytes) -> Shown:
             bytes(keccak(transaction)), to, status == b"\x01",
             tuple((bytes(a), tuple(map(bytes, t)), bytes(d)) for a, t, d in logs),
         )  # fmt: skip
-    except (rlp.DecodingError, BadTrieProof, ValueError, TypeError, IndexError, KeyError) as error:
+    except (
+        rlp.DecodingError, BadTrieProof, InvalidNode, ValidationError, ValueError, TypeError, IndexError,
+        KeyError, RecursionError,
+    ) as error:  # fmt: skip
         raise ProofRefused(f"these are not the bytes of a proof that holds: {error}") from error
 
 
@@ -105,7 +120,8 @@ def _trie(items: Sequence[bytes]) -> HexaryTrie:
     return trie
 
 
-def _header(block: Mapping[str, Any]) -> bytes:
+def header_bytes(block: Mapping[str, Any]) -> bytes:
+    """The RLP of the header that JSON-RPC tells field by field."""
     fields = [
         _number(block[name]) if name in _NUMBERS else _data(block[name])
         for name in _HEADER

@@ -14,6 +14,7 @@ from tests.fuzz import (
     rows_consensus,
     rows_contracts,
     rows_files,
+    rows_frameworks,
     rows_wire,
     samples,
 )
@@ -70,6 +71,7 @@ def table() -> dict[str, Decoder]:
         *rows_wire.ROWS,
         *rows_contracts.ROWS,
         *rows_files.ROWS,
+        *rows_frameworks.ROWS,
         *rows_center.ROWS,
     ]
     found = {row.name: row for row in [*rows, *_structures()]}

@@ -18,6 +18,9 @@ from eth_tester.exceptions import TransactionFailed
 from eth_utils import keccak
 
 from node.frameworks.evm import EvmLedger, JsonRpc
+from node.frameworks.evm_proof import header_bytes
+from node.frameworks.qbft import QbftChain
+from tests.unit.frameworks.sealers import Sealers
 
 BUILT = json.loads((Path(__file__).parent / "notary.json").read_text(encoding="utf-8"))
 _HEADER = {
@@ -180,14 +183,48 @@ def _hex(data: bytes) -> str:
     return hex(int.from_bytes(data, "big"))
 
 
-@asynccontextmanager
-async def evm_ledger() -> AsyncIterator[EvmLedger]:
-    node = EvmNode()
+class QbftNode(EvmNode):
+    """The same chain, its headers sealed as a consortium's validators seal them by QBFT."""
+
+    def __init__(self, n: int = 4) -> None:
+        super().__init__()
+        self.validators = Sealers(n)
+        self.sealed: list[dict[str, Any]] = []  # blocks as JSON-RPC tells them, by number
+
+    def genesis(self) -> bytes:
+        return header_bytes(self.eth_getBlockByNumber("0x0", False))
+
+    def eth_getBlockByNumber(self, number: str, full: bool) -> dict[str, Any]:
+        while len(self.sealed) <= int(number, 16):
+            at = len(self.sealed)
+            block = super().eth_getBlockByNumber(hex(at), full)
+            if at:
+                block["parentHash"] = self.sealed[-1]["hash"]
+            self.sealed.append(self.validators.seal(block))
+        return self.sealed[int(number, 16)]
+
+
+async def serve(node: EvmNode) -> AsyncIterator[JsonRpc]:
     application = web.Application()
     application.router.add_post("/", node.answer)
     async with TestServer(application) as server:
         rpc = JsonRpc(str(server.make_url("/")))
         try:
-            yield EvmLedger(rpc, node.address, BUILT["abi"], node.key, node.is_own_block)
+            yield rpc
         finally:
             await rpc.close()
+
+
+@asynccontextmanager
+async def qbft_ledger() -> AsyncIterator[EvmLedger]:
+    node = QbftNode()
+    async for rpc in serve(node):
+        chain = QbftChain(node.genesis())
+        yield EvmLedger(rpc, node.address, BUILT["abi"], node.key, chain=chain)
+
+
+@asynccontextmanager
+async def evm_ledger() -> AsyncIterator[EvmLedger]:
+    node = EvmNode()
+    async for rpc in serve(node):
+        yield EvmLedger(rpc, node.address, BUILT["abi"], node.key, node.is_own_block)

@@ -1,4 +1,5 @@
-"""One application on two frameworks: the same test passes on a channel of ours and on an EVM chain."""
+"""One application on two frameworks: the same test passes on a channel of ours and on an EVM chain, whose
+blocks are trusted, or followed by their validators' seals."""
 
 from __future__ import annotations
 
@@ -19,17 +20,21 @@ from tests.unit.client.whole import whole_network
 
 if importlib.util.find_spec("eth_tester") is None:
     pytest.skip("the extra `evm` is not installed", allow_module_level=True)
-from tests.unit.frameworks.evm_node import evm_ledger
+from tests.unit.frameworks.evm_node import evm_ledger, qbft_ledger
 
 SECONDS = 120
 FIRST, SECOND = bytes(range(32)), bytes(range(1, 33))
 NOTARY = (Path(__file__).parent / "notary.py").read_text(encoding="utf-8")
 
 
-@pytest_asyncio.fixture(params=["city", "evm"])
+@pytest_asyncio.fixture(params=["city", "evm", "qbft"])
 async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LedgerAdapter]:
     if request.param == "evm":
         async with evm_ledger() as found:
+            yield found
+        return
+    if request.param == "qbft":
+        async with qbft_ledger() as found:
             yield found
         return
     async with (
