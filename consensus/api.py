@@ -55,13 +55,19 @@ class Signer(Protocol):
 @dataclass(frozen=True, slots=True)
 class TxRef:
     """A transaction as a core sees it. `leaf` is its leaf in tx_root. A configuration transaction stands
-    alone in its block, and nothing is voted for above that block until it is executed."""
+    alone in its block, and nothing is voted for above that block until it is executed.
+
+    member, application, sender: whose turn it takes (consensus/ordering/lanes.py); where nobody says, all are
+    one."""
 
     tx_id: Hash
     leaf: Hash
     gas_limit: int
     size_bytes: int
     is_config: bool = False
+    member: str = ""
+    application: str = ""
+    sender: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,9 @@ class Admission:
         self._check_call(body)
         id_ = tx_id(self._suite.hash, self._suite.id, envelope.body)
         leaf = tx_leaf(self._suite.hash, self._suite.id, id_, Sig(envelope.signature))
-        ref = TxRef(id_, leaf, body.gas_limit, size, body.contract == CONTRACT)
+        is_config = body.contract == CONTRACT
+        turn = (sender.member_id, body.contract, body.sender)
+        ref = TxRef(id_, leaf, body.gas_limit, size, is_config, *turn)
         return Admitted(envelope, body, id_, ref, sender)
 
     def _check_addressee(self, body: TxBody) -> None:

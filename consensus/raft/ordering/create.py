@@ -57,8 +57,7 @@ class Creator:
         wait_ms = state.config.block_wait_ms * (1 if is_idle else PATIENCE)
         since_ms = state.requests.free_since_ms()
         if since_ms is not None:
-            refs = state.requests.choose()
-            if refs and refs[0].is_config and not self._may_change(header.height):
+            if state.requests.next_config() and not self._may_change(header.height):
                 return None
             if state.requests.is_block_full:
                 return state.now_ms
