@@ -90,11 +90,12 @@ class Admission:
         return self._configuration.config
 
     async def admit(
-        self, envelopes: Sequence[Envelope], tip_height: int | None
+        self, envelopes: Sequence[Envelope], tip_height: int | None, source: str = ""
     ) -> list[Admitted | CityError]:
         """For each envelope, in order, what it is or why not.
 
-        tip_height None: form only, for bodies that a proposal has asked for."""
+        tip_height None: form only, for bodies that a proposal has asked for. source: who brought them, for
+        whose turn it is."""
         found: list[Admitted | CityError] = []
         for envelope in envelopes:
             try:
@@ -104,13 +105,36 @@ class Admission:
         if tip_height is not None:
             found = await self._check_timing(found, tip_height)
         good = [item for item in found if isinstance(item, Admitted)]
-        items = [self._signature(item) for item in good]
-        answers = await self._signatures.check(items, wanted=tip_height is None)
-        bad = {id(item) for item, holds in zip(good, answers, strict=True) if not holds}
+        by_member: dict[str, list[Admitted]] = {}
+        for item in good:
+            by_member.setdefault(item.member_id, []).append(item)
+        checks = [
+            self._wrong(member, items, source, is_wanted=tip_height is None)
+            for member, items in by_member.items()
+        ]
+        bad = set[int]().union(*await asyncio.gather(*checks))
         for item in good:
             if id(item) not in bad:
                 self._seen(item)
         return [CityError("CITY-3006") if id(item) in bad else item for item in found]
+
+    async def _wrong(
+        self, member: str, several: list[Admitted], source: str, *, is_wanted: bool
+    ) -> set[int]:
+        """`id` of each whose signature does not hold. All of them say that they are this member's."""
+        items = [self._signature(item) for item in several]
+        answers = await self._signatures.check(
+            items, wanted=is_wanted, source=source, member=member
+        )
+        return {id(item) for item, holds in zip(several, answers, strict=True) if not holds}
+
+    def claimed_member(self, public_key: bytes) -> str:
+        """Of the identity whose key it is, signed or not; empty for a key that is nobody's."""
+        digest = self._digests.get(public_key)
+        if digest is None:
+            digest = identity_digest(self._suite.hash, self._suite.id, public_key)
+        identity = self._configuration.senders.get(digest)
+        return "" if identity is None else identity.member_id
 
     def inspect(self, envelope: Envelope) -> Admitted:
         """The envelope with its body read and its form checked, signature excepted. Raises CityError."""

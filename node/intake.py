@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from node.admission import Admission, Admitted
 from node.bodies import WantedBodies
 from node.driver import Driver
 from node.errors import CityError
-from node.fairness import Turns
+from node.fairness import Nested
 from node.flags import Flags
 from node.identity.suite import Suite
 from node.model import Envelope
@@ -29,7 +30,7 @@ from node.telemetry import Metrics
 from node.txpool import TxPool
 from node.waiters import Signal
 
-PARTS_MAX = 32  # of one peer that wait for their checks
+PARTS_MAX = 64  # of one peer that wait for their checks; of one member at most half of them
 PART_COUNT, PART_BYTES = 128, 256 * 1024
 DECODED_AT_A_TIME = 64  # messages, before other tasks have their turn
 
@@ -64,7 +65,7 @@ class Intake:
         self._pool, self._suite = pool, suite
         self._metrics, self._send, self._tip_height = metrics, send, tip_height
         self._flags = flags
-        self._bodies: Turns[str, tuple[Envelope, ...]] = Turns(PARTS_MAX)
+        self._bodies: Nested[str, str, tuple[Envelope, ...]] = Nested(PARTS_MAX)
         self._arrived, self._taken = Signal(), Signal()
 
     @property
@@ -141,35 +142,44 @@ class Intake:
     # ---- bodies -----------------------------------------------------------------------------------
 
     async def _on_bodies(self, peer: PeerId, envelopes: Sequence[Envelope]) -> None:
-        """Returns when all are in their peer's lane: one that floods is read more slowly, and no other. What a
-        proposal waits for is checked at once: behind thousands of others it would be too late for the view."""
+        """Returns when all are in lanes of their peer and member: a peer that floods is read more slowly, and no
+        other; of what it brought those whose member has room are not kept waiting. What a proposal waits for is
+        checked at once: behind thousands of others it would be too late for the view."""
         if len(self._wanted):
             asked: list[Envelope] = []
             offered: list[Envelope] = []
             for envelope in envelopes:
                 (asked if self._id(envelope) in self._wanted else offered).append(envelope)
-            await self._check(asked)
+            await self._check(asked, peer.name)
             envelopes = offered
-        for part in _parts(envelopes):
-            while not self._bodies.put(peer.name, part):
+        lanes: dict[str, list[Envelope]] = {}
+        for envelope in envelopes:
+            member = self._admission.claimed_member(envelope.public_key)
+            lanes.setdefault(member, []).append(envelope)
+        parts = deque((member, part) for member, held in lanes.items() for part in _parts(held))
+        while parts:
+            rest = deque((m, part) for m, part in parts if not self._bodies.put(peer.name, m, part))
+            if len(rest) < len(parts):
+                self._arrived.notify()
+            parts = rest
+            if parts:
                 await self._taken.wait()
-            self._arrived.notify()
 
     async def check_bodies(self) -> None:
         """A worker: bodies from peers pass the same gate as those from clients."""
         while True:
             while not self._bodies:
                 await self._arrived.wait()
-            envelopes = self._bodies.take()
+            peer, _, envelopes = self._bodies.take()
             self._taken.notify()
-            await self._check(envelopes)
+            await self._check(envelopes, peer)
 
-    async def _check(self, envelopes: Sequence[Envelope]) -> None:
+    async def _check(self, envelopes: Sequence[Envelope], peer: str) -> None:
         news = [(id_, e) for e in envelopes if self._is_news(id_ := self._id(e), e)]
         asked = [e for id_, e in news if id_ in self._wanted]
         offered = [e for id_, e in news if id_ not in self._wanted]
-        checked = await self._admission.admit(asked, None)
-        checked += await self._admission.admit(offered, self._tip_height())
+        checked = await self._admission.admit(asked, None, peer)
+        checked += await self._admission.admit(offered, self._tip_height(), peer)
         for found in checked:
             self._take(found)
         self._driver.pool_changed()

@@ -1,8 +1,9 @@
 """Signatures, checked in batches in threads, and the cache the consensus core's verifier answers from.
 
 Whoever has signatures to check awaits `check`; what waits at the same time is checked together, a few of each
-request in turn: a peer's ten thousand must not hold up another's one. Ordering messages go first, then what a
-proposal waits for, then all other transactions, so that a flood of these starves neither.
+source in turn, and of one source a few of each member that the items claim to be of: a peer's or client's ten
+thousand must not hold up another's one, and who signs wrongly in others' names has one turn like others. Ordering
+messages go first, then what a proposal waits for, then all other transactions, so that a flood starves neither.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from consensus.api import SignatureItem
+from node.errors import CityError
+from node.fairness import Nested
 from node.identity.suite import PUBLIC_KEY_LEN, SIGNATURE_LEN, Item, Suite
 
 SHARE_ITEMS = 16  # of one request in a row
 JOB_ITEMS_MAX = 128  # about 30 ms of SM2 on one core
+REQUESTS_MAX = 65_536  # of one source; calls and peers' lanes have bounds of their own
 REMEMBERED_MAX = 65_536  # signatures of ordering messages, 32 bytes each
 
 
@@ -41,23 +45,32 @@ class Signatures:
         self._suite = suite
         self._threads = threads or max(1, min(4, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="verify")
-        self._waiting: tuple[deque[_Request], ...] = (deque(), deque(), deque())
+        self._waiting = tuple(Nested[str, str, _Request](2 * REQUESTS_MAX) for _ in range(3))
         self._running: set[asyncio.Task[None]] = set()
         self._remembered: dict[bytes, None] = {}
         self.checked = 0
 
     async def check(
-        self, items: Sequence[SignatureItem], *, urgent: bool = False, wanted: bool = False
+        self,
+        items: Sequence[SignatureItem],
+        *,
+        urgent: bool = False,
+        wanted: bool = False,
+        source: str = "",
+        member: str = "",
     ) -> list[bool]:
         """Whether each signature holds, in order. `urgent`: an ordering message; remembered for the core.
-        `wanted`: transactions that ordering waits for."""
+        `wanted`: transactions that ordering waits for. source: who brought them; member: whose they claim to
+        be. Raises CITY-1031 where that source has too many waiting."""
         answers = [urgent and _name(item) in self._remembered for item in items]
         missing = [i for i, known in enumerate(answers) if not known]
         if not missing:
             return answers
         done: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
         request = _Request(items, answers, len(missing), done, deque(missing))
-        self._waiting[0 if urgent else 1 if wanted else 2].append(request)
+        lane = self._waiting[0 if urgent else 1 if wanted else 2]
+        if not lane.put(source, member, request):
+            raise CityError("CITY-1031", waiting=len(lane))
         self._start_jobs()
         await done
         if urgent:
@@ -78,11 +91,12 @@ class Signatures:
             job: list[tuple[_Request, int]] = []
             for lane in self._waiting:
                 while lane and len(job) < JOB_ITEMS_MAX:
-                    request = lane.popleft()
+                    source, member, request = lane.take()
                     for _ in range(min(SHARE_ITEMS, len(request.missing))):
                         job.append((request, request.missing.popleft()))
                     if request.missing:
-                        lane.append(request)
+                        is_back = lane.put(source, member, request)
+                        assert is_back, "its place was free a moment ago"
             task = asyncio.get_running_loop().create_task(self._run(job))
             self._running.add(task)
             task.add_done_callback(self._on_done)
