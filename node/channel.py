@@ -139,17 +139,20 @@ class Channel:
 
     # ---- writing ----------------------------------------------------------------------------------
 
-    async def submit(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]:
+    async def submit(self, envelopes: Sequence[Envelope], source: str = "") -> list[SubmitOutcome]:
         refusal = self._stopped or self._room() or self._too_far_behind()
         if refusal is not None:
             self.metrics.rejected(refusal.name)
             raise refusal
         outcomes: list[SubmitOutcome] = []
         for at in range(0, len(envelopes), SUBMIT_CHUNK):
-            outcomes += await self._submit_chunk(envelopes[at : at + SUBMIT_CHUNK])
+            chunk = envelopes[at : at + SUBMIT_CHUNK]
+            outcomes += await self._submit_chunk(chunk, f"client {source}")
         return outcomes
 
-    async def _submit_chunk(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]:
+    async def _submit_chunk(
+        self, envelopes: Sequence[Envelope], source: str
+    ) -> list[SubmitOutcome]:
         hash_, suite_id, pool = self.suite.hash, self.suite.id, self.pipeline.pool
         ids = [tx_id(hash_, suite_id, envelope.body) for envelope in envelopes]
         new = [
@@ -157,7 +160,7 @@ class Channel:
             for id_, envelope in zip(ids, envelopes, strict=True)
             if (held := pool.get(id_)) is None or held.envelope != envelope
         ]
-        checked = await self._admission.admit(new, self._ledger.tip.height)
+        checked = await self._admission.admit(new, self._ledger.tip.height, source)
         by_envelope = {id(e): found for e, found in zip(new, checked, strict=True)}
         return [
             SubmitOutcome(id_, self._add(by_envelope.get(id(envelope))))

@@ -98,6 +98,12 @@ class Pool(Section):
     bytes_max: int = Field(64 * 1024 * 1024, ge=1024 * 1024, le=4 * 1024**3)
 
 
+class Clients(Section):
+    """reads_per_second: of one member in one channel, in the long run; twice as many may come at once."""
+
+    reads_per_second: int = Field(500, ge=1)
+
+
 class Disk(Section):
     """Below this much free space new transactions are refused; ordering goes on."""
 
@@ -178,6 +184,7 @@ class NodeConfig(Settings):
     engine: Engine = Engine()
     clock: ClockSection = ClockSection()
     pool: Pool = Pool()
+    clients: Clients = Clients()
     disk: Disk = Disk()
     snapshot: Snapshot = Snapshot()
     prune: Prune = Prune()

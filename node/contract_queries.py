@@ -16,6 +16,7 @@ from node.configuration import InForce
 from node.contracts_in_force import Asked, ContractsInForce
 from node.errors import CityError
 from node.facade import QueryResult
+from node.fairness import Gate, GateFull
 from node.genesis import Identity
 from node.governance import CONTRACT
 from node.governance import load_state as load_configuration
@@ -33,6 +34,7 @@ from node.quotas import load_used
 from node.quotas_in_force import QuotasInForce
 
 QUERIES_MAX = 64
+RUNNING_MAX = 4  # at a time: one in the engine, others on their way to it and back
 NO_TRANSACTION = bytes(32)
 
 
@@ -50,7 +52,7 @@ class Queries:
     def __init__(self, ledger: Ledger, engine: LoadedEngine | None) -> None:
         self._ledger, self._engine = ledger, engine
         self._configuration, self._contracts = ledger.configuration, ledger.contracts
-        self._waiting = 0
+        self._gate: Gate[str] = Gate(RUNNING_MAX, QUERIES_MAX)
 
     async def query(
         self,
@@ -74,43 +76,52 @@ class Queries:
             return self._configured(now, self._configuration, method, args_json, sender)
         if self._engine is None:
             raise CityError("CITY-8011", backend=self._ledger.suite.name, what="answer queries")
-        if self._waiting >= QUERIES_MAX:
-            raise CityError("CITY-6005", limit=QUERIES_MAX)
-        self._waiting += 1
+        asked = (contract, version, method, args_json, sender, gas_limit, height)
         try:
-            if contract == LIFECYCLE and not height:
+            async with self._gate.turn("" if sender is None else sender.member_id):
+                return await self._answer(self._engine, *asked)
+        except GateFull:
+            raise CityError("CITY-6005", limit=QUERIES_MAX) from None
+
+    async def _answer(
+        self,
+        engine: LoadedEngine,
+        contract: str,
+        version: int,
+        method: str,
+        args_json: str,
+        sender: Identity | None,
+        gas_limit: int,
+        height: int,
+    ) -> QueryResult:
+        """Of what needs the engine, or an earlier state."""
+        if contract == LIFECYCLE and not height:
+            return await self._lifecycle(
+                engine, self._contracts, method, args_json, sender, gas_limit
+            )
+        # What is in force is taken here: on this loop, where nothing is adopted meanwhile.
+        in_force = self._contracts.height, self._contracts.state
+        state = self._ledger.state
+        opened = await asyncio.to_thread(state.view_at, height) if height else state.view()
+        try:
+            at = await asyncio.to_thread(self._moment, opened, *in_force)
+            if contract in (CONTRACT, LIFECYCLE, QUOTA):
+                configuration = await asyncio.to_thread(self._configuration_in, at.header, opened)
+                if contract == CONTRACT:
+                    now = at.header.height
+                    return self._configured(now, configuration, method, args_json, sender)
+                if contract == QUOTA:
+                    used = await asyncio.to_thread(load_used, opened.scan_all)
+                    quotas = QuotasInForce(configuration, used)
+                    return self._used(at.header.height, quotas, method, args_json)
+                contracts = self._contracts_at(at, configuration)
                 return await self._lifecycle(
-                    self._engine, self._contracts, method, args_json, sender, gas_limit
+                    engine, contracts, method, args_json, sender, gas_limit
                 )
-            # What is in force is taken here: on this loop, where nothing is adopted meanwhile.
-            in_force = self._contracts.height, self._contracts.state
-            state = self._ledger.state
-            opened = await asyncio.to_thread(state.view_at, height) if height else state.view()
-            try:
-                at = await asyncio.to_thread(self._moment, opened, *in_force)
-                if contract in (CONTRACT, LIFECYCLE, QUOTA):
-                    configuration = await asyncio.to_thread(
-                        self._configuration_in, at.header, opened
-                    )
-                    if contract == CONTRACT:
-                        now = at.header.height
-                        return self._configured(now, configuration, method, args_json, sender)
-                    if contract == QUOTA:
-                        used = await asyncio.to_thread(load_used, opened.scan_all)
-                        quotas = QuotasInForce(configuration, used)
-                        return self._used(at.header.height, quotas, method, args_json)
-                    contracts = self._contracts_at(at, configuration)
-                    return await self._lifecycle(
-                        self._engine, contracts, method, args_json, sender, gas_limit
-                    )
-                call = self._call(
-                    at.contracts, contract, version, method, args_json, sender, gas_limit
-                )
-                return await self._run(self._engine, call, at, opened)
-            finally:
-                opened.close()
+            call = self._call(at.contracts, contract, version, method, args_json, sender, gas_limit)
+            return await self._run(engine, call, at, opened)
         finally:
-            self._waiting -= 1
+            opened.close()
 
     async def _lifecycle(
         self,

@@ -78,6 +78,7 @@ async def _serve(
         transport=port.transports,
         listen=config.listen.api,
         hosting=hosting,
+        reads_per_second=config.clients.reads_per_second,
     )
     web = None
     if config.listen.web:

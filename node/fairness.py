@@ -1,8 +1,8 @@
 """Bounded lanes taken from in turn: who sends much waits behind himself only.
 
-    Turns     a lane for each key
-    Nested    sources take turns, and within one its keys: who speaks for many gets no more turns than others
-    Gate      so many at a time, the next by turns of keys
+Turns     a lane for each key
+Nested    sources take turns, and within one its keys: who speaks for many gets no more turns than others
+Gate      so many at a time, the next by turns of keys
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Gate(Generic[K]):
         self._running_max, self.most = running_max, most
         self._running = 0
         self._held: Counter[K] = Counter()
-        self._waiting: Turns[K, asyncio.Future[None]] = Turns(most)
+        self._waiting: dict[K, dict[asyncio.Future[None], None]] = {}
 
     @asynccontextmanager
     async def turn(self, key: K) -> AsyncIterator[None]:
@@ -133,18 +133,27 @@ class Gate(Generic[K]):
 
     async def _wait(self, key: K) -> None:
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put(key, admitted)
+        self._waiting.setdefault(key, {})[admitted] = None
         try:
             await admitted
         except asyncio.CancelledError:
             if admitted.done() and not admitted.cancelled():
                 self._running -= 1  # it was let in at the same moment: its turn goes to another
                 self._next()
+            elif (lane := self._waiting.get(key)) is not None:
+                lane.pop(admitted, None)
+                if not lane:
+                    del self._waiting[key]
             raise
 
     def _next(self) -> None:
         while self._waiting and self._running < self._running_max:
-            admitted = self._waiting.take()
+            key = next(iter(self._waiting))
+            lane = self._waiting.pop(key)
+            admitted = next(iter(lane))
+            del lane[admitted]
+            if lane:
+                self._waiting[key] = lane  # at the end
             if not admitted.done():
                 self._running += 1
                 admitted.set_result(None)

@@ -142,9 +142,9 @@ class Intake:
     # ---- bodies -----------------------------------------------------------------------------------
 
     async def _on_bodies(self, peer: PeerId, envelopes: Sequence[Envelope]) -> None:
-        """Returns when all are in lanes of their peer and member: a peer that floods is read more slowly, and no
-        other; of what it brought those whose member has room are not kept waiting. What a proposal waits for is
-        checked at once: behind thousands of others it would be too late for the view."""
+        """Returns when all are in lanes of their peer and member: a peer that floods is read more slowly, and
+        no other; of what it brought, that of members with room is not kept waiting. What a proposal waits for
+        is checked at once: behind thousands of others it would be too late for the view."""
         if len(self._wanted):
             asked: list[Envelope] = []
             offered: list[Envelope] = []

@@ -2,8 +2,9 @@
 
 Whoever has signatures to check awaits `check`; what waits at the same time is checked together, a few of each
 source in turn, and of one source a few of each member that the items claim to be of: a peer's or client's ten
-thousand must not hold up another's one, and who signs wrongly in others' names has one turn like others. Ordering
-messages go first, then what a proposal waits for, then all other transactions, so that a flood starves neither.
+thousand must not hold up another's one, and who signs wrongly in others' names has one turn like others.
+Ordering messages go first, then what a proposal waits for, then all other transactions, so that a flood starves
+neither.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import grpc
 from consensus.encoding import Hash, encode
 from consensus.header import block_hash, identity_digest, tx_id
 from contracts.runtime import values
-from node.api.access import Access
+from node.api.access import Access, source_of
 from node.api.calls import require_deadline, streaming, unary, within_deadline
 from node.errors import CityError
 from node.facade import ChannelFacade, Level, QueryResult
@@ -63,7 +63,7 @@ class LedgerService(stubs.LedgerServicer):
         require_deadline(context)
         channel = self._access.channel(request.channel)
         envelope = envelope_from_pb(request.envelope)
-        (outcome,) = await within_deadline(context, channel.submit([envelope]))
+        (outcome,) = await within_deadline(context, channel.submit([envelope], source_of(context)))
         if outcome.error is not None:
             raise outcome.error
         return stubs.SubmitReply(tx_id=outcome.tx_id)
@@ -71,7 +71,7 @@ class LedgerService(stubs.LedgerServicer):
     @unary
     async def SubmitBatch(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         require_deadline(context)
-        return await within_deadline(context, self._submit(request))
+        return await within_deadline(context, self._submit(request, source_of(context)))
 
     @streaming
     async def SubmitStream(
@@ -80,15 +80,15 @@ class LedgerService(stubs.LedgerServicer):
         """One reply a batch, in order. The next batch is read when this one is answered: that is the
         backpressure."""
         async for request in requests:
-            yield await self._submit(request)
+            yield await self._submit(request, source_of(context))
 
-    async def _submit(self, request: Any) -> Any:
+    async def _submit(self, request: Any, source: str) -> Any:
         channel = self._access.channel(request.channel)
         count = len(request.envelopes)
         if not 1 <= count <= BATCH_ENVELOPES_MAX:
             raise CityError("CITY-1006", limit=BATCH_ENVELOPES_MAX, count=count)
         envelopes, malformed = envelopes_from_pb(request.envelopes)
-        outcomes = await channel.submit(envelopes) if envelopes else []
+        outcomes = await channel.submit(envelopes, source) if envelopes else []
         assert len(outcomes) == len(envelopes)
         result, answered = stubs.SubmitResult, iter(outcomes)
         results = []
@@ -110,7 +110,7 @@ class LedgerService(stubs.LedgerServicer):
 
     @unary
     async def WaitTransaction(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        channel, _ = await self._access.read(request.channel, context)
+        channel, _ = await self._access.read(request.channel, context, is_paced=False)
         id_ = hash_from_bytes(request.tx_id, "tx_id")
         level = _LEVELS.get(request.level)
         if level is None:
@@ -249,14 +249,14 @@ class LedgerService(stubs.LedgerServicer):
 
     @streaming
     async def Blocks(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-        channel, reader = await self._access.read(request.channel, context)
+        channel, reader = await self._access.read(request.channel, context, is_paced=False)
         with self._stream(channel, reader):
             async for block in channel.blocks(request.from_height):
                 yield _block_view(channel, block)
 
     @streaming
     async def Events(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-        channel, reader = await self._access.read(request.channel, context)
+        channel, reader = await self._access.read(request.channel, context, is_paced=False)
         if request.after_id and _EVENT_ID.fullmatch(request.after_id) is None:
             raise CityError("CITY-1002", field="after_id", rule="an event id: height/index/index")
         with self._stream(channel, reader):

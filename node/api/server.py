@@ -11,7 +11,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from node.api.access import Access
+from node.api.access import READS_PER_SECOND, Access
 from node.api.admin import AdminService
 from node.api.contracts import ContractsService
 from node.api.ledger import LedgerService
@@ -61,14 +61,16 @@ class ApiServer:
         transport: TransportIdentity | Transports,
         listen: str,
         hosting: HostingFacade,
+        reads_per_second: int = READS_PER_SECOND,
     ) -> None:
         """channels: by name, the node's first channel first; they may change while it serves.
 
         identity_keys: the node's own public keys, by suite. hosting: what its operator may change.
+        reads_per_second: of one member in one channel.
 
         listen: host:port, port 0 takes a free one. A channel's `status()["ready"]` says whether it serves."""
         self._channels = channels
-        access = Access(channels, identity_keys)
+        access = Access(channels, identity_keys, reads_per_second)
         self._ledger = LedgerService(access, node_name)
         self._contracts = ContractsService(access)
         self._admin = AdminService(hosting)

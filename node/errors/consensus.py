@@ -8,10 +8,11 @@ ENTRIES: tuple[Entry, ...] = (
         "TOO_MANY_QUERIES",
         "exhausted",
         "Too many queries wait on this node ({limit}).",
-        "Queries run one after the other in the contract engine, and their queue is bounded.",
+        "Queries run one after the other in the contract engine, members in turn; their queue is bounded, and one "
+        "member may hold half of it.",
         "Send again after a moment, or to another city node.",
         "本节点等待的查询过多（{limit}）。",
-        "查询在合约引擎中依次执行，队列有上限。",
+        "查询在合约引擎中依次执行，各成员轮流；队列有上限，单个成员最多占一半。",
         "请稍后重试，或发送到其他城市节点。",
     ),
     Entry(

@@ -144,7 +144,7 @@ class MemoryChannel:
             1, 1, zero, 0, height, zero, zero, zero, count, zero, zero, 1000 + height, zero, zero, zero, zero
         )  # fmt: skip
 
-    async def submit(self, envelopes: Sequence[Envelope]) -> list[SubmitOutcome]:
+    async def submit(self, envelopes: Sequence[Envelope], source: str = "") -> list[SubmitOutcome]:
         self.submitted += len(envelopes)
         outcomes = [self._admit(envelope) for envelope in envelopes]
         admitted = [e for e, o in zip(envelopes, outcomes, strict=True) if o.error is None]

@@ -13,6 +13,7 @@ import grpc
 
 from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_sign_digest
+from node.api.access import READS_PER_SECOND
 from node.api.readers import real_now_ms
 from node.api.server import ApiServer
 from node.model import Envelope
@@ -92,7 +93,9 @@ def secure_channel(chain: MemoryChannel, port: int) -> grpc.aio.Channel:
 
 
 @asynccontextmanager
-async def served(chain: MemoryChannel | None = None) -> AsyncIterator[Served]:
+async def served(
+    chain: MemoryChannel | None = None, reads_per_second: int = READS_PER_SECOND
+) -> AsyncIterator[Served]:
     chain = chain or MemoryChannel()
     hosting = MemoryHosting(chain.node_signer.public_key)
     server = ApiServer(
@@ -102,6 +105,7 @@ async def served(chain: MemoryChannel | None = None) -> AsyncIterator[Served]:
         transport=chain.transport,
         listen="127.0.0.1:0",
         hosting=hosting,
+        reads_per_second=reads_per_second,
     )
     await server.start()
     try:

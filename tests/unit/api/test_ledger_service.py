@@ -8,8 +8,10 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+from google.rpc import error_details_pb2 as details
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
 
 from consensus.encoding import Hash
 from consensus.header import tx_id
@@ -138,6 +140,26 @@ async def test_waiting_past_the_deadline_says_that_the_fate_is_unknown(
     give_up_soon(monkeypatch)
     error = await refused(net.stub.WaitTransaction(wait, timeout=SECONDS, metadata=net.read()))
     assert error.code == "CITY-1009" and error.variables["tx_id"] == id_.hex()
+
+
+async def test_a_member_that_reads_too_fast_is_told_when_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("node.api.pace.BURST_SECONDS", 0.0)  # not even a first one
+    async with served(reads_per_second=1_000) as net:
+        request = stubs.QueryRequest(contract="receivable", method="get", args='{"id":"R1"}')
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await net.stub.Query(request, timeout=SECONDS, metadata=net.read())
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        status = rpc_status.from_call(caught.value)
+        assert status is not None
+        waits = [d.retry_delay for a in status.details if a.Unpack(d := details.RetryInfo())]
+        assert [(wait.seconds, wait.nanos) for wait in waits] == [(0, 2_000_000)]
+        # What only waits, and the node's own word, are not reads.
+        assert (await net.stub.NodeStatus(stubs.NodeStatusRequest(), timeout=SECONDS)).height == 0
+        id_ = (await submit(net, net.envelope())).tx_id
+        wait = stubs.WaitRequest(tx_id=id_)
+        assert (await net.stub.WaitTransaction(wait, timeout=SECONDS, metadata=net.read())).height
 
 
 async def test_a_query_runs_as_the_reader(net: Served) -> None:

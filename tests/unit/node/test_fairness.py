@@ -11,13 +11,13 @@ from consensus.api import SignatureItem
 from consensus.encoding import Hash, Sig
 from node.bodies import GIVE_UP_MS, WANTED_MAX, WantedBodies
 from node.driver import ORDERING_LANE_MAX, TURN_MESSAGES_MAX
-from node.fairness import Turns
+from node.fairness import Gate, GateFull, Nested, Turns
 from node.identity.signers import MemorySigner
 from node.intake import PART_COUNT, monotonic_ms
 from node.model import Envelope
 from node.peers.batch import PeerBatch, PeerId
 from node.signatures import JOB_ITEMS_MAX, Signatures
-from tests.unit.node.network import SUITE, cluster
+from tests.unit.node.network import SECONDS, SUITE, cluster
 from tests.unit.node.test_driver import World
 
 
@@ -28,6 +28,88 @@ def test_lanes_take_turns_keep_their_order_and_are_bounded():
     assert [turns.take() for _ in range(4)] == [0, 10, 1, 2]
     with pytest.raises(LookupError):
         turns.take()
+
+
+def test_a_source_that_speaks_for_many_has_one_turn_and_always_room_for_another_key():
+    lanes: Nested[str, str, int] = Nested(8)
+    taken_in = [lanes.put("liar", f"m{key}", n) for key in range(3) for n in range(9)]
+    assert sum(taken_in) == len(lanes) == 7  # four, two, one
+    assert lanes.put("liar", "m9", 0) and not lanes.put("liar", "m9", 1)
+    assert [lanes.put("honest", "m0", n) for n in (100, 101)] == [True, True]
+    order = [lanes.take() for _ in range(len(lanes))]
+    assert order[:4] == [
+        ("liar", "m0", 0),
+        ("honest", "m0", 100),
+        ("liar", "m1", 0),
+        ("honest", "m0", 101),
+    ]
+    with pytest.raises(LookupError):
+        lanes.take()
+
+
+async def test_whoever_asks_a_lot_waits_behind_himself_and_leaves_room():
+    gate: Gate[str] = Gate(1, 8)
+    order: list[str] = []
+    go_on = asyncio.Event()
+
+    async def ask(key: str) -> None:
+        async with gate.turn(key):
+            order.append(key)
+            await go_on.wait()
+
+    many = [asyncio.create_task(ask("many")) for _ in range(6)]
+    await asyncio.sleep(0)
+    full = [task for task in many if task.done()]
+    assert len(full) == 2 and all(isinstance(task.exception(), GateFull) for task in full)
+    few = asyncio.create_task(ask("few"))
+    await asyncio.sleep(0)
+    many[1].cancel()  # who gives up while waiting leaves its place
+    await asyncio.gather(many[1], return_exceptions=True)
+    go_on.set()
+    await asyncio.gather(*many, few, return_exceptions=True)
+    assert order == ["many", "many", "few", "many"]
+    async with gate.turn("many"):  # nothing of them is left
+        assert gate._running == 1 and gate._held == {"many": 1} and not gate._waiting
+
+
+async def test_who_is_let_in_and_cancelled_at_once_passes_its_turn_on():
+    gate: Gate[str] = Gate(1, 8)
+    entered: list[str] = []
+
+    async def ask(key: str) -> None:
+        async with gate.turn(key):
+            entered.append(key)
+
+    async with gate.turn("first"):
+        second, third = asyncio.create_task(ask("second")), asyncio.create_task(ask("third"))
+        await asyncio.sleep(0)
+    second.cancel()  # it was let in by the line above and has not run yet
+    await asyncio.gather(second, third, return_exceptions=True)
+    assert second.cancelled() and entered == ["third"] and gate._running == 0
+
+
+async def test_wrong_signatures_in_anothers_name_delay_it_by_the_turns_of_one_caller():
+    signatures = Signatures(SUITE, threads=1)
+    try:
+        signer = MemorySigner(SUITE.generate_key())
+        good = SignatureItem(signer.public_key, b"m" * 32, Sig(signer.sign(b"m" * 32)))
+        bad = [
+            SignatureItem(signer.public_key, n.to_bytes(32, "big"), good.signature)
+            for n in range(JOB_ITEMS_MAX)
+        ]
+        flood = [
+            asyncio.create_task(signatures.check(bad, source="liar", member=member))
+            for member in ("A", "B", "C")
+            for _ in range(10)
+        ]
+        await asyncio.sleep(0)
+        honest = asyncio.create_task(signatures.check([good], source="honest", member="A"))
+        ended = in_order(honest, *flood)
+        assert await honest == [True]
+        assert not any([any(await task) for task in flood])
+        assert ended.index(honest) <= 1  # the first was alone when its job began
+    finally:
+        signatures.close()
 
 
 async def test_a_validator_that_floods_does_not_keep_others_out_of_the_next_turn():
@@ -143,6 +225,24 @@ async def test_a_question_for_transactions_of_many_blocks_reads_few_of_them_and_
             patch.setattr("node.serving.ASKED_BLOCKS_MAX", 1)
             (batch,) = await serving.transactions(ids)
         assert len({blocks.place(net.id(e)).height for e in batch.transactions}) == 1
+
+
+async def test_one_transaction_behind_another_members_many_has_the_next_turn(tmp_path):
+    async with cluster(tmp_path, 4) as net:
+        for name in ("n1", "n2", "n3"):
+            await net.stop(name)  # nothing is ordered any more
+        channel = net.nodes["n0"].channel
+        envelopes = [*(net.envelope("alice") for _ in range(40)), net.envelope("bob")]
+        assert all(outcome.error is None for outcome in await channel.submit(envelopes, "host"))
+        requests = channel.pipeline._seat.core._started.requests
+        async with asyncio.timeout(SECONDS):
+            while len(requests) < len(envelopes):
+                await asyncio.sleep(0.01)
+        chosen = requests.choose()
+        assert {ref.member for ref in chosen[:2]} == {"m-alice", "m-bob"}
+        assert [ref.tx_id for ref in chosen if ref.member == "m-alice"] == [
+            net.id(envelope) for envelope in envelopes[:-1]
+        ]
 
 
 def test_a_validator_that_names_what_does_not_exist_leaves_room_for_what_others_name():

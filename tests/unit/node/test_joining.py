@@ -129,6 +129,24 @@ async def test_it_has_the_others_state_and_votes(tmp_path: Path) -> None:
         await net.same_state()
 
 
+async def test_it_knows_what_was_used_of_quotas_before_it(tmp_path: Path) -> None:
+    quota = {"seconds": 24 * 3_600, "transactions": 1_000, "bytes": 0, "gas": 0}
+    async with grown(tmp_path) as net:
+        done = await configure(net, "n0", "set_quota", member="m-alice", application="", **quota)
+        assert done.outcome == "ok"
+        height = net.nodes["n0"].height
+        for _ in range(2 * EVERY):
+            await count(net)
+        await offered(net, above=height)
+        await joined(net, everyone(net))
+        node = await net.start("n3")
+        await net.same_state()
+        used = node.channel._ledger.quotas.used
+        assert used == net.nodes["n0"].channel._ledger.quotas.used and len(used) == 1
+        await count(net, "n3")
+        await net.same_state()
+
+
 async def test_it_refuses_what_was_before_it_by_name_and_knows_request_ids_of_then(
     tmp_path: Path,
 ) -> None:
