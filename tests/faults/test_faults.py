@@ -33,18 +33,22 @@ PLAYED = {
         *EVERYWHERE,
         "leader isolated",
         "bridge",
+        "links break in the middle",
         "dies at after-wal",
         "dies at before-block",
         "dies at after-state",
     ),
 }
 
+CHANNELS = {"pbft": 1, "raft": 2}  # on the same nodes, each with clients and checks of its own
+
 
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_no_fault_loses_what_was_acknowledged_or_divides_the_chain(
     engine: str, tmp_path: Path
 ) -> None:
-    report = await playing.run(tmp_path / "net", engine, 4, 1, 0, print, PLAYED[engine])
+    channels = CHANNELS[engine]
+    report = await playing.run(tmp_path / "net", engine, 4, 1, 0, print, PLAYED[engine], channels)
     print(report.table())
     assert not report.broken, report.table()
     assert (report.lost, report.stale_reads) == (0, 0), report.table()
