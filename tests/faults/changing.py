@@ -114,7 +114,7 @@ class Changing:
                         return
                     except (CityError, NodeError, OSError) as error:
                         said = f"{type(error).__name__}: {error}"
-                        self.done["tries in vain"] += 1
+                        self.done[f"in vain ({getattr(error, 'code', 'not yet')})"] += 1
                     await asyncio.sleep(PAUSE_SECONDS)
         except TimeoutError:
             raise AssertionError(

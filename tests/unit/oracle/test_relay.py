@@ -395,3 +395,28 @@ async def test_an_operator_lets_only_its_oracles_ask_and_knows_only_its_payments
     topic = f"payment/{found.story.money.center.log_id.hex()}/{found.story.txid.hex()}/0"
     with pytest.raises(CityError, match="HTTP 401"):
         await stranger.observe(topic, 1, 1)
+
+
+async def test_no_route_of_an_operator_answers_who_has_no_token(tmp_path: Path) -> None:
+    # The routes are read from the application, so that a new one is tried too.
+    story = make_story(tmp_path)
+    app = make_operator(story.money.center, {"t0": NAMES[0]})
+    paid = f"/payments/{story.txid.hex()}/0"
+    async with TestServer(app) as served, aiohttp.ClientSession() as session:
+        for route in app.router.routes():
+            assert route.resource is not None and route.resource.canonical.startswith("/payments/")
+            for given in ("", "Bearer ", "Bearer t1", "t0é", "Basic t0"):
+                headers = {"Authorization": given} if given else {}
+                async with session.request(
+                    route.method, served.make_url(paid), headers=headers
+                ) as answer:
+                    assert answer.status == 401, (route, given)
+                    if route.method != "HEAD":
+                        assert (await answer.json())["error"]["code"] == "OP_TOKEN"
+        good = {"Authorization": "Bearer t0"}
+        async with session.get(served.make_url(paid), headers=good) as answer:
+            assert answer.status == 200
+        other = served.make_url(f"/payments/{'00' * 32}/0")
+        async with session.get(other, headers=good) as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (404, "OP_NO_OUTPUT")
+    story.money.center.close()
