@@ -9,6 +9,7 @@ from typing import Any
 from consensus.encoding import Hash, decode
 from consensus.header import Header
 from node.errors import CityError
+from node.governance.state import NODE_ROLE
 from node.metering import FIGURES, Figures, Metered, Used, day_of_ms
 from node.model import Envelope
 from node.recount import Page, Recount, Told
@@ -43,7 +44,11 @@ def page_of(net: Any) -> Page:
     info = net.info()
     window = int(net.query("_config", "show").value["window"])
     rows = net.query("_config", "identities").value
-    members = {Hash(bytes.fromhex(row["identity"])): str(row["member"]) for row in rows}
+    members = {
+        Hash(bytes.fromhex(row["identity"])): str(row["member"])
+        for row in rows
+        if NODE_ROLE not in row["roles"]  # what a node sends counts under no name
+    }
     return Page(Hash(info.channel_id), info.suite, window, members)
 
 

@@ -16,6 +16,7 @@ from consensus.validators import ValidatorSet
 from node.arguments import BadArguments
 from node.genesis import ChannelConfig, Identity, config_hash
 from node.governance import CONTRACT, ConfigCall, ConfigState, Outcome, Rules, apply, parse_call
+from node.governance.state import NODE_ROLE
 from node.governance.views import preview, view
 from node.identity.suite import Suite
 from node.lifecycle import CONTRACT as LIFECYCLE
@@ -41,7 +42,11 @@ class InForce:
         self.senders = state.senders(self._suite.hash)
         self.former = state.former_senders(self._suite.hash)
         known = {**self.former, **self.identities}
-        self.members = {digest: identity.member_id for digest, identity in known.items()}
+        self.members = {
+            digest: identity.member_id
+            for digest, identity in known.items()
+            if NODE_ROLE not in identity.roles  # a former key of a node counts as its present one
+        }
         self.state = state
 
     @property

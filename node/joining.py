@@ -206,7 +206,7 @@ class Joining:
             roots = await asyncio.to_thread(chain.roots, first, index.height)
             if roots[index.height].state_root != index.state_root:
                 raise BadSnapshot("it names another state root than the chain has sealed")
-            await fetch_bodies(chain, crew, first, shown)
+            await fetch_bodies(chain, crew, first)
         return roots
 
     # ---- parts ------------------------------------------------------------------------------------

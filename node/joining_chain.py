@@ -234,9 +234,10 @@ def _some(found: list[T], first: int, last: int) -> list[T]:
     return found
 
 
-async def fetch_bodies(chain: Chain, crew: Crew[P], first: int, last: int) -> None:
-    """Those of the blocks `first` to `last`, whose headers are here. Raises CityError."""
-    waiting = deque(await asyncio.to_thread(list, chain.unfilled(first, last)))
+async def fetch_bodies(chain: Chain, crew: Crew[P], first: int) -> None:
+    """Those of the blocks from `first` on whose headers are here: also above the snapshot, where an earlier
+    attempt had followed further for a newer one. Raises CityError."""
+    waiting = deque(await asyncio.to_thread(list, chain.unfilled(first, chain.height)))
     one_at_a_time = asyncio.Lock()
 
     async def work() -> None:

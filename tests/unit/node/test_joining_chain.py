@@ -155,7 +155,7 @@ async def whole(world: World, folder: Path, crew: Crew[Honest]) -> None:
     """Takes all of it, and it is what was sealed."""
     with world.open(folder) as chain:
         await fetch_headers(chain, crew, LENGTH, world.named)
-        await fetch_bodies(chain, crew, LENGTH - 9, LENGTH)
+        await fetch_bodies(chain, crew, LENGTH - 9)
         assert chain.height == LENGTH
         assert chain.hash_of(LENGTH) == block_hash(SUITE.hash, world.blocks[-1].header)
         held = [chain._blocks.block(h) for h in range(LENGTH - 9, LENGTH + 1)]
@@ -318,3 +318,21 @@ async def test_validators_that_nobody_told_are_no_peers_lie(world: World, tmp_pa
             await fetch_headers(chain, crew, LENGTH, {})
         assert not crew.caught
     await whole(world, tmp_path / "blocks", crew)
+
+
+async def test_headers_above_an_older_snapshot_are_no_obstacle(
+    world: World, tmp_path: Path
+) -> None:
+    """An attempt came further than the snapshot reaches that is offered the next time."""
+    folder = tmp_path / "blocks"
+    with world.open(folder) as chain:
+        found = [(b.header, b.certificate) for b in world.blocks[: LENGTH - 5] if b.certificate]
+        chain.take_headers(found, world.named)
+    last = LENGTH - 12
+    with world.open(folder) as chain:
+        crew = crew_of(Honest(world, "a"))
+        await fetch_headers(chain, crew, last, world.named)
+        await fetch_bodies(chain, crew, last - 9)
+        assert (chain._blocks.base, chain.height) == (last - 9, LENGTH - 5)
+        held = [chain._blocks.block(h) for h in range(last - 9, LENGTH - 4)]
+        assert held == list(world.blocks[last - 10 : LENGTH - 5])

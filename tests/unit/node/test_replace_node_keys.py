@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from consensus.header import identity_digest
+from node.client_meter import page_of
+from node.configuration import InForce
 from node.governance.views import view
 from node.identity.suite import get_suite
 from node.identity.transport import (
@@ -14,6 +18,7 @@ from node.identity.transport import (
     load_certificate,
     make_peer_ca,
 )
+from tests.unit.node.evidence import CHANNEL
 from tests.unit.node.governing import SPARE, SUITE, Chain, channel
 
 AUTHORITY = make_peer_ca("M1")
@@ -80,6 +85,22 @@ def test_its_owner_alone_gives_a_node_another_identity_and_the_former_never_come
     shown = view(chain.state, "show", {}, 9, SUITE)
     rows = {row["name"]: row for row in (*shown["validators"], *shown["observers"])}
     assert rows[name]["identity_key"] == SPARE[5].hex()
+
+
+def test_what_a_node_sent_under_a_former_key_is_still_nobody_s_use(chain: Chain) -> None:
+    """Who counts anew after the change finds the figures of who counted before it."""
+    before = chain.state.named("n1")
+    assert before is not None
+    digest = identity_digest(SUITE.hash, SUITE.id, before.identity_key)
+    counted = InForce(chain.state, CHANNEL, SUITE).members
+    chain.send("admin1", "replace_node_identity", name="n1", identity_key=SPARE[5])
+    found = InForce(chain.state, CHANNEL, SUITE)
+    assert found.members == counted and digest not in counted and digest in found.former
+    net = SimpleNamespace(
+        info=lambda: SimpleNamespace(channel_id=CHANNEL, suite=SUITE.id),
+        query=lambda _, what: SimpleNamespace(value=view(chain.state, what, {}, 9, SUITE)),
+    )
+    assert page_of(net).members == counted
 
 
 def expired() -> bytes:
