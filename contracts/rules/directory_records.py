@@ -71,8 +71,9 @@ class Node:
 @dataclass
 class Channel:
     """id: of the channel, in hexadecimal. nodes: those that vote, followers: (name, role) of the others.
-    contracts: name@version. epoch: whose validators `nodes` are; sealed_height, sealed_ms: of the newest header
-    that was shown; said_by: who said its state."""
+    contracts: name@version. epoch: whose validators `nodes` are; shown: those of them that its genesis names by
+    the keys that they have here, and none of a later epoch, of which only names are known; sealed_height,
+    sealed_ms: of the newest header that was shown; said_by: who said its state."""
 
     id: str
     name: str
@@ -84,6 +85,7 @@ class Channel:
     jurisdiction: str
     contracts: tuple
     parties: dict
+    shown: tuple
     state: str = ""
     version: int = 1
     entered_ms: int = 0

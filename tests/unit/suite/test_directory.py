@@ -216,6 +216,13 @@ def test_that_a_channel_runs_is_proven_by_its_seals_and_its_validators_by_the_li
     assert world.ok("X", "directory", "refresh_channel", id=id) == 1
     assert world.entry("channel", id)["validators"] == [*names[1:], "fresh"]
     assert world.ok("X", "directory", "runs", node=names[0]) == []
+    # Its later validators are known by name alone: whoever enters a node of that name has no say in it.
+    world.enter_node("B", "fresh", "Shenzhen")
+    world.refuses("E_NOT_PARTY", "B", "archive_channel", id=id)
+    world.says("B", "retire_node", name="fresh")
+    world.refuses("E_IN_USE", "A", "retire_node", name=names[1])
+    assert world.says("A", "archive_channel", id=id) == "ARCHIVED"
+    world.says("A", "retire_node", name=names[1])
 
 
 def test_who_owns_a_validator_says_how_a_channel_stands_and_an_archived_one_frees_its_nodes(

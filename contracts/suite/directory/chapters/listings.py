@@ -64,11 +64,12 @@ def list_channel(config: bytes) -> str:
         own = own or (owner == ctx.member and seat.role == VALIDATOR)
         seats[(seat.name, id)] = seat.role
     require(own, "E_NOT_PARTY", "who owns one of its validators lists it")
+    voting = tuple([seat.name for seat in shown.seats if seat.role == VALIDATOR])
     made = Channel(
-        id, shown.name, shown.suite, shown.engine,
-        tuple([seat.name for seat in shown.seats if seat.role == VALIDATOR]),
+        id, shown.name, shown.suite, shown.engine, voting,
         tuple([(seat.name, seat.role) for seat in shown.seats if seat.role != VALIDATOR]),
-        shown.zone, shown.jurisdiction, shown.contracts, parts, "LISTED", said_by=ctx.member,
+        shown.zone, shown.jurisdiction, shown.contracts, parts, voting, "LISTED",
+        said_by=ctx.member,
     )  # fmt: skip
     put("channel", channels, made, ChannelListed, None)
     return id
@@ -77,7 +78,7 @@ def list_channel(config: bytes) -> str:
 @export
 def prove_channel(id: str, config: bytes, certified: bytes) -> int:
     """Anyone shows a header that the validators of its genesis sealed: it runs. Returns the header's height.
-    Where they have changed since, the channel is followed and refreshed. Suite sm only.
+    Where they have changed since, the channel is followed and refreshed.
 
     Codes: E_NOT_FOUND, E_STATE, E_FOREIGN_PROOF."""
     found, former = change(CHANNEL, channels, id, "prove_channel")
@@ -103,6 +104,7 @@ def show_sealed(found, sealed):
 def refresh_channel(id: str) -> int:
     """Anyone lets its validators be those that `foreign_channel` has followed to. Returns their epoch.
 
+    Of those that came later only names are known, which anybody may enter here: they give no say and no part.
     Codes: E_NOT_FOUND, E_STATE, E_FOREIGN_CHANNEL, E_FOREIGN_PROOF."""
     found, former = change(CHANNEL, channels, id, "refresh_channel")
     known = call("foreign_channel", "get", bytes_from_hex(id))
@@ -110,13 +112,13 @@ def refresh_channel(id: str) -> int:
     require(followed, "E_FOREIGN_CHANNEL", "two members introduce a channel before it counts")
     newer = known["epoch"] > found.epoch
     require(newer, "E_FOREIGN_PROOF", "no newer validators are known")
-    for name in found.nodes:
-        seats.delete((name, id))
+    for name in found.shown:
+        if name not in known["validators"]:
+            seats.delete((name, id))
     found.nodes = tuple(known["validators"])
+    found.shown = tuple([name for name in found.shown if name in found.nodes])
     found.epoch = known["epoch"]
     found.sealed_height = max(found.sealed_height, known["above"])
-    for name in found.nodes:
-        seats[(name, id)] = VALIDATOR
     put("channel", channels, found, ChannelRefreshed, former)
     return found.epoch
 
@@ -124,11 +126,11 @@ def refresh_channel(id: str) -> int:
 def say(id: str, move: str, event, expected_version: int) -> str:
     """What somebody who owns one of its validators says of it. Code: E_NOT_PARTY."""
     found, former = change(CHANNEL, channels, id, move, expected_version)
-    owners = [nodes[name].parties["owner"] for name in found.nodes if name in nodes]
+    owners = [nodes[name].parties["owner"] for name in found.shown]
     require(ctx.member in owners, "E_NOT_PARTY", "who owns one of its validators says so")
     found.said_by = ctx.member
     if found.state == "ARCHIVED":
-        for name in (*found.nodes, *[one[0] for one in found.followers]):
+        for name in (*found.shown, *[one[0] for one in found.followers]):
             seats.delete((name, id))
     return put("channel", channels, found, event, former)
 
