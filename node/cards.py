@@ -17,7 +17,7 @@ from node.identity.keyfile import write_key
 from node.identity.signers import FileSigner
 from node.identity.suite import Suite
 from node.identity.transport import load_certificate
-from node.keyring import VOTE_FILE, Keyring, held_keys, open_identity
+from node.keyring import VOTE_FILE, Keyring, held_keys, held_vote_name, open_identity
 from node.peers.artifact import ArtifactFile
 from node.peers.statement import SignedGrant
 
@@ -95,7 +95,7 @@ def own_card(
         path, dev = place.keys / VOTE_FILE, config.keys.development
         vote_key = FileSigner(path, password, dev=dev, suite=suite).public_key
     else:
-        vote_key = held.vote_key()
+        vote_key = held.vote_key(held_vote_name(config, place))
     node = NodeEntry(
         config.name,
         config.name if entry is None else entry.city,

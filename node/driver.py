@@ -155,6 +155,7 @@ class Driver:
     def end(self) -> None:
         """`run` returns after this turn: another core takes over."""
         self._has_ended = True
+        self._wake.set()
 
     async def leave(self, own_index: int) -> None:
         """The core is told that this node is about to stop. Until another leads, or for an election timeout."""

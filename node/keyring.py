@@ -32,7 +32,7 @@ from node.opening import peek_configuration, read_genesis
 from node.own_keys import Held, OwnIdentity, OwnTransports
 from node.peers.roster import Self
 from node.peers.statement import SignedGrant
-from node.signing.held import HeldKeys, NamedSigner
+from node.signing.held import HeldKeys, NamedSigner, vote_name
 from node.signing.pkcs11 import shared_token, token_keys
 from node.signing.remote import SigningClient, remote_keys
 from node.signing.token_place import read_place
@@ -259,6 +259,11 @@ def check_keyring(keyring: Keyring, state: ConfigState, config: NodeConfig) -> N
             raise CityError("CITY-8008", use=use, path=path, name=entry.name)
 
 
+def held_vote_name(config: NodeConfig, place: Place, is_next: bool = False) -> str:
+    """Of the key by which this node votes in a channel, where its keys are held elsewhere."""
+    return vote_name("" if place.name == config.channel.name else place.name, is_next)
+
+
 def node_card(config: NodeConfig, channel: str = "") -> dict[str, str]:
     """What the channel must know of this node so that it may vote; nothing secret. Raises as `open_keyring`.
 
@@ -269,7 +274,7 @@ def node_card(config: NodeConfig, channel: str = "") -> dict[str, str]:
     suite = get_suite(genesis.config.suite)
     identity, held = open_identity(config, suite), held_keys(config, suite)
     if held is not None:
-        vote_key = held.vote_key()
+        vote_key = held.vote_key(held_vote_name(config, place))
     else:
         password, dev = config.key_password(), config.keys.development
         path = place.keys / VOTE_FILE

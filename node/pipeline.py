@@ -73,7 +73,7 @@ BODY_WORKERS = 2
 SPREAD_SECONDS = 0.003  # what arrives together is passed on together
 BODIES_SECONDS = 0.02
 HOUSE_SECONDS = 1.0
-SIGNER_SECONDS = 1.0
+SIGNER_SECONDS, SIGNER_SECONDS_MAX = 1.0, 30.0
 FLAGS_SAID_MS = 600_000
 EXECUTION_LAG_READY_MAX = 1  # beyond the window; further behind, a node says that it is catching up
 
@@ -111,6 +111,7 @@ class Pipeline:
         self._fetched: dict[Hash, CheckedBlock] = {}
         self._spread = asyncio.Event()
         self._asking = asyncio.Event()
+        self._without_signer = asyncio.Event()
         self._seat = self._make_seat(ledger.configuration.state)
         self.executor = None
         if engine is not None and attester is not None:
@@ -166,6 +167,7 @@ class Pipeline:
         await self._restore_bodies()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._order(is_wal_loss_accepted), name="driver")
+            tasks.create_task(self._watch_signer(), name="signer")
             if self.executor is not None:
                 tasks.create_task(self.executor.run(), name="executor")
             tasks.create_task(self.catch_up.run(), name="catch-up")
@@ -194,23 +196,37 @@ class Pipeline:
     async def _order(self, is_wal_loss_accepted: bool) -> None:
         """One seat after the other: a config block that is executed ends one."""
         self._network.reconfigure(*linked(self._seat.state))
+        is_seated = True
         while True:
             try:
-                await self._seat.driver.run(self._restart(is_wal_loss_accepted))
+                if is_seated:
+                    await self._seat.driver.run(self._restart(is_wal_loss_accepted))
+                is_seated = False
                 await self._take_seat()
+                is_seated = True
             except SignerAway as away:
-                await self._sit_down_again(away)
+                is_seated = False
+                log.warning("channel.signer_away", code=away.code, reason=away.message)
+                self._without_signer.set()
 
-    async def _sit_down_again(self, away: SignerAway) -> None:
-        """Nothing of the turn that wanted a signature has left this node: it begins anew from its log, as after
-        a crash, and again until the signer answers."""
+    async def _watch_signer(self) -> None:
+        """Nothing of the turn that wanted a signature has left this node. It follows without a vote until the
+        signer answers, and begins anew from its log then, as after a crash. A signer that answers and gives no
+        vote all the same is asked less and less often: each attempt is such a beginning."""
+        pause, height = SIGNER_SECONDS, -1
         while True:
-            log.warning("channel.signer_away", code=away.code, reason=away.message)
-            await asyncio.sleep(SIGNER_SECONDS)
-            try:
-                return await self._take_seat()
-            except SignerAway as again:
-                away = again
+            await self._without_signer.wait()
+            pause = (
+                SIGNER_SECONDS if self.tip_height > height else min(2 * pause, SIGNER_SECONDS_MAX)
+            )
+            await asyncio.sleep(pause)
+            state = self.ledger.configuration.state
+            while not await asyncio.to_thread(self._cores.can_sign, state):
+                await asyncio.sleep(SIGNER_SECONDS)
+            height = self.tip_height
+            log.info("channel.signer_back", height=height)
+            self._without_signer.clear()
+            self._seat.driver.end()
 
     async def _take_seat(self) -> None:
         """Under the configuration now in force, without starting anything else again."""
@@ -219,6 +235,8 @@ class Pipeline:
         seat = await asyncio.to_thread(self._make_seat, state)
         if (state.record, state.statutes) != (former.state.record, former.state.statutes):
             await asyncio.to_thread(note_configuration, self.ledger)
+        while seat.is_without_signer != self._without_signer.is_set():
+            seat = await asyncio.to_thread(self._make_seat, state)
         former.driver.hand_over(seat.driver)
         self._seat = seat
         self._network.reconfigure(*linked(state))
@@ -238,11 +256,11 @@ class Pipeline:
         )
 
     def _make_seat(self, state: ConfigState) -> Seat:
-        core, own_index = self._cores.make(state, self._forecast)
+        is_without = self._without_signer.is_set()
+        core, own_index = self._cores.make(state, self._forecast, is_without)
         driver = Driver(core, self.ledger.journal, self, self.pool, self._clock)
-        return Seat(
-            state, core, own_index, driver, WantedBodies(len(state.config.nodes), own_index)
-        )
+        wanted = WantedBodies(len(state.config.nodes), own_index)
+        return Seat(state, core, own_index, driver, wanted, is_without)
 
     def _body_of(self, tx_id: Hash) -> TxBody | None:
         held = self.ledger.journal.kept(tx_id) or self.pool.get_or_dropped(tx_id)
@@ -344,6 +362,8 @@ class Pipeline:
         }
 
     def _role(self) -> str:
+        if self._seat.is_without_signer:
+            return "observer (its signer is away)"
         if not self.is_validator:
             return "observer"
         status = self._core_status()

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from consensus.api import Configuration, Core, EpochBase, Signer
 from consensus.certificate import seals_needed
 from consensus.header import block_hash
+from consensus.tags import Tag, preimage
 from consensus.validators import ValidatorSet
 from node.bodies import WantedBodies
 from node.driver import Driver
 from node.genesis import NodeEntry
 from node.governance import ConfigState
+from node.identity.signers import SignerAway
 from node.opening import Ledger
 from node.ordering import make_core
 from node.signatures import CoreVerifier, Signatures
@@ -21,13 +23,15 @@ from node.signatures import CoreVerifier, Signatures
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """own_index: position among the validators; None for a node that does not vote."""
+    """own_index: position among the validators; None for a node that does not vote. is_without_signer: it would
+    vote, and who signs for it gives no signature."""
 
     state: ConfigState
     core: Core
     own_index: int | None
     driver: Driver
     wanted: WantedBodies
+    is_without_signer: bool = False
 
     @property
     def nodes(self) -> tuple[NodeEntry, ...]:
@@ -59,11 +63,23 @@ class Cores:
         self._ledger, self._votes, self._take_up = ledger, votes, take_up
         self._verifier = CoreVerifier(ledger.suite, signatures)
 
-    def make(self, state: ConfigState, forecast: Configuration) -> tuple[Core, int | None]:
-        """The core and this node's index."""
+    def can_sign(self, state: ConfigState) -> bool:
+        """Blocks. Whether this node's vote key gives a signature now: one under bytes that say nothing."""
+        try:
+            signer = self._votes(state.validators)
+            if signer is not None:
+                signer.sign(preimage(Tag.STATUS, self._ledger.suite.id))
+        except SignerAway:
+            return False
+        return True
+
+    def make(
+        self, state: ConfigState, forecast: Configuration, is_without_signer: bool = False
+    ) -> tuple[Core, int | None]:
+        """The core and this node's index. is_without_signer: it only follows."""
         ledger, validators = self._ledger, state.validators
         self._take_up(state)
-        signer = self._votes(validators)
+        signer = None if is_without_signer else self._votes(validators)
         own_index = None if signer is None else validators.index_of(signer.public_key)
         core = make_core(
             state,

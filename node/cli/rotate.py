@@ -130,18 +130,23 @@ def _identity(config: NodeConfig) -> dict[str, Any]:
 
 
 def _vote(config: NodeConfig) -> dict[str, Any]:
-    """Of one channel: each has a vote key of its own. The node itself destroys the former one at the block."""
+    """Of one channel: each has a vote key of its own. The node itself destroys the former file at the block; a
+    key that is held elsewhere is its holder's to destroy."""
     from node.cli.session import chosen_channel
     from node.identity.signers import FileSigner
-    from node.keyring import NEXT_VOTE_FILE, prepare_vote_key
+    from node.keyring import NEXT_VOTE_FILE, held_keys, held_vote_name, prepare_vote_key
 
     place = config.place(chosen_channel())
     path = place.keys / NEXT_VOTE_FILE
-    if config.keys.signer != "file" or not path.exists():
-        prepare_vote_key(config, place.name)
     (suite,) = [suite for p, suite in _places(config) if p.name == place.name]
-    password_, dev = config.key_password(), config.keys.development
-    key = FileSigner(path, password_, dev=dev, suite=suite).public_key
+    held = held_keys(config, suite)
+    if held is not None:
+        key = held.vote_key(held_vote_name(config, place, is_next=True))
+    else:
+        if not path.exists():
+            prepare_vote_key(config, place.name)
+        password_, dev = config.key_password(), config.keys.development
+        key = FileSigner(path, password_, dev=dev, suite=suite).public_key
     change = _Change(
         "vote_key", "replace_key", {"vote_key": b64encode(key).decode()}, key.hex(), key=key
     )

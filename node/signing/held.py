@@ -13,6 +13,13 @@ from node.identity.transport import NEXT
 from node.signing.purposes import IDENTITY, VOTE
 
 
+def vote_name(channel: str = "", is_next: bool = False) -> str:
+    """How a vote key is called where it is held. channel: empty for the node's own. Each channel has one of its
+    own, so that what one asks of its validators binds nobody in another. Names of channels have no dots."""
+    stem = VOTE + (NEXT if is_next else "")
+    return f"{stem}.{channel}" if channel else stem
+
+
 class NamedSigner(Protocol):
     """A signer that its holder calls by a name: identity…, vote…"""
 
@@ -44,9 +51,14 @@ class HeldKeys:
         now = self.identity()
         return (now, *(s for s in self._known if s.name == now.name + NEXT))
 
-    def vote_key(self) -> bytes:
-        """The public key of `vote`, for the node's card. Raises CITY-2050."""
-        return self._named(VOTE).public_key
+    def vote_key(self, name: str = VOTE) -> bytes:
+        """The public key by which the node is to vote in a channel (`vote_name`), for its card. Raises
+        CITY-2050."""
+        try:
+            return self._named(name).public_key
+        except CityError:
+            self._known = self._look()  # it may have been made for this very channel
+            return self._named(name).public_key
 
     def _named(self, *names: str) -> NamedSigner:
         for name in names:

@@ -28,7 +28,7 @@ from node.signing.held import HeldKeys, NamedSigner
 from node.signing.purposes import IDENTITY, VOTE, purpose_of
 from node.signing.token_place import TokenPlace, is_token, read_pin, read_place
 
-PATIENCE_S, PAUSE_S = 2.0, 0.2
+PATIENCE_S, PAUSE_S = 1.0, 0.1
 P256_PARAMETERS = bytes.fromhex("06082a8648ce3d030107")
 _POINT_HEAD = bytes((0x04, 65))  # DER: an OCTET STRING of 65 bytes
 NAME_CHARS_MAX = 64

@@ -19,9 +19,9 @@ from node.signing.held import HeldKeys
 from node.signing.purposes import MESSAGE_BYTES_MAX
 from node.wire.signing import KeyInfo, SigningCalls
 
-CALL_S = 2.0
-PATIENCE_S = 4.0  # a service that is started again comes back within it, and nobody notices
-PAUSE_S = 0.2
+CALL_S = 1.0
+PATIENCE_S = 1.0  # a turn of the core waits for it, and with it the node; a blip is shorter
+PAUSE_S = 0.1
 
 
 class SigningClient:

@@ -13,6 +13,7 @@ from node.compose import one_key
 from node.identity.signers import MemorySigner, SignerAway
 from node.identity.suite import DEFAULT_ID
 from tests.unit.node.network import SECONDS, Cluster
+from tests.unit.node.waiting import _until, voting
 
 
 class Interrupted:
@@ -64,6 +65,38 @@ async def test_a_signer_that_goes_away_within_a_turn_stops_no_channel(
                     status = await each.channel.wait(outcome.tx_id, "committed")
                     assert status.receipt is not None and status.receipt.outcome == "ok"
             assert not node.task.done() and signer.refused.is_set()
+            await net.same_state()
+    finally:
+        await net.stop_all()
+
+
+async def test_while_its_signer_is_away_a_node_follows_the_others_and_then_votes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "SIGNER_SECONDS", 0.05)
+    net = Cluster(tmp_path, 4)
+    signer = Interrupted(net.keys.votes[0])
+    try:
+        async with asyncio.timeout(SECONDS):
+            node = await net.start("n0", votes=one_key(signer))
+            for name in ("n1", "n2", "n3"):
+                await net.start(name)
+            signer.left = 0
+            other = net.nodes["n1"].channel
+            for _ in range(3):
+                (outcome,) = await other.submit([net.envelope()])
+                assert outcome.error is None
+                await other.wait(outcome.tx_id, "committed")
+                status = await node.channel.wait(outcome.tx_id, "committed")
+                assert status.receipt is not None and status.receipt.outcome == "ok"
+            await signer.refused.wait()
+            away = "observer (its signer is away)"
+            await _until(net, lambda: node.channel.status()["role"], away)
+            signer.left = None
+            await voting(net, "n0")
+            await net.stop("n3")  # its vote is needed now
+            (outcome,) = await other.submit([net.envelope()])
+            await other.wait(outcome.tx_id, "committed")
             await net.same_state()
     finally:
         await net.stop_all()

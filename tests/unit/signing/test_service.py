@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,6 +13,7 @@ from consensus.encoding import Hash, encode
 from consensus.header import tx_sign_digest, tx_sign_preimage
 from consensus.pbft.certificates import vote_message
 from consensus.tags import Tag, preimage
+from consensus.validators import Validator, ValidatorSet
 from node.errors import CityError
 from node.identity.keyfile import write_key
 from node.identity.signers import SignerAway, sign_hashed
@@ -21,7 +23,7 @@ from node.peers.statement import PeerStatement
 from node.signing import guard as guard_module
 from node.signing import remote
 from node.signing.guard import VoteGuard
-from node.signing.held import HeldKeys
+from node.signing.held import HeldKeys, vote_name
 from node.signing.remote import RemoteSigner, SigningClient, remote_keys
 from node.signing.service import GUARD_FILE, KeyFolder
 from node.wire.body import TxBody, build_body
@@ -239,8 +241,6 @@ def test_a_service_that_comes_back_in_time_is_waited_for(
 
 
 def test_a_key_that_is_put_there_later_is_found_when_a_set_names_it(world: World) -> None:
-    from consensus.validators import Validator, ValidatorSet
-
     held = remote_keys(world.client, world.suite)
     assert isinstance(held, HeldKeys)
     assert held.identity().public_key == world.signer("identity").public_key
@@ -302,3 +302,28 @@ def test_whoever_gets_past_tls_with_another_certificate_is_refused_with_a_code(
 
 def _refuses(_: object) -> None:
     raise CityError("CITY-2205")
+
+
+def test_each_channel_has_a_vote_key_of_its_own(world: World, tmp_path: Path) -> None:
+    """The one that its set names votes, whatever the others are called; the card asks for the channel's own."""
+    held = remote_keys(world.client, world.suite)
+    home = held.vote_key(vote_name())
+    with pytest.raises(CityError, match=r"CITY-2050.*vote\.trade"):
+        held.vote_key(vote_name("trade"))
+    made = {name: world.suite.generate_key() for name in ("vote.trade", "vote-next.trade")}
+    for name, key in made.items():
+        write_key(world.folder / f"{name}.pem", key, None, dev=True)
+    assert held.vote_key(vote_name("trade")) == made["vote.trade"].public_key != home
+    following = made["vote-next.trade"].public_key
+    assert held.vote_key(vote_name("trade", is_next=True)) == following
+    for key, channel in ((home, b"c"), (made["vote.trade"].public_key, b"t"), (following, b"t")):
+        signer = held(ValidatorSet(0, (Validator("n0", key),)))
+        assert signer is not None and signer.public_key == key
+        message = vote(Tag.COMMIT_SEAL, channel=channel)
+        assert world.suite.verify(key, message, signer.sign(message))
+    # One channel's memory is not another's: heights and views stand by key and channel.
+    assert {(row[0], row[1]) for row in memory(world)} == {
+        (home, b"c" * 32),
+        (made["vote.trade"].public_key, b"t" * 32),
+        (following, b"t" * 32),
+    }
