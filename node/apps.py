@@ -25,8 +25,9 @@ from node.genesis import BundleSource, Limits
 from node.governance.kinds import POLICIES
 from node.governance.policies import read_policy
 from node.governance.refusals import Refused
+from node.residency import tags
 
-FORMAT = 1
+FORMAT = 2
 PLAN_FILE, SUFFIX = "app.toml", ".cityapp"
 PACKAGE_BYTES_MAX = 4 * 1024 * 1024
 
@@ -41,7 +42,8 @@ class AppPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AppPackage:
-    """name: of the channel, unless another is given. members: whose users take part, none for all."""
+    """name: of the channel, unless another is given. members: whose users take part, none for all. zone,
+    jurisdiction, resident: as `ChannelConfig` has them."""
 
     format: int
     name: str
@@ -54,6 +56,9 @@ class AppPackage:
     members: tuple[str, ...]
     contracts: tuple[BundleSource, ...]
     policies: tuple[AppPolicy, ...]
+    zone: str
+    jurisdiction: str
+    resident: tuple[str, ...]
 
     def bundles(self) -> tuple[Bundle, ...]:
         return tuple(Bundle.decode(c.name, c.version, c.bundle) for c in self.contracts)
@@ -75,6 +80,9 @@ class _Channel(_Strict):
     suite: Literal["sm", "intl"] = "sm"
     window: int = Field(default=1, ge=1, le=4)
     members: list[str] = []
+    zone: Literal["", "mainland", "international"] = ""
+    jurisdiction: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+    resident: list[str] = []  # beside what contracts tag themselves
     limits: dict[str, int] = {}
 
 
@@ -116,6 +124,9 @@ def package(path: Path) -> bytes:
         tuple(plan.channel.members),
         tuple(BundleSource(b.name, b.version, b.encode()) for b in bundles),
         tuple(AppPolicy(kind, _policy(file, kind, text)) for kind, text in plan.policy.items()),
+        plan.channel.zone,
+        plan.channel.jurisdiction,
+        _resident(file, plan.channel, bundles),
     )
     return encode(found)
 
@@ -154,6 +165,17 @@ def _bundle(file: Path, name: str) -> Bundle:
         raise CityError("CITY-4021", detail=shown)
     rules = {key_of(module): text for module, text in checked.sources.items() if module != MAIN}
     return Bundle(contract_name(path), 1, checked.sources[MAIN], rules)
+
+
+def _resident(file: Path, channel: _Channel, bundles: list[Bundle]) -> tuple[str, ...]:
+    """What the plan names and its contracts tag; that needs a zone."""
+    try:
+        names = {*channel.resident, *(name for bundle in bundles for name in tags(bundle))}
+    except ValueError as error:
+        raise _invalid(file, error) from None
+    if names and not channel.zone:
+        raise _invalid(file, f"channel.zone: {min(names)} is resident, so the channel needs a zone")
+    return tuple(sorted(names))
 
 
 def _policy(file: Path, kind: str, text: str) -> str:

@@ -35,6 +35,9 @@ def deploy_app(
         followers=followers or {},
         window=package.window,
         limits=package.limits,
+        zone=package.zone,
+        jurisdiction=package.jurisdiction,
+        resident=package.resident,
     )
     made = create_channel(context, order, signer_of)
     on = replace(context, channels=(ChannelRef(made.channel, made.channel_id, order.suite, nodes),))

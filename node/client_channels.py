@@ -50,6 +50,7 @@ from node.governance.views import read_identities, read_members
 from node.identity.keyfile import read_key, write_key
 from node.identity.suite import Signer, get_suite
 from node.peers.statement import ROLE_OBSERVER, NodeGrant, issue_grant
+from node.residency import check_genesis, tags
 from node.signing.pkcs11 import open_signer
 
 READY_SECONDS = 180.0
@@ -167,6 +168,8 @@ def join_channel(
         data = giving.genesis(channel)
         genesis = decode_genesis(data)
         card = taking.prepare(channel, ref.suite)
+        if genesis.config.zone:
+            _require_named(context.on(channel), channel, genesis.config.zone, new.name)
         named = (*genesis.config.nodes, *genesis.config.followers)
         grant = b""
         if new.name not in [entry.name for entry in named]:
@@ -175,6 +178,14 @@ def join_channel(
         if new.name not in ref.nodes:
             remember(context, replace(ref, nodes=(*ref.nodes, new.name)))
         return taking.wait_ready(channel, READY_SECONDS)
+
+
+def _require_named(on: Context, channel: str, zone: str, node: str) -> None:
+    """A channel of one zone takes nodes that its members named, and no grants. Raises CITY-8079."""
+    with connect(on) as net:
+        shown = net.query(CONTRACT, "show").value
+    if node not in [each["name"] for each in (*shown["validators"], *shown["observers"])]:
+        raise Rejected("CITY-8079", channel=channel, zone=zone, node=node)
 
 
 def learn_channel(
@@ -274,13 +285,24 @@ def make_genesis(
         ),
         zone=order.zone,
         jurisdiction=order.jurisdiction,
-        resident=order.resident,
+        resident=_resident(order, bundles),
     )
+    genesis = Genesis(config, tuple(BundleSource(b.name, b.version, b.encode()) for b in bundles))
     try:
         check(config)
+        check_genesis(genesis)
     except ValueError as error:
         raise InvalidRequest("CITY-8070", reason=str(error)) from None
-    return Genesis(config, tuple(BundleSource(b.name, b.version, b.encode()) for b in bundles))
+    return genesis
+
+
+def _resident(order: ChannelOrder, bundles: list[Bundle]) -> tuple[str, ...]:
+    """What the order names, and what the authors of its contracts tagged. Raises CITY-8070."""
+    try:
+        tagged = {name for bundle in bundles for name in tags(bundle)}
+    except ValueError as error:
+        raise InvalidRequest("CITY-8070", reason=str(error)) from None
+    return tuple(sorted({*order.resident, *tagged}))
 
 
 def _bundles(order: ChannelOrder) -> list[Bundle]:

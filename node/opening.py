@@ -24,6 +24,7 @@ from node.metered import make_up
 from node.ordering import genesis_header
 from node.quotas import load_used
 from node.quotas_in_force import QuotasInForce
+from node.residency import check_genesis
 from node.wal import Wal
 from node.wire.body import parse_body
 
@@ -72,7 +73,9 @@ def read_genesis(folder: Path) -> Genesis:
     """Raises CityError CITY-8006."""
     path = folder / GENESIS_FILE
     try:
-        return decode_genesis(path.read_bytes())
+        genesis = decode_genesis(path.read_bytes())
+        check_genesis(genesis)
+        return genesis
     except OSError as error:
         raise CityError("CITY-8006", path=path, reason=error.strerror) from None
     except (EncodingError, ValueError) as error:

@@ -31,11 +31,24 @@ from consensus.proof import (
     TransactionProof,
 )
 from node.errors import CityError
+from node.genesis import ChannelConfig
 from node.governance.state import CHANNEL_KEY, ConfigState, load_record
 from node.ledger.records import HeightNotHeld
+from node.model import decode_receipt
 from node.opening import Ledger
+from node.residency import resident_call, resident_object
+from node.wire.codec import parse_body
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+def shown_of(config: ChannelConfig, proof: TransactionProof) -> str:
+    """What of a transaction that a proof would show is resident, or ""."""
+    if not config.resident:
+        return ""
+    body, receipt = parse_body(proof.body), decode_receipt(proof.receipt)
+    events = [(event.contract, event.name) for event in receipt.events]
+    return resident_call(config, body.contract, body.method, events)
 
 
 class ProofBuilder:
@@ -58,6 +71,7 @@ class ProofBuilder:
             )
         )
         proof = await asyncio.to_thread(self._transaction, place.height, place.index)
+        self._require_free(shown_of(self._ledger.genesis.config, proof))
         return await asyncio.to_thread(self._file, proof, None, proof.settled)
 
     def _transaction(self, height: int, index: int) -> TransactionProof:
@@ -86,12 +100,19 @@ class ProofBuilder:
 
     async def state(self, key: bytes, until: Until) -> bytes:
         """Canonical ProofFile of what stands under `key`, at least as new as the state at the call."""
+        self._require_free(resident_object(self._ledger.genesis.config, key))
         asked = self._ledger.applied_height
         while True:
             await until(lambda: self._shows(asked))
             fact = await asyncio.to_thread(self._state, key)
             if fact is not None:
                 return await asyncio.to_thread(self._file, None, fact, fact.settled)
+
+    def _require_free(self, resident: str) -> None:
+        """Raises CITY-1029 for what stays in the channel's zone, told by its name."""
+        if resident:
+            config = self._ledger.genesis.config
+            raise CityError("CITY-1029", name=resident, channel=config.name, zone=config.zone)
 
     def _shows(self, height: int) -> bool:
         """Whether the tip's header carries a state as new as that after `height`."""

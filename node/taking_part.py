@@ -17,6 +17,7 @@ from node.opening import GENESIS_FILE
 from node.own_keys import OwnTransports
 from node.peers.network import real_now_ms
 from node.peers.statement import check_grant, named_certificate
+from node.residency import check_genesis
 
 GENESIS_BYTES_MAX = 4 * 1024 * 1024
 
@@ -26,7 +27,9 @@ def sent_genesis(data: bytes) -> Genesis:
     try:
         if len(data) > GENESIS_BYTES_MAX:
             raise ValueError(f"it has more than {GENESIS_BYTES_MAX} bytes")
-        return decode_genesis(data)
+        genesis = decode_genesis(data)
+        check_genesis(genesis)
+        return genesis
     except (EncodingError, ValueError) as error:
         raise CityError("CITY-8006", path="the genesis that was sent", reason=error) from None
 

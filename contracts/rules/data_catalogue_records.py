@@ -6,7 +6,8 @@ from sdk import Event, Map, dataclass
 @dataclass
 class Dataset:
     """What an administration holds. `fields`: names of what it can tell; `purposes`: for which uses at all;
-    `mandates`: (member, purpose) that the law lets ask without consent."""
+    `mandates`: (member, purpose) that the law lets ask without consent; `resident`: fields that are told
+    within the provider's jurisdiction alone."""
 
     id: str
     provider: str
@@ -17,6 +18,7 @@ class Dataset:
     legal_basis: str
     is_open: bool = True
     version: int = 1
+    resident: tuple = ()
 
 
 @dataclass
@@ -51,6 +53,7 @@ datasets = Map("dataset", None)
 consents = Map("consent", None)  # (subject, dataset, requester, purpose)
 queries = Map("query", None, indexes=("subject", "requester"))
 counts = Map("count", 0)  # (subject, granted or refused)
+stays = Map("stays", ())  # digest of an answer → its resident fields
 serials = Map("serial", 0)  # requester → its queries
 
 Published = Event("Catalogue.Published")
@@ -73,6 +76,7 @@ def describe_dataset(found) -> dict:
         "purposes": list(found.purposes),
         "mandates": [list(mandate) for mandate in found.mandates],
         "legal_basis": found.legal_basis,
+        "resident": list(found.resident),
         "is_open": found.is_open,
         "version": found.version,
     }

@@ -46,7 +46,7 @@ CERTIFICATE_KINDS = ("str", "int", "int", "int", "hash", "bytes", "list:sig")
 @dataclass
 class Trust:
     """What is known of a channel. kind: of its certificates; window: its W. names, keys: the validators of
-    `epoch`, whose headers lie above `above`."""
+    `epoch`, whose headers lie above `above`. resident: what never leaves its zone, by contract.object."""
 
     channel: bytes
     suite: str
@@ -57,6 +57,7 @@ class Trust:
     above: int
     names: tuple
     keys: tuple
+    resident: tuple = ()
 
 
 @dataclass
@@ -91,18 +92,20 @@ def read_genesis(config: bytes) -> Trust:
     nodes = [struct_decode(list(NODE_KINDS), node) for node in parts[10]]
     return known(
         tagged_hash("citychain/genesis/v1", suite, config), suite, parts[2], rules[0], rules[1],
-        0, 0, tuple(node[0] for node in nodes), tuple(node[4] for node in nodes),
+        0, 0, tuple(node[0] for node in nodes), tuple(node[4] for node in nodes), tuple(parts[15]),
     )  # fmt: skip
 
 
 def known(
     channel: bytes, suite: str, name: str, kind: str, window: int, epoch: int, above: int,
-    names: tuple, keys,
+    names: tuple, keys, resident: tuple,
 ) -> Trust:  # fmt: skip
     check(kind in ("pbft", "raft"), "certificates of a known kind")
     check(1 <= len(keys) <= VALIDATORS_MAX, "1 to 64 validators")
     check(len(set(keys)) == len(keys), "validators with keys of their own")
-    return Trust(channel, suite, name, kind, window, epoch, above, names, tuple(keys))
+    return Trust(
+        channel, suite, name, kind, window, epoch, above, names, tuple(keys), resident
+    )  # fmt: skip
 
 
 def set_hash(suite: str, epoch: int, names: tuple, keys: tuple) -> bytes:
@@ -183,7 +186,7 @@ def read_next(trust: Trust, last: bytes, validators: bytes) -> Trust:
     keys = tuple(member[1] for member in members)
     following = known(
         trust.channel, trust.suite, trust.name, trust.kind, trust.window, epoch, sealed.height,
-        names, keys,
+        names, keys, trust.resident,
     )  # fmt: skip
     check(epoch == trust.epoch + 1, "the next epoch")
     check(

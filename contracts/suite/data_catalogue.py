@@ -4,6 +4,9 @@ A question is a transaction and its refusal a result, not an error: what was ask
 ledger like what was granted, and the subject can count both. Answers travel outside, the ledger keeps their
 digest. When what may happen to a query: `rules.trade_document_machine`.
 
+Fields that are resident are told within the provider's jurisdiction alone, consent or not; the bridge between
+zones (`zone_bridge`) takes no answer across that holds one.
+
 Invariants: nothing is granted without a consent in force or a published mandate; every question is counted.
 """
 
@@ -28,6 +31,7 @@ from rules.data_catalogue_records import (
     describe_query,
     queries,
     serials,
+    stays,
 )
 from rules.instrument import enter, keep, load, require_sight, require_step
 from rules.machine import moves_from
@@ -58,10 +62,12 @@ def check_names(names: list, what: str) -> tuple:
 @export
 def publish(
     id: str, title: str, fields: list[str], purposes: list[str], legal_basis: str,
-    mandates: list | None = None,
+    mandates: list | None = None, resident: list[str] | None = None,
 ) -> bool:  # fmt: skip
     """An administration lists a set of data that it holds. mandates: [member, purpose] pairs that need no
-    consent by law. Codes: E_NOT_PARTY, E_ROLE, E_CODE, E_DUPLICATE, E_TEXT, E_PARTY."""
+    consent by law. resident: those of the fields that nobody in another jurisdiction is told.
+
+    Codes: E_NOT_PARTY, E_ROLE, E_CODE, E_DUPLICATE, E_TEXT, E_PARTY."""
     require_trader(ctx.member, "the provider")
     kind = call("party", "check_member", ctx.member)["kind"]
     require(kind == "authority", "E_ROLE", "an administration publishes")
@@ -76,8 +82,11 @@ def publish(
         require(shaped, "E_CODE", "a mandate is a member and one of the purposes")
         call("party", "check_member", mandate[0])
         allowed.append(tuple(mandate))
+    names, stay = check_names(fields, "fields"), tuple(resident or [])
+    own = len(set(stay)) == len(stay) and all(name in names for name in stay)
+    require(own, "E_CODE", "resident fields are some of the fields")
     datasets[id] = Dataset(
-        id, ctx.member, title, check_names(fields, "fields"), uses, tuple(allowed), legal_basis
+        id, ctx.member, title, names, uses, tuple(allowed), legal_basis, resident=stay
     )
     Published(id=id, version=1)
     return True
@@ -130,8 +139,15 @@ def withdraw_consent(dataset: str, requester: str, purpose: str) -> bool:
 # ---- queries -------------------------------------------------------------------------------------
 
 
-def refusal(dataset, subject: str, requester: str, purpose: str) -> str:
+def country_of(member: str) -> str:
+    return call("party", "get", member)["country"]
+
+
+def refusal(dataset, subject: str, requester: str, purpose: str, fields: tuple) -> str:
     """Why the question may not be answered; "" if it may."""
+    stay = [name for name in fields if name in dataset.resident]
+    if stay and country_of(requester) != country_of(dataset.provider):
+        return "resident in " + country_of(dataset.provider) + ": " + ", ".join(stay)
     if not dataset.is_open:
         return "the set of data is closed"
     if purpose not in dataset.purposes:
@@ -160,7 +176,7 @@ def ask(dataset: str, subject: str, purpose: str, fields: list[str]) -> dict:
     require(known, "E_CODE", "not a field of this set of data")
     require(is_code(purpose, 32), "E_CODE", "a purpose is a code")
     call("party", "get", subject)
-    why = refusal(found, subject, ctx.member, purpose)
+    why = refusal(found, subject, ctx.member, purpose, asked)
     state = "REFUSED" if why else "GRANTED"
     serials[ctx.member] += 1
     counts[(subject, state)] += 1
@@ -172,13 +188,21 @@ def ask(dataset: str, subject: str, purpose: str, fields: list[str]) -> dict:
     return {"id": number, "state": state, "reason": why}
 
 
+def why_not(dataset, found) -> str:
+    return refusal(dataset, found.subject, found.requester, found.purpose, found.fields)
+
+
 @export
 def answer(id: str, answer: str, expected_version: int = 0) -> str:
     """The provider told the requester. answer: digest of what it told. Codes: E_CONSENT, E_DIGEST."""
     found = enter(QUERY, queries, id, "answer", expected_version)
-    why = refusal(load(datasets, found.dataset), found.subject, found.requester, found.purpose)
+    dataset = load(datasets, found.dataset)
+    why = why_not(dataset, found)
     require(why == "", "E_CONSENT", why)
     require(is_digest(answer), "E_DIGEST", "a digest is 64 lower-case hex digits")
+    stay = [name for name in found.fields if name in dataset.resident]
+    if stay:
+        stays[answer] = tuple(sorted({*stays[answer], *stay}))
     found.answer = answer
     return keep(queries, found, Answered)
 
@@ -195,7 +219,7 @@ def decline(id: str, reason: str, expected_version: int = 0) -> str:
 def lapse(id: str) -> str:
     """The consent ended before an answer. Code: E_TOO_EARLY."""
     found = enter(QUERY, queries, id, "lapse")
-    why = refusal(load(datasets, found.dataset), found.subject, found.requester, found.purpose)
+    why = why_not(load(datasets, found.dataset), found)
     require(why != "", "E_TOO_EARLY", "it may still be answered")
     found.reason = why
     return keep(queries, found, Lapsed)
@@ -215,6 +239,12 @@ def catalogue(after: str = "", limit: int = 50) -> list:
     require(0 < limit <= PAGE_MAX, "E_LIMIT", "1 to 100 a page")
     found = datasets.scan(after=after or None, limit=limit)
     return [describe_dataset(dataset) for _, dataset in found]
+
+
+@view
+def resident_in(answer: str) -> list:
+    """The resident fields that an answer with this digest holds."""
+    return list(stays[answer])
 
 
 @view

@@ -4,6 +4,8 @@ Two members introduce a channel by its genesis configuration; from then on nobod
 brings the header that ends an epoch, with the validators it names, and any contract of this channel asks what
 a proof shows. Channels of both suites, whichever this one is of.
 
+What a channel's genesis keeps resident in its zone is taken by nobody here, proof or not.
+
 Invariants: a channel's epochs follow one another without a gap, each named by a quorum of the one before; what
 `state_of` says was under a state root that a quorum of that channel sealed.
 """
@@ -111,8 +113,11 @@ def state_of(
     """What `Map(name)[key]` of a contract of that channel held: {"value": encoded or None, "height",
     "time_ms"}, where `height` is of the header that shows it. is_hex: the key is bytes, here in hexadecimal.
 
-    Codes: E_FOREIGN_CHANNEL, E_FOREIGN_PROOF."""
+    Codes: E_FOREIGN_CHANNEL, E_FOREIGN_PROOF, E_RESIDENCY."""
     require_followed(channel)
+    held = f"{contract}.{name.partition('#')[0]}"  # an index of a Map holds its values too
+    stays = held in epochs[(channel, 0)].resident
+    require(not stays, "E_RESIDENCY", f"{contract}.{name} is resident there: bring its commitment")
     certified, shown, value, siblings, beside = proven(read_fact, fact)
     wanted = proven(key_of, contract, name, key, is_hex)
     require(shown == wanted, "E_FOREIGN_PROOF", "a proof of another key")
@@ -130,7 +135,7 @@ def get(channel: bytes) -> dict:
     return {
         "channel": channel, "name": trust.name, "suite": trust.suite, "kind": trust.kind,
         "epoch": trust.epoch, "validators": list(trust.names), "above": trust.above, "introduced_by": found[0],
-        "confirmed_by": found[1],
+        "confirmed_by": found[1], "resident": list(trust.resident),
     }  # fmt: skip
 
 

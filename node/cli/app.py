@@ -31,7 +31,8 @@ def make(
     """Writes an application into one file, and prints its digest (SHA-256 of the file).
 
     app.toml: [app] name, title, release; [channel] contracts (of the suite, or files beside it), engine, suite,
-    window, members, limits; [policy] kind of change = "majority of members". Contracts go through the linter.
+    window, members, limits, zone, jurisdiction, resident; [policy] kind of change = "majority of members".
+    Contracts go through the linter.
 
     Example:  city app package apps/scf --out scf.cityapp
     """
@@ -102,6 +103,8 @@ def _facts(found: AppPackage, digest: str) -> dict[str, Any]:
         "digest": digest,
         "channel": f"{found.engine}, {found.suite}, window {found.window}",
         "members": list(found.members) or "all",
+        "zone": found.zone or "none",
+        "resident": list(found.resident),
         "contracts": {
             c.name: f"version {c.version}, {len(c.bundle)} bytes, {hashlib.sha256(c.bundle).hexdigest()}"
             for c in found.contracts

@@ -68,6 +68,18 @@ def create(
     window: Annotated[
         int, typer.Option("--window", help="blocks between order and roots, 1 to 4")
     ] = 1,
+    zone: Annotated[
+        str, typer.Option("--zone", help="mainland or international: nodes of this zone only")
+    ] = "",
+    jurisdiction: Annotated[
+        str, typer.Option("--jurisdiction", help="ISO 3166: whose law the channel is under")
+    ] = "",
+    resident: Annotated[
+        str,
+        typer.Option(
+            "--resident", help="what never leaves the zone: contract.object, contract.method()"
+        ),
+    ] = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Makes a channel on chosen city nodes while they run, and waits until all of them take part.
@@ -75,7 +87,8 @@ def create(
     Each node makes a vote key of its own for it; its operator's key, which the context names, signs for that.
     Other nodes hear nothing of the channel.
 
-    Example:  city channel create scf-px --nodes Shenzhen,Guangzhou,Beijing --contracts party,receivable
+    Examples:  city channel create scf-px --nodes Shenzhen,Guangzhou,Beijing --contracts party,receivable
+    city channel create people --nodes Shenzhen,Beijing --contracts resident_register --zone mainland
     """
     from node.client_channels import ChannelOrder, create_channel
 
@@ -91,6 +104,9 @@ def create(
         members=words(members) or None,
         followers=followers,
         window=window,
+        zone=zone,
+        jurisdiction=jurisdiction,
+        resident=words(resident),
     )
     context = open_context()
     progress("cards, genesis, nodes")

@@ -271,6 +271,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请用命令行生成：city contract propose 文件",
     ),
     Entry(
+        "CITY-4059",
+        "RESIDENT_NOT_AGREED",
+        "rejected",
+        "The contract tags data that this channel does not keep resident: {detail}.",
+        "What never leaves a zone is settled in the channel's genesis, so that other channels know it too.",
+        "Make a channel of one zone whose genesis names it: city channel create --zone, --resident",
+        "合约标记了本通道未约定留存本区的数据：{detail}。",
+        "不得离开区域的数据由通道创世约定，其他通道也由此得知。",
+        "请创建在创世中写明的单区域通道：city channel create --zone、--resident",
+    ),
+    Entry(
         "CITY-4033",
         "MIGRATION_FAILED",
         "rejected",

@@ -148,6 +148,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请列出：city directory cities、members、nodes、channels 或 relays",
     ),
     Entry(
+        "CITY-8079",
+        "ZONE_CLOSED",
+        "rejected",
+        "{channel} is a channel of zone {zone}, and its members have not named {node}.",
+        "One member's word does not let a node into a channel whose data stays in its zone.",
+        "Propose it: city --channel {channel} proposal propose add-node …; a node of another zone after set-zones.",
+        "{channel} 是区域 {zone} 的通道，其成员尚未列入 {node}。",
+        "对于数据留存本区的通道，单个成员不能自行引入节点。",
+        "请提议：city --channel {channel} proposal propose add-node …；其他区域的节点须先 set-zones。",
+    ),
+    Entry(
         "CITY-8071",
         "APP_INVALID",
         "usage",

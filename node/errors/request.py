@@ -170,6 +170,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请稍后重试、降低速度，或发送到其他城市节点",
     ),
     Entry(
+        "CITY-1029",
+        "RESIDENT",
+        "denied",
+        "{name} of channel {channel} stays in zone {zone}: no proof of it is made",
+        "A proof can be carried anywhere, and the channel's genesis says that this never leaves its zone.",
+        "Prove the commitment instead, and open it to whoever may see the value.",
+        "通道 {channel} 的 {name} 仅限区域 {zone}：不为其生成证明",
+        "证明可被带往任何地方，而通道创世规定该数据不得离开所在区域。",
+        "请改为证明其承诺，再向有权查看者披露原值。",
+    ),
+    Entry(
         "CITY-1009",
         "TIMEOUT",
         "timeout",

@@ -102,6 +102,7 @@ CHANGES: dict[str, dict[str, str]] = {
         "gas": "number",
     },
     "set_policy": {"kind": "text", "policy": "text"},
+    "set_zones": {"zones": "roles"},
     "activate_flag": {"flag": "text", "height": "number"},
     "cancel_flag": {"flag": "text"},
 }

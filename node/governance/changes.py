@@ -40,7 +40,7 @@ def change_of(state: ConfigState, method: str, args: dict[str, Any], suite: Suit
     """What a call asks for, without when."""
     kind = BY_METHOD[method]
     given = {name: value for name, value in args.items() if name not in WHEN}
-    subject = args[kind.subject] if kind.subject else "limits"
+    subject = args[kind.subject] if kind.subject else kind.name.removeprefix("set-")
     if method == "set_quota":
         subject = quotas.named(args["member"], args["application"])
     if kind.subject == "identity":
@@ -82,6 +82,8 @@ def _make_other(state: ConfigState, change: Change, height: int, suite: Suite) -
             return quotas.set_quota(state, args)
         case "set-policy":
             return statutes.set_policy(state, args)
+        case "set-zones":
+            return seats.set_zones(state, args)
         case "cancel-flag":
             return statutes.cancel_flag(state, args, height)
         case _:

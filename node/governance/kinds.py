@@ -16,6 +16,7 @@ from node.governance.state import (
 )
 
 MOST = "quorum of validators"
+ALL = "all of validators"
 BOTH = "the stricter of the old and the new policy"
 
 
@@ -86,6 +87,7 @@ KINDS = {
             "set-quota", "member", MOST, "", "what a member or an application may use in a window"
         ),
         Kind("set-policy", "kind", BOTH, "", "who decides on a kind of change"),
+        Kind("set-zones", "", ALL, "", "other zones' nodes may take part in a channel of one zone"),
         Kind("activate-flag", "flag", MOST, "", "a new rule holds from a height on"),
         Kind("cancel-flag", "flag", MOST, "", "it does not, as long as that lies ahead"),
     )
@@ -95,7 +97,9 @@ CONTRACTS = Kind(
     VERSIONS, "", MOST, "", "a version of a contract runs, a contract resumes or retires"
 )
 # Kinds on which a channel may say who decides, with who does where it has said nothing.
-POLICIES = {kind.name: kind.policy for kind in (*KINDS.values(), CONTRACTS) if kind.policy == MOST}
+POLICIES = {
+    kind.name: kind.policy for kind in (*KINDS.values(), CONTRACTS) if kind.policy in (MOST, ALL)
+}
 BY_METHOD = {kind.method: kind for kind in KINDS.values()}
 
 

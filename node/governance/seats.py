@@ -9,7 +9,7 @@ from typing import Any
 
 from consensus.tags import SUITE_IDS
 from consensus.validators import VALIDATORS_MAX
-from node.genesis import FOLLOWERS, Identity, NodeEntry
+from node.genesis import FOLLOWERS, ZONES, Identity, NodeEntry
 from node.governance.houses import place
 from node.governance.keys import check_key, other_nodes
 from node.governance.refusals import Refused
@@ -25,6 +25,7 @@ from node.governance.state import (
 from node.identity.certificates import parse
 from node.identity.errors import BadKey, BadSm2Certificate
 from node.identity.suite import Suite
+from node.residency import is_inside
 
 FORMER_KEYS_MAX = 512
 OBSERVERS_MAX = 256
@@ -144,6 +145,30 @@ def _with_entry(state: ConfigState, before: NodeEntry, after: NodeEntry) -> Conf
     return replace(state, record=replace(state.record, config=config, observers=observers))
 
 
+def set_zones(state: ConfigState, args: dict[str, Any]) -> ConfigState:
+    """Beside its own; nobody is left outside by it."""
+    own, zones = state.config.zone, tuple(sorted(args["zones"]))
+    if not own:
+        raise Refused("E_ZONE", "a channel of no zone takes nodes of every zone")
+    if own in zones or not set(zones) <= set(ZONES):
+        raise Refused("E_ZONE", f"other zones than {own} are: {', '.join({*ZONES} - {own})}")
+    if zones == state.statutes.zones:
+        raise Refused("E_NO_CHANGE", "these zones' nodes may take part already")
+    after = replace(state, statutes=replace(state.statutes, zones=zones))
+    for node in (*state.config.nodes, *state.observers):
+        _require_zone(after, node)
+    return after
+
+
+def _require_zone(state: ConfigState, node: NodeEntry) -> None:
+    """Data of a channel of one zone stays there, until all who own validators say otherwise."""
+    if not is_inside(state.config, state.statutes.zones, node):
+        own = state.config.zone
+        raise Refused(
+            "E_ZONE", f"{node.name} is of zone {node.zone}, the channel of {own}: set-zones first"
+        )
+
+
 def _with_observers(state: ConfigState, observers: tuple[NodeEntry, ...]) -> ConfigState:
     return replace(state, record=replace(state.record, observers=observers))
 
@@ -177,6 +202,7 @@ def _require_role(role: str) -> None:
 
 def _require_member(state: ConfigState, node: NodeEntry) -> None:
     place({"zone": node.zone})
+    _require_zone(state, node)
     if state.config.member(node.member_id) is None:
         raise Refused("E_UNKNOWN_MEMBER", f"{node.member_id} is no member of the channel")
 

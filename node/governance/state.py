@@ -147,6 +147,7 @@ class Statutes:
     policies: tuple[Rule, ...] = ()
     flags: tuple[FlagAt, ...] = ()
     members: tuple[Roles, ...] = ()
+    zones: tuple[str, ...] = ()  # beside the channel's own, where its nodes may stand
 
 
 @dataclass(frozen=True, slots=True)

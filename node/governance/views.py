@@ -182,6 +182,10 @@ def _show(state: ConfigState) -> dict[str, Any]:
             for member in config.members
         ],
         "policies": {kind: str(policy_of(state, kind)) for kind in POLICIES},
+        "zone": config.zone,
+        "jurisdiction": config.jurisdiction,
+        "resident": list(config.resident),
+        "zones_admitted": list(state.statutes.zones),
         "flags": {flag.flag: flag.height for flag in state.statutes.flags},
         "open_proposals": len(state.proposals),
         "evidence": len(state.evidence),

@@ -67,6 +67,8 @@ def describe(change: Change) -> str:
             return f"let {name} use {limits}" if limits else f"take the quota of {name} away"
         case "set-policy":
             return f"let {args['policy']} decide on {name}"
+        case "set-zones":
+            return f"let nodes of other zones take part: {_list(args['zones'], 'none')}"
         case "cancel-flag":
             return f"do not activate flag {name}"
         case _:
@@ -112,6 +114,8 @@ def lines(state: ConfigState) -> dict[str, str]:
         policy = policy_of(state, kind)
         asked = len(electorate(state, policy.whom))
         found[f"{kind} is decided by"] = f"{policy} ({policy.needed(asked)} of {asked})"
+    if state.statutes.zones:
+        found[f"zone {config.zone}"] = f"takes nodes of {_list(state.statutes.zones)} too"
     for quota in state.quotas:
         limits = {n: getattr(quota, n) for n in LIMITED}
         found[f"quota of {named(*quota.subject)}"] = told(limits, quota.seconds)

@@ -40,6 +40,7 @@ from node.lifecycle.state import (
     bundle_key,
     transcript_key,
 )
+from node.residency import require_tagged
 
 OPEN_MAX, OPEN_OF_MEMBER_MAX = 64, 8
 CONTRACT_NOTICE, NOTICE_BLOCKS = "contract-notice", 20
@@ -146,9 +147,13 @@ def _propose(
         parse_examples(call.args["examples"])
     except BadArguments as error:
         raise Refused("EXAMPLES_MALFORMED", str(error)) from None
-    read_bundle(call)
+    sources = read_bundle(call)
     if findings:
         raise Refused("CONTRACT_FINDINGS", _shown(findings))
+    try:
+        require_tagged(rules.config.config, sources)
+    except ValueError as error:
+        raise Refused("RESIDENT_NOT_AGREED", str(error)) from None
     suite, bundle = rules.suite, call.args["bundle"]
     digest = Hash(suite.hash(preimage(Tag.BUNDLE, suite.id, bundle)))
     terms = Terms(

@@ -47,6 +47,7 @@ from node.identity.transport import (
 from node.network.layout import Layout
 from node.network.plan import City, Placed, Plan
 from node.network.ports import free_ports
+from node.residency import tags
 
 OPERATOR_PREFIX = "node-"
 
@@ -100,7 +101,10 @@ def create_network(
     now_ms = time.time_ns() // 1_000_000
     created_ms = now_ms if start_ms is None else start_ms
     config = _config(plan, created_ms, suite, artifact, operators, nodes, users, bundles)
-    check(config)
+    try:
+        check(config)
+    except ValueError as error:
+        raise CityError("CITY-8022", path="channel", reason=error) from None
     genesis = encode(
         Genesis(config, tuple(BundleSource(b.name, b.version, b.encode()) for b in bundles))
     )
@@ -222,6 +226,9 @@ def _config(
         contracts=tuple(
             ContractEntry(b.name, b.version, bundle_digest(suite, b.encode())) for b in bundles
         ),
+        zone=plan.channel.zone,
+        jurisdiction=plan.channel.jurisdiction,
+        resident=tuple(sorted(name for bundle in bundles for name in tags(bundle))),
     )
 
 

@@ -27,6 +27,8 @@ class ChannelPlan(_Strict):
     clock: Literal["real", "development"] = "development"
     consensus: Literal["pbft", "raft"] = "pbft"
     window: int = Field(default=1, ge=1, le=4)
+    zone: Literal["", "mainland", "international"] = ""  # "": it is shared between the zones
+    jurisdiction: str = Field(default="", pattern=r"^([A-Z]{2})?$")
     contracts: list[str] = [*SUITE]  # of contracts/suite, in the order in which they are deployed
     extra_contracts: list[str] = []  # beside these
 

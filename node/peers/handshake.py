@@ -124,6 +124,11 @@ def granted(party: Party, data: bytes, fingerprint: Hash) -> Known:
     certificate with this fingerprint. Raises CityError."""
     if not data:
         raise CityError("CITY-2201", reason="genesis does not name its transport certificate")
+    if party.config.zone:  # one member's word does not say where a node stands
+        reason = (
+            f"the channel is of zone {party.config.zone}: its members name its nodes (add-node)"
+        )
+        raise CityError("CITY-2207", reason=reason)
     now_ms = party.now_ms()
     grant = check_grant(party.suite, party.config, party.channel_id, data, fingerprint, now_ms)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contracts.runtime.keys import state_key
 from node.client import connect, find_context
 from node.client_channels import ChannelOrder, create_channel
 from node.client_context import Context
@@ -19,13 +20,18 @@ from node.network.consortium import enter_consortium
 from node.network.control import network_up
 from node.network.create import create_network
 from node.network.plan import load_plan
+from node.proofs import verify_proof
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.test_channels import found_in, peers_heard
 
 pytestmark = pytest.mark.cluster
 
 MAINLAND, ABROAD = ("Shenzhen", "Beijing"), "Hong Kong"
-APP, MARKER = "pair-px", "owner-kx81vn3m0c"  # what a transaction carries and nothing else does
+APP, PEOPLE, MARKER = (
+    "pair-px",
+    "people",
+    "owner-kx81vn3m0c",
+)  # what a transaction carries and nothing else does
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +119,29 @@ def test_nodes_that_do_not_offer_it_and_members_that_are_not_registered_get_no_c
     seats = {row["title"].split(" (")[0]: row["seats"] for row in found}
     assert seats[ABROAD] == ["system validator"]
     assert f"{APP} validator" in seats["Beijing"]
+
+
+def test_what_is_resident_stays_in_its_zone_and_its_commitment_is_proven_to_anybody(
+    three: Cluster,
+) -> None:
+    before = rows(three, "channel")
+    zone = ("--zone", "mainland", "--contracts", "resident_register")
+    across = city(three, "channel", "create", "no", "--nodes", f"Shenzhen,{ABROAD}", *zone)
+    assert (across, rows(three, "channel")) == ("CITY-8070", before)
+    open_to_all = ("--nodes", ",".join(MAINLAND), "--contracts", "resident_register")
+    assert city(three, "channel", "create", "no", *open_to_all) == "CITY-8070"
+    made = city(three, "channel", "create", PEOPLE, "--nodes", ",".join(MAINLAND), *zone)
+    assert rows(three, "channel")[made["channel_id"]]["zone"] == "mainland"
+    with connect(context_of(three).on(PEOPLE), user="ops", timeout=CALL_SECONDS) as net:
+        fields = [["name", MARKER, "a1" * 16]]
+        done = net.call("resident_register", "enter", {"id": "P-1", "fields": fields})
+        for resident in (state_key("resident_register", "record", "P-1"), None):
+            with pytest.raises(CityError, match="CITY-1029"):
+                net.state_proof(resident) if resident else net.proof(done.tx_id)
+        proof = net.state_proof(state_key("resident_register", "commitment", "P-1"))
+    shown = verify_proof(proof, bytes.fromhex(made["channel_id"]))
+    assert shown["present"] and MARKER.encode() not in proof
+    # Abroad nobody takes it up, with whatever grant: not even its own operator can make it.
+    assert city(three, "channel", "join", PEOPLE, "--node", ABROAD) == "CITY-8079"
+    slug = three.slug_of(ABROAD)
+    assert found_in([three.layout.node(slug), three.layout.log(slug)], [MARKER.encode()]) == []

@@ -10,6 +10,7 @@ import pytest
 
 from consensus.encoding import Hash
 from node.errors import CityError
+from node.genesis import channel_id
 from node.model import Envelope
 from node.network.ports import free_ports
 from node.peers.batch import PeerBatch
@@ -216,6 +217,24 @@ async def test_a_grant_that_does_not_hold_is_refused(changes: dict[str, object],
         async with running(world, "Macau", observer, addresses, me=me):
             await validator.until(lambda: validator.counted["peer_refused CITY-2207"] > 0)
     assert validator.ups == [], why
+
+
+async def test_on_a_channel_of_one_zone_a_grant_introduces_nobody_and_the_members_word_does() -> (
+    None
+):
+    world = with_observer(World(CITIES[:1]))
+    world.config = dataclasses.replace(world.config, zone="mainland", jurisdiction="CN")
+    world.channel_id = channel_id(SUITE.hash, world.config)
+    validator, observer = Ear(), Ear()
+    async with running(world, "Shenzhen", validator) as server:
+        me = world.me("Macau", grant_for(world, "Macau"))
+        addresses = {"Shenzhen": f"127.0.0.1:{server.port}"}
+        async with running(world, "Macau", observer, addresses, me=me):
+            await validator.until(lambda: validator.counted["peer_refused CITY-2207"] > 0)
+            assert validator.ups == []
+            named = dataclasses.replace(world.entry("Macau"), role="observer")
+            server.reconfigure(world.config, (named,))
+            await validator.until(lambda: validator.ups == [("Macau", True)])
 
 
 async def test_a_member_node_without_a_grant_is_refused() -> None:

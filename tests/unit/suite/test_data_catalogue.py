@@ -133,6 +133,36 @@ def test_an_answer_needs_the_consent_to_hold_still(data: World) -> None:
     data.refused("E_NOT_PARTY", "nb-ops", "data_catalogue.get", id="QB/2")
 
 
+def test_a_resident_field_is_told_to_nobody_abroad_and_its_answer_crosses_no_bridge(
+    data: World,
+) -> None:
+    publish(data, id="PEOPLE", fields=["NAME", "SCORE"], resident=["NAME"])
+    question = {"dataset": "PEOPLE", "fields": ["NAME", "SCORE"]}
+    for requester in ("FB", "QB"):
+        data.ok("px-maker", "data_catalogue.consent", dataset="PEOPLE", requester=requester,
+                purpose=USE, until_ms=data.now_ms + DAY_MS)  # fmt: skip
+    refused = ask(data, "fb", **question)
+    assert (refused["state"], refused["reason"]) == ("REFUSED", "resident in CN: NAME")
+    assert ask(data, "fb", **question | {"fields": ["SCORE"]})["state"] == "GRANTED"
+    found = ask(data, "qb-ops", **question)
+    assert found["state"] == "GRANTED"
+    told = {"id": found["id"], "answer": digest("name and score")}
+    data.ok("customs-checker", "data_catalogue.answer", **told)
+    assert data.ok("nobody", "data_catalogue.resident_in", answer=told["answer"]) == ["NAME"]
+    across = {"carrier": "QB", "reader": "FB", "until": "2027-12-31"}
+    document = {"document": told["answer"]}
+    data.refused("E_RESIDENCY", "px-maker", "zone_bridge.consent", **across, **document)
+    # A consent that was there before the answer lets it across no more than one given after.
+    later = digest("answered later")
+    number = data.ok("px-maker", "zone_bridge.consent", **across, document=later)
+    again = ask(data, "qb-ops", **question)
+    data.ok("customs-checker", "data_catalogue.answer", id=again["id"], answer=later)
+    data.refused("E_RESIDENCY", "qb-ops", "zone_bridge.cross_document", id=number, document=later)
+    for wrong in (["AGE"], ["NAME", "NAME"]):
+        data.refused("E_CODE", "customs", "data_catalogue.publish", id="MORE", title="t",
+                     fields=["NAME"], purposes=[USE], legal_basis="l", resident=wrong)  # fmt: skip
+
+
 def test_a_mandate_of_law_needs_no_consent_and_is_counted_too(data: World) -> None:
     assert ask(data, "tax", purpose="AUDIT")["state"] == "GRANTED"
     assert ask(data, "tax", purpose=USE)["state"] == "REFUSED"

@@ -1,4 +1,4 @@
-"""Two hundred city nodes of two hundred members, and fifty channels of 4 to 16 of them, in the real contract."""
+"""Two hundred nodes and fifty channels of 4 to 16 of them in the directory's real contract."""
 
 from __future__ import annotations
 
