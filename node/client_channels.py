@@ -181,11 +181,11 @@ def join_channel(
 
 
 def _require_named(on: Context, channel: str, zone: str, node: str) -> None:
-    """A channel of one zone takes nodes that its members named, and no grants. Raises CITY-8079."""
+    """A channel of one zone takes nodes that its members named, and no grants. Raises CITY-8076."""
     with connect(on) as net:
         shown = net.query(CONTRACT, "show").value
     if node not in [each["name"] for each in (*shown["validators"], *shown["observers"])]:
-        raise Rejected("CITY-8079", channel=channel, zone=zone, node=node)
+        raise Rejected("CITY-8076", channel=channel, zone=zone, node=node)
 
 
 def learn_channel(

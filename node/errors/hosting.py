@@ -148,7 +148,7 @@ ENTRIES: tuple[Entry, ...] = (
         "请列出：city directory cities、members、nodes、channels 或 relays",
     ),
     Entry(
-        "CITY-8079",
+        "CITY-8076",
         "ZONE_CLOSED",
         "rejected",
         "{channel} is a channel of zone {zone}, and its members have not named {node}.",

@@ -142,6 +142,6 @@ def test_what_is_resident_stays_in_its_zone_and_its_commitment_is_proven_to_anyb
     shown = verify_proof(proof, bytes.fromhex(made["channel_id"]))
     assert shown["present"] and MARKER.encode() not in proof
     # Abroad nobody takes it up, with whatever grant: not even its own operator can make it.
-    assert city(three, "channel", "join", PEOPLE, "--node", ABROAD) == "CITY-8079"
+    assert city(three, "channel", "join", PEOPLE, "--node", ABROAD) == "CITY-8076"
     slug = three.slug_of(ABROAD)
     assert found_in([three.layout.node(slug), three.layout.log(slug)], [MARKER.encode()]) == []

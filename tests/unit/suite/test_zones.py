@@ -13,9 +13,11 @@ from contracts.bundles import load_bundle
 from contracts.runtime import structures, values
 from contracts.runtime.keys import state_key
 from node.genesis import channel_id
+from node.identity.suite import get_suite
 from node.residency import tags
-from tests.unit.suite.exchange_world import SUITE, Foreign
+from tests.unit.suite.exchange_world import Foreign
 
+SUITE = get_suite("sm")
 REGISTER, BRIDGE = "resident_register", "zone_bridge"
 FIELDS = [["name", "Li Ming", "a1" * 16], ["account", "6222 0000 1111", "b2" * 16]]
 
