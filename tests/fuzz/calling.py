@@ -45,6 +45,9 @@ class Call:
     def invocation_metadata(self) -> Metadata:
         return self.metadata
 
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:50000"
+
     def auth_context(self) -> dict[str, list[bytes]]:
         return {"x509_pem_cert": [self.shown]} if self.shown else {}
 
