@@ -38,7 +38,9 @@ class MoneyNet:
 
     @classmethod
     def create(cls, root: Path) -> MoneyNet:
-        plan = load_plan().with_nodes(1).with_contracts("dcep", "oracle", "settlement_hub")
+        plan = (
+            load_plan().with_nodes(1).with_contracts("dcep", "oracle", "settlement_hub", "billing")
+        )
         create_network(plan, root)
         found = cls(root)
         start_regcenter(found.layout)

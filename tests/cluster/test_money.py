@@ -27,6 +27,7 @@ from consensus.payment import CertifiedTreeHead, ForkEvidence, SignedTreeHead, t
 from deploy.regcenter.keys import open_key
 from node import failpoints
 from node.client import ContractError
+from node.metering import day_of_ms, days_of, month_of
 from node.network import processes
 from node.network.control import relay_slug, start_relays
 from node.network.relays import network_relay, wait_relay
@@ -268,6 +269,93 @@ def test_a_payment_is_made_proven_checked_offline_and_written_for_the_rails(
     assert (told["reference"], told["obligation_id"]) == (reference, "oracle e")
     (row,) = money.told("iso20022", "check", str(out), "-o", "json")
     assert (row["accepted"], row["kind"]) == (True, "pacs.008")
+
+
+def test_what_a_member_used_is_metered_invoiced_attested_and_closed_by_a_relayed_proof(
+    money: MoneyNet,
+) -> None:
+    month = following_month(money)
+    money.told("call", "billing", "name_operator", "member=QB", "-o", "json", user="inspector")
+    prices = (
+        "base_fen:=10000",
+        "transactions_fen:=200000",
+        "bytes_fen:=7",
+        "gas_fen:=3000000",
+        "queries_fen:=0",
+    )
+    money.told("billing", "propose", month, *prices, "-o", "json", user="ops")
+    money.told("billing", "accept", "QB/1", "-o", "json", user="inspector")
+    advance_to(money, month)
+    early = money.city("billing", "draw", month, user="ops")
+    assert early.returncode == 4 and "CITY-1024" in early.stderr
+    asyncio.run(use(money))
+    advance_to(money, following_month(money))
+
+    asked = ("--month", month, "-o", "json")
+    (row,) = money.told("meter", "show", "--member", "PX", *asked)["rows"]
+    assert (row["app"], row["transactions"], row["refused"]) == ("billing", 3, 2)
+    recounted = money.told("meter", "recount", *asked)
+    assert (recounted["equal"], recounted["transactions"]) == (True, 4)  # with the operator's own
+
+    (drawn,) = money.told("billing", "draw", month, "-o", "json", user="ops")
+    id_ = f"QB/PX/{month}"
+    assert drawn["id"] == id_
+    again = money.told("billing", "draw", month, "-o", "json", user="ops")
+    assert again == [{"id": id_, "drawn": "before"}]
+    micro = 10**6 * (10_000 + 3 * 200) + row["bytes"] * 7 + row["gas"] * 3_000_000
+    fen = (2 * micro + 10**6) // (2 * 10**6)
+    attested = money.told(
+        "billing", "attest", id_, "--node", "Shenzhen", "-o", "json", user="inspector"
+    )
+    assert (attested["state"], attested["amount_fen"]) == ("DUE", fen)
+
+    network_relay(money.layout.root, "three", "ops", [money.wallet_file])
+    told = money.told("billing", "pay", id_, "-o", "json", user="buyer")
+    assert (told["payee"], told["reference"]) == (
+        money.custodian.address.hex(),
+        attested["reference"],
+    )
+    money.told("dcep", "pay", str(money.payer_file), told["payee"], str(fen),
+               "--reference", told["reference"])  # fmt: skip
+    wait_for(
+        money,
+        "the invoice to close",
+        lambda: (
+            money.told("billing", "show", id_, "-o", "json", user="buyer")["state"] == "SETTLED"
+        ),
+    )
+    standing = money.told("billing", "standing", "PX", "-o", "json", user="buyer")
+    assert (standing["is_suspended"], standing["oldest_due_ms"]) == (False, 0)
+    assert processes.stop(money.layout, [relay_slug("three")], timeout_s=60.0)
+
+
+async def use(money: MoneyNet) -> None:
+    """Three transactions of PX, two of which are refused: they are ordered, and counted, like any other."""
+    async with money.net("buyer") as net:
+        for number in (1, 2):
+            with pytest.raises(ContractError):
+                args = {"id": f"QB/{number}"}
+                await net.call("billing", "agree", args, gas_limit=1_000_000)
+        args = {"from_month": following_month(money)}
+    prices = dict.fromkeys(
+        ("base_fen", "transactions_fen", "bytes_fen", "gas_fen", "queries_fen"), 0
+    )
+    await money.call("ops", "billing", "propose", **args, **prices)
+    await money.call("buyer", "billing", "agree", id="QB/2")
+
+
+def chain_day(money: MoneyNet) -> int:
+    return day_of_ms(money.told("node", "status", "-o", "json")["time_ms"])
+
+
+def following_month(money: MoneyNet) -> str:
+    _, last = days_of(month_of(chain_day(money)))
+    return month_of(last + 1)
+
+
+def advance_to(money: MoneyNet, month: str) -> None:
+    days = days_of(month)[0] + 1 - chain_day(money)
+    money.told("dev", "clock", "advance", f"{days}d", "--dir", str(money.layout.root), "-o", "json")
 
 
 def test_a_fork_halts_the_log_and_its_evidence_convicts_anywhere(
