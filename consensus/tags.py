@@ -35,6 +35,7 @@ class Tag(StrEnum):
     DEPLOYMENT = "citychain/deployment/v1"
     TRANSCRIPT = "citychain/transcript/v1"
     OPERATOR_STATEMENT = "citychain/operator-statement/v1"
+    SERVICE_STATEMENT = "citychain/service-statement/v1"
     # blocks and state
     HEADER = "citychain/header/v1"
     RECEIPT_LEAF = "citychain/receipt-leaf/v1"

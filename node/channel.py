@@ -33,6 +33,7 @@ from node.model import Envelope, Receipt, StoredBlock, decode_receipt
 from node.opening import Ledger
 from node.pipeline import Pipeline
 from node.proof_builder import ProofBuilder
+from node.served import Served
 from node.telemetry import Metrics
 from node.trust import lies_tolerated, trust
 
@@ -59,14 +60,16 @@ class Channel:
         metrics: Metrics,
         describe: Callable[[], dict[str, Any]],
         room: Callable[[], CityError | None] = lambda: None,
+        served: Served | None = None,
     ) -> None:
-        """describe: more facts for `status` (sandbox, crypto backend). room: why no transactions are taken."""
+        """describe: more facts for `status` (sandbox, crypto backend). room: why no transactions are taken.
+        served: counts reads."""
         self.genesis, self._configuration = ledger.genesis, ledger.configuration
         self.channel_id, self.suite = ledger.channel_id, ledger.suite
         self.name = self.genesis.config.name
         self.metrics, self.pipeline = metrics, pipeline
         self._ledger, self._admission, self._clock = ledger, admission, clock
-        self._describe, self._room = describe, room
+        self._describe, self._room, self._served = describe, room, served
         self._proofs = ProofBuilder(ledger)
         self._catalogue = catalogue
         self._queries = Queries(ledger, query_engine)
@@ -87,13 +90,16 @@ class Channel:
         """Runs the pipeline until cancelled. Where the pipeline stops by itself this returns only when
         cancelled, so that reads go on."""
         running = asyncio.create_task(self.pipeline.run(is_wal_loss_accepted), name="pipeline")
+        counting = None if self._served is None else asyncio.create_task(self._served.run())
         try:
             await asyncio.wait({running})
             self._stop(_root_cause(running.exception()))
             await asyncio.Event().wait()
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            ending = [running] if counting is None else [running, counting]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
             if self._stopped is None:
                 self._stopped = CityError("CITY-6002", channel=self.name)
             self.pipeline.waiters.fail_all(self._stopped)
@@ -254,6 +260,14 @@ class Channel:
         if len(found) != len(block.envelopes):
             raise self._not_held(height, self._ledger.state.base + 1)
         return found
+
+    def note_read(self, member_id: str) -> None:
+        """A call was served to a person of this member."""
+        if self._served is not None:
+            self._served.note(member_id)
+
+    async def statements(self, first: int) -> list[bytes]:
+        return [] if self._served is None else await self._served.statements(first)
 
     async def usage(self, asked: Asked, min_height: int = 0) -> Metered:
         self._require_execution("tell what was used")

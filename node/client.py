@@ -249,6 +249,9 @@ class Net:
     def receipts(self, height: int, node: str | None = None) -> list[bytes]:
         return self._run(self._net.receipts(height, node))
 
+    def statements(self, node: str, first: int = 1) -> list[bytes]:
+        return self._run(self._net.statements(node, first))
+
     def usage(self, node: str | None = None, **asked: Any) -> Any:
         return self._run(self._net.usage(node, **asked))
 

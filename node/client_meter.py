@@ -8,11 +8,14 @@ from typing import Any
 
 from consensus.encoding import Hash, decode
 from consensus.header import Header
+from consensus.tags import SUITE_NAMES
 from node.errors import CityError
 from node.governance.state import NODE_ROLE
+from node.identity.suite import get_suite
 from node.metering import FIGURES, Figures, Metered, Used, day_of_ms
 from node.model import Envelope
 from node.recount import Page, Recount, Told
+from node.statements import ServiceStatement, chain_of, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,14 @@ def metered(net: Any, days: Days, **asked: Any) -> Metered:
         for row in reply.rows
     )
     return Metered(reply.first_height, reply.last_height, rows)
+
+
+def served(net: Any, node: str) -> list[tuple[ServiceStatement, Hash]]:
+    """What a node's port has served, a signed statement a day, with their digests. Raises CITY-1025."""
+    info = net.info()
+    suite = get_suite(SUITE_NAMES[info.suite])
+    chain = chain_of(suite, Hash(info.channel_id), net.statements(node))
+    return [(said, digest_of(suite, said)) for said in chain]
 
 
 def page_of(net: Any) -> Page:

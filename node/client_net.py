@@ -399,6 +399,17 @@ class AsyncNet:
             if len(found) >= reply.count or not reply.receipts:
                 return found
 
+    async def statements(self, node: str, first: int = 1) -> list[bytes]:
+        """A node's canonical signed statements of what it served, from a number on."""
+        found: list[bytes] = []
+        while True:
+            at = first + len(found)
+            request = stubs.StatementsRequest(channel=self.context.channel, first=at)
+            reply = await self._transport.call("GetStatements", request, self.timeout, node=node)
+            if not reply.statements:
+                return found
+            found += reply.statements
+
     async def usage(self, node: str | None = None, **asked: Any) -> Any:
         """The `UsageReply` message. asked: fields of `UsageRequest`. Raises CITY-1021."""
         request = stubs.UsageRequest(

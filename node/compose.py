@@ -21,6 +21,7 @@ from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.pipeline import Pipeline
 from node.pruning import Pruning
 from node.seat import Cores, TakeUp, Votes
+from node.served import Served
 from node.signatures import Signatures
 from node.snapshots import Snapshots
 from node.telemetry import Metrics
@@ -67,6 +68,7 @@ def build_channel(
     room: Callable[[], CityError | None] = lambda: None,
     snapshots: Snapshots | None = None,
     pruning: Pruning | None = None,
+    served: Served | None = None,
 ) -> Channel:
     """A channel that is ready to `run`. votes: the signer with which this node votes among given validators.
     take_up: told of a configuration before a seat is taken under it, for the node's other keys.
@@ -123,6 +125,7 @@ def build_channel(
         metrics=metrics,
         describe=describe,
         room=room,
+        served=served,
     )
 
 

@@ -39,6 +39,7 @@ from node.peers.port import PeerPort
 from node.peers.roster import Roster
 from node.peers.statement import SignedGrant
 from node.pruning import Pruning
+from node.served import Served
 from node.signatures import Signatures
 from node.snapshots import Snapshots
 from node.telemetry import Families, Metrics
@@ -262,6 +263,14 @@ def _compose(
         room=DiskWatch(folder, config.disk.free_bytes_min, metrics).refusal,
         snapshots=snapshots,
         pruning=Pruning(ledger, own.prune.keep),
+        served=Served(
+            ledger.folder,
+            ledger.channel_id,
+            suite,
+            lambda: keyring.identity,
+            keyring.me.name,
+            clock,
+        ),
     )
     return Hosted(keyring, ledger, engines, signatures, network, channel)
 

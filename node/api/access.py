@@ -54,6 +54,7 @@ class Access:
         identity = await readers.reader(context)
         if is_paced:
             self._pace.take(channel.name, identity.member_id)
+            channel.note_read(identity.member_id)
         return channel, identity
 
 

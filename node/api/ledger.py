@@ -231,6 +231,11 @@ class LedgerService(stubs.LedgerServicer):
         return stubs.ReceiptsReply(receipts=told, count=len(found))
 
     @unary
+    async def GetStatements(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        channel, _ = await self._access.read(request.channel, context)
+        return stubs.StatementsReply(statements=await channel.statements(request.first))
+
+    @unary
     async def GetUsage(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         channel, _ = await self._access.read(request.channel, context)
         days = request.first_day, request.last_day

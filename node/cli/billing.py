@@ -181,6 +181,44 @@ def pay(id: IdArgument, output: OutputOption = Output.table) -> None:
     show(facts, output)
 
 
+@app.command()
+@guarded
+def anchor(
+    node: Annotated[str, typer.Argument(help="one of your own")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Anchors the statements of what a node of yours has served, each whose turn has come, in their order.
+
+    Example:  city as admin-shenzhen billing anchor Shenzhen
+    """
+    from contracts.rules.calendar import date_text
+    from node.client_meter import served
+
+    with open_network() as net:
+        chain = served(net, node)
+        asked = {"operator": net.query("billing", "standing", {}).value["member"], "node": node}
+        rows = []
+        for said, digest in chain[net.query("billing", "last_statement", asked).value["number"] :]:
+            args = {
+                "node": node,
+                "day": date_text(said.day),
+                "previous": said.previous.hex(),
+                "digest": digest.hex(),
+                "members": [row.member_id for row in said.served],
+                "counts": [row.queries for row in said.served],
+            }
+            done = net.call("billing", "anchor_statement", args)
+            rows.append(
+                {
+                    "number": done.value,
+                    "day": args["day"],
+                    "digest": digest.hex(),
+                    "block": done.block,
+                }
+            )
+    show(rows or "nothing new", output)
+
+
 def _payer(id: str) -> str:
     return id.split("/")[1]
 

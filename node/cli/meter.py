@@ -146,6 +146,35 @@ def export(
     )
 
 
+@app.command()
+@guarded
+def statements(
+    node: Annotated[str, typer.Argument(help="whose port")],
+    member: MemberOption = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """What a node's port served to whom, by its own signed word: calls that read, day by day.
+
+    They leave no trace in blocks: compare them with the count of your own clients, and their digests with what
+    the operator has anchored (city billing statements OPERATOR NODE).
+
+    Example:  city as buyer meter statements Shenzhen --member PX
+    """
+    from contracts.rules.calendar import date_text
+    from node.client_meter import served
+
+    with open_network() as net:
+        found = served(net, node)
+    rows = [
+        {"number": said.number, "day": date_text(said.day), "member": row.member_id,
+         "queries": row.queries, "digest": digest.hex()}
+        for said, digest in found
+        for row in said.served
+        if member in ("", row.member_id)
+    ]  # fmt: skip
+    show(rows or "nothing", output)
+
+
 def _recount_file(path: Path, output: Output) -> None:
     from contracts.rules.calendar import date_text
     from node.metering import totals

@@ -181,6 +181,17 @@ ENTRIES: tuple[Entry, ...] = (
         "请改为证明其承诺，再向有权查看者披露原值。",
     ),
     Entry(
+        "CITY-1025",
+        "STATEMENT_BROKEN",
+        "damaged",
+        "statement {number} of what the node served cannot be believed: {reason}",
+        "Statements are signed by the node, a day each, and each names the one before.",
+        "Ask its operator; what was anchored stands: city billing statements OPERATOR NODE",
+        "节点第 {number} 份服务报表不可信：{reason}",
+        "报表由节点逐日签名，且逐份相接。",
+        "请联系其运营方；已上链者以链上为准：city billing statements OPERATOR NODE",
+    ),
+    Entry(
         "CITY-1009",
         "TIMEOUT",
         "timeout",

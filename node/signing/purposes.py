@@ -1,8 +1,8 @@
 """What a key of a node may sign: tagged bytes whose purpose is known, and nothing else. Pure.
 
-A key's name says what it is for: `identity…` speaks for the node (connections, reports, attestations), `vote…`
-votes. Whoever can reach the service can make it sign these and nothing else: no transaction that moves
-anything, no other structure, no bytes of its own choice.
+A key's name says what it is for: `identity…` speaks for the node (connections, reports, attestations, what it
+served), `vote…` votes. Whoever can reach the service can make it sign these and nothing else: no transaction
+that moves anything, no other structure, no bytes of its own choice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from consensus.encoding import EncodingError, Hash, decode
 from consensus.tags import Tag, preimage
 from node.errors import CityError
 from node.peers.statement import PeerStatement
+from node.statements import ServiceStatement
 from node.wire.body import parse_body
 
 IDENTITY, VOTE = "identity", "vote"
@@ -57,6 +58,10 @@ def purpose_of(
                 return _transaction(tag, rest)
             if tag is Tag.PEER_STATEMENT and not hashed:
                 if decode(PeerStatement, rest).identity_key != public_key:
+                    raise _refused("the statement is another key's")
+                return Purpose(tag)
+            if tag is Tag.SERVICE_STATEMENT and not hashed:
+                if decode(ServiceStatement, rest).identity_key != public_key:
                     raise _refused("the statement is another key's")
                 return Purpose(tag)
     except EncodingError:

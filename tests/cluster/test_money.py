@@ -281,7 +281,7 @@ def test_what_a_member_used_is_metered_invoiced_attested_and_closed_by_a_relayed
         "transactions_fen:=200000",
         "bytes_fen:=7",
         "gas_fen:=3000000",
-        "queries_fen:=0",
+        "queries_fen:=5000",
     )
     money.told("billing", "propose", month, *prices, "-o", "json", user="ops")
     money.told("billing", "accept", "QB/1", "-o", "json", user="inspector")
@@ -297,12 +297,24 @@ def test_what_a_member_used_is_metered_invoiced_attested_and_closed_by_a_relayed
     recounted = money.told("meter", "recount", *asked)
     assert (recounted["equal"], recounted["transactions"]) == (True, 4)  # with the operator's own
 
+    # Queries are the node's signed word; anchored, they are part of the bill.
+    def stated() -> int:
+        rows = money.told("meter", "statements", "Shenzhen", "--member", "PX", "-o", "json")
+        found = rows if isinstance(rows, list) else []
+        return sum(row["queries"] for row in found if row["day"][:7] == month)
+
+    wait_for(money, "the day's statement", lambda: stated() > 0)
+    (anchored, *_) = money.told("billing", "anchor", "Shenzhen", "-o", "json", user="ops")
+    assert anchored["number"] == 1
+    queries = stated()
+    assert money.told("billing", "anchor", "Shenzhen", "-o", "json", user="ops") == "nothing new"
+
     (drawn,) = money.told("billing", "draw", month, "-o", "json", user="ops")
     id_ = f"QB/PX/{month}"
     assert drawn["id"] == id_
     again = money.told("billing", "draw", month, "-o", "json", user="ops")
     assert again == [{"id": id_, "drawn": "before"}]
-    micro = 10**6 * (10_000 + 3 * 200) + row["bytes"] * 7 + row["gas"] * 3_000_000
+    micro = 10**6 * (10_000 + 3 * 200 + queries * 5) + row["bytes"] * 7 + row["gas"] * 3_000_000
     fen = (2 * micro + 10**6) // (2 * 10**6)
     attested = money.told(
         "billing", "attest", id_, "--node", "Shenzhen", "-o", "json", user="inspector"
@@ -310,6 +322,7 @@ def test_what_a_member_used_is_metered_invoiced_attested_and_closed_by_a_relayed
     assert (attested["state"], attested["amount_fen"]) == ("DUE", fen)
 
     network_relay(money.layout.root, "three", "ops", [money.wallet_file])
+    assert money.told("billing", "show", id_, "-o", "json", user="buyer")["queries"] == queries
     told = money.told("billing", "pay", id_, "-o", "json", user="buyer")
     assert (told["payee"], told["reference"]) == (
         money.custodian.address.hex(),

@@ -316,6 +316,20 @@ class UsageRequest(_message.Message):
     min_height: int
     def __init__(self, channel: _Optional[str] = ..., first_day: _Optional[int] = ..., last_day: _Optional[int] = ..., member: _Optional[str] = ..., application: _Optional[str] = ..., by_day: _Optional[bool] = ..., min_height: _Optional[int] = ...) -> None: ...
 
+class StatementsRequest(_message.Message):
+    __slots__ = ("channel", "first")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    first: int
+    def __init__(self, channel: _Optional[str] = ..., first: _Optional[int] = ...) -> None: ...
+
+class StatementsReply(_message.Message):
+    __slots__ = ("statements",)
+    STATEMENTS_FIELD_NUMBER: _ClassVar[int]
+    statements: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, statements: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class UsageReply(_message.Message):
     __slots__ = ("first_height", "last_height", "rows")
     FIRST_HEIGHT_FIELD_NUMBER: _ClassVar[int]

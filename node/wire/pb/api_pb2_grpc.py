@@ -89,6 +89,11 @@ class LedgerStub:
                 request_serializer=citychain_dot_v1_dot_api__pb2.UsageRequest.SerializeToString,
                 response_deserializer=citychain_dot_v1_dot_api__pb2.UsageReply.FromString,
                 _registered_method=True)
+        self.GetStatements = channel.unary_unary(
+                '/citychain.v1.Ledger/GetStatements',
+                request_serializer=citychain_dot_v1_dot_api__pb2.StatementsRequest.SerializeToString,
+                response_deserializer=citychain_dot_v1_dot_api__pb2.StatementsReply.FromString,
+                _registered_method=True)
         self.Blocks = channel.unary_stream(
                 '/citychain.v1.Ledger/Blocks',
                 request_serializer=citychain_dot_v1_dot_api__pb2.BlocksRequest.SerializeToString,
@@ -201,6 +206,13 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStatements(self, request, context):
+        """What this node's port has served, a signed statement a day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Blocks(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -301,6 +313,11 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.GetUsage,
                     request_deserializer=citychain_dot_v1_dot_api__pb2.UsageRequest.FromString,
                     response_serializer=citychain_dot_v1_dot_api__pb2.UsageReply.SerializeToString,
+            ),
+            'GetStatements': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatements,
+                    request_deserializer=citychain_dot_v1_dot_api__pb2.StatementsRequest.FromString,
+                    response_serializer=citychain_dot_v1_dot_api__pb2.StatementsReply.SerializeToString,
             ),
             'Blocks': grpc.unary_stream_rpc_method_handler(
                     servicer.Blocks,
@@ -635,6 +652,33 @@ class Ledger:
             '/citychain.v1.Ledger/GetUsage',
             citychain_dot_v1_dot_api__pb2.UsageRequest.SerializeToString,
             citychain_dot_v1_dot_api__pb2.UsageReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/citychain.v1.Ledger/GetStatements',
+            citychain_dot_v1_dot_api__pb2.StatementsRequest.SerializeToString,
+            citychain_dot_v1_dot_api__pb2.StatementsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ from node.genesis import (
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
 from node.identity.transport import issue_transport_certificate, make_peer_ca
+from node.metering import Asked, Figures, Metered, Used
 from node.model import Envelope, Receipt, StoredBlock, StoredEvent
 from node.wire.body import parse_body
 
@@ -93,6 +95,8 @@ class MemoryChannel:
 
     def __init__(self, name: str = "main") -> None:
         self.name = name
+        self.reads = Counter[str]()
+        self.receipts_of: dict[int, list[bytes]] = {}
         self.suite = SUITE
         self.node_name = "Shenzhen"
         self.node_signer = MemorySigner(SUITE.generate_key())
@@ -107,7 +111,7 @@ class MemoryChannel:
         self.ready = True
         self.verifies = True
         self.stored: list[StoredBlock] = [StoredBlock(self._header(0, 0), (), None)]
-        self.receipts: dict[Hash, tuple[int, int, Receipt]] = {}
+        self.executed: dict[Hash, tuple[int, int, Receipt]] = {}
         self.heard: set[bytes] = set()
         self.submitted = 0
         self._news = asyncio.Condition()
@@ -184,7 +188,7 @@ class MemoryChannel:
                 events=() if failed else (event,),
                 writes_digest=ZERO_HASH,
             )
-            self.receipts[id_] = (height, index, receipt)
+            self.executed[id_] = (height, index, receipt)
         self.stored.append(StoredBlock(self._header(height, len(kept)), tuple(kept), None))
 
     def _is_kept(self, envelope: Envelope) -> bool:
@@ -196,14 +200,14 @@ class MemoryChannel:
 
     async def wait(self, tx_id: Hash, level: Level) -> TxStatus:
         async with self._news:
-            await self._news.wait_for(lambda: tx_id in self.receipts)
-        height, _, receipt = self.receipts[tx_id]
+            await self._news.wait_for(lambda: tx_id in self.executed)
+        height, _, receipt = self.executed[tx_id]
         return TxStatus(tx_id, level, height, receipt if level == "committed" else None)
 
     async def transaction(self, tx_id: Hash) -> TxView | None:
-        if tx_id not in self.receipts:
+        if tx_id not in self.executed:
             return None
-        height, index, receipt = self.receipts[tx_id]
+        height, index, receipt = self.executed[tx_id]
         return TxView(self.stored[height].envelopes[index], height, index, receipt)
 
     async def block(self, height: int) -> StoredBlock | None:
@@ -269,7 +273,7 @@ class MemoryChannel:
             await self._reach(height)
             found = [
                 StoredEvent(height, index, number, id_, event)
-                for id_, (at, index, receipt) in self.receipts.items()
+                for id_, (at, index, receipt) in self.executed.items()
                 if at == height
                 for number, event in enumerate(receipt.events)
                 if (height, index, number) > after
@@ -281,9 +285,23 @@ class MemoryChannel:
             height += 1
 
     async def transaction_proof(self, tx_id: Hash) -> bytes:
-        if tx_id not in self.receipts:
+        if tx_id not in self.executed:
             raise CityError("CITY-1007", tx_id=tx_id.hex())
         return b"proof of " + tx_id
+
+    def note_read(self, member_id: str) -> None:
+        self.reads[member_id] += 1
+
+    async def statements(self, first: int) -> list[bytes]:
+        return [b"statement"][max(0, first - 1) :]
+
+    async def receipts(self, height: int) -> list[bytes]:
+        return self.receipts_of.get(height, [])
+
+    async def usage(self, asked: Asked, min_height: int = 0) -> Metered:
+        await self._reach(min_height)
+        row = Used(asked.first_day, "PX", "counter", Figures(2, 1, 300, 40, 5))
+        return Metered(1, self.tip, (row,) if asked.member in ("", "PX") else ())
 
     async def state_proof(self, key: bytes) -> bytes:
         return b"proof of " + key

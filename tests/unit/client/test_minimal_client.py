@@ -35,7 +35,7 @@ async def test_a_client_without_our_code_commits_and_fetches_a_proof(tmp_path: P
         said = json.loads(out)
         assert (said["block"], said["outcome"], said["result"]) == (1, "ok", '{"amount":5}')
         assert said["proof_bytes"] == len(b"proof of ") + 32
-        assert said["tx_id"] in {id_.hex() for id_ in one.chain.receipts}
+        assert said["tx_id"] in {id_.hex() for id_ in one.chain.executed}
 
 
 def test_it_imports_nothing_of_ours_but_the_generated_code() -> None:
