@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from consensus.encoding import Hash, decode
 from consensus.header import Header
@@ -16,6 +18,9 @@ from node.metering import FIGURES, Figures, Metered, Used, day_of_ms
 from node.model import Envelope
 from node.recount import Page, Recount, Told
 from node.statements import ServiceStatement, chain_of, digest_of
+
+PAUSE_SECONDS = 0.1
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,11 @@ def page_of(net: Any) -> Page:
 def fetched(net: Any, first: int, last: int, node: str | None = None) -> Iterator[Told]:
     """Blocks with their receipts, one by one."""
     for height in range(first, last + 1):
-        view = net.whole_block(height, node)
+        view = _patiently(partial(net.whole_block, height, node))
         envelopes = tuple(
             Envelope(e.body, e.public_key, e.signature) for e in view.block.transactions
         )
-        receipts = tuple(net.receipts(height, node)) if envelopes else ()
+        receipts = tuple(_patiently(partial(net.receipts, height, node))) if envelopes else ()
         yield Told(decode(Header, view.block.header), envelopes, receipts)
 
 
@@ -109,6 +114,17 @@ def headers_above(net: Any, last: int, window: int, node: str | None) -> Iterato
                 raise
             return
         yield decode(Header, view.block.header)
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """A node gives each member so many answers a second: whoever wants more waits."""
+    while True:
+        try:
+            return ask()
+        except CityError as error:
+            if error.code != "CITY-1030":
+                raise
+            time.sleep(PAUSE_SECONDS)
 
 
 def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
