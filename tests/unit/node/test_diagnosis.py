@@ -138,3 +138,14 @@ def test_nobody_answers() -> None:
     case = Answers(dict.fromkeys(CITIES), CITIES)
     assert summary(case) == "no node answers"
     assert {finding.node for finding in diagnose(case)} == set(CITIES)
+
+
+def test_a_quota_that_is_used_up_is_told_once_with_the_time_to_wait() -> None:
+    limit = {"used": 3, "most": 3, "left": 0}
+    row = {"member": "PX", "application": "", "seconds": 60, "free_at_ms": 1_030_000, "refused": 4}
+    row |= {"transactions": limit, "bytes": {"left": None}, "gas": {"left": None}}
+    same = {name: {"quotas": [row]} for name in ("shenzhen", "guangzhou", "beijing", "hong")}
+    found = only(diagnose(answers(**same)))
+    assert (found.severity, found.node) == (Severity.warn, "")
+    assert "PX has no transactions left" in found.what and "in 30 s" in found.what
+    assert "4 transactions" in found.what and "city quota show PX" in found.do
