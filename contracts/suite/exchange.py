@@ -10,7 +10,7 @@ Invariants: the second channel decides once; the first asset is its taker's only
 is locked goes to its taker or back, nowhere else.
 """
 
-from rules.exchange_machine import FIRST, SECOND
+from rules.exchange_machine import FIRST, SECOND, WAIVE_MS
 from rules.exchange_records import (
     CHANNEL_BYTES,
     LATEST_MS,
@@ -75,14 +75,20 @@ def begin(table: tuple, move: str, terms: Terms, here: Side, there: Side) -> Exc
     return Exchange(id, terms, parties, state=row[4])
 
 
-def advance(move: str, id: str, fact: bytes, stand: str) -> Exchange:
-    """The first channel's record, moved by what the second one's stands at."""
+def advance(move: str, id: str) -> Exchange:
+    """The first channel's record, in the state that its row leads to."""
     found = load(exchanges, id)
     row = require_step(FIRST, found.state, move, found.parties)
-    require_stand(found.terms.second.channel, id, fact, stand)
     found.state = row[4]
     found.version += 1
     return found
+
+
+def free(found: Exchange) -> str:
+    """The first asset is its giver's again."""
+    store(found, Released)
+    call(found.terms.first.contract, "exchange_free", found.terms.first.asset, found.id)
+    return found.id
 
 
 def require_stand(channel: bytes, id: str, fact: bytes, stand: str):
@@ -124,17 +130,45 @@ def lock(terms: Terms) -> str:
 @export
 def claim(id: str, fact: bytes) -> str:
     """The second channel has settled: the asset is the taker's. Codes: E_STATE, E_FOREIGN_PROOF."""
-    found = advance("claim", id, fact, "SETTLED")
+    found = advance("claim", id)
+    require_stand(found.terms.second.channel, id, fact, "SETTLED")
+    store(found, Claimed)
     call(found.terms.first.contract, "exchange_move", found.terms.first.asset, id)
-    return store(found, Claimed)
+    return id
 
 
 @export
 def release(id: str, fact: bytes) -> str:
     """It was called off there: the asset is free again. Codes: E_STATE, E_FOREIGN_PROOF."""
-    found = advance("release", id, fact, "CALLED_OFF")
-    call(found.terms.first.contract, "exchange_free", found.terms.first.asset, id)
-    return store(found, Released)
+    found = advance("release", id)
+    require_stand(found.terms.second.channel, id, fact, "CALLED_OFF")
+    return free(found)
+
+
+@export
+def lapse(id: str, fact: bytes, header: bytes) -> str:
+    """Nothing was decided there in time: the asset is free again, though nobody called it off.
+
+    header: a sealed header of the second channel, of after the last moment; fact: that its state after that
+    block, or a later one, does not know the exchange. Codes: E_STATE, E_EXCHANGE_EARLY, E_FOREIGN_PROOF."""
+    found = advance("lapse", id)
+    channel = found.terms.second.channel
+    passed = call("foreign_channel", "header_of", channel, header)
+    over = passed["time_ms"] > found.terms.until_ms
+    require(over, "E_EXCHANGE_EARLY", "a header of before the last moment")
+    shown = call("foreign_channel", "state_of", channel, "exchange", "stand", id, fact)
+    undecided = shown["value"] is None and shown["as_of"] >= passed["height"]
+    require(undecided, "E_FOREIGN_PROOF", "it does not show that nothing was decided until then")
+    return free(found)
+
+
+@export
+def waive(id: str) -> str:
+    """Whom the asset would go to gives it up. Codes: E_STATE, E_NOT_PARTY, E_EXCHANGE_EARLY."""
+    found = advance("waive", id)
+    late = ctx.time > found.terms.until_ms + WAIVE_MS
+    require(late, "E_EXCHANGE_EARLY", "a day after the last moment")
+    return free(found)
 
 
 # ---- on the channel of the second asset, which decides -------------------------------------------

@@ -111,7 +111,8 @@ def state_of(
     channel: bytes, contract: str, name: str, key: str, fact: bytes, is_hex: bool = False
 ) -> dict:
     """What `Map(name)[key]` of a contract of that channel held: {"value": encoded or None, "height",
-    "time_ms"}, where `height` is of the header that shows it. is_hex: the key is bytes, here in hexadecimal.
+    "time_ms", "as_of"}, where `height` is of the header that shows it, and `as_of` of the block after which it
+    held this. is_hex: the key is bytes, here in hexadecimal.
 
     Codes: E_FOREIGN_CHANNEL, E_FOREIGN_PROOF, E_RESIDENCY."""
     require_followed(channel)
@@ -123,7 +124,17 @@ def state_of(
     require(shown == wanted, "E_FOREIGN_PROOF", "a proof of another key")
     sealed = sealed_in(channel, certified)
     proven(check_fact, sealed, shown, value, siblings, beside)
-    return {"value": value, "height": sealed.height, "time_ms": sealed.time_ms}
+    as_of = sealed.height - epochs[(channel, 0)].window
+    return {"value": value, "height": sealed.height, "time_ms": sealed.time_ms, "as_of": as_of}
+
+
+@view
+def header_of(channel: bytes, certified: bytes) -> dict:
+    """Height and time of a header that the channel's validators sealed. Codes: E_FOREIGN_CHANNEL,
+    E_FOREIGN_PROOF."""
+    require_followed(channel)
+    sealed = sealed_in(channel, certified)
+    return {"height": sealed.height, "time_ms": sealed.time_ms}
 
 
 @view

@@ -132,6 +132,20 @@ def call_off(file: FileArgument, output: OutputOption = Output.table) -> None:
     show({"number": done.value, "state": "CALLED_OFF"}, output)
 
 
+@app.command()
+@guarded
+def waive(file: FileArgument, output: OutputOption = Output.table) -> None:
+    """Where the second channel is gone: a day after the last moment the first asset's taker gives it up.
+
+    Example:  city as qb-checker exchange waive deal.json
+    """
+    agreed, argument = _read(file)
+    with open_network(channel=agreed["first"]["channel"]) as net:
+        number = net.query("exchange", "number", {"terms": argument}).value
+        net.call("exchange", "waive", {"id": number})
+    show({"number": number, "state": "RELEASED"}, output)
+
+
 @app.command("show")
 @guarded
 def show_exchange(file: FileArgument, output: OutputOption = Output.table) -> None:

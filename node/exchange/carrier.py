@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from consensus.encoding import Hash, encode
-from consensus.proof import ProofFileV2, read_proof_file
+from consensus.proof import CertifiedHeader, ProofFileV2, read_proof_file
 from contracts.runtime.keys import state_key
+from node.errors import CityError
 from node.exchange.outlook import FOLLOWS, NextStep, next_step
 from node.failpoints import reach
 
@@ -47,6 +48,14 @@ class ExchangeChannel(Protocol):
 
     async def state_proof(self, key: bytes) -> bytes:
         """The canonical proof file of what stands under a key, once a header shows it."""
+        ...
+
+    async def certified(self, height: int) -> CertifiedHeader:
+        """A header of this channel with its seals."""
+        ...
+
+    async def window(self) -> int:
+        """How many blocks later a header shows the state after a block."""
         ...
 
     async def followed_epoch(self, channel: Hash) -> int:
@@ -114,8 +123,11 @@ class Carrier:
         moved = []
         stand = await self.second.stand(number)
         if not stand and self.now_ms() > terms["until_ms"]:
-            if await self._step(self.second, "call_off", {"terms": terms}):
-                moved.append(Moved(number, "call_off"))
+            try:
+                if await self._step(self.second, "call_off", {"terms": terms}):
+                    moved.append(Moved(number, "call_off"))
+            except (ExchangeRefused, CityError):  # it takes nothing from us: what it shows may do
+                return await self._lapse(number, terms)
             stand = await self.second.stand(number)
         if stand in FOLLOWS:
             fact = await bring(self.second, self.first, number)
@@ -124,6 +136,19 @@ class Carrier:
         else:
             self.waiting[number] = next_step(terms, "LOCKED", stand, self.now_ms())
         return moved
+
+    async def _lapse(self, number: str, terms: dict[str, Any]) -> list[Moved]:
+        """Shows that the last moment passed with nothing decided: by a header of after it, and a state that is
+        no older. Raises ExchangeRefused while there is no such header."""
+        file, fact = await prove(self.second, number)
+        assert file.state is not None
+        height = file.state.settled.header.height - await self.second.window()
+        header = await self.second.certified(height) if height > 0 else None
+        if header is None or header.header.timestamp_ms <= terms["until_ms"]:
+            raise ExchangeRefused("lapse", "E_EXCHANGE_EARLY")
+        await tell_epochs(self.second.channel_id, file, self.first)
+        args = {"id": number, "fact": fact, "header": encode(header)}
+        return [Moved(number, "lapse")] if await self._step(self.first, "lapse", args) else []
 
     async def _step(self, channel: ExchangeChannel, method: str, args: dict[str, Any]) -> bool:
         """Whether this carrier took it. Raises ExchangeRefused."""
@@ -138,10 +163,16 @@ class Carrier:
 async def bring(source: ExchangeChannel, to: ExchangeChannel, number: str) -> bytes:
     """The proof of how an exchange stands on `source`, after `to` has been told of every change of the
     validators that the proof rests on. Raises ExchangeRefused."""
-    file = read_proof_file(await source.state_proof(state_key(EXCHANGE, "stand", number)))
+    file, fact = await prove(source, number)
     await tell_epochs(source.channel_id, file, to)
+    return fact
+
+
+async def prove(source: ExchangeChannel, number: str) -> tuple[ProofFileV2, bytes]:
+    """How an exchange stands on a channel: the whole proof, and the fact in it as contracts take it."""
+    file = read_proof_file(await source.state_proof(state_key(EXCHANGE, "stand", number)))
     assert file.state is not None
-    return encode(file.state)
+    return file, encode(file.state)
 
 
 async def tell_epochs(channel: Hash, file: ProofFileV2, to: ExchangeChannel) -> None:

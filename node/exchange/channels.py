@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from consensus.encoding import Hash
+from consensus.certificate import CommitCert
+from consensus.encoding import Hash, decode
+from consensus.header import Header
+from consensus.proof import CertifiedHeader
 from node.client_errors import ContractError
 from node.client_net import AsyncNet
 from node.exchange.carrier import AT_ONCE, EXCHANGE, FOREIGN
+from node.genesis import ChannelConfig
 
 PROOF_S = 60.0  # a proof waits until its block is settled
 
@@ -46,6 +50,16 @@ class NetChannel:
 
     async def state_proof(self, key: bytes) -> bytes:
         return await self._net.state_proof(key, PROOF_S)
+
+    async def certified(self, height: int) -> CertifiedHeader:
+        block = await self._net.block(height)
+        return CertifiedHeader(
+            decode(Header, block.raw_header), decode(CommitCert, block.raw_certificate)
+        )
+
+    async def window(self) -> int:
+        genesis = decode(ChannelConfig, bytes((await self._net.info()).genesis))
+        return genesis.consensus.window
 
     async def followed_epoch(self, channel: Hash) -> int:
         return int((await self._net.query(FOREIGN, "get", {"channel": channel})).value["epoch"])

@@ -7,7 +7,8 @@ from typing import Any
 from consensus.encoding import Hash, decode, encode
 from consensus.proof import CertifiedHeader, ProofFileV2, SetChange
 from consensus.validators import ValidatorSet
-from tests.unit.suite.exchange_world import Foreign
+from node.errors import CityError
+from tests.unit.suite.exchange_world import WINDOW, Foreign
 
 
 class Dead(Exception):
@@ -28,7 +29,10 @@ class Life:
 
 
 class Memory:
-    """An ExchangeChannel over a channel in memory. agreed: number → terms of all that may be locked on it."""
+    """An ExchangeChannel over a channel in memory. agreed: number → terms of all that may be locked on it.
+    is_silent: it takes no transaction, and still answers what it knows."""
+
+    is_silent = False
 
     def __init__(
         self, chain: Foreign, agreed: dict[str, Any], life: Life, changes: list[SetChange],
@@ -57,11 +61,20 @@ class Memory:
         self.life.act()
         return encode(ProofFileV2(2, b"", tuple(self.changes), None, self.chain.fact(key)))
 
+    async def certified(self, height: int) -> CertifiedHeader:
+        self.life.act()
+        return self.chain.headers[height]
+
+    async def window(self) -> int:
+        return WINDOW
+
     async def followed_epoch(self, channel: Hash) -> int:
         return int(self.chain.ok("C", "foreign_channel", "get", channel=channel)["epoch"])
 
     async def send(self, contract: str, method: str, args: dict[str, Any]) -> str:
         self.life.act()
+        if self.is_silent:
+            raise CityError("CITY-1002", field="transaction", rule="none is taken here any more")
         result = self.chain.call(self.member, contract, method, "maker", **args)
         self.life.act()  # it was taken; the answer never came
         return result.code

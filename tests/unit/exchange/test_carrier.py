@@ -139,3 +139,18 @@ async def test_a_change_that_proves_nothing_is_refused() -> None:
     with pytest.raises(ExchangeRefused, match="follow: E_FOREIGN_PROOF"):
         await play.carrier()._carry(play.number, play.terms)
     assert play.ends[0] == "LOCKED"
+
+
+async def test_a_channel_that_takes_nothing_any_more_still_shows_that_nothing_was_decided() -> None:
+    play = Play()
+    play.late()
+    carrier = play.carrier()
+    carrier.second.is_silent = True  # type: ignore[attr-defined]
+    assert await carrier.run_once() == []  # no header of after the last moment has been shown yet
+    assert carrier.troubles == {play.number: "lapse: E_EXCHANGE_EARLY"}
+    assert await carrier.run_once() == [Moved(play.number, "lapse")]
+    assert play.ends == ("RELEASED", "", "PX", "QB")
+    play.second.refused(
+        "E_EXCHANGE_LATE", "QB", "exchange", "settle", "maker", terms=play.terms,
+        fact=play.first.stand(play.number),
+    )  # fmt: skip

@@ -99,6 +99,7 @@ class Sealing:
         self.id = channel_id(self.suite.hash, self.config)
         self.kind, self.validators = kind, self.config.validators
         self._blocks = itertools.count(1)
+        self.headers: dict[int, CertifiedHeader] = {}
 
     def certified(
         self, state_root: bytes, following: ValidatorSet | None = None, signers: int | None = None,
@@ -115,7 +116,10 @@ class Sealing:
         header = replace(header, **changes)
         n = len(self.signers)
         count = seals_needed(self.kind, n) if signers is None else signers
-        return CertifiedHeader(header, self.seal(header, list(range(count))))
+        made = self.headers[header.height] = CertifiedHeader(
+            header, self.seal(header, list(range(count)))
+        )
+        return made
 
     def hash_of_set(self, validators: ValidatorSet) -> Hash:
         return validators_hash(self.suite.hash, self.suite.id, validators)

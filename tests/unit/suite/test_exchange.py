@@ -15,6 +15,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from consensus.encoding import ZERO_HASH, encode
+from contracts.runtime.keys import state_key
 from contracts.tables import TABLES
 from tests.unit.suite.exchange_world import Foreign, side, terms, two_channels
 
@@ -59,6 +61,72 @@ def test_the_assets_cross_over(pair: Pair) -> None:
     assert first.ok("X", "exchange", "stand", id=number) == "CLAIMED"
     assert first.ok("X", "exchange", "get", id=number)["terms"] == agreed
     assert second.ok("X", "exchange", "stand", id=number) == "SETTLED"
+
+
+def sealed(chain: Foreign) -> bytes:
+    """The next header, whatever it is of."""
+    return encode(chain.certified(ZERO_HASH))
+
+
+def test_nothing_decided_in_time_frees_the_asset_though_nobody_calls_it_off(pair: Pair) -> None:
+    first, second = pair
+    agreed, number = lock(pair)
+    absent, early = second.stand(number), sealed(second)
+    first.refused(
+        "E_EXCHANGE_EARLY", "PX", "exchange", "lapse", id=number, fact=absent, header=early
+    )
+    second.now_ms = agreed["until_ms"]
+    first.refused(
+        "E_EXCHANGE_EARLY", "PX", "exchange", "lapse", id=number, fact=absent, header=sealed(second)
+    )
+    before = second.stand(number)
+    second.now_ms += 1
+    at_once = second.fact(state_key("exchange", "stand", number))  # shows the block before its own
+    for fact, header in (
+        (absent, encode(at_once.settled)), (before, encode(at_once.settled)),
+        (encode(at_once), encode(at_once.settled)), (absent, absent), (before, early[:-1]),
+    ):  # fmt: skip
+        code = "E_FOREIGN_PROOF"
+        first.refused(code, "PX", "exchange", "lapse", id=number, fact=fact, header=header)
+    args = {"id": number, "fact": second.stand(number), "header": encode(at_once.settled)}
+    first.ok("anybody", "exchange", "lapse", **args)
+    first.refused("E_STATE", "PX", "exchange", "lapse", **args)
+    assert owners(pair) == ("PX", "QB")
+    second.refused(
+        "E_EXCHANGE_LATE", "QB", "exchange", "settle", "maker", terms=agreed,
+        fact=first.stand(number),
+    )  # fmt: skip
+    second.ok("X", "exchange", "call_off", terms=agreed)
+    assert second.ok("X", "exchange", "stand", id=number) == "CALLED_OFF"
+
+
+def test_what_was_settled_in_time_never_lapses(pair: Pair) -> None:
+    first, second = pair
+    agreed, number = lock(pair)
+    old = second.stand(number)
+    settle(pair, agreed, number)
+    second.now_ms = agreed["until_ms"] + 1
+    header, now = sealed(second), second.stand(number)
+    for fact in (old, now):
+        first.refused(
+            "E_FOREIGN_PROOF", "PX", "exchange", "lapse", id=number, fact=fact, header=header
+        )
+    first.ok("X", "exchange", "claim", id=number, fact=now)
+
+
+def test_only_its_taker_gives_the_asset_up_and_only_when_nothing_settles_any_more(
+    pair: Pair,
+) -> None:
+    first, _ = pair
+    agreed, number = lock(pair)
+    first.now_ms = agreed["until_ms"] + 24 * HOUR_MS
+    first.refused("E_EXCHANGE_EARLY", "QB", "exchange", "waive", "checker", id=number)
+    first.now_ms += 1
+    for who, role in (("PX", "checker"), ("QB", "maker"), ("XY", "checker")):
+        first.refused("E_NOT_PARTY", who, "exchange", "waive", role, id=number)
+    first.ok("QB", "exchange", "waive", "checker", id=number)
+    assert first.ok("X", "exchange", "stand", id=number) == "RELEASED"
+    first.ok("PX", "depot", "give", asset="bl", to="XY")
 
 
 def test_what_is_called_off_goes_back(pair: Pair) -> None:
@@ -213,6 +281,10 @@ def _check(
             args: dict[str, Any] = {"terms": agreed}
             if move in ("claim", "release"):
                 args = {"id": number, "fact": other.stand(number)}
+            elif move == "lapse":
+                args = {"id": number, "fact": other.stand(number), "header": sealed(other)}
+            elif move == "waive":
+                args = {"id": number}
             elif move == "settle":
                 args["fact"] = other.stand(number)
             before = dict(chain.state)
@@ -264,6 +336,12 @@ class Histories(RuleBasedStateMachine):
     def follow(self, n: int, move: str, is_old: bool) -> None:
         self.attempt(0, "X", move, id=self.numbers[n], fact=self.proof(1, n, is_old))
 
+    @rule(n=st.integers(0, 1), is_old=st.booleans())
+    def lapse(self, n: int, is_old: bool) -> None:
+        header = sealed(self.pair[1])
+        args = {"id": self.numbers[n], "fact": self.proof(1, n, is_old), "header": header}
+        self.attempt(0, "X", "lapse", **args)
+
     @rule(at=st.integers(0, 1), hours=st.integers(0, 1))
     def wait(self, at: int, hours: int) -> None:
         self.pair[at].now_ms += hours * HOUR_MS + 1
@@ -282,11 +360,13 @@ class Histories(RuleBasedStateMachine):
             [chain.ok("X", "exchange", "stand", id=n) for chain in self.pair] for n in self.numbers
         ]
         bl, money = owners(self.pair)
+        until = self.agreed[0]["until_ms"]
         for number, (here, there) in zip(self.numbers, stands, strict=True):
             assert self.decided.setdefault(number, there) in ("", there)  # decided once
             self.decided[number] = there
             assert here != "CLAIMED" or there == "SETTLED"
-            assert here != "RELEASED" or there == "CALLED_OFF"
+            assert here != "RELEASED" or there in ("CALLED_OFF", "")
+            assert (here, there) != ("RELEASED", "") or self.pair[1].now_ms > until
             assert there != "SETTLED" or here in ("LOCKED", "CLAIMED")
         assert (bl == "QB") is any(here == "CLAIMED" for here, _ in stands)
         assert (money == "PX") is any(there == "SETTLED" for _, there in stands)
