@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ from node import failpoints
 from node.client import connect
 from node.client_channels import ChannelOrder, create_channel
 from node.client_context import find_context
+from node.exchange.carrier import Carrier
+from node.exchange.channels import NetChannel
 from node.network.create import create_network
 from node.network.plan import load_plan
 from tests.cluster.cluster import CALL_SECONDS, Cluster
@@ -113,3 +116,27 @@ def test_what_nobody_settles_in_time_goes_back(cluster: Cluster, tmp_path: Path)
     assert [e["first"]["state"] for e in ended if e["number"] == number] == ["RELEASED"]
     shown = city(cluster, "exchange", "show", str(tmp_path / "late.json"))
     assert shown["next"]["who"] == "-"
+
+
+def test_what_nobody_decided_in_time_lapses_without_a_word_on_the_second_channel(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    number = locked(cluster, tmp_path / "silent.json", "silent", hours="0.5")
+    city(cluster, "dev", "clock", "advance", "1h", "--dir", str(cluster.layout.root))
+    with connect(str(cluster.layout.root), user="ops", channel=RIGHT) as net:
+        net.call("depot", "make", {"asset": "a block after the last moment"})
+
+    async def lapse() -> list[str]:
+        sides = [
+            connect.aio(str(cluster.layout.root), user="ops", channel=name)
+            for name in (LEFT, RIGHT)
+        ]
+        async with sides[0] as first, sides[1] as second:
+            carrier = Carrier(NetChannel(first), NetChannel(second), now_ms=lambda: 0)
+            terms = (await carrier.first.locked())[number]
+            return [moved.step for moved in await carrier._lapse(number, terms)]
+
+    assert asyncio.run(lapse()) == ["lapse"]
+    assert owner(cluster, LEFT, "silent") == "PX"
+    shown = city(cluster, "exchange", "show", str(tmp_path / "silent.json"))
+    assert [side["state"] for side in shown["sides"]] == ["RELEASED", "-"]
