@@ -34,15 +34,16 @@ KILLED = -9
 
 @pytest.fixture(scope="module")
 def cluster(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Two cities, and two channels beside their own, each following the other."""
+    """Two cities, and two channels of both suites beside their own, each following the other."""
     root = tmp_path_factory.mktemp("exchange") / "net"
     create_network(load_plan().with_nodes(2).with_consensus(engine).with_contracts(), root)
     made = Cluster(root)
     try:
         made.up()
         contracts = ("foreign_channel", "exchange", Bundle("depot", 1, DEPOT))
-        for name in (LEFT, RIGHT):
-            create_channel(find_context(str(root)), ChannelOrder(name, CITIES, contracts))
+        for name, suite in ((LEFT, "sm"), (RIGHT, "intl")):
+            order = ChannelOrder(name, CITIES, contracts, suite=suite)
+            create_channel(find_context(str(root)), order)
         for here, there in ((LEFT, RIGHT), (RIGHT, LEFT)):
             city(made, "--channel", here, "exchange", "introduce", there, user="admin-shenzhen")
             city(made, "--channel", here, "exchange", "confirm", there, user="admin-guangzhou")
