@@ -29,7 +29,7 @@ from node.errors import CityError
 from node.genesis import FOLLOWERS, VALIDATOR, ChannelConfig, Genesis, channel_id
 from node.governance.state import ConfigState
 from node.identity.suite import Suite, get_suite
-from node.keyring import Keyring, check_keyring, open_keyring
+from node.keyring import Keyring, are_keys_of, check_keyring, open_keyring
 from node.opening import Ledger, open_ledger, peek_configuration, read_genesis
 from node.own_keys import OwnTransports
 from node.peers.artifact import ArtifactServer
@@ -67,7 +67,7 @@ class Words:
     is_wal_loss_accepted: a validator may vote although its log is gone, where there are not enough others to
     vouch for it. is_vote_key_new: a Raft member's vote key has never voted; over PBFT the others admit a new
     key. from_snapshot: a node without blocks begins with a snapshot of its peers. are_keys_newer: the keys here
-    replaced those that the chain on this disk names, in blocks that it lacks."""
+    replaced those that the chain on this disk names, in blocks that it lacks; so its log lacks votes too."""
 
     is_wal_loss_accepted: bool = False
     is_vote_key_new: bool = False
@@ -182,7 +182,8 @@ async def open_hosted(
         config, genesis, suite, fetch, slots=premises.slots, is_lazy=is_lazy
     )
     try:
-        ledger = await _open_ledger(place.folder, genesis, suite, keyring, sources, words)
+        is_older = words.are_keys_newer and not are_keys_of(keyring, state, config)
+        ledger = await _open_ledger(place.folder, genesis, suite, keyring, sources, words, is_older)
     except BaseException:
         await engines.stop()
         raise
@@ -204,12 +205,13 @@ async def _open_ledger(
     keyring: Keyring,
     sources: Sequence[Source],
     words: Words,
+    is_older: bool,
 ) -> Ledger:
     await asyncio.to_thread(joining.finish, folder)
     if words.from_snapshot and not (folder / "blocks").exists():
         me = keyring.me
         await joining.join(folder, genesis, suite, sources, me.transport, me.grant)
-    return await asyncio.to_thread(open_ledger, folder, genesis, suite)
+    return await asyncio.to_thread(open_ledger, folder, genesis, suite, is_log_older=is_older)
 
 
 def _compose(

@@ -10,7 +10,7 @@ uses whichever its channel names (own_keys.py), and `city node rotate` ends the 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -246,6 +246,19 @@ def open_keyring(
 
 def check_keyring(keyring: Keyring, state: ConfigState, config: NodeConfig) -> None:
     """Blocks. Raises CITY-8008 where a key that `state` has for this node is not held."""
+    for use, path in _not_held(keyring, state, config):
+        raise CityError("CITY-8008", use=use, path=path, name=config.name)
+
+
+def are_keys_of(keyring: Keyring, state: ConfigState, config: NodeConfig) -> bool:
+    """Blocks. Whether every key that `state` has for this node is held."""
+    return next(_not_held(keyring, state, config), None) is None
+
+
+def _not_held(
+    keyring: Keyring, state: ConfigState, config: NodeConfig
+) -> Iterator[tuple[str, Path]]:
+    """For what a key is that is missing, and where it should be."""
     entry = state.named(config.name)
     if entry is None:
         return
@@ -256,7 +269,7 @@ def check_keyring(keyring: Keyring, state: ConfigState, config: NodeConfig) -> N
         ("vote", not is_voting or keyring.votes.has_vote(state.validators), keyring.place.keys),
     ):
         if not holds:
-            raise CityError("CITY-8008", use=use, path=path, name=entry.name)
+            yield use, path
 
 
 def held_vote_name(config: NodeConfig, place: Place, is_next: bool = False) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from node.identity.suite import Suite
 from node.journal import Journal
 from node.ledger.blocks import BlockStore
 from node.ledger.check import LedgerInconsistent, check_consistency
+from node.ledger.folder import sync_folder
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore
 from node.lifecycle import load_state as load_contracts
@@ -109,8 +112,12 @@ def note_configuration(ledger: Ledger) -> None:
     unfinished.replace(path)
 
 
-def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
-    """Blocks. Raises CityError for a foreign or damaged store, and for a damaged log."""
+def open_ledger(
+    folder: Path, genesis: Genesis, suite: Suite, *, is_log_older: bool = False
+) -> Ledger:
+    """Blocks. is_log_older: than what this node has signed; it counts as lost then.
+
+    Raises CityError for a foreign or damaged store, and for a damaged log."""
     id_ = channel_id(suite.hash, genesis.config)
     blocks = BlockStore(LevelStore(folder / "blocks"), suite.hash)
     try:
@@ -127,6 +134,8 @@ def open_ledger(folder: Path, genesis: Genesis, suite: Suite) -> Ledger:
         contracts = _load_contracts(genesis, configuration, suite, state)
         make_up(blocks, state, configuration, suite)
         quotas = _load_quotas(configuration, state)
+        if is_log_older:
+            _give_up_log(folder / "wal", blocks)
         journal, observes_because = _open_journal(folder / "wal", blocks)
     except BaseException:
         state.close()
@@ -224,6 +233,17 @@ def replay(ledger: Ledger, upto: int) -> None:
         outcome = ledger.configuration.decide(height, id_, parse_body(envelope.body))
         ledger.configuration.adopt(outcome.state)
     ledger.configuration_height = upto
+
+
+def _give_up_log(folder: Path, blocks: BlockStore) -> None:
+    """It does not tell all that was signed, so it tells nothing; that there was one stays known."""
+    blocks.mark(WAL_BEGUN)
+    gone = folder.with_name(folder.name + ".older")
+    shutil.rmtree(gone, ignore_errors=True)
+    if Wal.exists(folder):
+        os.replace(folder, gone)  # at once: what is cut in its middle would count as damaged
+        sync_folder(folder.parent)
+        shutil.rmtree(gone)
 
 
 def _open_journal(folder: Path, blocks: BlockStore) -> tuple[Journal, str]:

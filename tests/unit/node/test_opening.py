@@ -10,7 +10,7 @@ import pytest
 
 from node.errors import CityError
 from node.ledger.store import Batch, LevelStore
-from node.opening import GENESIS_FILE, open_ledger, read_genesis
+from node.opening import GENESIS_FILE, WAL_BEGUN, WAL_LOST, open_ledger, read_genesis
 from tests.unit.node.network import SUITE, Cluster, cluster, make_genesis
 
 
@@ -128,3 +128,19 @@ async def test_headers_that_do_not_follow_each_other_are_refused(tmp_path):
         first = store.get(b"H" + (1).to_bytes(8, "big"))
         store.write([(b"H" + (2).to_bytes(8, "big"), first)])
     assert refusal(net) == "CITY-5006"
+
+
+async def test_a_log_that_is_older_than_the_node_s_votes_counts_as_lost_from_then_on(tmp_path):
+    net = await grown(tmp_path)
+    folder = tmp_path / "n0"
+    for is_said in (True, False):  # also where nobody says it again
+        ledger = open_ledger(folder, net.genesis, SUITE, is_log_older=is_said)
+        assert ledger.observes_because == WAL_LOST and not ledger.journal.core_records
+        ledger.close()
+    assert not list(folder.glob("wal.*"))
+    # On an emptied disk too: the key has voted, so it is no first start.
+    shutil.rmtree(folder)
+    folder.mkdir()
+    ledger = open_ledger(folder, net.genesis, SUITE, is_log_older=True)
+    assert ledger.observes_because == WAL_LOST and ledger.blocks.is_marked(WAL_BEGUN)
+    ledger.close()
