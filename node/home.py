@@ -19,11 +19,11 @@ from node.config import NodeConfig, Place, load_config
 from node.errors import CityError
 from node.hosted import open_suite
 from node.hosting_notes import State, on_disk, read_note, write_durably
-from node.keyring import GRANT_FILE, NEXT_VOTE_FILE, VOTE_FILE, open_keyring
+from node.keyring import GRANT_FILE, NEXT_GRANT_FILE, NEXT_VOTE_FILE, VOTE_FILE, open_keyring
 from node.ledger.folder import FolderInUse, own_folder, sync_folder
 from node.opening import peek_configuration, read_genesis
 
-FILES = (VOTE_FILE, NEXT_VOTE_FILE, GRANT_FILE)
+FILES = (VOTE_FILE, NEXT_VOTE_FILE, GRANT_FILE, NEXT_GRANT_FILE)
 _HEAD = re.compile(r"^[ \t]*\[[ \t]*channel[ \t]*\][ \t]*(#.*)?$", re.MULTILINE)
 _NAME = re.compile(r"^([ \t]*name[ \t]*=[ \t]*)(\"[^\"\n]*\"|'[^'\n]*')", re.MULTILINE)
 

@@ -69,8 +69,8 @@ def run(
     chain, transactions of the last thousand blocks before the snapshot, and history from there on.
 
     A disk that is older than a change of the node's keys (city node rotate) names the former ones: start it
-    once with --keys-are-newer, and it follows until it has the block that names those it has. The log there is as
-    old, so it counts as lost.
+    once with --keys-are-newer, and it follows until it has the block that names those it has. The log there is
+    as old, so it counts as lost.
 
     Of a node with many channels these words are about its home, or about each --channel that is named.
 

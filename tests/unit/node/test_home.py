@@ -18,7 +18,14 @@ from node.home import move_home
 from node.hosting_notes import Note, State, changed_files, seal, write_note
 from node.identity.keyfile import write_key
 from node.identity.suite import get_suite
-from node.keyring import VOTE_FILE, node_card, open_keyring, prepare_vote_key
+from node.keyring import (
+    GRANT_FILE,
+    NEXT_GRANT_FILE,
+    VOTE_FILE,
+    node_card,
+    open_keyring,
+    prepare_vote_key,
+)
 from node.ledger.store import LevelStore
 from node.network.create import create_network
 from node.network.layout import Layout
@@ -83,6 +90,19 @@ def test_the_home_moves_there_and_back_and_every_key_stays_with_its_channel(path
         assert votes(path) == before
     assert path.read_text("utf-8") == text.replace('name = "main"', f'name = "{OTHER}"')
     assert not (load_config(path).keys_dir / VOTE_FILE).exists()
+
+
+def test_a_grant_for_keys_that_are_to_follow_stays_with_its_channel(path: Path) -> None:
+    keys = load_config(path).keys_dir
+    for name in (GRANT_FILE, NEXT_GRANT_FILE):
+        (keys / name).write_bytes(name.encode())
+    move_home(path, OTHER)
+    own = load_config(path).place("main").keys
+    assert [(own / n).read_bytes() for n in (GRANT_FILE, NEXT_GRANT_FILE)] == [
+        GRANT_FILE.encode(),
+        NEXT_GRANT_FILE.encode(),
+    ]
+    assert not list(keys.glob("grant*"))
 
 
 def test_it_moves_where_the_file_says_it_otherwise(path: Path) -> None:
