@@ -23,6 +23,12 @@ class Network(Protocol):
 
     def up(self) -> list[PeerId]: ...
 
-    def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
-        """Who is who from here on: validators with their indices, and the observers that are named."""
+    def reconfigure(
+        self,
+        config: ChannelConfig,
+        observers: Sequence[NodeEntry],
+        revoked: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
+        """Who is who from here on: validators with their indices, and the observers that are named. revoked:
+        certificates by member and serial number, of which no link is left."""
         ...

@@ -13,14 +13,18 @@ from cryptography import x509
 from node.genesis import ChannelConfig, NodeEntry
 from node.governance import ConfigState
 
+Serials = frozenset[tuple[str, str]]  # member whose authority issued it, serial number
 
-def linked(state: ConfigState) -> tuple[ChannelConfig, tuple[NodeEntry, ...]]:
+
+def linked(state: ConfigState) -> tuple[ChannelConfig, tuple[NodeEntry, ...], Serials]:
     """The configuration and the nodes without a vote as links know them: a node with a revoked certificate has
-    none, and so no link. Places among the validators stay."""
+    none, and so no link. Places among the validators stay. What is revoked, for nodes that only grants name."""
     if not state.revoked:
-        return state.config, state.observers
+        return state.config, state.observers, frozenset()
     nodes = _without_revoked(state, state.config.nodes)
-    return replace(state.config, nodes=nodes), _without_revoked(state, state.observers)
+    revoked = frozenset((each.member_id, each.serial) for each in state.revoked)
+    config = replace(state.config, nodes=nodes)
+    return config, _without_revoked(state, state.observers), revoked
 
 
 def _without_revoked(state: ConfigState, nodes: Sequence[NodeEntry]) -> tuple[NodeEntry, ...]:

@@ -23,7 +23,7 @@ from node.genesis import ChannelConfig
 from node.identity.errors import BadKey
 from node.identity.suite import Suite, identity_digest
 from node.peers.batch import PeerId
-from node.peers.roster import Known, Roster, Self
+from node.peers.roster import Known, Roster, Self, subject_of
 from node.peers.statement import (
     LIFETIME_MS,
     PeerStatement,
@@ -33,9 +33,11 @@ from node.peers.statement import (
     named_peer,
     sign_statement,
 )
+from node.peers.tls import Shown
 from node.wire.frames import Hello, challenge_frame, hello_frame, parse_frame
 
 HANDSHAKE_S = 10.0
+Serials = frozenset[tuple[str, str]]  # member whose authority issued it, serial number
 
 
 class Pipe(Protocol):
@@ -56,6 +58,7 @@ class Party:
     channel_id: Hash
     suite: Suite
     now_ms: Callable[[], int]
+    revoked: Serials = frozenset()
     selves: tuple[Self, ...] = ()  # what else this side is known by while its keys are replaced
 
     def as_named(self, statement: bytes) -> Party:
@@ -69,11 +72,13 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """An authenticated link: whose, of which channel, and when its statements end."""
+    """An authenticated link: whose, of which channel, and when its statements end. serials: of the certificate
+    of a node that the configuration does not name, by each member that may revoke it."""
 
     peer: PeerId
     not_after_ms: int
     channel_id: Hash
+    serials: Serials = frozenset()
 
 
 async def dial(pipe: Pipe, party: Party, known: Known) -> Established:
@@ -87,17 +92,17 @@ async def dial(pipe: Pipe, party: Party, known: Known) -> Established:
     return Established(known.peer, said.not_after_ms, party.channel_id)
 
 
-async def listen(pipe: Pipe, find: Callable[[Hash], Party], fingerprint: Hash) -> Established:
+async def listen(pipe: Pipe, find: Callable[[Hash], Party], shown: Shown) -> Established:
     """The listener's side. find: this side in the channel that the hello names, raises CityError where there is
-    none. fingerprint: of the certificate that the other end showed to TLS."""
+    none. shown: to TLS by the other end."""
     nonce = Hash(secrets.token_bytes(32))
     peer_nonce = await _challenge(pipe, nonce, send=True)
     hello = await _read(pipe, Hello, "a hello")
     party = find(named_channel(hello.statement)).as_named(hello.statement)
-    known = party.roster.by_fingerprint.get(fingerprint) or granted(party, hello.grant, fingerprint)
+    known, serials = find_peer(party, hello.grant, shown)
     said = _check(party, known, hello, nonce, peer_nonce)
     await pipe.write(_hello(party, known, nonce, peer_nonce))
-    return Established(known.peer, said.not_after_ms, party.channel_id)
+    return Established(known.peer, said.not_after_ms, party.channel_id, serials)
 
 
 async def _challenge(pipe: Pipe, nonce: Hash, send: bool = False) -> Hash:
@@ -119,9 +124,15 @@ async def _read(pipe: Pipe, kind: type, what: str) -> Any:
     return frame
 
 
-def granted(party: Party, data: bytes, fingerprint: Hash) -> Known:
-    """A node that the configuration does not name, as its canonical SignedGrant says; the grant is for the
-    certificate with this fingerprint. Raises CityError."""
+def find_peer(party: Party, grant: bytes, shown: Shown) -> tuple[Known, Serials]:
+    """Whom the configuration or a grant names, and who may revoke the certificate of the latter."""
+    known = party.roster.by_fingerprint.get(shown.fingerprint)
+    return (known, frozenset()) if known is not None else granted(party, grant, shown)
+
+
+def granted(party: Party, data: bytes, shown: Shown) -> tuple[Known, Serials]:
+    """A node that the configuration does not name, as its canonical SignedGrant says, and who may revoke its
+    certificate; the grant is for the certificate that was shown. Raises CityError."""
     if not data:
         raise CityError("CITY-2201", reason="genesis does not name its transport certificate")
     if party.config.zone:  # one member's word does not say where a node stands
@@ -129,13 +140,22 @@ def granted(party: Party, data: bytes, fingerprint: Hash) -> Known:
             f"the channel is of zone {party.config.zone}: its members name its nodes (add-node)"
         )
         raise CityError("CITY-2207", reason=reason)
-    now_ms = party.now_ms()
+    now_ms, fingerprint = party.now_ms(), shown.fingerprint
     grant = check_grant(party.suite, party.config, party.channel_id, data, fingerprint, now_ms)
+    serials = frozenset(
+        (member.member_id, shown.serial)
+        for member in party.config.members
+        if member.member_id == grant.member_id
+        or (shown.issuer and subject_of(member.peer_ca) == shown.issuer)
+    )
+    if serials & party.revoked:
+        raise CityError("CITY-2207", reason="its transport certificate is revoked")
     try:
         identity = Hash(identity_digest(party.suite, grant.identity_key))
     except BadKey as error:
         raise CityError("CITY-2207", reason="it names no public key") from error
-    return Known(PeerId(grant.node_name, identity, None), grant.identity_key, fingerprint)
+    peer = PeerId(grant.node_name, identity, None)
+    return Known(peer, grant.identity_key, fingerprint), serials
 
 
 def _hello(party: Party, known: Known, nonce: Hash, peer_nonce: Hash) -> bytes:

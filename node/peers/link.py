@@ -30,6 +30,7 @@ class Link:
 
     def __init__(self, pipe: Pipe, established: Established, handler: PeerHandler, count: Count):
         self.peer: PeerId = established.peer
+        self.serials = established.serials
         self._not_after_ms = established.not_after_ms
         self._pipe = pipe
         self._handler = handler

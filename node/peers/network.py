@@ -28,7 +28,7 @@ from node.peers.link import Count, Link, count_nothing
 from node.peers.port import PeerPort
 from node.peers.roster import Known, Roster, Self
 from node.peers.snapshots import Library, SnapshotServer
-from node.peers.tls import open_channel
+from node.peers.tls import Shown, open_channel
 from node.wire.frames import ENGINE, encode_batch, link_call
 
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.05, 3.0
@@ -73,9 +73,8 @@ class PeerNetwork:
         roster = Roster(suite, config, observers)
         self.channel_id = channel_id
         self._selves = selves or (lambda: (me,))
-        self.party = Party(
-            me, roster, config, channel_id, suite, real_now_ms, tuple(self._selves())
-        )
+        self.party = Party(me, roster, config, channel_id, suite, real_now_ms)
+        self.party = replace(self.party, selves=tuple(self._selves()))
         self._port = port
         self._addresses = dict(addresses)
         self._handler = handler
@@ -115,10 +114,10 @@ class PeerNetwork:
             link.close()
         await asyncio.gather(*(link.ended.wait() for link in links))
 
-    def _may_read(self, fingerprint: Hash, grant: bytes) -> None:
+    def _may_read(self, shown: Shown, grant: bytes) -> None:
         """Raises CityError for whoever shows a certificate that no node of the channel has."""
-        if fingerprint not in self.party.roster.by_fingerprint:
-            granted(self.party, grant, fingerprint)
+        if shown.fingerprint not in self.party.roster.by_fingerprint:
+            granted(self.party, grant, shown)
 
     def _dials(self, known: Known) -> bool:
         """Whether this node, not `known`, opens the link between the two."""
@@ -163,19 +162,26 @@ class PeerNetwork:
         peers = [link.peer for link in self._links.values()]
         return sorted(peers, key=lambda p: (p.index is None, p.index or 0, p.name))
 
-    def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
+    def reconfigure(
+        self,
+        config: ChannelConfig,
+        observers: Sequence[NodeEntry],
+        revoked: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         """Who is who from here on. A link to somebody who is still known, by the same key and certificate,
         stays up with its new index."""
         roster, before = Roster(self.party.suite, config, observers), self.party.roster
         selves = tuple(self._selves())
-        self.party = replace(self.party, roster=roster, config=config, me=selves[0], selves=selves)
+        self.party = replace(
+            self.party, roster=roster, config=config, me=selves[0], selves=selves, revoked=revoked
+        )
         self._port.trust_changed()
         for link in list(self._links.values()):
             known, former = roster.by_name.get(link.peer.name), before.by_name.get(link.peer.name)
             is_pinned = former is None or known is None or known.fingerprint == former.fingerprint
             if known is not None and known.peer.identity == link.peer.identity and is_pinned:
                 link.peer = known.peer
-            elif known is not None or link.peer.name in before.by_name:
+            elif known is not None or link.peer.name in before.by_name or link.serials & revoked:
                 link.close()  # its name is another's now, or the configuration names it no longer
         if self._is_running:
             self._dial_all()
@@ -225,6 +231,8 @@ class PeerNetwork:
         """An authenticated link, for as long as it lives. Raises CityError, and what gRPC raises."""
         if not self._is_running:  # it stopped during the handshake
             raise CityError("CITY-2202")
+        if established.serials & self.party.revoked:  # by a block during the handshake
+            raise CityError("CITY-2207", reason="its transport certificate is revoked")
         link = Link(pipe, established, self._handler, self._count)
         name = link.peer.name
         known = self.party.roster.by_name.get(name)

@@ -20,7 +20,7 @@ from node.identity.transport import TransportIdentity
 from node.peers.batch import PeerId
 from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, listen
 from node.peers.link import Count, count_nothing
-from node.peers.tls import LINK_OPTIONS, client_fingerprint
+from node.peers.tls import LINK_OPTIONS, client_certificate
 from node.tls import Transports, server_credentials, shown_by
 from node.wire.frames import ENGINE, parse_engine_request, peer_handler
 from node.wire.snapshots import CHAIN, PART, SNAPSHOT, asked_channel
@@ -148,14 +148,15 @@ class PeerPort:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the handshake took too long")
 
     async def _handshake(self, context: grpc.aio.ServicerContext) -> Established:
-        fingerprint = client_fingerprint(context)
+        shown = client_certificate(context)
+        fingerprint = shown.fingerprint
         most = HANDSHAKES_PER_CERTIFICATE_MAX + len(self._guests)
         if self._handshakes[fingerprint] >= most:
             raise CityError("CITY-6201", reason="too many handshakes at a time")
         self._handshakes[fingerprint] += 1
         try:
             async with asyncio.timeout(HANDSHAKE_S):
-                return await listen(context, lambda id_: self._guest(id_).party, fingerprint)
+                return await listen(context, lambda id_: self._guest(id_).party, shown)
         finally:
             self._handshakes[fingerprint] -= 1
             if not self._handshakes[fingerprint]:

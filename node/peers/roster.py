@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -80,6 +81,15 @@ def _pem_or_nothing(der: bytes) -> bytes:
 
 def der_to_pem(der: bytes) -> bytes:
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+
+
+@lru_cache(maxsize=1_024)
+def subject_of(der: bytes) -> bytes:
+    """DER of an authority's name; nothing for what is no certificate."""
+    try:
+        return x509.load_der_x509_certificate(der).subject.public_bytes()
+    except ValueError:
+        return b""
 
 
 def fingerprint_of_pem(pem: bytes) -> Hash:

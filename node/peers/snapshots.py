@@ -18,7 +18,7 @@ from node.identity.transport import TransportIdentity
 from node.model import StoredBlock
 from node.peers.allowance import Allowance
 from node.peers.fetching import Source
-from node.peers.tls import client_fingerprint, open_channel
+from node.peers.tls import Shown, client_certificate, open_channel
 from node.wire.frames import peer_call
 from node.wire.snapshots import (
     CHAIN,
@@ -71,7 +71,7 @@ class SnapshotServer:
     """Serves one library. may_read: raises CityError for whoever is no node of the channel and has no grant."""
 
     def __init__(
-        self, channel_id: Hash, library: Library, may_read: Callable[[Hash, bytes], None]
+        self, channel_id: Hash, library: Library, may_read: Callable[[Shown, bytes], None]
     ) -> None:
         self._channel_id, self._library, self._may_read = channel_id, library, may_read
         self._reading, self._allowance = 0, Allowance()
@@ -118,11 +118,12 @@ class SnapshotServer:
         """Checks who asks, then reads in a thread; few at a time."""
         code, why = grpc.StatusCode.RESOURCE_EXHAUSTED, "ask again later"
         try:
-            fingerprint = client_fingerprint(context)
+            shown = client_certificate(context)
+            fingerprint = shown.fingerprint
             asked, read = parsed()
             if asked.channel_id != self._channel_id:
                 raise CityError("CITY-2202")
-            await asyncio.to_thread(self._may_read, fingerprint, asked.grant)
+            await asyncio.to_thread(self._may_read, shown, asked.grant)
             if self._reading < READS_MAX and self._allowance.take(fingerprint, 0, BYTES_MAX):
                 self._reading += 1
                 try:

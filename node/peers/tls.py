@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import grpc
+from cryptography import x509
 
 from consensus.encoding import Hash
 from node.errors import CityError
@@ -36,9 +39,25 @@ def open_channel(transport: TransportIdentity, address: str, known: Known) -> gr
     return grpc.aio.secure_channel(address, credentials, options=(*_CLIENT_OPTIONS, name))
 
 
-def client_fingerprint(context: grpc.aio.ServicerContext) -> Hash:
-    """Of the certificate the other end showed; TLS has verified it already. Raises CITY-2205."""
-    shown = context.auth_context().get("x509_pem_cert", ())
-    if len(shown) != 1:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The certificate that the other end showed. fingerprint: SHA-256 of its DER. issuer: DER of the name."""
+
+    fingerprint: Hash
+    serial: str = ""
+    issuer: bytes = b""
+
+
+def client_certificate(context: grpc.aio.ServicerContext) -> Shown:
+    """Of the other end; TLS has verified it already. Raises CITY-2205."""
+    found = context.auth_context().get("x509_pem_cert", ())
+    if len(found) != 1:
         raise CityError("CITY-2205")
-    return fingerprint_of_pem(shown[0])
+    certificate = x509.load_pem_x509_certificate(found[0])
+    issuer = certificate.issuer.public_bytes()
+    return Shown(fingerprint_of_pem(found[0]), str(certificate.serial_number), issuer)
+
+
+def client_fingerprint(context: grpc.aio.ServicerContext) -> Hash:
+    """Raises CITY-2205."""
+    return client_certificate(context).fingerprint

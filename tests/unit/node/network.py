@@ -224,7 +224,12 @@ class Port:
         link = self.links.get(name)
         return link is not None and link.put(batch)
 
-    def reconfigure(self, config: ChannelConfig, observers: Sequence[NodeEntry]) -> None:
+    def reconfigure(
+        self,
+        config: ChannelConfig,
+        observers: Sequence[NodeEntry],
+        revoked: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         """Links are by name; whose index they carry follows the configuration."""
         self.indices = dict.fromkeys(self.peers) | {
             node.name: index for index, node in enumerate(config.nodes)

@@ -20,6 +20,7 @@ from node.peers.statement import (
     PeerStatement,
     sign_statement,
 )
+from node.peers.tls import Shown
 from node.wire.frames import (
     Hello,
     batch_frame,
@@ -89,7 +90,9 @@ async def answer(table: Table, *frames: bytes, now_ms: int = NOW) -> str:
         await far.write(frame)
     far.end()
     with pytest.raises(CityError) as caught:
-        await listen(near, lambda _: table.party(table.b, now_ms), table.fingerprint(table.a))
+        await listen(
+            near, lambda _: table.party(table.b, now_ms), Shown(table.fingerprint(table.a))
+        )
     return caught.value.code
 
 
@@ -99,7 +102,7 @@ async def forged(
     """The verdict on a hello that is right but for `changes`."""
     near, far = stream()
     verdict = asyncio.create_task(
-        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a))
+        listen(near, lambda _: table.party(table.b), Shown(table.fingerprint(table.a)))
     )
     nonce = Hash(b"\x01" * 32)
     await far.write(challenge_frame(nonce))
@@ -127,7 +130,7 @@ async def forged(
 async def test_two_nodes_of_a_channel_recognise_each_other(table: Table) -> None:
     near, far = stream()
     listened, dialled = await asyncio.gather(
-        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), Shown(table.fingerprint(table.a))),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     assert (listened.peer.name, dialled.peer.name) == (table.a, table.b)
@@ -169,7 +172,7 @@ async def test_a_statement_signed_with_another_key_is_refused(table: Table) -> N
 async def test_a_hello_recorded_on_one_connection_is_worth_nothing_on_another(table: Table) -> None:
     near, far = stream()
     await asyncio.gather(
-        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), Shown(table.fingerprint(table.a))),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     assert await answer(table, *far.sent) == "CITY-2204"
@@ -178,7 +181,7 @@ async def test_a_hello_recorded_on_one_connection_is_worth_nothing_on_another(ta
 async def test_the_listeners_own_statement_thrown_back_is_refused(table: Table) -> None:
     near, far = stream()
     await asyncio.gather(
-        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), Shown(table.fingerprint(table.a))),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     assert await answer(table, far.sent[0], near.sent[1]) in ("CITY-2201", "CITY-2205")
@@ -215,7 +218,7 @@ async def test_nothing_but_challenge_and_hello_is_accepted_first(table: Table) -
 async def test_a_statement_has_one_encoding(table: Table) -> None:
     near, far = stream()
     await asyncio.gather(
-        listen(near, lambda _: table.party(table.b), table.fingerprint(table.a)),
+        listen(near, lambda _: table.party(table.b), Shown(table.fingerprint(table.a))),
         dial(far, table.party(table.a), table.known(table.b)),
     )
     hello = parse_frame(far.sent[1])

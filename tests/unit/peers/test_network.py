@@ -11,6 +11,11 @@ import pytest
 from consensus.encoding import Hash
 from node.errors import CityError
 from node.genesis import channel_id
+from node.identity.transport import (
+    issue_transport_certificate,
+    load_certificate,
+    make_peer_ca,
+)
 from node.model import Envelope
 from node.network.ports import free_ports
 from node.peers.batch import PeerBatch
@@ -22,6 +27,7 @@ from tests.unit.peers.world import (
     Ear,
     World,
     connected,
+    der,
     other_channel,
     running,
 )
@@ -336,3 +342,48 @@ async def test_the_link_of_an_observer_whose_certificate_is_revoked_closes_too()
             await validator.until(lambda: ("Macau", False) in validator.ups)
             await validator.until(lambda: validator.counted["peer_refused CITY-2201"] > 0)
             assert validator.ups == [("Macau", True), ("Macau", False)]
+
+
+@pytest.mark.parametrize("member", ["PX", "QB"])
+async def test_the_link_of_a_granted_observer_closes_with_the_block_that_revokes_its_certificate(
+    member: str,
+) -> None:
+    """By the member whose authority issued it; another member's same number is another certificate."""
+    world = with_observer(World(CITIES[:1]))
+    serial = load_certificate(world.transports["Macau"].certificate_pem).serial_number
+    validator, observer = Ear(), Ear()
+    async with running(world, "Shenzhen", validator) as server:
+        me = world.me("Macau", grant_for(world, "Macau"))
+        addresses = {"Shenzhen": f"127.0.0.1:{server.port}"}
+        async with running(world, "Macau", observer, addresses, me=me):
+            await validator.until(lambda: validator.ups == [("Macau", True)])
+            server.reconfigure(world.config, (), frozenset({(member, str(serial))}))
+            if member == "PX":
+                await validator.until(lambda: ("Macau", False) in validator.ups)
+                await validator.until(lambda: validator.counted["peer_refused CITY-2207"] > 0)
+                assert validator.ups == [("Macau", True), ("Macau", False)]
+            else:
+                assert server.send("Macau", PeerBatch(tip_height=7))
+                await observer.until(lambda: bool(observer.heard))
+                assert validator.ups == [("Macau", True)]
+
+
+async def test_who_issued_a_certificate_may_revoke_it_whoever_granted_its_use() -> None:
+    """PX vouches for a node whose certificate is QB's."""
+    world = with_observer(World(CITIES[:1]))
+    other = make_peer_ca("QB")
+    world.transports["Macau"] = issue_transport_certificate(other, "Macau", ["localhost"])
+    serial = load_certificate(world.transports["Macau"].certificate_pem).serial_number
+    member = dataclasses.replace(world.config.members[0], member_id="QB", peer_ca=der(other))
+    config = dataclasses.replace(world.config, members=(*world.config.members, member))
+    validator, observer = Ear(), Ear()
+    both = {"config": config, "channel_id": world.channel_id}
+    async with running(world, "Shenzhen", validator, **both) as server:  # type: ignore[arg-type]
+        me = world.me("Macau", grant_for(world, "Macau"))
+        addresses = {"Shenzhen": f"127.0.0.1:{server.port}"}
+        async with running(world, "Macau", observer, addresses, me=me, **both):  # type: ignore[arg-type]
+            await validator.until(lambda: validator.ups == [("Macau", True)])
+            server.reconfigure(config, (), frozenset({("QB", str(serial))}))
+            await validator.until(lambda: ("Macau", False) in validator.ups)
+            await validator.until(lambda: validator.counted["peer_refused CITY-2207"] > 0)
+            assert server.up() == []
