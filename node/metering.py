@@ -12,7 +12,7 @@ transaction at all counts under no name. A day is one of China Standard Time (UT
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from consensus.encoding import Hash
@@ -44,8 +44,13 @@ class Figures:
         return self.accepted + self.refused
 
     def __add__(self, other: Figures) -> Figures:
-        pairs = zip(astuple(self), astuple(other), strict=True)
-        return Figures(*(one + another for one, another in pairs))
+        return Figures(
+            self.accepted + other.accepted,
+            self.refused + other.refused,
+            self.bytes + other.bytes,
+            self.gas + other.gas,
+            self.events + other.events,
+        )
 
 
 FIGURES = tuple(field.name for field in fields(Figures))

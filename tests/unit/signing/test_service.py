@@ -26,6 +26,7 @@ from node.signing.guard import VoteGuard
 from node.signing.held import HeldKeys, vote_name
 from node.signing.remote import RemoteSigner, SigningClient, remote_keys
 from node.signing.service import GUARD_FILE, KeyFolder
+from node.statements import ServiceStatement, message_of
 from node.wire.body import TxBody, build_body
 from node.wire.pb import signer_pb2
 from node.wire.signing import serve_signing
@@ -51,6 +52,11 @@ def statement(key: bytes) -> bytes:
     digest = Hash(bytes(32))
     said = PeerStatement(CHANNEL, key, key, digest, digest, digest, digest, 1, 2)
     return preimage(Tag.PEER_STATEMENT, 1, encode(said))
+
+
+def day_served(key: bytes) -> bytes:
+    said = ServiceStatement(1, CHANNEL, "Shenzhen", key, 1, 20_000, Hash(bytes(32)), ())
+    return message_of(get_suite("sm"), said)
 
 
 def memory(world: World) -> list[Any]:
@@ -83,8 +89,8 @@ def test_a_vote_key_signs_votes_and_says_where_it_stands(world: World) -> None:
 
 def test_an_identity_signs_connections_and_a_nodes_own_transactions(world: World) -> None:
     signer = world.signer("identity")
-    message = statement(signer.public_key)
-    assert world.suite.verify(signer.public_key, message, signer.sign(message))
+    for message in (statement(signer.public_key), day_served(signer.public_key)):
+        assert world.suite.verify(signer.public_key, message, signer.sign(message))
     for called in (("_config", "report_evidence"), ("_contract", "attest")):
         data = body(*called)
         signature = sign_hashed(world.suite, signer, tx_sign_preimage(1, CHANNEL, data))
@@ -104,6 +110,9 @@ def test_nothing_else_is_signed(world: World) -> None:
         lambda: identity.sign(b"any text"),
         lambda: identity.sign(statement(other)),
         lambda: identity.sign(statement(own) + b"\0"),
+        lambda: identity.sign(day_served(other)),
+        lambda: identity.sign_hashed(day_served(own)),
+        lambda: vote_signer.sign(day_served(vote_signer.public_key)),
         lambda: identity.sign(preimage(Tag.PEER_STATEMENT, 2, statement(own)[30:])),
         lambda: identity.sign(vote(Tag.COMMIT_SEAL)),
         lambda: identity.sign(preimage(Tag.NODE_GRANT, 1, b"x")),
