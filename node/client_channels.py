@@ -325,7 +325,11 @@ def _people(
 ) -> tuple[tuple[Member, ...], tuple[Identity, ...]]:
     """The operators of the nodes, and the chosen members with their users; keys in the channel's suite."""
     operators = {card.member.member_id: card for card in cards}
-    chosen = {m.member_id for m in own.members if not m.admin_key and not m.peer_ca}
+    chosen = {
+        m.member_id
+        for m in own.members
+        if not m.admin_key and not m.peer_ca and order.zone in ("", m.zone)
+    }
     if order.members is not None:
         known = {m.member_id for m in own.members}
         for member_id in order.members:

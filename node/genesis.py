@@ -212,12 +212,14 @@ def check(config: ChannelConfig) -> None:
 
 
 def check_zone(config: ChannelConfig) -> None:
-    """A channel of a zone begins with nodes of that zone; what is resident needs one. Raises ValueError."""
+    """A channel of a zone begins with members and nodes of that zone; what is resident needs one. Raises
+    ValueError."""
     if config.zone and config.zone not in ZONES:
         raise ValueError(f"a channel's zone is one of {', '.join(ZONES)}, or none")
     if config.jurisdiction and not JURISDICTION.fullmatch(config.jurisdiction):
         raise ValueError("a jurisdiction is two letters (ISO 3166)")
-    outside = [n.name for n in (*config.nodes, *config.followers) if n.zone != config.zone]
+    outside = [m.member_id for m in config.members if m.zone != config.zone]
+    outside += [n.name for n in (*config.nodes, *config.followers) if n.zone != config.zone]
     if config.zone and outside:
         raise ValueError(
             f"the channel is of zone {config.zone}, and not there: {', '.join(outside)}"

@@ -4,7 +4,7 @@ A name is of one contract, and stands in the channel's genesis (`ChannelConfig.r
 
     register.person            a Map or Var: no proof of what it holds is made, and none is believed elsewhere
     register.Person.Entered    an event: no proof of a transaction that tells it
-    register.enter()           a method: no proof of a transaction that calls it, as its arguments are shown
+    register.enter()           a method: no proof of a transaction that calls it, which shows all that goes in
 
 A contract's author tags names of a bundle with `RESIDENT = ("person", "enter()")` in its main module; such a
 bundle runs only where the genesis says the same. What is not resident, such as a salted commitment, is proven
@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable
 
 from contracts.runtime.api import Bundle
 from contracts.runtime.keys import object_prefix
-from node.genesis import ChannelConfig, Genesis, NodeEntry
+from node.genesis import ChannelConfig, Genesis, Member, NodeEntry
 
 CALL = "()"
 # Read as text, not by a parser: which sources a parser takes depends on the version of Python.
@@ -34,10 +34,11 @@ _FUNCTION = re.compile(r"^def ([A-Za-z_][A-Za-z0-9_]*)\(", re.MULTILINE)
 def tags(bundle: Bundle) -> tuple[str, ...]:
     """What its author tagged, as genesis names it. Raises ValueError where that cannot be read, or where the
     bundle declares no such thing."""
-    places = len(_LOOKS_LIKE_ONE.findall(bundle.main))
     found = _TAG.search(bundle.main)
-    if places > 1 or (places == 1 and found is None):
-        raise ValueError(f'{bundle.name}: it is written once, RESIDENT = ("name", …)')
+    written = [s for s in (bundle.main, *bundle.rules.values()) for _ in _LOOKS_LIKE_ONE.findall(s)]
+    if len(written) != (0 if found is None else 1):
+        where = "once, in the main module"
+        raise ValueError(f'{bundle.name}: it is written {where}, RESIDENT = ("name", …)')
     if found is None:
         return ()
     names = re.findall(r'"([^"]+)"', found["names"])
@@ -89,9 +90,9 @@ def zones_of(config: ChannelConfig, admitted: Collection[str]) -> set[str] | Non
     return {config.zone, *admitted} if config.zone else None
 
 
-def is_inside(config: ChannelConfig, admitted: Collection[str], node: NodeEntry) -> bool:
+def is_inside(config: ChannelConfig, admitted: Collection[str], placed: Member | NodeEntry) -> bool:
     zones = zones_of(config, admitted)
-    return zones is None or node.zone in zones
+    return zones is None or placed.zone in zones
 
 
 # ---- what may be shown to outsiders --------------------------------------------------------------------

@@ -13,7 +13,7 @@ from rules.codes import is_code
 from rules.disclosure import SALT_MAX, SALT_MIN, TEXT_MAX, commitment, read_opened, root_of
 from sdk import Event, Map, ctx, dataclass, export, require, view
 
-RESIDENT = ("record", "enter()", "amend()")
+RESIDENT = ("record", "enter()", "amend()", "get()")
 FIELDS_MAX = 32
 NAME_MAX = 64
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from node.genesis import ZONES, Identity, Member
+from node.genesis import ZONES, Identity, Member, NodeEntry
 from node.governance.calls import PLACE
 from node.governance.keys import check_key
 from node.governance.papers import check_papers, check_roles_held
@@ -28,6 +28,7 @@ from node.governance.state import (
     Roles,
 )
 from node.identity.suite import Suite
+from node.residency import is_inside
 
 MEMBERS_MAX, IDENTITIES_MAX, IDENTITIES_OF_MEMBER_MAX = 1_024, 65_536, 4_096
 
@@ -61,6 +62,16 @@ def place(args: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def require_zone(state: ConfigState, placed: Member | NodeEntry) -> None:
+    """Data of a channel of one zone stays there, until all who own validators say otherwise."""
+    if not is_inside(state.config, state.statutes.zones, placed):
+        own = state.config.zone
+        name = placed.name if isinstance(placed, NodeEntry) else placed.member_id
+        raise Refused(
+            "E_ZONE", f"{name} is of zone {placed.zone}, the channel of {own}: set-zones first"
+        )
+
+
 # ---- members -----------------------------------------------------------------------------------------
 
 
@@ -73,6 +84,7 @@ def add_member(state: ConfigState, args: dict[str, Any], height: int, suite: Sui
     member = Member(
         member_id, args["name"], args["city"], args["admin_key"], args["peer_ca"], **place(args)
     )
+    require_zone(state, member)
     _check_admin_key(state, member, suite)
     granted = _grant(state, member_id, args["roles"])
     return _with_config(granted, members=(*state.config.members, member))
@@ -82,6 +94,7 @@ def set_member(state: ConfigState, args: dict[str, Any], height: int, suite: Sui
     before = find_member(state, args["member_id"])
     said = {name: args[name] for name in ("name", "city", "admin_key", "peer_ca")}
     after = replace(before, **said, **place(args))
+    require_zone(state, after)
     if after.admin_key != before.admin_key:
         _check_admin_key(state, after, suite)
     granted = _grant(state, before.member_id, args["roles"])

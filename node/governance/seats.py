@@ -10,7 +10,7 @@ from typing import Any
 from consensus.tags import SUITE_IDS
 from consensus.validators import VALIDATORS_MAX
 from node.genesis import FOLLOWERS, ZONES, Identity, NodeEntry
-from node.governance.houses import place
+from node.governance.houses import place, require_zone
 from node.governance.keys import check_key, other_nodes
 from node.governance.refusals import Refused
 from node.governance.state import (
@@ -25,7 +25,6 @@ from node.governance.state import (
 from node.identity.certificates import parse
 from node.identity.errors import BadKey, BadSm2Certificate
 from node.identity.suite import Suite
-from node.residency import is_inside
 
 FORMER_KEYS_MAX = 512
 OBSERVERS_MAX = 256
@@ -155,18 +154,11 @@ def set_zones(state: ConfigState, args: dict[str, Any]) -> ConfigState:
     if zones == state.statutes.zones:
         raise Refused("E_NO_CHANGE", "these zones' nodes may take part already")
     after = replace(state, statutes=replace(state.statutes, zones=zones))
+    for member in state.config.members:
+        require_zone(after, member)
     for node in (*state.config.nodes, *state.observers):
-        _require_zone(after, node)
+        require_zone(after, node)
     return after
-
-
-def _require_zone(state: ConfigState, node: NodeEntry) -> None:
-    """Data of a channel of one zone stays there, until all who own validators say otherwise."""
-    if not is_inside(state.config, state.statutes.zones, node):
-        own = state.config.zone
-        raise Refused(
-            "E_ZONE", f"{node.name} is of zone {node.zone}, the channel of {own}: set-zones first"
-        )
 
 
 def _with_observers(state: ConfigState, observers: tuple[NodeEntry, ...]) -> ConfigState:
@@ -202,7 +194,7 @@ def _require_role(role: str) -> None:
 
 def _require_member(state: ConfigState, node: NodeEntry) -> None:
     place({"zone": node.zone})
-    _require_zone(state, node)
+    require_zone(state, node)
     if state.config.member(node.member_id) is None:
         raise Refused("E_UNKNOWN_MEMBER", f"{node.member_id} is no member of the channel")
 

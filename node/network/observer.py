@@ -51,6 +51,8 @@ def choose_city(layout: Layout, name: str) -> City:
 def write_observer(layout: Layout, city: City) -> Path:
     """The new node's folder: keys, certificate, grant, genesis, configuration. Returns it."""
     config = read_genesis(layout).config
+    if config.zone:
+        raise CityError("CITY-8076", channel=config.name, zone=config.zone, node=city.name)
     suite = get_suite(config.suite)
     sponsor = config.nodes[0].member_id
     authority = load_transport(

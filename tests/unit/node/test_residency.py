@@ -43,6 +43,7 @@ def test_a_channel_of_a_zone_begins_with_nodes_of_that_zone_alone() -> None:
     for wrong, why in (
         (zoned(config, nodes=(*config.nodes[:3], abroad)), "n3"),
         (zoned(config, nodes=config.nodes[:3], followers=(watching,)), "n3"),
+        (zoned(config, members=(*config.members[1:], replace(config.members[0], **ABROAD))), "m-alice"),
         (zoned(config, zone="moon"), "zone"),
         (zoned(config, jurisdiction="China"), "jurisdiction"),
         (zoned(config, zone="", resident=("counter.counts",)), "one zone"),
@@ -64,6 +65,11 @@ def test_what_a_bundle_tags_stands_in_the_genesis_or_the_channel_is_not_made() -
             check_genesis(Genesis(zoned(genesis.config, resident=resident), bundles))
 
 
+def test_a_tag_outside_the_main_module_is_refused_rather_than_overlooked() -> None:
+    with pytest.raises(ValueError, match="main module"):
+        tags(Bundle("counter", 1, COUNTER, {"more": 'RESIDENT = ("counts",)\n'}))
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -78,7 +84,8 @@ def test_a_tag_that_protects_nothing_is_no_tag(line: str) -> None:
 
 def test_the_register_of_the_suite_keeps_its_records_and_shows_its_commitments() -> None:
     found = tags(load_bundle("resident_register"))
-    assert found == tuple(f"resident_register.{n}" for n in ("record", "enter()", "amend()"))
+    names = ("record", "enter()", "amend()", "get()")
+    assert found == tuple(f"resident_register.{name}" for name in names)
     assert not any("commitment" in name for name in found)
 
 
@@ -96,6 +103,9 @@ def test_a_node_of_another_zone_comes_in_only_when_all_who_own_validators_let_it
         ("add_node", {"vote_key": "", "role": "observer"}), ("add_validator", {"vote_key": SPARE[1]}),
     ):  # fmt: skip
         assert chain.send("admin0", method, **node, **more).code == "E_ZONE"
+    house = {"name": "House", "city": "Paris", "admin_key": "", "peer_ca": "", "roles": []} | ABROAD
+    assert chain.send("admin0", "add_member", member_id="FR", **house).code == "E_ZONE"
+    assert chain.send("admin4", "set_member", member_id="M4", **house).code == "E_ZONE"
     for zones in (["mainland"], ["moon"], ["international", "mainland"]):
         assert chain.send("admin0", "set_zones", zones=zones).code == "E_ZONE"
     assert chain.send("admin0", "set_zones", zones=[]).code == "E_NO_CHANGE"

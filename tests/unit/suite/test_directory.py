@@ -161,6 +161,8 @@ def test_a_channel_with_a_node_that_is_not_registered_so_is_not_listed(world: Co
     for nodes in ([stranger], [elsewhere], [seat("nA", "Shenzhen"), seat("nZ", "Beijing")]):
         config = genesis_of(world, "bad", nodes)
         world.refuses("E_DIRECTORY_NODE", "A", "list_channel", config=encode(config))
+    across = channel_of(world, "nA", "nC", zone="mainland")
+    world.refuses("E_DIRECTORY_NODE", "A", "list_channel", config=encode(across))
     world.says("B", "set_node", name="nB", roles=["observer"])
     config = channel_of(world, "nA", "nB")
     world.refuses("E_DIRECTORY_NODE", "A", "list_channel", config=encode(config))

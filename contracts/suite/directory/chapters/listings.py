@@ -61,6 +61,8 @@ def list_channel(config: bytes) -> str:
     own = False
     for seat in shown.seats:
         owner = check_seat(seat, shown.suite)
+        inside = shown.zone in ("", seat.zone)
+        require(inside, "E_DIRECTORY_NODE", f"{seat.name} is outside the channel's zone")
         own = own or (owner == ctx.member and seat.role == VALIDATOR)
         seats[(seat.name, id)] = seat.role
     require(own, "E_NOT_PARTY", "who owns one of its validators lists it")
