@@ -24,6 +24,7 @@ app = typer.Typer(
 FileArgument = Annotated[
     Path, typer.Argument(help="the terms, as `city exchange terms` wrote them")
 ]
+_NAMED = ("contract", "asset", "giver", "taker")
 OtherArgument = Annotated[str, typer.Argument(help="the channel that is to be followed")]
 
 
@@ -260,9 +261,6 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
     agreed = read_terms(file)
     return agreed, as_argument(agreed)
-
-
-_NAMED = ("contract", "asset", "giver", "taker")
 
 
 def _as_data(waits: Any, until_ms: int) -> dict[str, Any]:
