@@ -247,7 +247,7 @@ class Executor:
         used: dict[Subject, Used | None] = {}
         for entry, receipt in zip(plan.entries, receipts, strict=True):
             if entry.outcome is not None:
-                used |= self._ledger.quotas.gone(entry.outcome.state.quotas)
+                used |= self._ledger.quotas.gone(entry.outcome.state)
             if entry.member and entry.body is not None:
                 unused = entry.gas_limit - receipt.gas_used
                 plan.charging.settle(entry.member, entry.body.contract, unused)

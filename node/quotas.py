@@ -111,7 +111,7 @@ class Rules:
 
     def subjects(self, members: Iterable[str]) -> list[tuple[Subject, Quota]]:
         """Every subject that has one, those of each member written out."""
-        rows = dict[Subject, Quota]()
+        rows, members = dict[Subject, Quota](), tuple(members)
         for (member, application), quota in self._by_subject.items():
             if member != EACH:
                 rows[member, application] = quota

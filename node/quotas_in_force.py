@@ -16,7 +16,7 @@ from node.admission import Admitted
 from node.configuration import InForce
 from node.errors import CityError
 from node.governance.quotas import named
-from node.governance.state import Quota
+from node.governance.state import ConfigState, Quota
 from node.quotas import Excess, Rules, Subject, Use, Used, excess, now, rows
 from node.txpool import Held
 
@@ -26,18 +26,18 @@ class QuotasInForce:
 
     def __init__(self, configuration: InForce, used: Mapping[Subject, Used]) -> None:
         self._configuration = configuration
-        self._quotas: tuple[Quota, ...] = ()
-        self._rules = Rules(())
+        self._found: tuple[tuple[Quota, ...], Rules] = ((), Rules(()))
         self.used = used
         self._ordered: dict[int, list[tuple[Subject, Use]]] = {}
         self._in_flight: dict[Subject, Use] = {}
 
     @property
     def rules(self) -> Rules:
-        quotas = self._configuration.state.quotas
-        if quotas is not self._quotas:
-            self._quotas, self._rules = quotas, Rules(quotas)
-        return self._rules
+        quotas, found = self._configuration.state.quotas, self._found
+        if found[0] is not quotas:
+            # In one piece: another thread must not meet old rules under new quotas.
+            self._found = found = (quotas, Rules(quotas))
+        return found[1]
 
     def adopt(self, changed: Mapping[Subject, Used | None], height: int) -> None:
         """Block `height` is executed. changed: None for what is not counted any more."""
@@ -51,10 +51,11 @@ class QuotasInForce:
                 if not left.transactions:
                     del self._in_flight[subject]
 
-    def gone(self, quotas: tuple[Quota, ...]) -> dict[Subject, Used | None]:
-        """What is not counted any more where these are the quotas."""
-        rules = Rules(quotas)
-        return {subject: None for subject in self.used if rules.quota(subject) is None}
+    def gone(self, state: ConfigState) -> dict[Subject, Used | None]:
+        """What is not counted any more under this configuration."""
+        members = (member.member_id for member in state.config.members)
+        counted = {subject for subject, _ in Rules(state.quotas).subjects(members)}
+        return dict.fromkeys(subject for subject in self.used if subject not in counted)
 
     def ordered(self, height: int, admitted: Iterable[Admitted]) -> None:
         """Block `height` holds these, of those that waited here."""
@@ -114,7 +115,7 @@ def use_of(admitted: Admitted) -> Use:
 
 
 def moment(time_ms: int) -> str:
-    """In UTC, to the second, for people and receipts."""
+    """In UTC, to the second, for people."""
     found = datetime.datetime.fromtimestamp(time_ms // 1_000, datetime.UTC)
     return found.strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -1,10 +1,10 @@
 """Transactions that wait, each member's in a lane of its own, and whose turn it is.
 
 Lanes take turns by *start-time fair queueing* (Goyal, Vin and Cheng, 1996): a lane's tag is what it has been
-served, counted in shares of a block; the lane with the lowest tag comes next, and one that had nothing to send
-begins where the others are. So of members that send alike each has one transaction between two of another, and
-one whose transactions fill a tenth of a block each has one while others fill as much. Nobody waits longer
-because somebody sends more, or from more identities.
+served, counted in shares of a block; the lane with the lowest tag comes next. One that had nothing to send
+begins where the others are, one that was passed over is owed a block at most. So of members that send alike each
+has one transaction between two of another, and one whose transactions fill a tenth of a block each has one while
+others fill as much. Nobody waits longer because somebody sends more, or from more identities.
 
 Within a lane applications take turns, transaction by transaction. A sender's own keep their order: as long as
 one waits, its later ones queue behind it.
@@ -26,13 +26,14 @@ SERVED_KEPT = 256
 
 class Waiting:
     """A transaction. share: what it takes of a block. queue: of its lane, while it is free; none where an
-    accepted block holds it."""
+    accepted block holds it, since `taken_ms`."""
 
-    __slots__ = ("lane", "queue", "ref", "share", "since_ms")
+    __slots__ = ("lane", "queue", "ref", "share", "since_ms", "taken_ms")
 
     def __init__(self, ref: TxRef, since_ms: int, lane: Lane, share: int) -> None:
         self.ref, self.since_ms, self.lane, self.share = ref, since_ms, lane, share
         self.queue: str | None = None
+        self.taken_ms = 0
 
 
 class Lane:
@@ -126,9 +127,6 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
 
-    def get(self, member: str) -> Lane | None:
-        return self._lanes.get(member)
-
     def enter(self, ref: TxRef, now_ms: int, is_free: bool) -> Waiting:
         """It waits from now on; what is not free stands in a block already."""
         lane = self._lanes.get(ref.member)
@@ -141,16 +139,20 @@ class Lanes:
         if is_free:
             lane.set_free(waiting)
         else:
-            self.serve(waiting)
+            self.serve(waiting, now_ms)
         lane.waiting[ref.tx_id] = waiting
         lane.to_forward[ref.tx_id] = None
         return waiting
 
-    def serve(self, waiting: Waiting) -> None:
+    def _tag(self, lane: Lane) -> int:
+        return max(lane.tag, self._now - BLOCK_SHARES)
+
+    def serve(self, waiting: Waiting, now_ms: int) -> None:
         """A block took it, whoever made that block."""
-        lane = waiting.lane
-        self._now = max(self._now, lane.tag)
-        lane.tag += waiting.share
+        lane, tag = waiting.lane, self._tag(waiting.lane)
+        self._now = max(self._now, tag)
+        lane.tag = tag + waiting.share
+        waiting.taken_ms = now_ms
         self._turns += 1
         lane.turn = self._turns
         if waiting.queue is not None:
@@ -186,7 +188,7 @@ class Lanes:
     def first(self) -> Waiting | None:
         """What the next block begins with."""
         lanes = [lane for lane in self._lanes.values() if lane.free_count]
-        return min(lanes, key=lambda lane: (lane.tag, lane.turn)).first if lanes else None
+        return min(lanes, key=lambda lane: (self._tag(lane), lane.turn)).first if lanes else None
 
     def in_turn(self) -> Iterator[Waiting]:
         """The free ones as a leader takes them."""
@@ -195,7 +197,9 @@ class Lanes:
             yield from lanes[0].in_turn()
             return
         # Of equal tags whoever was served longest ago; a new lane, which never was, by its place.
-        heap = [(lane.tag, lane.turn, place, lane.in_turn()) for place, lane in enumerate(lanes)]
+        heap = [
+            (self._tag(lane), lane.turn, place, lane.in_turn()) for place, lane in enumerate(lanes)
+        ]
         heapify(heap)
         turn = self._turns
         while heap:

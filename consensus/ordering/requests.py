@@ -75,13 +75,13 @@ class Requests:
                     self._count_free(waiting.ref, -1)
                 self._lanes.leave(waiting)
 
-    def take(self, tx_ids: Iterable[Hash]) -> None:
+    def take(self, tx_ids: Iterable[Hash], now_ms: int) -> None:
         """An accepted block holds these now."""
         for tx_id in tx_ids:
             waiting = self._all.get(tx_id)
             if waiting is not None and waiting.queue is not None:
                 self._due = None
-                self._lanes.serve(waiting)
+                self._lanes.serve(waiting, now_ms)
                 self._count_free(waiting.ref, -1)
 
     def release(self) -> None:
@@ -97,8 +97,8 @@ class Requests:
     def committed(self, tx_ids: tuple[Hash, ...], now_ms: int) -> None:
         """A block took these. Behind a full block the rest waits for room, not for goodwill: of a lane that had
         its turn, unless the leader took what came much later than its oldest; of one that had none, where it
-        was not its turn."""
-        self.take(tx_ids)
+        was not its turn or the block was under way when its oldest came."""
+        self.take(tx_ids, now_ms)
         taken = [waiting for tx_id in tx_ids if (waiting := self._all.pop(tx_id, None)) is not None]
         self._due = None
         latest: dict[Lane, int] = {}
@@ -107,9 +107,14 @@ class Requests:
             latest[waiting.lane] = max(waiting.since_ms, latest.get(waiting.lane, 0))
         if not self._is_nearly_full(len(tx_ids), taken):
             return
+        made_ms = max(waiting.taken_ms for waiting in taken)
         for lane in self._lanes:
             late_ms = lane.oldest_ms + self._config.forward_after_ms
-            if latest[lane] < late_ms if lane in latest else not self._lanes.is_due(lane):
+            if lane in latest:
+                is_excused = latest[lane] < late_ms
+            else:
+                is_excused = made_ms < late_ms or not self._lanes.is_due(lane)
+            if is_excused:
                 lane.backlog_since_ms = now_ms
 
     def _is_nearly_full(self, count: int, taken: list[Waiting]) -> bool:

@@ -222,7 +222,7 @@ class State:
         slot.is_accepted = True
         for tx_id in slot.candidate.block.tx_ids:
             self.in_flight[tx_id] = slot.height
-        self.requests.take(slot.candidate.block.tx_ids)
+        self.requests.take(slot.candidate.block.tx_ids, self.now_ms)
 
     def clear_slots(self) -> None:
         """A view ended: what was only proposed in it is proposed afresh or selected."""

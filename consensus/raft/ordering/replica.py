@@ -230,7 +230,7 @@ class Replica:
         state.flight.add(
             Flying(entry.index, entry.term, block, pointer.block_hash, leaves, is_config)
         )
-        state.requests.take(found.tx_ids)
+        state.requests.take(found.tx_ids, state.now_ms)
         if found.tx_ids and not is_kept:
             if len(leaves) != len(found.tx_ids):
                 raise InvariantBroken("an entry whose bodies were never checked")
@@ -239,7 +239,7 @@ class Replica:
     def free_requests(self) -> None:
         """Blocks left the flight: what they held waits again."""
         self._state.requests.release()
-        self._state.requests.take(tuple(self._state.flight.holders))
+        self._state.requests.take(tuple(self._state.flight.holders), self._state.now_ms)
 
     def _apply(self, committed: Sequence[raft.Entry]) -> None:
         state = self._state

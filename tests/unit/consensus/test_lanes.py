@@ -35,7 +35,7 @@ def next_block(requests: Requests, now_ms: int = 0) -> list[TxRef]:
     """As a leader makes it and everybody accepts and commits it."""
     chosen = requests.choose()
     ids = tuple(ref.tx_id for ref in chosen)
-    requests.take(ids)
+    requests.take(ids, now_ms)
     requests.committed(ids, now_ms)
     return chosen
 
@@ -154,7 +154,7 @@ def test_what_a_view_had_taken_waits_again_in_its_old_order():
     for ref in refs:
         requests.add(ref, 0)
     first = requests.choose()
-    requests.take(ref.tx_id for ref in first)
+    requests.take((ref.tx_id for ref in first), 0)
     assert requests.choose() != first
     requests.release()
     assert requests.choose() == first and len(requests) == 12
@@ -196,12 +196,40 @@ def test_a_leader_that_serves_a_flood_and_leaves_one_member_out_is_suspected(is_
             if second >= 5:
                 requests.add(left_out, 5_000)
         ids = tuple(ref.tx_id for ref in chosen)
-        requests.take(ids)
+        requests.take(ids, now_ms)
         requests.committed(ids, now_ms)
         due_ms = requests.suspect_at_ms()
         assert due_ms is not None
         suspected = suspected or due_ms <= now_ms
     assert suspected is is_starving
+
+
+def test_whoever_came_when_a_slow_block_was_under_way_blames_nobody_and_later_does():
+    """Blocks that take 5 seconds each; a transaction may have to wait for two of them."""
+    requests = Requests(RULES)
+    for number in range(100):
+        requests.add(tx(number, "A"), 0)
+    under_way = tuple(ref.tx_id for ref in requests.choose())
+    requests.take(under_way, 1_000)
+    requests.add(tx(200, "B"), 1_100)
+    requests.committed(under_way, 6_000)
+    assert requests.suspect_at_ms() == 12_000
+    left_out = tuple(ref.tx_id for ref in requests.choose() if ref.member == "A")
+    requests.take((*left_out, tx(90).tx_id), 6_000)
+    requests.committed((*left_out, tx(90).tx_id), 11_000)
+    assert requests.suspect_at_ms() == 12_000, "the second one could have held it"
+
+
+def test_whoever_was_passed_over_for_long_is_owed_a_block_and_no_more():
+    requests = Requests(RULES)
+    requests.add(tx(0, "B"), 0)
+    for number in range(1, 101):
+        requests.add(tx(number, "A"), 0)
+    requests.take((tx(number).tx_id for number in range(1, 51)), 0)
+    for number in range(200, 240):
+        requests.add(tx(number, "B"), 0)
+    members = "".join(ref.member for _ in range(3) for ref in next_block(requests))
+    assert members.startswith("B" * 10) and members[12:].count("A") >= 8
 
 
 def test_members_that_wait_for_their_turn_behind_many_others_blame_nobody():

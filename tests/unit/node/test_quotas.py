@@ -130,6 +130,9 @@ def test_each_member_has_what_each_may_have_unless_it_has_its_own():
     each, own = Quota("*", "", 60, 1, 0, 0), Quota("B", "", 60, 5, 0, 0)
     found = rows(Rules((each, own)), {}, ("A", "B"), 0)
     assert [(r["member"], r["transactions"]["most"]) for r in found] == [("A", 1), ("B", 5)]
+    also = Quota("*", "one", 60, 0, 7, 0)
+    found = rows(Rules((each, also)), {}, iter(("A", "B")), 0)
+    assert len(found) == 4
 
 
 # ---- as a change of the configuration --------------------------------------------------------------
