@@ -2,9 +2,9 @@
 
 Lanes take turns by *start-time fair queueing* (Goyal, Vin and Cheng, 1996): a lane's tag is what it has been
 served, counted in shares of a block; the lane with the lowest tag comes next. One that had nothing to send
-begins where the others are, one that was passed over is owed a block at most. So of members that send alike each
-has one transaction between two of another, and one whose transactions fill a tenth of a block each has one while
-others fill as much. Nobody waits longer because somebody sends more, or from more identities.
+begins where the others are, one that was passed over is owed a block at most. So of members that send alike
+each has one transaction between two of another, and one whose transactions fill a tenth of a block each has one
+while others fill as much. Nobody waits longer because somebody sends more, or from more identities.
 
 Within a lane applications take turns, transaction by transaction. A sender's own keep their order: as long as
 one waits, its later ones queue behind it.
