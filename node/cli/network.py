@@ -58,12 +58,19 @@ def create(
             "applications get channels of their own",
         ),
     ] = False,
+    with_ca: Annotated[
+        bool,
+        typer.Option(
+            "--with-ca",
+            help="each member gets its authority (authorities/MEMBER, for city ca), its people certificates",
+        ),
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Makes keys, certificates, genesis, a configuration per node and a client context.
 
     Examples:  city network create --dir ./net --nodes 4    city network create --dir ./net --engine raft
-    city network create --dir ./net --nodes 5 --system
+    city network create --dir ./net --nodes 5 --system    city network create --dir ./net --with-ca
     """
     from node.network.create import create_network
     from node.network.plan import DEFAULT_PLAN, load_plan
@@ -71,7 +78,9 @@ def create(
 
     progress("engine artifact, keys, genesis")
     plan = load_plan(plan_file or DEFAULT_PLAN).with_nodes(nodes).with_consensus(engine)
-    config = create_network(plan.as_system() if system else plan, directory.resolve())
+    config = create_network(
+        plan.as_system() if system else plan, directory.resolve(), with_authorities=with_ca
+    )
     facts = {"channel": config.name, "nodes": [n.name for n in config.nodes], "dir": str(directory)}
     show(facts | {"trust": trust(config.consensus.kind, len(config.nodes))}, output)
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -87,9 +88,7 @@ def issue_transport_certificate(
         .add_extension(
             x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False
         )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
+        .add_extension(_issuer_key_id(ca_certificate), critical=False)
     )
     return _finish(builder, key, ca_key)
 
@@ -209,6 +208,16 @@ def _general_name(host: str) -> x509.GeneralName:
     if not host or not host.isascii() or len(host) > 253 or any(c in host for c in " /:@"):
         raise BadCertificate(f"{host!r} is no DNS name and no IP address")
     return x509.DNSName(host)
+
+
+def _issuer_key_id(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """As the authority calls its key; each may choose how it is made."""
+    try:
+        own = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        key: Any = authority.public_key()
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
 def _usage(*, authority: bool) -> x509.KeyUsage:

@@ -44,6 +44,7 @@ from node.identity.transport import (
     make_peer_ca,
     save_transport,
 )
+from node.network.authorities import Authorities
 from node.network.layout import Layout
 from node.network.plan import City, Placed, Plan
 from node.network.ports import free_ports
@@ -76,11 +77,17 @@ def admin_name(city: City) -> str:
 
 
 def create_network(
-    plan: Plan, root: Path, *, host: str = "127.0.0.1", start_ms: int | None = None
+    plan: Plan,
+    root: Path,
+    *,
+    host: str = "127.0.0.1",
+    start_ms: int | None = None,
+    with_authorities: bool = False,
 ) -> ChannelConfig:
     """Writes the whole folder. Raises CityError where `root` already holds a network.
 
-    start_ms: where the development clock starts; None for the present."""
+    start_ms: where the development clock starts; None for the present. with_authorities: each member gets one,
+    and its people and nodes certificates by it (authorities.py)."""
     layout = Layout(root)
     if layout.genesis.exists():
         raise CityError("CITY-8023", path=root)
@@ -89,7 +96,9 @@ def create_network(
     suite = get_suite(plan.channel.suite)
     artifact = ensure_artifact()
     ports = iter(free_ports(3 * len(plan.cities), host))
-    operators = {operator_id(c): _operator(suite, c) for c in plan.cities}
+    bundles = _bundles(plan)
+    authorities = Authorities(layout.authorities, suite) if with_authorities else None
+    operators = {operator_id(c): _operator(suite, c, authorities) for c in plan.cities}
     nodes = [
         _node(suite, city, operators[operator_id(city)][1], host, plan.channel.name, ports)
         for city in plan.cities
@@ -97,7 +106,6 @@ def create_network(
     users = {
         (member.id, name): suite.generate_key() for member in plan.members for name in member.users
     }
-    bundles = _bundles(plan)
     now_ms = time.time_ns() // 1_000_000
     created_ms = now_ms if start_ms is None else start_ms
     config = _config(plan, created_ms, suite, artifact, operators, nodes, users, bundles)
@@ -124,6 +132,8 @@ def create_network(
         channel.mkdir(parents=True)
         (channel / "genesis.bin").write_bytes(genesis)
     write_contexts(layout, plan, channel_id(suite.hash, config), nodes, host)
+    if authorities is not None:
+        _certify(layout, plan, authorities, operators, nodes, users)
     layout.plan.write_text(plan_text(plan), encoding="utf-8")
     # Last: its presence says that the folder is whole.
     layout.genesis.write_bytes(genesis)
@@ -144,8 +154,33 @@ def _bundles(plan: Plan) -> list[Bundle]:
         raise CityError("CITY-8022", path="channel.contracts", reason=reason) from None
 
 
-def _operator(suite: Suite, city: City) -> tuple[PrivateKey, TransportIdentity]:
-    return suite.generate_key(), make_peer_ca(operator_id(city))
+def _operator(
+    suite: Suite, city: City, authorities: Authorities | None
+) -> tuple[PrivateKey, TransportIdentity]:
+    name = operator_id(city)
+    issuer = make_peer_ca(name) if authorities is None else authorities.over_nodes(name)
+    return suite.generate_key(), issuer
+
+
+def _certify(
+    layout: Layout,
+    plan: Plan,
+    authorities: Authorities,
+    operators: dict[str, tuple[PrivateKey, TransportIdentity]],
+    nodes: list[NodeKeys],
+    users: dict[tuple[str, str], PrivateKey],
+) -> None:
+    """Certificates beside the keys of everybody whom the plan names; the registers know the nodes'."""
+    for member in plan.members:
+        for name, roles in member.users.items():
+            pem = authorities.certify(member.id, name, roles, users[member.id, name])
+            layout.user_key(name).with_suffix(".crt").write_bytes(pem)
+    for node in nodes:
+        name = operator_id(node.city)
+        pem = authorities.certify(name, admin_name(node.city), ("admin",), operators[name][0])
+        (layout.authorities / f"{name}.crt").write_bytes(pem)
+        authorities.note_node(name, node.transport)
+    authorities.close()
 
 
 def _node(

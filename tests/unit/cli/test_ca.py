@@ -84,3 +84,39 @@ def test_without_a_password_nothing_is_written(
     city("ca", "show", code="CITY-2030")
     city("identity", "request", "a.pem", "a", "--url", "https://x", code="CITY-1002")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_is_made_with_authorities_needs_no_second_set_up(tmp_path: Path) -> None:
+    """Every key of the plan has its certificate, and the members' registers know people and nodes."""
+    import subprocess
+
+    from node.genesis import decode_genesis
+    from node.network.create import create_network
+    from node.network.plan import load_plan
+
+    net = tmp_path / "net"
+    plan = load_plan().with_nodes(2).with_contracts()
+    create_network(plan, net, with_authorities=True)
+    config = decode_genesis((net / "genesis.bin").read_bytes()).config
+    by_key = {i.public_key: i for i in config.identities}
+    papers = [*net.glob("users/*.crt"), *net.glob("authorities/*.crt")]
+    found = [parse(from_pem(p.read_bytes())) for p in papers if ".ca." not in p.name]
+    assert {c.public_key for c in found} == set(by_key)
+    for each in found:
+        identity = by_key[each.public_key]
+        said = (each.organization, each.name, set(each.roles))
+        assert said == (identity.member_id, identity.name, set(identity.roles))
+    for node in config.nodes:
+        folder = net / "authorities" / node.member_id
+        member = config.member(node.member_id)
+        assert member is not None
+        assert member.peer_ca == from_pem((folder / "node-ca.crt").read_bytes())
+        shown = city("ca", "show", "--dir", folder, "-o", "json")["certificates"]
+        assert sorted(row["use"] for row in shown) == ["identity", "node"]
+        check = ["openssl", "verify", "-CAfile", folder / "node-ca.crt"]
+        slug = node.member_id.removeprefix("node-")
+        subprocess.run([*check, net / "nodes" / slug / "keys/transport.crt"], check=True)
+    slug = config.nodes[0].member_id.removeprefix("node-")
+    folder = net / "authorities" / config.nodes[0].member_id
+    revoked = city("ca", "revoke", slug, "--dir", folder, "--dev", "-o", "json")
+    assert revoked["name"] == slug
