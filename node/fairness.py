@@ -84,6 +84,13 @@ class Nested(Generic[S, K, T]):
         self._count += 1
         return True
 
+    def put_back(self, source: S, key: K, item: T) -> None:
+        """What was taken a moment ago, behind the others of its key: its place is its own, whoever came."""
+        turns = self._sources.setdefault(source, Turns(self._source_max))
+        is_in = turns.put(key, item)
+        assert is_in, "a key holds less than its source may"
+        self._count += 1
+
     def take(self) -> tuple[S, K, T]:
         """The next item, by turns. Raises LookupError when nothing waits."""
         source = next(iter(self._sources), None)

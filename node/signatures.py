@@ -96,8 +96,7 @@ class Signatures:
                     for _ in range(min(SHARE_ITEMS, len(request.missing))):
                         job.append((request, request.missing.popleft()))
                     if request.missing:
-                        is_back = lane.put(source, member, request)
-                        assert is_back, "its place was free a moment ago"
+                        lane.put_back(source, member, request)
             task = asyncio.get_running_loop().create_task(self._run(job))
             self._running.add(task)
             task.add_done_callback(self._on_done)

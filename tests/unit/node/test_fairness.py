@@ -9,6 +9,7 @@ import pytest
 
 from consensus.api import SignatureItem
 from consensus.encoding import Hash, Sig
+from node import signatures as signatures_module
 from node.bodies import GIVE_UP_MS, WANTED_MAX, WantedBodies
 from node.driver import ORDERING_LANE_MAX, TURN_MESSAGES_MAX
 from node.fairness import Gate, GateFull, Nested, Turns
@@ -16,7 +17,7 @@ from node.identity.signers import MemorySigner
 from node.intake import PART_COUNT, monotonic_ms
 from node.model import Envelope
 from node.peers.batch import PeerBatch, PeerId
-from node.signatures import JOB_ITEMS_MAX, Signatures
+from node.signatures import JOB_ITEMS_MAX, SHARE_ITEMS, Signatures
 from tests.unit.node.network import SECONDS, SUITE, cluster
 from tests.unit.node.test_driver import World
 
@@ -174,6 +175,25 @@ async def test_a_small_request_is_checked_before_the_end_of_a_large_one():
         assert await small == [True]
         assert not any(await large)
         assert ended == [small, large]
+    finally:
+        signatures.close()
+
+
+async def test_a_large_request_keeps_its_place_where_its_source_has_no_room_left(monkeypatch):
+    """A member that holds half of its source's places, and others the rest, is checked to the end."""
+    monkeypatch.setattr(signatures_module, "REQUESTS_MAX", 4)
+    signatures = Signatures(SUITE, threads=1)
+    try:
+        signer = MemorySigner(SUITE.generate_key())
+        good = SignatureItem(signer.public_key, b"m" * 32, Sig(signer.sign(b"m" * 32)))
+        large = [good] * (SHARE_ITEMS + 1)
+        first = asyncio.create_task(signatures.check([good] * JOB_ITEMS_MAX))
+        await asyncio.sleep(0)  # it is being checked, the others wait
+        names = [*"aaaa", *"bb", "c"]
+        others = [asyncio.create_task(signatures.check(large, source="s", member=n)) for n in names]
+        async with asyncio.timeout(SECONDS):
+            for answers in await asyncio.gather(first, *others):
+                assert all(answers)
     finally:
         signatures.close()
 
