@@ -222,7 +222,7 @@ def check_zone(config: ChannelConfig) -> None:
     outside += [n.name for n in (*config.nodes, *config.followers) if n.zone != config.zone]
     if config.zone and outside:
         raise ValueError(
-            f"the channel is of zone {config.zone}, and not there: {', '.join(outside)}"
+            f"the channel is of zone {config.zone}, and outside it: {', '.join(outside)}"
         )
     if config.resident and not config.zone:
         raise ValueError("what is resident needs a channel of one zone")

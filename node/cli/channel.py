@@ -41,6 +41,11 @@ def show_channel(output: OutputOption = Output.table) -> None:
         return
     for label in ("channel", "engine", "trust", "epoch", "since_height", "window"):
         stdout.print(f"{label.replace('_', ' '):14}{found[label]}", markup=False)
+    if found["zone"]:
+        zones = ", ".join((found["zone"], *found["zones_admitted"]))
+        stdout.print(f"{'zone':14}{zones} {found['jurisdiction']}".rstrip(), markup=False)
+    if found["resident"]:
+        stdout.print(f"{'resident':14}{', '.join(found['resident'])}", markup=False)
     stdout.print(f"{'approvals':14}{found['approvals_needed']} make a change", markup=False)
     nodes = [
         (n["name"], n["city"], n["member"], role, n["vote_key"][:20] + "…")
