@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from consensus.encoding import encode
-from node.apps import package, read_package
+from node.apps import FORMAT, package, read_package
 from node.errors import CityError
 
 PLAN = """\
@@ -88,7 +88,7 @@ def test_bytes_that_are_no_package_are_refused(folder: Path) -> None:
     data = package(folder)
     file = folder / "it.cityapp"
     file.write_bytes(data)
-    later = encode(dataclasses.replace(read_package(file)[0], format=2))
+    later = encode(dataclasses.replace(read_package(file)[0], format=FORMAT + 1))
     for bad in (b"", data[:-1], data + b"\0", b"\0" * 100, later):
         file.write_bytes(bad)
         with pytest.raises(CityError, match="CITY-8071"):
