@@ -211,8 +211,14 @@ def compiled_path(artifact: Artifact, *, metered: bool = False) -> Path:
 
 
 def is_compiled(artifact: Artifact) -> bool:
-    """Whether the form that nodes run is in the cache and is the one that was made here."""
-    return _trusted(artifact.path.parent, compiled_path(artifact))
+    """Whether the form that nodes run is in the cache and is the one that was made here.
+
+    The form and its MAC are two files: where they do not fit, somebody may be writing them now."""
+    folder, path = artifact.path.parent, compiled_path(artifact)
+    if _trusted(folder, path):
+        return True
+    with _locked(folder):
+        return _trusted(folder, path)
 
 
 def precompiled(artifact: Artifact, *, metered: bool = False) -> Path:

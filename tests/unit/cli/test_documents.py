@@ -62,12 +62,12 @@ def run(*words: str | Path) -> Any:
 def test_a_folder_of_invoices_is_checked_line_by_line(tmp_path: Path) -> None:
     good = run("invoice", "check", INVOICES, "-o", "json")
     assert good.exit_code == 0
-    rows = json.loads(good.output)
+    rows = json.loads(good.stdout)
     assert {row["result"] for row in rows} == {"ok"} and len(rows) == 5
     assert rows[0]["number"] == "26442000000123456789" and rows[0]["gross"] == 1_200_000_000
     bad = run("invoice", "check", REFUSED, "-o", "json")
     assert bad.exit_code == 1
-    assert [row["result"].split()[0] for row in json.loads(bad.output)] == [
+    assert [row["result"].split()[0] for row in json.loads(bad.stdout)] == [
         "CITY-1101", "CITY-1106", "CITY-1107",
     ]  # fmt: skip
     assert run("invoice", "check", REFUSED / "totals-disagree.xml").exit_code not in (0, 70)
@@ -82,7 +82,7 @@ def test_an_invoice_is_lodged_under_its_digest_by_its_seller_only(
     file = INVOICES / "1-export.xml"
     done = run("invoice", "register", file, "--seller", "PX", "--buyer", "HB", "-o", "json")
     assert done.exit_code == 0, done.output
-    document = json.loads(done.output)["document"]
+    document = json.loads(done.stdout)["document"]
     args = {"document": document, "seller": "PX"}
     found = world.ok("pbc", "invoice_registry.get_document", **args)
     assert (found["buyer"], found["amount_fen"]) == ("HB", 1_200_000_000)
@@ -94,12 +94,12 @@ def test_an_invoice_is_lodged_under_its_digest_by_its_seller_only(
 def test_the_pre_check_names_the_description_conflict_of_the_story(tmp_path: Path) -> None:
     clean = run("credit", "precheck", CASE, "-o", "json")
     assert clean.exit_code == 0
-    assert json.loads(clean.output)["findings"] == [] and json.loads(clean.output)["checks"] >= 40
+    assert json.loads(clean.stdout)["findings"] == [] and json.loads(clean.stdout)["checks"] >= 40
     case = json.loads(CASE.read_text(encoding="utf-8"))
     case["documents"][1]["goods"] = "Smart watches, model X1 (HS 8517.13)"
     file = tmp_path / "presentation.json"
     file.write_text(json.dumps(case), encoding="utf-8")
-    (finding,) = json.loads(run("credit", "precheck", file, "-o", "json").output)["findings"]
+    (finding,) = json.loads(run("credit", "precheck", file, "-o", "json").stdout)["findings"]
     assert finding["check"] == "invoice-goods" and "18(c)" in finding["article"]
     assert "description conflict" in finding["finding"]
     shown = run("credit", "precheck", file).output
@@ -109,7 +109,7 @@ def test_the_pre_check_names_the_description_conflict_of_the_story(tmp_path: Pat
 
 
 def test_every_check_is_listed_with_its_article() -> None:
-    rows = json.loads(run("credit", "checks", "-o", "json").output)
+    rows = json.loads(run("credit", "checks", "-o", "json").stdout)
     assert len(rows) >= 40 and all(row["article"] and row["what"] for row in rows)
 
 
@@ -121,9 +121,9 @@ def test_a_credit_is_shown_as_the_ledger_has_it_and_as_an_mt_700(
              terms=digest("MT 700"), advising="NB")  # fmt: skip
     connect(monkeypatch, world, "qb-ops")
     ledger = run("credit", "show", "LC-2026-HK-1", "-o", "json")
-    assert json.loads(ledger.output)["state"] == "APPLIED"
+    assert json.loads(ledger.stdout)["state"] == "APPLIED"
     message = run("credit", "show", "LC-2026-HK-1", "--view", "mt700")
     assert ":32B:" in message.output and "CNY8000000,00" in message.output
     texts = run("credit", "show", "LC-2026-HK-1", "--view", "mt700", "--terms", CASE, "-o", "json")
-    fields = {row["tag"]: row["value"] for row in json.loads(texts.output)}
+    fields = {row["tag"]: row["value"] for row in json.loads(texts.stdout)}
     assert fields["44F"] == "HKHKG" and fields["59"] == "LG Co., Ltd"

@@ -17,7 +17,7 @@ GOOD = {"pair": "CNY/HKD", "rate_e8": 108_000_000, "source": "a bank"}
 
 def test_a_service_shows_its_schemas() -> None:
     result = RUNNER.invoke(app, ["oracle", "test", "customs-release", "-o", "json"])
-    found = json.loads(result.output)
+    found = json.loads(result.stdout)
     assert (found["kind"], len(found["digest"])) == ("fact", 64)
     assert "declaration" in found["output"]["properties"]
 
@@ -26,7 +26,7 @@ def test_an_answer_that_fits_is_shown_and_another_is_refused(tmp_path: Path) -> 
     file = tmp_path / "answer.json"
     file.write_text(json.dumps(GOOD), encoding="utf-8")
     result = RUNNER.invoke(app, ["oracle", "test", "fx-mid", str(file), "-o", "json"])
-    assert json.loads(result.output)["fits"] is True
+    assert json.loads(result.stdout)["fits"] is True
     file.write_text(json.dumps({**GOOD, "rate_e8": -1}), encoding="utf-8")
     assert RUNNER.invoke(app, ["oracle", "test", "fx-mid", str(file)]).exit_code != 0
     assert RUNNER.invoke(app, ["oracle", "test", "weather"]).exit_code != 0

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from typer.testing import CliRunner
@@ -47,7 +49,7 @@ def copied(tmp_path: Path) -> Path:
 
 
 def test_show_prints_versions_digests_gas_table_and_limits() -> None:
-    shown = json.loads(RUNNER.invoke(app, ["engine", "show", "--json"]).output)
+    shown = json.loads(RUNNER.invoke(app, ["engine", "show", "--json"]).stdout)
     assert shown["digest_sha256"] == ensure_artifact().digest
     assert shown["python"].startswith("3.14.") and shown["wasmtime"] == WASMTIME_VERSION
     assert shown["gas_table_version"] == gas.TABLE_VERSION
@@ -59,8 +61,32 @@ def test_verify_accepts_the_digest_it_has_and_refuses_another() -> None:
     ours = ensure_artifact().digest_for(get_suite("sm").hash).hex()
     good = RUNNER.invoke(app, ["engine", "verify", "--digest", ours, "--json"])
     assert good.exit_code == 0, good.output
-    assert {row["result"] for row in json.loads(good.output)} == {"ok"}
+    assert {row["result"] for row in json.loads(good.stdout)} == {"ok"}
     assert RUNNER.invoke(app, ["engine", "verify", "--digest", "00" * 32]).exit_code == 4
+
+
+def test_a_form_that_is_being_written_is_waited_for(copied: Path) -> None:
+    """Another process has replaced the form and not its MAC yet."""
+    artifact = open_artifact(copied)
+    mac = compiled_path(artifact).with_suffix(".mac")
+    right, looked = mac.read_bytes(), Event()
+    trusted = module._trusted
+
+    def look(folder: Path, path: Path) -> bool:
+        found = trusted(folder, path)
+        looked.set()
+        return found
+
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(1) as other:
+        patched.setattr(module, "_trusted", look)
+        with module._locked(copied.parent):
+            mac.write_bytes(bytes(32))
+            answer = other.submit(is_compiled, artifact)
+            assert looked.wait(30)
+            mac.write_bytes(right)
+        assert answer.result(30)
+        mac.write_bytes(bytes(32))
+        assert not is_compiled(artifact)
 
 
 def test_a_damaged_artifact_is_no_component(tmp_path: Path) -> None:

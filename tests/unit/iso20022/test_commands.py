@@ -18,7 +18,7 @@ RUNNER = CliRunner()
 def test_a_folder_is_checked_and_each_refusal_names_its_rule() -> None:
     result = RUNNER.invoke(app, ["iso20022", "check", str(SAMPLES), "-o", "json"])
     assert result.exit_code == 1
-    rows = {row["file"]: row for row in json.loads(result.output)}
+    rows = {row["file"]: row for row in json.loads(result.stdout)}
     assert len(rows) == 16
     for name, row in rows.items():
         assert row["accepted"] is not name.startswith("violator__")
@@ -32,7 +32,7 @@ def test_a_message_that_holds_is_accepted_and_what_is_none_is_refused(tmp_path: 
     (tmp_path / "x.xml").write_text("<a/>")
     result = RUNNER.invoke(app, ["iso20022", "check", good, str(tmp_path), "-o", "json"])
     assert result.exit_code == 1
-    first, second = json.loads(result.output)
+    first, second = json.loads(result.stdout)
     assert (first["kind"], first["accepted"], second["accepted"]) == ("pacs.008", True, False)
     assert RUNNER.invoke(app, ["iso20022", "check", str(tmp_path / "gone.xml")]).exit_code == 2
 
@@ -49,11 +49,11 @@ def test_what_came_back_is_matched_and_only_settled_is_success(tmp_path: Path) -
     (inbox / "1.xml").write_bytes(credit())
     result = RUNNER.invoke(app, words)
     assert result.exit_code == 0, result.output
-    (row,) = json.loads(result.output)
+    (row,) = json.loads(result.stdout)
     assert (row["verdict"], row["obligation_id"]) == ("settled", OWED.obligation_id)
     (inbox / "2.xml").write_bytes(credit(amount="11999999.99"))
     result = RUNNER.invoke(app, words)
     assert result.exit_code == 1
-    assert [row["verdict"] for row in json.loads(result.output)] == ["settled", "wrong amount"]
+    assert [row["verdict"] for row in json.loads(result.stdout)] == ["settled", "wrong amount"]
     (tmp_path / "owed.json").write_text('[{"reference": 7}]')
     assert RUNNER.invoke(app, words).exit_code == 2

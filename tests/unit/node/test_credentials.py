@@ -229,7 +229,7 @@ def test_fields_are_salted_into_a_file_of_their_holder(tmp_path: Path) -> None:
     out = tmp_path / "slip.json"
     done = command("prepare", "SLIP-1", "amount=12000.00", "goods=phones", "--out", str(out))
     held = read_held(out.read_bytes())
-    assert json.loads(done.output)["root"] == held.root.hex() and len(held.fields) == 2
+    assert json.loads(done.stdout)["root"] == held.root.hex() and len(held.fields) == 2
     assert out.stat().st_mode & 0o077 == 0
     for words in (["amount"], ["a=1", "a=2"]):
         assert command("prepare", "SLIP-1", *words, "--out", str(out)).exit_code == 2
@@ -271,10 +271,10 @@ async def test_a_presentation_is_checked_offline_from_proofs_of_the_ledger(
     held, saved = tmp_path / "slip.json", tmp_path / "shown.json"
     held.write_bytes(Held("SLIP-1", FIELDS).to_bytes())
     done = command("hand-over", str(held), "amount", "--out", str(saved))
-    assert json.loads(done.output)["digest"] == SUITE.hash(saved.read_bytes()).hex()
+    assert json.loads(done.stdout)["digest"] == SUITE.hash(saved.read_bytes()).hex()
     assert saved.read_bytes() == file
     trusted = command("verify", str(saved), "--channel-id", net.channel_id.hex())
-    assert trusted.exit_code == 0 and json.loads(trusted.output)["issuer"] == "QB", trusted.output
+    assert trusted.exit_code == 0 and json.loads(trusted.stdout)["issuer"] == "QB", trusted.output
     assert command("verify", str(saved), "--channel-id", CHANNEL.hex()).exit_code == 4
     for wrong in (
         replace(SHOWN, credential=key, key=slip),

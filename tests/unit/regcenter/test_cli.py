@@ -65,6 +65,6 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_the_bench_accepts_every_payment_and_says_how_fast(options: list[str]) -> None:
     found = RUN.invoke(app, ["bench", "--payments", "20", "--batch", "16", *options])
     assert found.exit_code == 0, found.output
-    figures = json.loads(found.output)
+    figures = json.loads(found.stdout)
     assert (figures["payments"], figures["batch"]) == (20, 16)
     assert figures["per_second"] > 0 < figures["per_core"]

@@ -51,7 +51,7 @@ def test_the_dates_of_the_storyboard_are_those_of_the_figures(story: Story) -> N
 def test_the_storyboard_is_listed_for_people_and_for_machines() -> None:
     listed = CliRunner().invoke(app, ["steps"])
     assert listed.exit_code == 0 and "E_DUPLICATE_FINANCING" in listed.output
-    rows = json.loads(CliRunner().invoke(app, ["steps", "-o", "json"]).output)
+    rows = json.loads(CliRunner().invoke(app, ["steps", "-o", "json"]).stdout)
     assert [row["number"] for row in rows] == list(range(28))
 
 
