@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from node.wire.status import from_rpc_error
 
 # How a call ends that the node neither answered nor refused; its own refusals always carry details.
 _CUT = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
+NOT_HELD = "CITY-5008"  # names nodes that hold it
 READ_LIFETIME_MS, READ_RENEWED_MS = 10 * 60 * 1000, 2 * 60 * 1000
 _OPTIONS = (
     ("grpc.max_receive_message_length", REPLY_BYTES_MAX),
@@ -105,22 +107,35 @@ class Transport:
         """The reply of the first node that answers. timeout: seconds over all attempts.
 
         signed: a read that needs a statement. tx_id: for the Timeout. node: only the one of that name.
-        failover: whether to try the next node where one is away.
+        failover: whether to try the next node where one is away, or let go of what is asked for.
         Raises the node's error by kind, Timeout, or CITY-1010 when every node was tried once in vain."""
         ends = time.monotonic() + timeout
         reasons: list[str] = []
         nodes = self._order(node)[: None if failover else 1]
-        for each in nodes:
+        waiting = deque(nodes)
+        not_held: CityError | None = None
+        while waiting:
+            each = waiting.popleft()
             try:
                 metadata = await self._metadata(each, ends) if signed else ()
                 remaining = max(0.001, ends - time.monotonic())
                 reply = await getattr(each.stub, method)(
                     request, timeout=remaining, metadata=metadata
                 )
-                self._at = self._nodes.index(each)
+                if not_held is None:
+                    self._at = self._nodes.index(each)
                 return reply
             except grpc.aio.AioRpcError as error:
-                reasons.append(f"{each.address.name}: {self._moved_on(error, timeout, tx_id)}")
+                try:
+                    reasons.append(f"{each.address.name}: {self._moved_on(error, timeout, tx_id)}")
+                except CityError as said:
+                    if said.code != NOT_HELD or not failover:
+                        raise
+                    not_held = not_held or said
+                    archives = str(said.variables.get("archives", "")).split(", ")
+                    waiting = deque(sorted(waiting, key=lambda n: n.address.name not in archives))
+        if not_held is not None:
+            raise not_held
         tried = ", ".join(each.address.api for each in nodes)
         raise Unavailable("CITY-1010", tried=tried, reason="; ".join(reasons))
 

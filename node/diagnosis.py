@@ -16,6 +16,7 @@ from typing import Any
 SKEW_MS = 2_000  # clocks of two nodes further apart than this are worth a look
 BLOCK_AGE_MS = 10_000  # with transactions waiting, a block older than this is late
 BEHIND_BLOCKS = 16
+ARCHIVES_MIN = 2
 
 Status = Mapping[str, Any]
 
@@ -74,6 +75,27 @@ class Answers:
     @property
     def height(self) -> int:
         return max((int(s["height"]) for s in self.answered.values()), default=0)
+
+
+def is_archive(status: Status) -> bool:
+    """Whether the node says that it holds every block whole; from 0 or 1 on is all of them."""
+    return int(status.get("blocks_from", 0)) <= 1
+
+
+def _too_few_archives(answers: Answers) -> Iterator[Finding]:
+    """Where some let go of blocks, somebody must have them."""
+    answered = answers.answered
+    holding = [name for name, status in answered.items() if is_archive(status)]
+    told = {name for status in answered.values() for name in status.get("archives", ())}
+    pruned = [name for name, status in answered.items() if not is_archive(status)]
+    if pruned and len({*holding, *told}) < ARCHIVES_MIN:
+        names = ", ".join(sorted({*holding, *told})) or "no node"
+        yield Finding(
+            Severity.warn,
+            "",
+            f"{', '.join(pruned)} let go of old blocks, and {names} holds all of them",
+            "keep at least two archives a channel: a node without [prune] that begins with block 1",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,4 +382,5 @@ CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     _flags,
     _flags_of_the_silent,
     _flags_proposed,
+    _too_few_archives,
 )

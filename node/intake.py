@@ -67,6 +67,7 @@ class Intake:
         self._flags = flags
         self._bodies: Nested[str, str, tuple[Envelope, ...]] = Nested(PARTS_MAX)
         self._arrived, self._taken = Signal(), Signal()
+        self._told_from = serving.blocks_from
 
     @property
     def _driver(self) -> Driver:
@@ -104,6 +105,14 @@ class Intake:
         self._send(peer.name, replace(self._greeting(), flags=tuple(sorted(self._flags.known))))
         if peer.index is not None:
             self._driver.own(PeerConnected(0, peer.index))
+
+    def tell_holdings(self, peers: Sequence[PeerId]) -> None:
+        """Once blocks were let go of: nobody should ask here for them, or name this node to others."""
+        held = self._serving.blocks_from
+        if held != self._told_from:
+            self._told_from = held
+            for peer in peers:
+                self._send(peer.name, self._greeting())
 
     def _greeting(self) -> PeerBatch:
         """What is held here."""

@@ -608,6 +608,7 @@ class Pipeline:
             for envelope in own:
                 await self.report(envelope)
             self._warn_of_flags()
+            self.intake.tell_holdings(self._network.up())
             self.metrics.pool(self.pool.members())
             self.metrics.quotas(self.ledger.quotas.rows(self._clock.now_ms()))
             status = self._core_status()

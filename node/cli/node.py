@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from node.cli import backup, rotate
 from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
 from node.cli.session import open_network
+from node.diagnosis import is_archive
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="the node's configuration file")]
 ChannelOption = Annotated[
     str, typer.Option("--channel", help="one of the node's channels; empty: its home")
 ]
+
+HOLDINGS = ("height", "blocks_from", "history_from", "snapshot", "pruned_bytes")
 
 app = typer.Typer(help="Run a city node and ask it how it is.", no_args_is_help=True)
 backup.register(app)
@@ -102,6 +106,31 @@ def status(
     """
     with open_network() as net:
         show(net.node_status(name or None), output)
+
+
+@app.command()
+@guarded
+def holdings(output: OutputOption = Output.table) -> None:
+    """What each node of the context holds of the channel: blocks whole from which one on, history, snapshot.
+
+    A node with every block whole is an archive: the others send readers and newcomers to it.
+
+    Examples:  city node holdings    city --channel scf-px node holdings -o json
+    """
+    from node.cli.why import ask_all
+
+    with open_network() as net:
+        answers = ask_all(net).statuses
+    rows = [_holding(name, status) for name, status in answers.items()]
+    heads = ("Node", "Height", "Whole from", "History from", "Snapshot", "Given back", "Archive")
+    show(rows, output, lambda: rows_table(heads, [tuple(map(str, row.values())) for row in rows]))
+
+
+def _holding(name: str, status: Mapping[str, Any] | None) -> dict[str, Any]:
+    if status is None:
+        kept: dict[str, Any] = dict.fromkeys(HOLDINGS, "–")
+        return {"node": name} | kept | {"archive": "no answer"}
+    return {"node": name, **{key: status[key] for key in HOLDINGS}, "archive": is_archive(status)}
 
 
 @app.command()

@@ -48,6 +48,7 @@ async def test_a_pruned_node_answers_for_what_it_kept_and_names_where_that_begin
         base = ledger.applied_height - ledger.state.retained - 1
         steps = list(prune(ledger, base))
         assert len(steps) > base / 2
+        await archives(net, "n0", ["n2", "n3"])  # it said so at once, over the links that stand
         channel = net.nodes["n1"].channel
         for asked in (channel.block(base), channel.events(base, "", "", "").__anext__()):
             with pytest.raises(CityError) as caught:

@@ -24,6 +24,8 @@ from tests.unit.node.evidence import evidence_of
 from tests.unit.node.network import PATIENT_MS, SECONDS, SUITE, Cluster, cluster
 from tests.unit.node.waiting import have_epoch, have_roles, voting
 
+SHORTEST_MS = 15
+
 
 class Votes:
     """A node's vote keys in memory: the one that the set names is used."""
@@ -107,6 +109,26 @@ async def test_whoever_sees_a_height_sees_the_configuration_that_its_block_broug
         changed_at = ledger.configuration.state.record.base_height
         assert {height for height, _ in seen} >= {changed_at - 1, changed_at}
         assert all(epoch == (height >= changed_at) for height, epoch in seen), (seen, changed_at)
+
+
+async def test_a_key_is_replaced_while_views_change_all_the_time(tmp_path):
+    """What is lost between two seats, or two views, is said again: with time-outs that no block meets at
+    first, views run on, before the config block, over it and behind it, and it always comes to an end."""
+    new = MemorySigner(SUITE.generate_key())
+    net = Cluster(tmp_path, 4, base_timeout_ms=SHORTEST_MS)
+    try:
+        for n in range(4):
+            await net.start(f"n{n}", votes=Votes(net.keys.votes[n], new) if n == 2 else None)
+        await count(net)
+        receipt = await configure(net, "n0", "replace_key", name="n2", vote_key=new.public_key)
+        assert receipt.outcome == "ok"
+        await voting(net, "n2")
+        for _ in range(3):
+            await count(net)
+        await net.same_state()
+        assert {node.channel.status()["epoch"] for node in net.nodes.values()} == {1}
+    finally:
+        await net.stop_all()
 
 
 async def test_a_key_is_replaced_and_the_validator_votes_with_the_new_one(tmp_path):
