@@ -189,8 +189,11 @@ class CatchUp:
         return known > self._ground.tip_height + self._window
 
     def _claimed_height(self) -> int:
-        """What at least one honest peer claims, where enough peers claim anything."""
-        claims = sorted(self._claims.values(), reverse=True)
+        """What at least one honest peer claims, where enough peers claim anything. Who is passed over now does
+        not count: it is believed again later, since on an idle chain nobody claims anything twice."""
+        now = time.monotonic()
+        counted = [c for name, c in self._claims.items() if self._passed_over.get(name, now) <= now]
+        claims = sorted(counted, reverse=True)
         return claims[min(self._faults, len(claims) - 1)] if claims else 0
 
     def reconfigure(self, faults: int, is_voting: bool) -> None:
@@ -232,6 +235,8 @@ class CatchUp:
     async def run(self) -> None:
         while True:
             self._wake.clear()
+            now = time.monotonic()
+            self._passed_over = {n: t for n, t in self._passed_over.items() if t > now}
             target = self._target()
             if target is None:
                 await self._idle()
@@ -258,7 +263,8 @@ class CatchUp:
         return claimed if is_far or is_old or not self._is_voting else None
 
     async def _idle(self) -> None:
-        timeout = CLAIM_PATIENCE_SECONDS if self._claimed_since is not None else None
+        is_waiting = self._claimed_since is not None or self._passed_over
+        timeout = CLAIM_PATIENCE_SECONDS if is_waiting else None
         try:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
@@ -323,12 +329,18 @@ class CatchUp:
             self._pass_over(peer)
 
     async def _settle(self, last: int, peer: PeerId) -> None:
-        """Waits for the core to take what was given; a core that takes nothing was given nothing good."""
-        while (tip := self._ground.tip_height) < last:
-            await self._ground.progress(ANSWER_SECONDS)
-            if self._ground.tip_height == tip:
+        """Waits for the core to take what was given; a core that takes nothing was given nothing good.
+
+        Execution that moves says nothing of that: it is behind the blocks, and may be far."""
+        tip, since = self._ground.tip_height, time.monotonic()
+        while tip < last:
+            left = since + ANSWER_SECONDS - time.monotonic()
+            if left <= 0:
                 self._pass_over(peer)
                 return
+            await self._ground.progress(left)
+            if self._ground.tip_height > tip:
+                tip, since = self._ground.tip_height, time.monotonic()
 
     def _choose(self, first: int) -> PeerId | None:
         """Whom to ask for the block `first`."""
@@ -348,4 +360,3 @@ class CatchUp:
 
     def _pass_over(self, peer: PeerId) -> None:
         self._passed_over[peer.name] = time.monotonic() + PASSED_OVER_SECONDS
-        self._claims.pop(peer.name, None)

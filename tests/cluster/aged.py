@@ -66,6 +66,7 @@ def _add(ledger: Ledger, signers: list[FileSigner]) -> None:
         state_root=roots.state_root,
         receipts_root=roots.receipts_root,
         tx_root=leaves_root(hash_, []),
+        tx_count=0,
     )
     ledger.blocks.put(header, (), (), _certificate(ledger, header, signers))
     ledger.state.apply_block(height, {}, ())

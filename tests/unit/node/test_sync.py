@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,15 +13,16 @@ from consensus.api import SignatureItem
 from consensus.certificate import CommitCert, Seal, bitmap, seal_message
 from consensus.encoding import Hash, Sig
 from consensus.header import block_hash
+from node import sync
 from node.configuration import InForce
 from node.errors import CityError
 from node.genesis import channel_id
 from node.governance import genesis_state
 from node.model import Envelope, StoredBlock
 from node.ordering import genesis_header
-from node.peers.batch import PeerBatch
-from node.sync import BlockChecker
-from tests.unit.node.network import SUITE, Cluster, cluster, make_genesis
+from node.peers.batch import PeerBatch, PeerId
+from node.sync import BlockChecker, CatchUp
+from tests.unit.node.network import SECONDS, SUITE, Cluster, cluster, make_genesis
 from tests.unit.node.test_recovery import commit
 from tests.unit.node.waiting import caught_up
 
@@ -127,3 +130,74 @@ async def test_blocks_that_nobody_asked_for_are_ignored(tmp_path):
         gate = net.nodes["n2"].port.gate
         await gate.on_batch(net.nodes["n0"].port.me, PeerBatch(blocks=(block,) * 3))
         assert await net.same_state() == before
+
+
+class Ground:
+    """A node that takes in what it fetches slowly: execution moves often, the tip now and then."""
+
+    execution_lag, is_reconfiguring = 0, False
+
+    def __init__(self, peers: int, mute: int = 0) -> None:
+        """mute: so many answers of each peer are late, before they come."""
+        self.tip_height = 0
+        self.given: list[int] = []
+        self._peers = [PeerId(f"p{n}", Hash(bytes([n]) * 32), n) for n in range(peers)]
+        self._mute = {peer.name: mute for peer in self._peers}
+        self._moved = 0
+        self.catch_up = CatchUp(self, Unchecked(), 1, 0, is_voting=False)  # type: ignore[arg-type]
+
+    def peers(self) -> list[PeerId]:
+        return self._peers
+
+    def ask(self, peer: PeerId, batch: PeerBatch) -> bool:
+        assert batch.want_blocks is not None
+        first, last = batch.want_blocks
+        if self._mute[peer.name]:
+            self._mute[peer.name] -= 1
+            return False
+        blocks: Any = tuple(range(first, last + 1))
+        asyncio.get_running_loop().call_soon(self.catch_up.on_blocks, peer, blocks)
+        return True
+
+    def take(self, checked: Any) -> bool:
+        self.given.append(checked)
+        return True
+
+    async def progress(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self._moved += 1
+        if self._moved % 5 == 0 and self.given:
+            self.tip_height = self.given.pop(0)
+
+
+class Unchecked:
+    async def check(self, blocks: Sequence[Any], first: int, peer: str) -> list[Any]:
+        return list(blocks)
+
+
+async def reaches(ground: Ground, height: int) -> None:
+    """From one claim of each peer, as on an idle chain: nobody says it twice."""
+    for peer in ground.peers():
+        ground.catch_up.claim(peer, height)
+    running = asyncio.create_task(ground.catch_up.run())
+    try:
+        async with asyncio.timeout(SECONDS):
+            while ground.tip_height < height:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_execution_that_moves_is_no_sign_that_a_peer_gave_nothing_good() -> None:
+    ground = Ground(3)
+    await reaches(ground, 500)
+    assert not ground.catch_up._passed_over
+
+
+async def test_peers_that_failed_once_are_asked_again_though_they_say_nothing_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sync, "PASSED_OVER_SECONDS", 0.05)
+    monkeypatch.setattr(sync, "CLAIM_PATIENCE_SECONDS", 0.05)
+    await reaches(Ground(3, mute=2), 300)
