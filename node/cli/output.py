@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from node.errors import CityError
 
@@ -49,7 +50,8 @@ def show(data: Any, output: Output, table: Callable[[], Any] | None = None) -> N
     if output is Output.json:
         print(json.dumps(data, ensure_ascii=False, default=str))
     else:
-        stdout.print(table() if table else as_table(data))
+        found = table() if table else as_table(data)
+        stdout.print(as_it_is(found) if isinstance(found, str) else found)
 
 
 def as_table(data: Any) -> Any:
@@ -70,8 +72,15 @@ def rows_table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> T
         is_short = all(len(row[place]) <= SHORT_CELL for row in rows if place < len(row))
         table.add_column(name, overflow="fold", no_wrap=is_short)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(as_it_is(cell) if isinstance(cell, str) else cell for cell in row))
     return table
+
+
+def as_it_is(text: str) -> Text:
+    """Text of others shows as it was written: no markup, and nothing that a terminal would obey."""
+    return Text(
+        "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    )
 
 
 def _cell(value: Any) -> str:
@@ -99,7 +108,8 @@ def plain(value: Any) -> Any:
 
 
 def progress(text: str) -> None:
-    stderr.print(f"[dim]·[/dim] {text}")
+    stderr.print("[dim]·[/dim] ", end="")
+    stderr.print(as_it_is(text))
 
 
 def print_error(error: CityError) -> None:

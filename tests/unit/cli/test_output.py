@@ -1,0 +1,54 @@
+"""What others wrote is shown as it was written, whatever a terminal or a markup would make of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from node.cli import output
+
+HOSTILE = [
+    "x [/bold] y",
+    "[red]QB[/red]",
+    "\x1b[2Jgone",
+    "a\rb",
+    "\u202edecar",
+    "[link=http://x]",
+    "\\[",
+]
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    stream = io.StringIO()
+    console = Console(file=stream, width=200, highlight=False, soft_wrap=True)
+    monkeypatch.setattr(output, "stdout", console)
+    monkeypatch.setattr(output, "stderr", console)
+    return stream.getvalue
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "tell",
+    [
+        output.progress,
+        lambda text: output.show([{"name": text}], output.Output.table),
+        lambda text: output.show({"name": text}, output.Output.table),
+        lambda text: output.show(text, output.Output.table),
+        lambda text: output.show(
+            {}, output.Output.table, lambda: output.rows_table(None, [(text,)])
+        ),
+    ],
+)
+def test_text_of_others_is_neither_markup_nor_an_order_to_the_terminal(
+    printed: Callable[[], str], tell: Any, text: str
+) -> None:
+    tell(text)
+    shown = printed()
+    harmless = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    assert harmless in shown
+    assert all(c.isprintable() or c == "\n" for c in shown)
