@@ -27,6 +27,7 @@ def supersede(path: Path) -> None:
     following = next_path(path)
     if following.exists():
         if path.exists():
+            finish(path)  # of another round: a rename over it would only hide its bytes
             os.replace(path, old_path(path))
         os.replace(following, path)
         sync_folder(path.parent)
