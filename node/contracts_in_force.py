@@ -31,7 +31,7 @@ from node.lifecycle import (
     to_lint,
 )
 from node.lifecycle.calls import MIGRATE
-from node.lifecycle.state import arrears_key, bundle_key, transcript_key
+from node.lifecycle.state import BILLING, arrears_key, bundle_key, transcript_key
 from node.lifecycle.views import facts, status
 from node.wire.body import TxBody
 
@@ -89,7 +89,10 @@ class ContractsInForce:
         return found
 
     def is_in_arrears(self, member: str) -> bool:
-        """Whether an invoice to a member is overdue at the time of the last block, by the state behind it."""
+        """Whether an invoice to a member is overdue at the time of the last block, by the state behind it. Never
+        while `billing` does not run: nobody could settle then."""
+        if not self.running.get(BILLING):
+            return False
         stored = self._get(arrears_key(member))
         due_ms = 0 if stored is None else values.decode(stored)
         return type(due_ms) is int and 0 < due_ms < self._configuration.time_ms

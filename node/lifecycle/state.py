@@ -26,6 +26,7 @@ from node.lifecycle.calls import CONTRACT
 PROPOSED, APPROVED, SCHEDULED = "proposed", "approved", "scheduled"
 ACTIVE, ARCHIVED, WITHDRAWN, REJECTED = "active", "archived", "withdrawn", "rejected"
 STATUSES = (PROPOSED, APPROVED, SCHEDULED, ACTIVE, ARCHIVED, WITHDRAWN, REJECTED)
+BILLING = "billing"  # of the suite; its `arrears` are read here
 OPEN = (PROPOSED, APPROVED, SCHEDULED)  # may still become active
 RAN = (ACTIVE, ARCHIVED)
 Place = tuple[str, int]  # a contract's name, a version of it
@@ -166,7 +167,7 @@ def transcript_key(digest: Hash) -> bytes:
 
 def arrears_key(member: str) -> bytes:
     """Of the suite's contract `billing`: when the oldest invoice that a member has not paid is overdue."""
-    return state_key("billing", "arrears", member)
+    return state_key(BILLING, "arrears", member)
 
 
 def head_key(name: str) -> bytes:

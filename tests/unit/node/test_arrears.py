@@ -99,6 +99,19 @@ async def test_an_overdue_invoice_suspends_deploys_and_its_payment_lifts_that(
         await net.propose(SECOND, name="other", version=1)
         refuse_indebted(contracts, net.genesis)
 
+        # While nobody can settle, nobody is held to have to; once it runs again, the debt counts again.
+        await net.tell("owe", member="m-alice", due_ms=1)
+        assert contracts.is_in_arrears("m-alice")
+        await net.ask("pause", "bob", name="billing")
+        assert not contracts.is_in_arrears("m-alice")
+        await net.propose(SECOND, name="third", version=1)
+        refuse_indebted(contracts, net.genesis)
+        for user in ("bob", "carol", "dave"):
+            await net.ask("resume", user, name="billing")
+        assert contracts.is_in_arrears("m-alice")
+        refused = await net.refused("propose", **proposal(SECOND, name="fourth", version=1))
+        assert refused.code == "DEPLOYS_SUSPENDED"
+
         # A contract of that name that keeps something else there suspends nobody.
         await net.tell("confuse", member="m-alice")
         assert not contracts.is_in_arrears("m-alice")
