@@ -414,6 +414,25 @@ def test_coins_that_are_not_there_are_not_locked(pair: Pair, code: str, asset: s
     right.refused(code, "NB", "exchange", "lock", "maker", terms=agreed)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_coins_leave_through_an_exchange_only_by_who_may_transfer_them(
+    pair: Pair, first: bool
+) -> None:
+    left, right = pair
+    agreed, number = lock(pair)
+    call, args = "settle", {"terms": agreed, "fact": left.stand(number)}
+    if first:
+        call, args = (
+            "lock",
+            {"terms": agreed | {"first": agreed["second"], "second": agreed["first"]}},
+        )
+    had = coins(right, "NB"), coins(right, "LG")
+    for role in ("checker", "reader"):
+        right.refused("E_NOT_PARTY", "NB", "exchange", call, role, **args)
+        assert (coins(right, "NB"), coins(right, "LG")) == had
+    right.ok("NB", "exchange", call, "maker", **args)
+
+
 def test_coins_go_to_parties_that_may_act(pair: Pair) -> None:
     left, right = pair
     both = terms(left, right)

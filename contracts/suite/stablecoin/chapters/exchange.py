@@ -34,6 +34,7 @@ def exchange_hold(id: str, number: str, taker: str) -> bool:
     name, _, amount = id.partition(":")
     coin = load(coins, name)
     require_step(COIN, coin.state, "exchange_hold", coin.parties)
+    require_step(COIN, coin.state, "transfer", coin.parties)  # no lighter way to hand coins over
     for party in (ctx.member, taker):
         call("party", "check_member", party)
     units = amount_of(amount)
