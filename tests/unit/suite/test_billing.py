@@ -159,6 +159,13 @@ def test_a_tariff_holds_from_its_month_for_whom_it_was_accepted_or_who_agreed(wo
     world.refused(
         "E_AMOUNT", "qb-ops", "billing.propose", **{**args, "from_month": "2027-02", "gas_fen": -1}
     )
+    # A payer has at least as long to dispute an invoice as to pay one that was upheld.
+    count = len(world.ok("nobody", "billing.list_tariffs", operator="QB"))
+    for days in (-1, 0, 6, 91):
+        short = {**args, "from_month": "2027-02", "pay_days": days}
+        world.refused("E_DATE", "qb-ops", "billing.propose", **short)
+    assert len(world.ok("nobody", "billing.list_tariffs", operator="QB")) == count
+    world.ok("qb-ops", "billing.propose", **{**args, "from_month": "2027-02", "pay_days": 7})
     world.ok("qb-ops", "billing.withdraw", id=late)
     world.refused("E_ROLE", "qb-ops", "billing.name_operator", member="LG")
 

@@ -1,6 +1,6 @@
 """Who operates nodes, and at which prices. Table TARIFF."""
 
-from rules.billing_machine import PAY_DAYS_MAX, TARIFF
+from rules.billing_machine import DISPUTE_DAYS, PAY_DAYS_MAX, TARIFF
 from rules.billing_records import (
     OperatorNamed,
     Tariff,
@@ -46,7 +46,8 @@ def propose(
     later = is_month(from_month) and from_month > this_month()
     require(later, "E_DATE", "prices hold from the first of a month that has not begun")
     require_prices((base_fen, transactions_fen, bytes_fen, gas_fen, queries_fen))
-    require(is_figure(pay_days, PAY_DAYS_MAX), "E_DATE", f"0 to {PAY_DAYS_MAX} days to pay")
+    in_time = is_figure(pay_days, PAY_DAYS_MAX) and pay_days >= DISPUTE_DAYS
+    require(in_time, "E_DATE", f"{DISPUTE_DAYS} to {PAY_DAYS_MAX} days to pay, and to dispute")
     tariff_count[ctx.member] += 1
     number = tariff_count[ctx.member]
     prices = {"transactions": transactions_fen, "bytes": bytes_fen, "gas": gas_fen,
