@@ -30,7 +30,7 @@ from node.lifecycle import (
     parse_call,
     to_lint,
 )
-from node.lifecycle.calls import MIGRATE
+from node.lifecycle.calls import ATTEST, MIGRATE
 from node.lifecycle.state import BILLING, arrears_key, bundle_key, transcript_key
 from node.lifecycle.views import facts, status
 from node.wire.body import TxBody
@@ -89,8 +89,8 @@ class ContractsInForce:
         return found
 
     def is_in_arrears(self, member: str) -> bool:
-        """Whether an invoice to a member is overdue at the time of the last block, by the state behind it. Never
-        while `billing` does not run: nobody could settle then."""
+        """Whether an invoice to a member is overdue at the time of the last block, by the state behind it.
+        Never while `billing` does not run: nobody could settle then."""
         if not self.running.get(BILLING):
             return False
         stored = self._get(arrears_key(member))
@@ -121,6 +121,14 @@ class ContractsInForce:
         if sender is None:
             return None
         return Asked(height, tx_id, sender, body.method, body.args, body.gas_limit)
+
+    def is_upkeep(self, body: TxBody) -> bool:
+        """Whether the next block would accept a transaction as what a node owes the channel: its attestation of
+        an open version, which it gives once."""
+        if not is_attestation(body):
+            return False
+        asked = self.asked(self.height + 1, Hash(bytes(32)), body)
+        return asked is not None and not self.decide(self.state, asked).code
 
     def to_lint(self, asked: Asked) -> Bundle | None:
         """What of it must go through the linter before it is decided."""
@@ -168,6 +176,11 @@ class Asked:
         except BadArguments as error:
             return str(error)
         return ContractCall(self.height, self.tx_id, self.sender, self.method, args, self.gas_limit)
+
+
+def is_attestation(body: TxBody) -> bool:
+    """Whether it asks for what a node alone may do, once for each open version."""
+    return body.contract == CONTRACT and body.method == ATTEST
 
 
 def is_reserved(method: str) -> bool:

@@ -133,7 +133,7 @@ def open_ledger(
         configuration = _load_configuration(genesis, id_, suite, blocks, state)
         contracts = _load_contracts(genesis, configuration, suite, state)
         make_up(blocks, state, configuration, suite)
-        quotas = _load_quotas(configuration, state)
+        quotas = _load_quotas(configuration, contracts, state)
         if is_log_older:
             _give_up_log(folder / "wal", blocks)
         journal, observes_because = _open_journal(folder / "wal", blocks)
@@ -206,10 +206,12 @@ def _load_contracts(
     return ContractsInForce(found, configuration, genesis, suite, state.get, height)
 
 
-def _load_quotas(configuration: InForce, state: StateStore) -> QuotasInForce:
+def _load_quotas(
+    configuration: InForce, contracts: ContractsInForce, state: StateStore
+) -> QuotasInForce:
     """As the applied state has them. Raises CITY-5006 for a record that does not read back."""
     try:
-        return QuotasInForce(configuration, load_used(state.scan_all))
+        return QuotasInForce(configuration, load_used(state.scan_all), contracts.is_upkeep)
     except ValueError as error:
         raise LedgerInconsistent(
             state.applied_height or 0, f"the quotas in the state: {error}"

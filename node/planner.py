@@ -17,7 +17,7 @@ from node.activations import Activation
 from node.admission import Admitted
 from node.arguments import BadArguments, check_arguments
 from node.configuration import EXPIRED, InForce
-from node.contracts_in_force import ContractsInForce, is_reserved
+from node.contracts_in_force import ContractsInForce, is_attestation, is_reserved
 from node.errors import CityError
 from node.governance import CONTRACT, Outcome, state_writes
 from node.governance.quotas import named
@@ -161,6 +161,12 @@ class Planner:
         """Quotas come first: what stands in a block is charged whatever comes of it."""
         sender = self._configuration.sender(body)
         assert sender is not None, "checked as it was opened"
+        if draft.charging and is_attestation(body):
+            free = self._decided(height, id_, body, draft) or self._engine_or_lifecycle(
+                height, id_, body, draft, findings
+            )
+            if free.lifecycle is not None:
+                return free  # accepted, which a node's is once; one that is refused changes nothing here
         member, use = sender.member_id, Use(1, size_bytes, body.gas_limit)
         over = draft.charging.admit(member, body.contract, use)
         if over is not None:

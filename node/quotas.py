@@ -13,7 +13,8 @@ up waits for blocks that only he would cause, and people can be told when it is 
 A transaction needs room for itself, its bytes and its gas *limit*; it is charged the gas that it used. So no
 sum ever passes its limit, whatever the transactions do. It counts for the member whose identity signed it, once
 it stands in a block, whatever came of it. Only what a quota refused is charged nothing and counted as refused,
-what was malformed is nobody's, and changes of the configuration are free: members must be able to mend quotas.
+what was malformed is nobody's. Free are changes of the configuration, as members must be able to mend quotas,
+and what a node owes the channel under its own key: an attestation that is accepted, once for each open version.
 
 The state holds, only for subjects that have a quota,
 
@@ -155,6 +156,10 @@ class Charging:
     def __init__(self, rules: Rules, used: Mapping[Subject, Used], time_ms: int) -> None:
         self._rules, self._used, self._time_ms = rules, used, time_ms
         self.changed: dict[Subject, Used] = {}
+
+    def __bool__(self) -> bool:
+        """Whether anything is counted at all."""
+        return bool(self._rules)
 
     def admit(self, member: str, application: str, use: Use) -> Excess | None:
         """Reserves `use`, its gas being the limit, or counts a refusal at the quota that has no room."""

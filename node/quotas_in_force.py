@@ -9,7 +9,7 @@ two nodes need not hold the same ones and none may be blamed for what another ad
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from node.admission import Admitted
@@ -19,13 +19,20 @@ from node.governance.quotas import named
 from node.governance.state import ConfigState, Quota
 from node.quotas import Excess, Rules, Subject, Use, Used, excess, now, rows
 from node.txpool import Held
+from node.wire.body import TxBody
 
 
 class QuotasInForce:
     """One a channel. `rules` and `used` may be read from any thread; the executor alone adopts."""
 
-    def __init__(self, configuration: InForce, used: Mapping[Subject, Used]) -> None:
-        self._configuration = configuration
+    def __init__(
+        self,
+        configuration: InForce,
+        used: Mapping[Subject, Used],
+        is_upkeep: Callable[[TxBody], bool] = lambda body: False,
+    ) -> None:
+        """is_upkeep: whether a transaction, ordered now, would be what a node owes the channel: it is free."""
+        self._configuration, self._is_upkeep = configuration, is_upkeep
         self._found: tuple[tuple[Quota, ...], Rules] = ((), Rules(()))
         self.used = used
         self._ordered: dict[int, list[tuple[Subject, Use]]] = {}
@@ -64,7 +71,7 @@ class QuotasInForce:
         found = self._ordered.setdefault(height, [])
         for each in admitted:
             use = use_of(each)
-            for subject, _ in self.rules.of(each.member_id, each.body.contract):
+            for subject, _ in self._binding(each):
                 found.append((subject, use))
                 self._in_flight[subject] = self._in_flight.get(subject, Use()) + use
 
@@ -82,13 +89,17 @@ class QuotasInForce:
 
     def _refused(self, admitted: Admitted, now_ms: int, before: Held) -> CityError | None:
         time_ms, more = self._time_ms(now_ms), use_of(admitted)
-        for subject, quota in self.rules.of(admitted.member_id, admitted.body.contract):
+        for subject, quota in self._binding(admitted):
             used = now(quota, self.used.get(subject), time_ms).use
             over = excess(subject, quota, used + before(subject), more, time_ms)
             if over is not None:
                 is_sure = excess(subject, quota, used, more, time_ms) is not None
                 return _error(over, more, time_ms, is_sure)
         return None
+
+    def _binding(self, admitted: Admitted) -> tuple[tuple[Subject, Quota], ...]:
+        found = self.rules.of(admitted.member_id, admitted.body.contract)
+        return () if found and self._is_upkeep(admitted.body) else found
 
     def _time_ms(self, now_ms: int) -> int:
         """Blocks' time does not go back, a clock may."""

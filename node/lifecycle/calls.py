@@ -24,6 +24,7 @@ from node.arguments import BadArguments, check_arguments
 from node.genesis import Identity
 
 CONTRACT, VERSION = "_contract", 1
+ATTEST = "attest"  # what nodes send, under their own keys
 MIGRATE = "migrate"  # the function of a version that the ledger alone calls
 NAME_CHARS_MAX, NOTES_CHARS_MAX = 64, 2_000
 EXAMPLES_CHARS_MAX, TRANSCRIPT_CHARS_MAX = 16 * 1024, 32 * 1024
@@ -44,7 +45,7 @@ METHODS: dict[str, dict[str, str]] = {
     "approve": _NAMED | {"digest": "hash"},
     "reject": _NAMED,
     "withdraw": _NAMED,
-    "attest": _NAMED | {"transcript": "transcript"},
+    ATTEST: _NAMED | {"transcript": "transcript"},
     "activate": _NAMED | {"height": "number"},
     "pause": {"name": "text"},
     "resume": {"name": "text"},

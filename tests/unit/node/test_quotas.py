@@ -20,6 +20,7 @@ from node.identity.signers import MemorySigner
 from node.model import Receipt, StoredBlock, decode_receipt
 from node.quotas import CONTRACT, Charging, Rules, Use, Used, load_used, rows
 from node.wire.body import parse_body
+from tests.unit.node.deploying import SECOND, deploying
 from tests.unit.node.governing import Chain, channel
 from tests.unit.node.network import SECONDS, SUITE, Cluster, Node
 from tests.unit.node.test_reconfiguration import commit, configure, count
@@ -434,6 +435,49 @@ async def test_a_gateway_looks_ahead_of_what_is_executed_and_config_transactions
             assert outcome.error is None
     finally:
         await net.stop_all()
+
+
+async def test_what_a_node_owes_the_channel_is_free_once_and_no_way_around_its_members_quota(
+    tmp_path,
+):
+    async with deploying(tmp_path) as net:
+        net.keys.users["n1"] = net.identities[1]  # of m-bob
+        receipt = await configure(
+            net, "n0", "set_quota", **({"member": "m-bob"} | NONE | {"transactions": 1})
+        )
+        for user in ("bob", "carol"):
+            value = values.decode(receipt.result)
+            if not value["in_force"]:
+                receipt = await configure(net, "n0", "approve", user, proposal=value["proposal"])
+        assert values.decode(receipt.result)["in_force"]
+        await commit(net, "n0", net.envelope("bob"))
+        assert (await refused(net.nodes["n1"], net.envelope("bob"))).code == "CITY-3040"
+        # Its node attests all the same, each version once.
+        await net.propose(SECOND)
+        await net.propose(SECOND, name="other", version=1)
+        root = await net.settled_state()
+        assert {a.node for a in net.stage().attestations} == set(net.nodes)
+        used = net.nodes["n0"].channel.pipeline.ledger.quotas.used["m-bob", ""]
+        assert (used.use.transactions, used.refused) == (1, 0)
+        again = {"name": "counter", "version": 2, "transcript": "again"}
+        strange = again | {"version": 9}
+        for node in net.nodes.values():
+            for args in (again, strange):
+                error = await refused(node, net.asked("attest", "n1", **args))
+                assert error.code == "CITY-3040"
+            # What is not the node's to say is a transaction like any other.
+            assert (await refused(node, net.asked("attest", "bob", **again))).code == "CITY-3040"
+        assert await net.settled_state() == root
+        # Ordered by liars: refused by the quota, and counted so.
+        for node in net.nodes.values():
+            node.channel._admission._quota = lambda admitted: None
+            node.channel.pipeline.pool._room = lambda admitted, held: None
+        for sent in (net.asked("attest", "n1", **again), net.asked("attest", "bob", **again)):
+            assert (await commit(net, "n2", sent)).code == "QUOTA_EXCEEDED"
+        await net.same_state()
+        for node in net.nodes.values():
+            used = node.channel.pipeline.ledger.quotas.used["m-bob", ""]
+            assert (used.use.transactions, used.refused) == (1, 2)
 
 
 def test_a_hash_is_no_subject_and_damage_is_noticed():
