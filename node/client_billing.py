@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from consensus.encoding import decode
+from consensus.encoding import ZERO_HASH, Hash, decode
 from consensus.header import Header
+from contracts.rules.billing_machine import SERVED_MAX
+from contracts.rules.calendar import date_text
 from node.client_meter import Days, metered, recounted, stretch
 from node.errors import CityError
 from node.metering import Figures, Metered, day_of_ms, days_of, totals
+from node.statements import ServiceStatement
 
 SALT_BYTES = 16
 DRIFT_MS = 60_000  # no block that is still to come is dated earlier than this before a node's clock
@@ -55,6 +59,48 @@ def month_of(net: Any, month: str, node: str | None = None, is_recount: bool = F
 
 def salt() -> bytes:
     return secrets.token_bytes(SALT_BYTES)
+
+
+# ---- statements of queries -------------------------------------------------------------------------
+
+Chain = Sequence[tuple[ServiceStatement, Hash]]
+
+
+def following(chain: Chain, head: Mapping[str, Any]) -> int:
+    """Where a node's chain goes on behind what is anchored of it. head: what the contract says of that.
+
+    Raises CITY-1025 where the chain does not hold it."""
+    found = _follows(chain, head)
+    if found is None:
+        reason = "the node has it no more; an administrator goes on from what there is: --anew"
+        raise CityError("CITY-1025", number=head["number"], reason=reason)
+    return found
+
+
+def begun_anew(chain: Chain, head: Mapping[str, Any]) -> int:
+    """The first statement from which a chain can go on that does not follow: behind the day and member that are
+    anchored, of no more members than one may name. Raises CITY-1025 where there is none, or none is needed."""
+    follows = _follows(chain, head)
+    for at, (said, _) in enumerate(chain):
+        first = said.served[0].member_id if said.served else ""
+        is_behind = (date_text(said.day), first) > (head["day"], head["last"])
+        if is_behind and at >= (follows or 0) and len(said.served) <= SERVED_MAX:
+            if at != follows:
+                return at
+            break
+    reason = (
+        "none has to begin anew: without --anew it goes on"
+        if follows is not None
+        else "no later one"
+    )
+    raise CityError("CITY-1025", number=head["number"], reason=reason)
+
+
+def _follows(chain: Chain, head: Mapping[str, Any]) -> int | None:
+    """The place of the statement that names what is anchored as the one before it, also one to come."""
+    names = [said.previous.hex() for said, _ in chain]
+    names.append(chain[-1][1].hex() if chain else ZERO_HASH.hex())
+    return names.index(head["digest"]) if head["digest"] in names else None
 
 
 def _days(month: str, node: str | None) -> Days:

@@ -1,4 +1,5 @@
-"""Counts what the clients' port serves of a channel to whom, and closes each day with a signed statement.
+"""Counts what the clients' port serves of a channel to whom, and closes each day with a signed statement,
+or with several where it served more members than an anchored one may name.
 
 Counts of the day are kept every few seconds, so a crash loses those of the last ones: a member is never charged
 for more than it was served. Files in the channel's folder: `served/today.json`, `served/statements.bin` (each
@@ -11,13 +12,14 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from consensus.api import Signer
 from consensus.encoding import ZERO_HASH, EncodingError, Hash, decode, encode
+from contracts.rules.billing_machine import SERVED_MAX
 from node.clock import Clock
 from node.identity.signers import SignerAway
 from node.identity.suite import Suite
@@ -133,14 +135,21 @@ class Served:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("served.lost", reason=str(error))
             return 0, Counter()
-        last = self._last()
-        return (day, counts) if last is None or last.day < day else (0, Counter())
+        return day, counts
 
     def _close(self, day: int, counts: Counter[str]) -> None:
-        """The statement of a day, once."""
+        """The statements of a day, each member once: a write that broke off is gone on with."""
         last = self._last()
-        if last is not None and last.day >= day:
+        if last is not None and last.day > day:
             return
+        stated = last.served[-1].member_id if last is not None and last.day == day else ""
+        rows = [MemberServed(*row) for row in sorted(counts.items()) if row[0] > stated]
+        for at in range(0, len(rows), SERVED_MAX):
+            last = self._state(day, rows[at : at + SERVED_MAX], last)
+
+    def _state(
+        self, day: int, rows: Sequence[MemberServed], last: ServiceStatement | None
+    ) -> ServiceStatement:
         signer = self._signer()
         said = ServiceStatement(
             VERSION,
@@ -150,7 +159,7 @@ class Served:
             1 if last is None else last.number + 1,
             day,
             ZERO_HASH if last is None else digest_of(self._suite, last),
-            tuple(MemberServed(member, count) for member, count in sorted(counts.items())),
+            tuple(rows),
         )
         signature = signer.sign(message_of(self._suite, said))
         data = encode(SignedStatement(said, signature))
@@ -162,6 +171,7 @@ class Served:
             file.flush()
             os.fsync(file.fileno())
         log.info("served.stated", number=said.number, day=day, members=len(said.served))
+        return said
 
     def _last(self) -> ServiceStatement | None:
         held = self._held()

@@ -1,4 +1,5 @@
 """What a node's port has served of a channel, day by day: signed by the node, each naming the one before.
+Of one day several may follow each other, in the order of members.
 
 Queries leave no trace in blocks, so nobody can count them again from a ledger. A statement is worth its
 signer's word; once its digest is anchored (contract `billing`) that word cannot be changed. Pure.
@@ -81,13 +82,22 @@ def _check_place(
     previous = ZERO_HASH if below is None else digest_of(suite, below)
     if (said.version, said.channel_id, said.number) != (VERSION, channel_id, number):
         raise _broken(number, "it is of another channel, version or number")
-    if said.previous != previous or (below is not None and said.day <= below.day):
+    if said.previous != previous or (below is not None and not _rises(below, said)):
         raise _broken(number, "it does not follow the one before")
     if below is not None and said.node_name != below.node_name:
         raise _broken(number, "it is another node's")
     members = [row.member_id for row in said.served]
     if members != sorted(set(members)) or not all(row.queries > 0 for row in said.served):
         raise _broken(number, "it does not name each member once")
+
+
+def _rises(below: ServiceStatement, said: ServiceStatement) -> bool:
+    """Of a later day, or of members behind those that it names of the same day."""
+    first, last = (said.served[:1], below.served[-1:])
+    return (said.day, *(row.member_id for row in first)) > (
+        below.day,
+        *(row.member_id for row in last),
+    )
 
 
 def _broken(number: int, reason: str) -> CityError:

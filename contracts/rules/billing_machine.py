@@ -8,7 +8,7 @@ PAY_DAYS_MAX = 90
 PRICE_MAX = 1000000000  # fen a unit
 FIGURE_MAX = 4611686018427387903
 DISPUTE_DAYS = 7  # to pay or dispute, at least; and to pay after a dispute is decided
-SERVED_MAX = 200  # members in one statement of a day
+SERVED_MAX = 200  # members in one statement; a day may have several
 MICRO = 1000000  # parts of a fen in which lines are added up
 
 

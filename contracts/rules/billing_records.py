@@ -61,11 +61,13 @@ class Invoice:
 
 @dataclass
 class Head:
-    """The newest statement of a node's queries. number: how many there are."""
+    """The newest statement of a node's queries. number: how many there are. last: member that it names last of
+    its day. digest: what the next one names as the one before it."""
 
     number: int
     day: str
     digest: str
+    last: str
 
 
 operators = Map("operator", "")  # member → who named it
@@ -96,6 +98,7 @@ Disputed = Event("Billing.Disputed")
 Upheld = Event("Billing.Upheld")
 Settled = Event("Billing.Settled")
 StatementAnchored = Event("Billing.StatementAnchored")
+ChainBegun = Event("Billing.ChainBegun")
 
 
 # ---- months ------------------------------------------------------------------------------------------

@@ -185,20 +185,38 @@ def pay(id: IdArgument, output: OutputOption = Output.table) -> None:
 @guarded
 def anchor(
     node: Annotated[str, typer.Argument(help="one of your own")],
+    anew: Annotated[
+        bool,
+        typer.Option(
+            "--anew",
+            help="the node lost its statements: go on from what it has; for an administrator",
+        ),
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Anchors the statements of what a node of yours has served, each whose turn has come, in their order.
 
+    With --anew the ledger tells that the node's chain begins again behind what is anchored. What is anchored
+    stays, and no day is billed twice.
+
     Example:  city as admin-shenzhen billing anchor Shenzhen
     """
     from contracts.rules.calendar import date_text
+    from node.client_billing import begun_anew, following
     from node.client_meter import served
 
     with open_network() as net:
         chain = served(net, node)
         asked = {"operator": net.query("billing", "standing", {}).value["member"], "node": node}
+        head = net.query("billing", "last_statement", asked).value
         rows = []
-        for said, digest in chain[net.query("billing", "last_statement", asked).value["number"] :]:
+        if anew:
+            start = begun_anew(chain, head)
+            previous = chain[start][0].previous.hex()
+            net.call("billing", "begin_chain", {"node": node, "previous": previous})
+        else:
+            start = following(chain, head)
+        for said, digest in chain[start:]:
             args = {
                 "node": node,
                 "day": date_text(said.day),

@@ -17,7 +17,7 @@ settled invoices asked for and what is credited.
 
 from chapters.tariffs import name_operator, propose, accept, agree, withdraw
 from chapters.invoices import draw, redraw, attest, dispute, concede, uphold, settle
-from chapters.statements import anchor_statement
+from chapters.statements import anchor_statement, begin_chain
 
 from rules.billing_machine import INVOICE, TARIFF
 from rules.billing_records import (
@@ -119,8 +119,8 @@ def served(operator: str, payer: str, month: str) -> int:
 def last_statement(operator: str, node: str) -> dict:
     head = heads[(operator, node)]
     if head is None:
-        return {"number": 0, "day": "", "digest": "0" * 64}
-    return {"number": head.number, "day": head.day, "digest": head.digest}
+        return {"number": 0, "day": "", "digest": "0" * 64, "last": ""}
+    return {"number": head.number, "day": head.day, "digest": head.digest, "last": head.last}
 
 
 @view

@@ -14,7 +14,7 @@ from node.errors import CityError
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
 from node.served import FOLDER, STATEMENTS, TODAY, Served
-from node.statements import SignedStatement, chain_of, digest_of
+from node.statements import MemberServed, SignedStatement, chain_of, digest_of, message_of
 
 SUITE, CHANNEL, DAY_MS = get_suite("sm"), Hash(b"c" * 32), 86_400_000
 MORNING_MS = 20_000 * DAY_MS + 3_600_000
@@ -121,3 +121,36 @@ async def test_statements_that_were_changed_or_left_out_are_not_believed(
             chain_of(SUITE, CHANNEL, wrong)
     with pytest.raises(CityError, match="CITY-1025"):
         chain_of(SUITE, Hash(b"d" * 32), found)
+
+
+async def test_a_day_of_many_members_has_statements_that_follow_each_other_though_one_write_breaks_off(
+    life: Callable[[], Served], clock: Time, tmp_path: Path
+) -> None:
+    first = life()
+    await first.keep()
+    everybody = [f"M{number:03}" for number in range(450)]
+    for member in reversed(everybody):
+        first.note(member)
+    await first.keep()
+    today = (tmp_path / FOLDER / TODAY).read_text()
+    clock.now += DAY_MS
+    await first.keep()
+    found = await said(first)
+    assert [(day, len(rows)) for day, rows in found] == [(20_000, 200), (20_000, 200), (20_000, 50)]
+    assert [member for _, rows in found for member in rows] == everybody
+    # Killed while the second of them was written.
+    whole = await first.statements(1)
+    kept = tmp_path / FOLDER / STATEMENTS
+    kept.write_bytes(kept.read_bytes()[: 4 + len(whole[0]) + 100])
+    (tmp_path / FOLDER / TODAY).write_text(today)
+    second = life()
+    await second.keep()
+    assert await said(second) == found
+    # Named once more behind the day's last one, a member is not believed to have been served twice.
+    chain = chain_of(SUITE, CHANNEL, whole)
+    for members in (["M399"], ["M000"], []):
+        rows = tuple(MemberServed(member, 1) for member in members)
+        wrong = dataclasses.replace(chain[2], served=rows)
+        signature = life()._signer().sign(message_of(SUITE, wrong))
+        with pytest.raises(CityError, match="does not follow"):
+            chain_of(SUITE, CHANNEL, [*whole[:2], encode(SignedStatement(wrong, signature))])

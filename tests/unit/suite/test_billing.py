@@ -335,13 +335,66 @@ def test_statements_are_a_chain_of_days_that_are_over_and_of_months_that_are_ope
     world.refused("E_NOT_PARTY", "qb-checker", "billing.anchor_statement", **anchor)
     assert world.ok("qb-ops", "billing.anchor_statement", **anchor) == 2
     assert world.ok("lg", "billing.last_statement", operator="QB", node="Shenzhen") == {
-        "number": 2, "day": "2026-12-31", "digest": "b" * 64,
+        "number": 2, "day": "2026-12-31", "digest": "b" * 64, "last": "PX",
     }  # fmt: skip
     assert world.ok("lg", "billing.served", operator="QB", payer="PX", month="2026-12") == 9
     assert (drawn(world), shown(world)["queries"]) == (INVOICE, 9)
     # Another node of the operator comes too late with a day of a month that is drawn up.
     late = {**anchor, "node": "Guangzhou", "previous": "0" * 64}
     world.refused("E_MONTH", "qb-ops", "billing.anchor_statement", **late)
+
+
+def anchored(world: World, members: list[str], **changes: Any) -> dict[str, Any]:
+    args = {"node": "Shenzhen", "day": "2026-12-30", "previous": "0" * 64, "digest": "a" * 64}
+    return args | {"members": members, "counts": [1] * len(members)} | changes
+
+
+def test_a_day_of_more_members_than_a_statement_holds_is_anchored_in_parts(world: World) -> None:
+    operating(world)
+    world.now_ms = at("2027-01-02")
+    everybody = [f"M{number:03}" for number in range(201)]
+    whole = anchored(world, everybody)
+    world.refused("E_LIMIT", "qb-ops", "billing.anchor_statement", **whole)
+    world.ok("qb-ops", "billing.anchor_statement", **anchored(world, everybody[:200]))
+    second = {"previous": "a" * 64, "digest": "b" * 64}
+    for again in ([], ["M199"], ["M000"], ["M199", "M200"]):  # nobody is billed a day twice
+        args = anchored(world, again, **second)
+        world.refused("E_STATEMENT", "qb-ops", "billing.anchor_statement", **args)
+    args = anchored(world, everybody[200:], **second)
+    assert world.ok("qb-ops", "billing.anchor_statement", **args) == 2
+    args = anchored(world, ["M000"], day="2026-12-31", previous="b" * 64, digest="c" * 64)
+    assert world.ok("qb-ops", "billing.anchor_statement", **args) == 3
+    for member, count in (("M000", 2), ("M199", 1), ("M200", 1)):
+        query = {"operator": "QB", "payer": member, "month": "2026-12"}
+        assert world.ok("nobody", "billing.served", **query) == count
+
+
+def test_a_chain_that_was_lost_is_begun_anew_by_an_administrator_and_no_day_is_billed_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admins = {"qb-admin": ("QB", ("admin",)), "lg-admin": ("LG", ("admin",))}
+    monkeypatch.setattr(world, "users", world.users | admins)
+    operating(world)
+    world.now_ms = at("2027-01-02")
+    begin = {"node": "Shenzhen", "previous": "0" * 64}
+    world.refused("E_NOT_FOUND", "qb-admin", "billing.begin_chain", **begin)
+    world.ok("qb-ops", "billing.anchor_statement", **anchored(world, ["LG", "PX"]))
+    follows = anchored(world, ["PX"], day="2026-12-31", digest="b" * 64)
+    world.refused("E_STATEMENT", "qb-ops", "billing.anchor_statement", **follows)
+    world.refused("E_OPERATOR", "lg-admin", "billing.begin_chain", **begin)
+    for who in ("qb-ops", "qb-checker", "pbc"):
+        world.refused("E_NOT_PARTY", who, "billing.begin_chain", **begin)
+    for code, previous in (("E_DIGEST", "0"), ("E_STATEMENT", "a" * 64)):
+        world.refused(code, "qb-admin", "billing.begin_chain", **{**begin, "previous": previous})
+    assert world.ok("qb-admin", "billing.begin_chain", **begin) == 1
+    assert world.events[-1] == "Billing.ChainBegun"
+    for members in (["LG"], ["PX"], ["LG", "PX"]):
+        args = anchored(world, members, digest="b" * 64)
+        world.refused("E_STATEMENT", "qb-ops", "billing.anchor_statement", **args)
+    early = anchored(world, ["QB"], day="2026-12-29", digest="b" * 64)
+    world.refused("E_STATEMENT", "qb-ops", "billing.anchor_statement", **early)
+    assert world.ok("qb-ops", "billing.anchor_statement", **follows) == 2
+    assert world.ok("lg", "billing.served", operator="QB", payer="PX", month="2026-12") == 2
 
 
 # ---- histories -----------------------------------------------------------------------------------
