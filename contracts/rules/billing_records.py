@@ -73,7 +73,7 @@ class Head:
 operators = Map("operator", "")  # member → who named it
 tariffs = Map("tariff", None, indexes=("operator",))
 tariff_count = Map("tariff_count", 0)  # by operator
-holding = Map(
+holding: Map[tuple[str, str], tuple[int, ...]] = Map(
     "holding", ()
 )  # (operator, member or "" for all) → numbers of tariffs that hold, as agreed
 invoices = Map("invoice", None, indexes=(("operator", "state"), ("payer", "state", "due_ms")))

@@ -109,6 +109,14 @@ def cross_commitment(id: str) -> str:
     return commitment
 
 
+def hexadecimal(stored: bytes | None) -> str:
+    """Empty for what is neither text nor bytes."""
+    found = None if stored is None else decode(stored)
+    if isinstance(found, bytes):
+        return found.hex()
+    return found if isinstance(found, str) else ""
+
+
 @export
 def bring_commitment(channel: bytes, contract: str, name: str, key: str, fact: bytes) -> str:
     """Anyone brings a commitment that stands in `Map(name)[key]` of a contract of another channel, by that
@@ -116,11 +124,8 @@ def bring_commitment(channel: bytes, contract: str, name: str, key: str, fact: b
 
     Codes: E_FOREIGN_CHANNEL, E_FOREIGN_PROOF, E_RESIDENCY, E_NO_COMMITMENT."""
     held = call("foreign_channel", "state_of", channel, contract, name, key, fact)
-    shown = None if held["value"] is None else decode(held["value"])
-    if isinstance(shown, bytes):
-        shown = shown.hex()
-    fits = isinstance(shown, str) and is_digest(shown)
-    require(fits, "E_NO_COMMITMENT", "a digest of 32 bytes crosses, and nothing else")
+    shown = hexadecimal(held["value"])
+    require(is_digest(shown), "E_NO_COMMITMENT", "a digest of 32 bytes crosses, and nothing else")
     before = brought[(channel, contract, name, key)]
     newer = before is None or held["height"] > before[1]
     require(newer, "E_FOREIGN_PROOF", "a newer one was brought")

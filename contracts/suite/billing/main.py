@@ -63,15 +63,13 @@ def list_invoices(
 ) -> list:
     """Your own, or with as_operator those you drew up; of a state or all. after: the last id shown."""
     require(1 <= limit <= 200, "E_LIMIT", "1 to 200 a page")
-    if as_operator:
-        keys = ("operator", "state")
-        start = (invoices[after].state, after) if after and not state else after or None
-    else:
-        keys = ("payer", "state", "due_ms")
-        last = invoices[after] if after else None
-        start = None
-        if last is not None:
-            start = (last.due_ms, after) if state else (last.state, last.due_ms, after)
+    keys: tuple = ("operator", "state") if as_operator else ("payer", "state", "due_ms")
+    last = invoices[after] if after else None
+    start: tuple | str | None = None
+    if last is not None and as_operator:
+        start = after if state else (last.state, after)
+    elif last is not None:
+        start = (last.due_ms, after) if state else (last.state, last.due_ms, after)
     values = (ctx.member, state) if state else (ctx.member,)
     return [
         describe(invoice) for _, invoice in invoices.by(keys, *values, after=start, limit=limit)
