@@ -1,9 +1,10 @@
 """The node's links to all other city nodes of one channel, over the port that its channels share (port.py).
 
 Of two validators the one that stands later in the configuration dials: whoever was added knows the addresses
-of those before it. An observer dials every validator. There is one link a pair. TLS pins the transport
-certificates that the configuration names; the statement of the first frames says whose link it is
-(handshake.py).
+of those before it. An observer dials every validator. Where no link comes for long this side dials too: a
+validator that was removed and has not heard of it is dialled by nobody any more, and could learn it from
+nobody. There is one link a pair. TLS pins the transport certificates that the configuration names; the
+statement of the first frames says whose link it is (handshake.py).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from node.peers.snapshots import Library, SnapshotServer
 from node.peers.tls import Shown, open_channel
 from node.wire.frames import ENGINE, encode_batch, link_call
 
-BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.05, 3.0
+BACKOFF_FIRST_S, BACKOFF_MAX_S, PATIENCE_S = 0.05, 3.0, 10.0
 OBSERVERS_MAX = 64
 
 log = structlog.get_logger("peers")
@@ -39,10 +40,12 @@ log = structlog.get_logger("peers")
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between attempts to dial a peer: doubled from `first` up to `cap`, with jitter."""
+    """Seconds between attempts to dial a peer: doubled from `first` up to `cap`, with jitter. patience: how
+    long to wait for the link of a peer that is the one to dial."""
 
     first: float = BACKOFF_FIRST_S
     cap: float = BACKOFF_MAX_S
+    patience: float = PATIENCE_S
 
 
 class PeerNetwork:
@@ -119,20 +122,21 @@ class PeerNetwork:
         if shown.fingerprint not in self.party.roster.by_fingerprint:
             granted(self.party, grant, shown)
 
+    def _may_dial(self, known: Known) -> bool:
+        """Another validator whose address is known."""
+        is_other = known.peer.index is not None and known.peer.name != self.party.me.name
+        return is_other and known.peer.name in self._addresses
+
     def _dials(self, known: Known) -> bool:
-        """Whether this node, not `known`, opens the link between the two."""
-        index = known.peer.index
-        if index is None or known.peer.name == self.party.me.name:
-            return False
-        if known.peer.name not in self._addresses:
-            return False
+        """Whether this node, not `known`, is to open the link between the two."""
+        assert known.peer.index is not None, "an observer is not dialled"
         own = self.party.roster.by_name.get(self.party.me.name)
-        return own is None or own.peer.index is None or own.peer.index > index
+        return own is None or own.peer.index is None or own.peer.index > known.peer.index
 
     def _dial_all(self) -> None:
-        """Dials whom it must, and no longer whom it need not."""
+        """Dials whom it may, each in its own time, and no longer whom it may not."""
         wanted = {
-            known.fingerprint: known for known in self.party.roster.nodes if self._dials(known)
+            known.fingerprint: known for known in self.party.roster.nodes if self._may_dial(known)
         }
         for fingerprint in self._dialling.keys() - wanted.keys():
             self._dialling.pop(fingerprint).cancel()
@@ -193,6 +197,8 @@ class PeerNetwork:
         delay, said, attempt = self._backoff.first, "", 0
         while True:
             known = self.party.roster.by_fingerprint.get(known.fingerprint, known)
+            if not self._dials(known):
+                await self._left_alone(known.peer.name)
             selves = self.party.selves
             party = replace(self.party, me=selves[attempt % len(selves)])
             attempt += 1  # while a key is replaced the peer may know this node by the other one
@@ -216,6 +222,13 @@ class PeerNetwork:
                 log.exception("peer.link_failed", peer=known.peer.name)
             await asyncio.sleep(delay * (0.5 + secrets.randbelow(1000) / 1000))
             delay = min(delay * 2, self._backoff.cap)
+
+    async def _left_alone(self, name: str) -> None:
+        """Returns when there was no link to it at two looks."""
+        looks = 0
+        while looks < 2:
+            looks = 0 if name in self._links else looks + 1
+            await asyncio.sleep(self._backoff.patience * (0.5 + secrets.randbelow(1000) / 1000))
 
     def admit(self, peer: PeerId) -> None:
         """Raises CityError where this node takes no link to this peer now."""

@@ -163,6 +163,17 @@ async def test_the_leader_is_removed_while_another_city_is_down(four: Cluster) -
     check_proofs(four, last.tx_id)
 
 
+async def test_a_city_that_slept_through_its_own_removal_hears_of_it(four: Cluster) -> None:
+    # Shenzhen stands first, so all others dialled it; removed, it is dialled by nobody any more.
+    await four.call("open_account", {"owner": "a", "amount": 100})
+    four.kill("shenzhen")
+    await decide(four, "remove_validator", {"name": "Shenzhen"}, "guangzhou", ADMINS[1:])
+    four.start("shenzhen")
+    await status_when(four, "shenzhen", role="observer", epoch=1, validators=3)
+    last = await four.call("open_account", {"owner": "b", "amount": 1}, "shenzhen")
+    assert len(await four.roots(last.block)) == 1
+
+
 def check_proofs(cluster: Cluster, tx_id: str) -> None:
     """Proof and evidence of a later epoch, by our command and by the independent checker."""
     root = cluster.layout.root

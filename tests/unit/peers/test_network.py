@@ -329,6 +329,48 @@ async def test_the_links_of_a_revoked_certificate_close_and_are_not_made_again()
         assert first.ups.count((void, True)) == 1
 
 
+async def test_a_removed_validator_that_nobody_dials_any_more_dials_itself() -> None:
+    """It was the first of all, so all others dialled it; they know of its removal, and it does not. Found where
+    the links of a leader went down with the very block that removed it."""
+    world = World(CITIES[:3])
+    removed, other = "Shenzhen", "Guangzhou"
+    first, *rest = world.config.nodes
+    config = dataclasses.replace(world.config, nodes=tuple(rest))
+    knowing, unaware = Ear(), Ear()
+    async with running(world, other, knowing, config=config, observers=(first,)) as network:
+        addresses = {other: f"127.0.0.1:{network.port}"}
+        async with running(world, removed, unaware, addresses):
+            await unaware.until(lambda: unaware.ups == [(other, True)])
+            assert network.up()[0].index is None  # to who knows, it is an observer
+            assert network.send(removed, PeerBatch(tip_height=5))
+            await unaware.until(lambda: bool(unaware.heard))
+            assert unaware.heard == [(other, PeerBatch(tip_height=5))]
+
+
+async def test_two_that_both_dial_end_with_one_link() -> None:
+    world = World()
+    (port_0, port_1) = free_ports(2)
+    at = {
+        city: f"127.0.0.1:{port}" for city, port in zip(world.cities, (port_0, port_1), strict=True)
+    }
+    first, second = Ear(), Ear()
+    async with running(
+        world, "Shenzhen", first, {"Guangzhou": at["Guangzhou"]}, listen=at["Shenzhen"]
+    ) as one:
+        await first.until(lambda: first.counted["peer_dial_failed"] >= 1)  # it lost its patience
+        async with running(
+            world, "Guangzhou", second, {"Shenzhen": at["Shenzhen"]}, listen=at["Guangzhou"]
+        ) as two:
+            for network, ear in ((one, first), (two, second)):
+                await ear.until(lambda network=network: bool(network.up()))
+            settled = 0
+            while settled < 10:  # each far longer than either waits before it dials another time
+                seen = list(first.ups), list(second.ups)
+                await asyncio.sleep(0.2)
+                is_quiet = seen == (first.ups, second.ups) and one.up() and two.up()
+                settled = settled + 1 if is_quiet else 0
+
+
 async def test_the_link_of_an_observer_whose_certificate_is_revoked_closes_too() -> None:
     world = with_observer(World(CITIES[:1]))
     named = (world.entry("Macau"),)

@@ -34,7 +34,7 @@ from node.peers.roster import Self
 
 SUITE = get_suite("sm")
 CITIES = ("Shenzhen", "Guangzhou", "Beijing", "Hong Kong")
-FAST = Backoff(first=0.01, cap=0.05)
+FAST = Backoff(first=0.01, cap=0.05, patience=0.1)
 
 
 def der(identity: TransportIdentity) -> bytes:
