@@ -158,7 +158,8 @@ def prove(
     name: Annotated[str, typer.Argument(help="a channel that is listed, and that you can read")],
     output: OutputOption = Output.table,
 ) -> None:
-    """Shows a header of a channel that its validators sealed: from then on it is PROVEN that it runs.
+    """Shows the newest header of a channel that its validators sealed: from then on it is PROVEN that it runs.
+    A channel that has ordered nothing yet has none.
 
     Where its validators have changed: city exchange introduce, confirm; then this again.
 
