@@ -34,6 +34,7 @@ from node.network.relays import network_relay, wait_relay
 from node.oracle.journal import read_records
 from node.relay.client import relay_status
 from tests.cluster.money import COMMAND_S, ORACLES, ROOT, MoneyNet
+from tests.damage import flipped
 from tests.oracle.__main__ import main as independent
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -254,7 +255,7 @@ def test_a_payment_is_made_proven_checked_offline_and_written_for_the_rails(
         assert (told["valid"], told["amount_fen"], told["txid"]) == (True, 5_000, paid["txid"])
     keyless = money.city("proof", "verify", str(proof))
     assert keyless.returncode == 2 and "--root-key" in keyless.stderr
-    proof.with_suffix(".bad").write_bytes(proof.read_bytes()[:-1] + b"\0")
+    proof.with_suffix(".bad").write_bytes(flipped(proof.read_bytes()))
     bad = ("proof", "verify", str(proof.with_suffix(".bad")), "--root-key", money.root_key)
     assert money.city(*bad).returncode == 4
 
@@ -383,7 +384,7 @@ def test_a_fork_halts_the_log_and_its_evidence_convicts_anywhere(
     convicted = money.told("dcep", "convict", str(case), "-o", "json")
     assert (convicted["convicted"], convicted["log_id"]) == (True, money.log_id)
     assert independent([str(case), "--fork"]) == 0
-    case.write_bytes(case.read_bytes()[:-1] + b"\0")
+    case.write_bytes(flipped(case.read_bytes()))
     assert money.city("dcep", "convict", str(case)).returncode == 4
 
 

@@ -27,6 +27,7 @@ from node.wire.codec import envelope_to_pb
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.conftest import BOTH_ENGINES
 from tests.cluster.forging import TRACEBACK, Forge, Forger, Refusal, forging, refusal_of
+from tests.damage import flipped
 
 pytestmark = [pytest.mark.cluster, BOTH_ENGINES]
 
@@ -50,9 +51,7 @@ def _rs(r: int | None = None, s: int | None = None) -> Forge:
 
 def _flipped(f: Forger) -> Envelope:
     good = f.signed()
-    return dataclasses.replace(
-        good, signature=good.signature[:-1] + bytes([good.signature[-1] ^ 1])
-    )
+    return dataclasses.replace(good, signature=flipped(good.signature))
 
 
 def _changed_after_signing(f: Forger) -> Envelope:
@@ -393,8 +392,7 @@ async def test_a_write_without_deadline_or_with_an_unknown_channel_is_refused(
 
 
 def _tampered(f: Forger) -> bytes:
-    good = f.statement()
-    return good[:-1] + bytes([good[-1] ^ 1])
+    return flipped(f.statement())
 
 
 READS: tuple[tuple[str, Callable[[Forger], bytes | None], str, str], ...] = (

@@ -22,6 +22,7 @@ from node.wal import (
     segment_header,
     segment_name,
 )
+from tests.damage import flipped
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(segment_name(1))
@@ -69,7 +70,7 @@ def test_any_flipped_bit_at_any_byte_is_refused():
     data = segment(APPENDS)
     for at in range(len(data)):
         for bit in range(8):
-            changed = data[:at] + bytes((data[at] ^ 1 << bit,)) + data[at + 1 :]
+            changed = flipped(data, at, bit)
             with pytest.raises(WalDamaged):
                 read(changed)
 

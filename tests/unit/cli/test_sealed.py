@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from node.cli import sealed, trade_group
 from node.cli.main import app
+from tests.damage import flipped
 from tests.unit.cli.world_net import WorldNet
 from tests.unit.suite.world import World, at
 
@@ -91,7 +92,7 @@ def test_a_larger_document_goes_to_a_place_and_comes_back_from_a_file(
     assert "sftp://papers" in str(city("qb-ops", "open", "SCAN-1", status=4))
     city("qb-ops", "open", "SCAN-1", "--file", str(away), "--out", str(back))
     assert back.read_bytes() == large.read_bytes()
-    away.write_bytes(away.read_bytes()[:-1] + b"?")
+    away.write_bytes(flipped(away.read_bytes()))
     city("qb-ops", "open", "SCAN-1", "--file", str(away), status=4)
 
 

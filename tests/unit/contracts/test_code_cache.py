@@ -11,6 +11,7 @@ from contracts.runtime.artifact import Artifact, ensure_artifact
 from contracts.runtime.code_cache import CodeCache
 from contracts.runtime.testing import MemoryState
 from node.engine import EngineWorker
+from tests.damage import flipped
 from tests.unit.contracts.test_worker import SOURCE, block, tx
 
 BUNDLES = (Bundle("a", 1, SOURCE), Bundle("b", 1, SOURCE), load_bundle("credit_line"))
@@ -45,7 +46,7 @@ def test_an_entry_that_anybody_touched_is_as_none_and_is_told(cache):
     codes.keep(one, b"code of a")
     codes.keep(other, b"code of b")
     path, whole = codes.path(one), codes.path(one).read_bytes()
-    touched = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
+    touched = [flipped(whole, at) for at in range(len(whole))]
     touched += [whole[:at] for at in range(len(whole))] + [whole + b"\0"]
     touched.append(codes.path(other).read_bytes())  # a true entry under another's name
     for data in touched:
@@ -132,7 +133,7 @@ async def test_cold_warm_and_damaged_give_the_same_results_to_the_byte(tmp_path)
     entries = {path: path.read_bytes() for path in tmp_path.iterdir()}
     assert await results_of(tmp_path, told) == (cold, []) and told == []
     for path, data in entries.items():
-        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        path.write_bytes(flipped(data))
     assert await results_of(tmp_path, told) == (cold, compiled)
     assert sorted(told) == [("damaged", "a"), ("damaged", "b"), ("damaged", "credit_line")]
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == entries

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from node.cli.main import app
 from node.documents.evidence_pdf import evidence_pdf
 from node.evidence_life import life_of
+from tests.damage import flipped
 from tests.oracle.structures import encode
 from tests.unit.oracle_checker.forge import World
 from tests.unit.oracle_checker.samples import ENTRIES, KEY
@@ -72,7 +73,7 @@ def test_the_pages_say_what_was_checked_and_print_the_digest_of_the_file(tmp_pat
 def test_no_page_is_made_of_a_bundle_that_does_not_hold(tmp_path: Path) -> None:
     world, data = bundle()
     file, out = tmp_path / "ec.evidence", tmp_path / "ec.pdf"
-    file.write_bytes(data[:-40] + bytes((data[-40] ^ 1,)) + data[-39:])
+    file.write_bytes(flipped(data, -40))
     words = ["evidence", "pdf", str(file), "--out", str(out), "--channel-id"]
     assert RUNNER.invoke(app, [*words, world.channel_id.hex()]).exit_code == 4
     file.write_bytes(data)

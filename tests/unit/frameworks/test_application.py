@@ -16,6 +16,7 @@ from node.client import connect
 from node.errors import CityError
 from node.frameworks.api import LedgerAdapter, ProofRefused
 from node.frameworks.city import CityLedger
+from tests.damage import flipped
 from tests.unit.client.whole import whole_network
 
 if importlib.util.find_spec("eth_tester") is None:
@@ -73,7 +74,7 @@ async def test_an_application_submits_queries_subscribes_and_proves(ledger: Ledg
     assert (fact.tx_id, fact.height) == (second.tx_id, second.height)
     assert [(e.id, dict(e.fields)) for e in fact.events] == [(seen[1].id, dict(seen[1].fields))]
     for at in range(0, len(proof), max(1, len(proof) // 97)):
-        changed = proof[:at] + bytes([proof[at] ^ 1]) + proof[at + 1 :]
+        changed = flipped(proof, at)
         with pytest.raises(ProofRefused):
             ledger.check(changed)
     for cut in (0, 1, len(proof) // 2, len(proof) - 1):

@@ -16,6 +16,7 @@ from eth_utils.crypto import keccak
 from node.frameworks.api import ProofRefused
 from node.frameworks.evm_proof import check
 from node.frameworks.qbft import Extra, QbftChain, Tally, quorum, read_header
+from tests.damage import flipped
 from tests.unit.frameworks.evm_node import BUILT, EvmLedger, QbftNode, serve
 from tests.unit.frameworks.sealers import SealedChain, Sealers, add, address_of, drop
 
@@ -152,8 +153,8 @@ def test_every_flipped_bit_of_what_was_sealed_is_refused() -> None:
     made = Chain()
     chain, header = made.followed(), made.make()
     for at in range(0, len(header), 7):
-        flipped = header[:at] + bytes([header[at] ^ 1 << at % 8]) + header[at + 1 :]
-        refused(chain, [flipped], "[a-z]")
+        spoiled = flipped(header, at, at % 8)
+        refused(chain, [spoiled], "[a-z]")
     chain.follow([header])
 
 

@@ -23,6 +23,7 @@ from node.identity.hidden_amount import (
     verify,
 )
 from node.identity.points import as_bytes, combine
+from tests.damage import flipped
 from tests.oracle import range_proof
 
 CONTEXT, N = bytes(range(32)), SM2.n
@@ -113,7 +114,7 @@ def test_a_proof_is_of_one_commitment_in_one_context() -> None:
 
 @pytest.mark.parametrize("at", [0, 31, 32, 95, 96, 127, 128, 160, 191, 3_000, PROOF_LEN - 1])
 def test_a_changed_byte_of_a_proof_is_refused(at: int) -> None:
-    changed = PROOF[:at] + bytes([PROOF[at] ^ 1]) + PROOF[at + 1 :]
+    changed = flipped(PROOF, at)
     assert not verify(COMMITMENT, CONTEXT, changed)
 
 

@@ -5,6 +5,7 @@ import pytest
 from consensus.tags import Tag, preimage
 from node.identity.errors import BadKey, BadSeal
 from node.identity.suite import DEFAULT_ID, Item, generate_key, get_suite, identity_digest
+from tests.damage import flipped
 
 
 @pytest.fixture(params=["sm", "intl"])
@@ -60,7 +61,7 @@ def test_verify_is_total_over_lengths_and_bad_keys(suite):
     for first in (0, 2, 3, 5, 6, 7):
         assert suite.verify(bytes((first,)) + key.public_key[1:], b"m", signature) is False
     assert suite.verify(b"\4" + bytes(64), b"m", signature) is False
-    assert suite.verify(key.public_key[:-1] + b"\0", b"m", signature) is False
+    assert suite.verify(flipped(key.public_key), b"m", signature) is False
     assert suite.verify(key.public_key, b"m", signature, b"x" * 8192) is False
 
 
@@ -147,11 +148,11 @@ def test_sealing_opens_again_and_any_change_is_noticed(suite):
     assert suite.open(key, nonce, sealed, b"aad") == b"secret"
     assert len(sealed) == len(b"secret") + 16
     bad = [
-        (key, nonce, sealed[:-1] + bytes((sealed[-1] ^ 1,)), b"aad"),
-        (key, nonce, bytes((sealed[0] ^ 1,)) + sealed[1:], b"aad"),
+        (key, nonce, flipped(sealed), b"aad"),
+        (key, nonce, flipped(sealed, 0), b"aad"),
         (key, nonce, sealed, b"aae"),
-        (key, nonce[:-1] + b"\xff", sealed, b"aad"),
-        (key[:-1] + b"\xff", nonce, sealed, b"aad"),
+        (key, flipped(nonce), sealed, b"aad"),
+        (flipped(key), nonce, sealed, b"aad"),
         (key, nonce, sealed[:15], b"aad"),
         (key, nonce, b"", b"aad"),
     ]

@@ -17,12 +17,13 @@ from consensus.state_proof import (
 )
 from node.ledger import tree as tree_module
 from node.ledger.tree import StateTree, TreeDamaged, decode_page
+from tests.damage import flipped
 from tests.unit.ledger.model import SUITE, sha256, state_root, steered
 
 # Paths that agree in many first bits: deep pages, bunches, chains of one-sided nodes.
 STEMS = [bytes(32), b"\xff" * 32, bytes(31) + b"\x01", bytes(2) + b"\x80" * 30, b"\x12" * 32]
 close_paths = st.builds(
-    lambda stem, at, bit: stem[:at] + bytes((stem[at] ^ 1 << bit,)) + stem[at + 1 :],
+    flipped,
     st.sampled_from(STEMS),
     st.integers(0, 31),
     st.integers(0, 7),
@@ -108,10 +109,6 @@ def test_every_key_has_a_proof_of_its_value_and_every_other_one_of_its_absence(m
             assert not verify_state_proof(steered, SUITE, root, key, lie, proof)
 
 
-def _flip(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
-
-
 @pytest.mark.parametrize("is_present", [True, False])
 def test_a_proof_with_any_part_changed_is_refused(is_present):
     model = {b"key%d" % i: b"v%d" % i for i in range(200)}
@@ -123,11 +120,11 @@ def test_a_proof_with_any_part_changed_is_refused(is_present):
     def holds(candidate: StateProof, under: bytes = root) -> bool:
         return verify_state_proof(sha256, SUITE, under, key, value, candidate)
 
-    assert holds(proof) and not holds(proof, _flip(root, 3)) and not holds(proof, root[:31])
+    assert holds(proof) and not holds(proof, flipped(root, 3)) and not holds(proof, root[:31])
     siblings = proof.siblings
     for i, sibling in enumerate(siblings):
         for at in (0, 31):
-            changed = (*siblings[:i], _flip(sibling, at), *siblings[i + 1 :])
+            changed = (*siblings[:i], flipped(sibling, at), *siblings[i + 1 :])
             assert not holds(dataclasses.replace(proof, siblings=changed))
         assert not holds(dataclasses.replace(proof, siblings=(*siblings[:i], *siblings[i + 1 :])))
         assert not holds(
@@ -219,7 +216,7 @@ def test_a_page_that_is_missing_or_changed_is_found():
         del box.pages[key]
         with pytest.raises(TreeDamaged):
             fresh.leaves(box.slot)
-        box.pages[key] = _flip(page, len(page) - 1)
+        box.pages[key] = flipped(page, len(page) - 1)
         with pytest.raises(TreeDamaged):
             fresh.leaves(box.slot)
         box.pages[key] = page[:-1]

@@ -19,6 +19,7 @@ from node.errors import CityError
 from node.genesis import encode_genesis
 from node.ledger.backup import MAGIC, BackupFile, write_backup
 from node.opening import GENESIS_FILE, WAL_BEGUN, WAL_LOST, open_ledger
+from tests.damage import flipped
 from tests.unit.node.network import SUITE, Cluster
 from tests.unit.node.test_reconfiguration import configure, count
 
@@ -158,7 +159,7 @@ async def test_every_damage_of_a_backup_is_named_and_nothing_is_left_of_it(
     bad = tmp_path / "bad.backup"
     place = tmp_path / "place"
     for at in (0, len(MAGIC) + 40, len(data) // 2, len(data) - 20, len(data) - 40):
-        bad.write_bytes(data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :])
+        bad.write_bytes(flipped(data, at))
         await refused("CITY-5050", verify, bad)
         await refused("CITY-5050", restore, bad, place, False, quiet)
         assert not (place / "import").exists() and not (place / "blocks").exists()
@@ -191,7 +192,7 @@ async def test_a_backup_whose_hashes_fit_a_forged_ledger_is_refused_by_the_ledge
             kind: bytes, key: bytes, value: bytes, store: bytes = store, begin: bytes = begin
         ) -> bytes:
             is_meant = kind == store and key.startswith(begin)
-            return value[:-1] + bytes((value[-1] ^ 1,)) if is_meant else value
+            return flipped(value) if is_meant else value
 
         with path.open("rb") as file:
             backup = BackupFile(path, file)

@@ -14,6 +14,7 @@ from node.governance import METHODS, ConfigState, parse_call
 from node.governance.apply import PROPOSALS_OF_MEMBER_MAX
 from node.governance.state import PROPOSAL_LIFE
 from node.identity.signers import MemorySigner
+from tests.damage import flipped
 from tests.unit.node.evidence import evidence_of
 from tests.unit.node.governing import SPARE, Chain, channel
 from tests.unit.node.network import SUITE
@@ -184,7 +185,7 @@ def test_evidence_of_a_stranger_or_with_a_wrong_signature_is_refused() -> None:
     chain = Chain(state)
     stranger = MemorySigner(SUITE.generate_key())
     bad = evidence_of(votes[1], 0)
-    for data in (evidence_of(stranger, 0), bad[:-1] + bytes((bad[-1] ^ 1,)), bad + b"\0"):
+    for data in (evidence_of(stranger, 0), flipped(bad), bad + b"\0"):
         found = chain.send("n0", "report_evidence", evidence=data)
         assert found.code == "E_EVIDENCE_INVALID"
 

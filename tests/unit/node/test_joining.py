@@ -20,6 +20,7 @@ from node.ledger.snapshot import parts, read_part
 from node.model import SnapshotIndex, StoredBlock
 from node.proofs import verify_proof
 from node.wire.snapshots import Offer, SealedHeader
+from tests.damage import flipped
 from tests.unit.node.network import SECONDS, SUITE, Cluster
 from tests.unit.node.test_reconfiguration import Votes, commit, configure, count
 from tests.unit.node.waiting import voting
@@ -202,7 +203,7 @@ async def test_it_follows_validators_that_changed_on_the_way(tmp_path: Path) -> 
 async def test_a_peer_that_spoils_parts_and_headers_is_passed_over(tmp_path: Path) -> None:
     class Liar(Near):
         async def part(self, height: int, part: int) -> bytes:
-            return (await super().part(height, part))[:-1] + b"\x00"
+            return flipped(await super().part(height, part))
 
         async def headers(self, first: int, last: int) -> list[SealedHeader]:
             found = await super().headers(first, last)
@@ -269,7 +270,7 @@ class Forger(Near):
     async def _forged(self, height: int, count: int) -> list[bytes]:
         held = [await super(Forger, self).part(height, n) for n in range(count)]
         found = [record for part in held for record in read_part(part)]
-        return list(parts((k, key, value[:-1] + b"\x63") for k, key, value in found))
+        return list(parts((k, key, flipped(value)) for k, key, value in found))
 
     async def offer(self) -> Offer | None:
         offer = await super().offer()

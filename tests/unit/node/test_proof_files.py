@@ -16,6 +16,7 @@ from consensus.proof import ProofError
 from node import proofs
 from node.proofs import verify_proof, wrap_event
 from tests import golden
+from tests.damage import flipped
 from tests.oracle.evidence import verify_file
 from tests.oracle.structures import STRUCTURES, Invalid, decode, encode
 from tests.unit.oracle_checker.samples import samples
@@ -128,7 +129,7 @@ def _changes(type_: str, value: Any, where: str) -> Iterator[tuple[str, Any]]:
         yield where, value + "x"
     else:
         assert type_ in SIZED and value
-        yield where, value[:-1] + bytes((value[-1] ^ 1,))
+        yield where, flipped(value)
 
 
 def parts(kind: str, file: SimpleNamespace) -> Iterator[tuple[str, bytes]]:

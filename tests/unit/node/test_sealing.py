@@ -24,6 +24,7 @@ from node.sealing import (
     seal,
     verify_disclosure,
 )
+from tests.damage import flipped
 from tests.unit.node.test_credentials import Ledger
 
 SUITE = get_suite("sm")
@@ -61,7 +62,7 @@ def test_a_copy_opens_only_as_the_record_it_was_sealed_for(changes: dict[str, An
 def test_another_key_or_a_changed_ciphertext_opens_nothing() -> None:
     with pytest.raises(SealedRefused, match="another key"):
         open_copy(TWO, MADE.wrapped[0], MADE.ciphertext, RECORD)
-    changed = MADE.ciphertext[:-1] + bytes([MADE.ciphertext[-1] ^ 1])
+    changed = flipped(MADE.ciphertext)
     with pytest.raises(SealedRefused, match="not the one"):
         open_copy(ONE, MADE.wrapped[0], changed, RECORD)
     told = {**RECORD, "digest": SUITE.hash(changed).hex()}

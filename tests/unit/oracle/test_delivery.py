@@ -9,6 +9,7 @@ import pytest
 
 from consensus.encoding import encode
 from node.oracle.delivery import STEPS, End
+from tests.damage import flipped
 from tests.unit.oracle.crash_world import (
     LEAF,
     NET,
@@ -81,7 +82,7 @@ async def test_the_chain_refuses_every_settlement_that_could_leave_somebody_with
     good: dict[str, Any] = {
         "request_id": stage.request_id, "proof": proof, "terms": terms, "preimage": stage.preimage,
     }  # fmt: skip
-    other = terms[:-1] + bytes((terms[-1] ^ 1,))
+    other = flipped(terms)
     wrong: list[tuple[str, str, dict[str, Any]]] = [
         ("E_NOT_PARTY", "xy", {}),
         ("E_NOT_PARTY", "nb-ops", {}),

@@ -28,6 +28,7 @@ from node.wire.frames import (
     parse_engine_part,
     peer_call,
 )
+from tests.damage import flipped
 from tests.unit.peers.world import CITIES, SUITE, Ear, World, other_channel, running
 
 BYTES = bytes(range(256)) * 4096 * 2 + b"the end"  # three parts
@@ -114,8 +115,8 @@ async def test_a_fetch_that_was_cut_goes_on_where_it_ended(tmp_path: Path) -> No
         assert made[0].offsets == [ENGINE_PART_BYTES + 5, 2 * ENGINE_PART_BYTES + 5]
 
 
-def flipped(data: bytes, offset: int) -> bytes:
-    return data[:7] + bytes((data[7] ^ 1,)) + data[8:] if offset == ENGINE_PART_BYTES else data
+def spoiled(data: bytes, offset: int) -> bytes:
+    return flipped(data, 7) if offset == ENGINE_PART_BYTES else data
 
 
 async def test_a_peer_that_serves_a_flipped_byte_is_refused_and_another_is_asked(
@@ -124,7 +125,7 @@ async def test_a_peer_that_serves_a_flipped_byte_is_refused_and_another_is_asked
     made = []
 
     def dishonest(world: World, path: Path) -> Server:
-        made.append(server(world, path, spoil=flipped))
+        made.append(server(world, path, spoil=spoiled))
         return made[0]
 
     with structlog.testing.capture_logs() as logged:
@@ -137,7 +138,7 @@ async def test_a_peer_that_serves_a_flipped_byte_is_refused_and_another_is_asked
 
 async def test_where_only_forged_engines_are_offered_the_node_says_so(tmp_path: Path) -> None:
     def dishonest(*words: object) -> Server:
-        return server(*words, spoil=flipped)
+        return server(*words, spoil=spoiled)
 
     with pytest.raises(CityError) as refused:
         async with places(tmp_path, dishonest) as here:

@@ -19,6 +19,7 @@ from consensus.payment_proof import TrustedLog, check_proof, redact
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.requests import RotateQuery
 from node.identity.suite import get_suite
+from tests.damage import flipped
 from tests.golden import VECTORS
 from tests.unit.regcenter.desk_world import City
 
@@ -37,7 +38,7 @@ def opened(data: bytes, root_key: bytes) -> dict[str, Any]:
 
 
 def _flip(step: Hash) -> Hash:
-    return Hash(bytes((step[0] ^ 1,)) + step[1:])
+    return Hash(flipped(step, 0))
 
 
 BROKEN: list[tuple[str, str, Callable[[PaymentProof], PaymentProof]]] = [

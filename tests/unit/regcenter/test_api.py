@@ -56,6 +56,7 @@ from deploy.regcenter.clock import real_ms
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.strict_json import transaction_view
 from node.identity.suite import get_suite
+from tests.damage import flipped
 from tests.unit.suite.center_world import Money
 
 VERIFY = get_suite("sm").verify
@@ -257,6 +258,7 @@ async def test_a_signed_request_serves_one_center_action_body_and_minute(service
     path = f"/payment?txid={paid.txid.hex()}&index=0&view=proof"
     header = service.header
     good = header(service.seller, ACTION_PAYMENT, body)
+    signed = bytes.fromhex(good["Authorization"].removeprefix("SM2 "))
     bad = [
         {},
         {"Authorization": "Bearer x"},
@@ -265,7 +267,7 @@ async def test_a_signed_request_serves_one_center_action_body_and_minute(service
         header(service.seller, ACTION_PAYMENT, body, log_id=ZERO_HASH),
         header(service.seller, ACTION_PAYMENT, body, time_ms=real_ms() - 61_000),
         header(service.seller, ACTION_PAYMENT, body, time_ms=real_ms() + 3_600_000),
-        {"Authorization": good["Authorization"][:-2] + "00"},
+        {"Authorization": f"SM2 {flipped(signed).hex()}"},
         {"Authorization": good["Authorization"] + "00"},
     ]
     for wrong in bad:

@@ -17,6 +17,7 @@ from deploy.regcenter.desk import Instruction
 from deploy.regcenter.hashing import sm3
 from deploy.regcenter.identities import Kgc, Sm9Authenticator, month_of
 from deploy.regcenter.requests import Enrolment, EnrolQuery, KgcQuery, WalletStateQuery, digest_of
+from tests.damage import flipped
 from tests.unit.regcenter.desk_world import City, refusal
 from tests.unit.regcenter.test_api import Service, service
 from tests.unit.regcenter.test_center import refused
@@ -71,7 +72,7 @@ def test_the_standards_signature_holds_and_no_other(master_key: bytes) -> None:
         (H, b"\x02" + S[1:33]),
         (H, b"\x04" + bytes(64)),
         (H, b"\x04" + b"\xff" * 64),
-        (H, S[:-1] + b"\x00"),
+        (H, flipped(S)),
     ],
 )
 def test_a_malformed_signature_is_no_signature(master_key: bytes, h: bytes, point: bytes) -> None:

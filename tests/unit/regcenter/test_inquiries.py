@@ -25,6 +25,7 @@ from deploy.regcenter.requests import (
     WalletStateQuery,
 )
 from deploy.regcenter.voice import check_said
+from tests.damage import flipped
 from tests.unit.regcenter.desk_world import City, refusal
 from tests.unit.regcenter.test_center import refused
 from tests.unit.suite.center_world import NOW, placement
@@ -61,7 +62,7 @@ def test_a_statement_of_another_center_or_with_another_body_does_not_hold(city: 
     said = center.voice.say(DeviceStatement(center.log_id, city.coin, False, NOW))
     assert check_said(center.suite, said, center.root_key, DeviceStatement, NOW).time_ms == NOW
     for broken in (
-        Signed(said.body[:-1] + b"\x01", said.key_chain, said.signature),
+        Signed(flipped(said.body), said.key_chain, said.signature),
         Signed(said.body + b"x", said.key_chain, said.signature),
         Signed(said.body, (), said.signature),
         Signed(said.body, said.key_chain * 2, said.signature),

@@ -20,6 +20,7 @@ from deploy.regcenter.cli import app as regcenter
 from deploy.regcenter.cli_purse import app as dcep
 from deploy.regcenter.hashing import sm3
 from node.cli import main
+from tests.damage import flipped
 
 RUN = CliRunner()
 
@@ -162,7 +163,7 @@ def test_a_coin_is_proven_unspent_to_whoever_trusts_the_root_key(desk: Desk) -> 
     assert (checked["state"], checked["owner"]) == ("UNSPENT", desk.addresses["li"])
     desk.dcep("coin", "shop", "ab" * 32, "--out", out)
     assert desk.dcep("verify-coin", out, "--root-key", root_key)["state"] == "NOT UNSPENT"
-    out.write_bytes(out.read_bytes()[:-1] + b"x")
+    out.write_bytes(flipped(out.read_bytes()))
     assert "E_PROOF" in desk.dcep("verify-coin", out, "--root-key", root_key, code=1)
 
 

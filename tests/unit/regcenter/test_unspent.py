@@ -21,6 +21,7 @@ from deploy.regcenter.client import Wallet
 from deploy.regcenter.operations import Refresh
 from deploy.regcenter.requests import CoinQuery, RotateQuery
 from deploy.regcenter.unspent import LAG_MS
+from tests.damage import flipped
 from tests.oracle import payments as independent
 from tests.oracle.structures import Invalid
 from tests.unit.regcenter.desk_world import City, refusal
@@ -151,5 +152,5 @@ def test_a_changed_map_is_found_when_the_center_is_recomputed(city: City) -> Non
     store = city.money.center.store
     pages = list(store.items(b"P"))
     assert pages
-    store.write({b"P" + key: data[:-1] + bytes((data[-1] ^ 1,)) for key, data in pages})
+    store.write({b"P" + key: flipped(data) for key, data in pages})
     assert refusal(audit, city.money.center) == "RC_DAMAGED"

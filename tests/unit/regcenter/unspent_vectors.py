@@ -20,6 +20,7 @@ from deploy.regcenter.hashing import sm3
 from deploy.regcenter.operations import Refresh
 from deploy.regcenter.requests import CoinQuery
 from node.identity.suite import get_suite
+from tests.damage import flipped
 from tests.golden import VECTORS
 from tests.unit.regcenter.desk_world import City
 
@@ -55,7 +56,7 @@ def _with_head(proof: UnspentProof, **changes: Any) -> UnspentProof:
 
 
 def _flip(step: Hash) -> Hash:
-    return Hash(bytes((step[0] ^ 1,)) + step[1:])
+    return Hash(flipped(step, 0))
 
 
 def _dearer(proof: UnspentProof) -> UnspentProof:

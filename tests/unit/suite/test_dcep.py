@@ -50,6 +50,7 @@ from contracts.bundles import load_bundle
 from deploy.regcenter.client import Payment, Wallet
 from deploy.regcenter.hashing import sm3
 from node.identity.suite import get_suite
+from tests.damage import flipped
 from tests.unit.suite.center_world import CHANNEL, NOW, Chain, Money
 
 AMOUNT = 49_309_514
@@ -345,12 +346,8 @@ def test_both_engines_say_the_same_of_good_and_bad_proofs(story: Story) -> None:
 # ---- the mutation list: log and tree -------------------------------------------------------------
 
 
-def flip(data: bytes, at: int = 0) -> bytes:
-    return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
-
-
 def flip_hash(data: Hash) -> Hash:
-    return Hash(flip(data))
+    return Hash(flipped(data, 0))
 
 
 LogMutant = tuple[str, str, Callable[[Story, PaymentProof], PaymentProof]]
@@ -396,11 +393,11 @@ LOG_MUTANTS: list[LogMutant] = [
     ("key that only issues", "E_PROOF_KEY", lambda s, p: other_key(s, p, issues=True)),
     ("key not signed by the root", "E_PROOF_KEY",
      lambda s, p: replace(p, key_chain=(
-         replace(p.key_chain[0], signature=Sig(flip(p.key_chain[0].signature))),))),
+         replace(p.key_chain[0], signature=Sig(flipped(p.key_chain[0].signature))),))),
     ("head names another key", "E_PROOF_KEY",
      lambda s, p: with_head(s, p, key_id=flip_hash(p.head.head.key_id))),
     ("head signature of other bytes", "E_PROOF_SIGNATURE",
-     lambda s, p: replace(p, head=replace(p.head, signature=Sig(flip(p.head.signature, 40))))),
+     lambda s, p: replace(p, head=replace(p.head, signature=Sig(flipped(p.head.signature, 40))))),
     ("another root under the old signature", "E_PROOF_SIGNATURE",
      lambda s, p: replace(p, head=replace(
          p.head, head=replace(p.head.head, root=flip_hash(p.head.head.root))))),
@@ -416,7 +413,7 @@ LOG_MUTANTS: list[LogMutant] = [
          for d in p.disclosures))),
     ("salt changed", "E_PROOF_DISCLOSURE",
      lambda s, p: replace(p, disclosures=tuple(
-         replace(d, salt=flip(d.salt)) if d.name == "payee" else d for d in p.disclosures))),
+         replace(d, salt=flipped(d.salt)) if d.name == "payee" else d for d in p.disclosures))),
     ("commitment in another place", "E_PROOF_DISCLOSURE",
      lambda s, p: replace(p, fields_root=flip_hash(p.fields_root))),
     ("another transaction", "E_PROOF_SIGNATURE",
@@ -532,7 +529,7 @@ def test_a_head_that_comes_by_itself_is_checked_like_one_in_a_proof(story: Story
         ("E_PROOF_LOG", encode(story.certified(replace(head, log_id=flip_hash(head.log_id))))),
         ("E_PROOF_KEY", encode(story.certified(replace(head, key_id=flip_hash(head.key_id))))),
         ("E_PROOF_SIGNATURE", encode(replace(good, signed=replace(
-            good.signed, signature=Sig(flip(good.signed.signature)))))),
+            good.signed, signature=Sig(flipped(good.signed.signature)))))),
         ("E_PROOF_STALE", encode(story.certified(replace(
             head, timestamp_ms=story.chain.now_ms - 60_001)))),
         ("E_PROOF_FUTURE", encode(story.certified(replace(
