@@ -34,6 +34,7 @@ from deploy.regcenter.strict_json import read_transaction
 from node.errors import CityError
 from node.identity.suite import get_suite
 from node.oracle.service import load_service
+from tests.damage import flipped
 from tests.unit.suite.center_world import CHANNEL, Chain
 from tests.unit.suite.test_dcep import (
     AMOUNT,
@@ -41,7 +42,6 @@ from tests.unit.suite.test_dcep import (
     SALT,
     Story,
     bare_salt,
-    flip,
     flip_hash,
     make_story,
     other_key,
@@ -218,7 +218,7 @@ def broken_from(story: Story, first: int) -> bytes:
     if has("E_PROOF_STALE"):
         proof = with_head(story, proof, timestamp_ms=story.chain.now_ms - 60_001)
     if has("E_PROOF_SIGNATURE"):
-        head = replace(proof.head, signature=Sig(flip(proof.head.signature, 40)))
+        head = replace(proof.head, signature=Sig(flipped(proof.head.signature, 40)))
         proof = replace(proof, head=head)
     if has("E_PROOF_KEY"):
         proof = other_key(story, proof, not_after_ms=1)
@@ -333,7 +333,7 @@ def without_a_field(told: Told) -> Mutant:
 
 REPORT_MUTATIONS: list[tuple[int, str, str, Callable[[Told], Mutant]]] = [
     (1, "flipped bit in a signature", "E_ORACLE_SIGNATURE",
-     lambda t: resigned(t, lambda s: (Sig(flip(s[0], 40)), *s[1:]))),
+     lambda t: resigned(t, lambda s: (Sig(flipped(s[0], 40)), *s[1:]))),
     (2, "swapped signatures", "E_ORACLE_SIGNATURE", lambda t: resigned(t, lambda s: s[::-1])),
     (3, "a signature short", "E_ORACLE_SIGNATURE", lambda t: resigned(t, lambda s: s[:-1])),
     (4, "words without their domain", "E_ORACLE_SIGNATURE", under_another_tag),
