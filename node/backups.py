@@ -25,11 +25,11 @@ from consensus.certificate import InvalidCertificate
 from consensus.encoding import Hash, encode
 from consensus.light_client import HeaderRefused, LightClient
 from consensus.validators import ValidatorSet, validators_hash
+from node.catchup.joining import FOLDER, WHOLE, finish
 from node.errors import CityError
 from node.genesis import Genesis, channel_id, decode_genesis, encode_genesis
 from node.governance.state import CHANNEL_KEY, ConfigState, load_record
 from node.identity.suite import Suite, get_suite
-from node.joining import FOLDER, WHOLE, finish
 from node.ledger.backup import (
     BLOCKS,
     STATE,
@@ -46,7 +46,7 @@ from node.ledger.folder import FolderInUse, own_folder, sync_folder
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore, Reader
 from node.opening import CONFIGURATION_FILE, GENESIS_FILE, WAL_BEGUN, read_genesis
-from node.proofs import SuiteVerifier
+from node.proofs.reading import SuiteVerifier
 from node.threads import Stopped, run_to_its_end
 
 PAUSE_SECONDS = 0.005  # between two parts: ordering and execution come first

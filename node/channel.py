@@ -17,23 +17,23 @@ from consensus.certificate import seals_needed
 from consensus.encoding import Hash
 from consensus.header import block_hash, tx_id
 from contracts.runtime.api import Bundle
-from node.admission import Admission, Admitted
-from node.catalogue import Catalogue
 from node.clock import Clock
-from node.contract_queries import Queries
-from node.driver import ChannelHalted
+from node.contracts.catalogue import Catalogue
+from node.contracts.queries import Queries
 from node.errors import CityError
+from node.execution.loaded_engine import LoadedEngine
 from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
 from node.genesis import ChannelConfig, Identity
 from node.ledger.blocks import NO_ARCHIVES, BodyNotHeld
-from node.loaded_engine import LoadedEngine
-from node.metered import tell
-from node.metering import Asked, Metered
+from node.metering.counting import Asked, Metered
+from node.metering.figures import tell
+from node.metering.served import Served
 from node.model import Envelope, Receipt, StoredBlock, decode_receipt
 from node.opening import Ledger
+from node.ordering.admission import Admission, Admitted
+from node.ordering.driver import ChannelHalted
 from node.pipeline import Pipeline
-from node.proof_builder import ProofBuilder
-from node.served import Served
+from node.proofs.building import ProofBuilder
 from node.telemetry import Metrics
 from node.trust import lies_tolerated, trust
 

@@ -27,7 +27,8 @@ from typing import Any, TypeVar
 
 from contracts.runtime.api import Bundle
 from contracts.schema import Schema
-from node.client_calls import (
+from node.identity.suite import Signer, get_suite
+from node.sdk.calls import (
     Admission,
     Answer,
     Block,
@@ -36,8 +37,8 @@ from node.client_calls import (
     Event,
     Signed,
 )
-from node.client_context import Context, NodeAddress, UserKey, find_context
-from node.client_errors import (
+from node.sdk.context import Context, NodeAddress, UserKey, find_context
+from node.sdk.errors import (
     AlreadyExists,
     CityError,
     ContractError,
@@ -49,8 +50,7 @@ from node.client_errors import (
     Timeout,
     Unavailable,
 )
-from node.client_net import TIMEOUT_S, AsyncNet, Tx
-from node.identity.suite import Signer, get_suite
+from node.sdk.net import TIMEOUT_S, AsyncNet, Tx
 from node.signing.pkcs11 import open_signer
 from node.signing.token_place import is_token
 

@@ -7,25 +7,25 @@ from typing import Any, Protocol
 
 from consensus.api import Signer
 from consensus.validators import ValidatorSet
-from node.admission import Admission
-from node.attesting import Attester
-from node.catalogue import Catalogue, SchemaEngine
+from node.catchup.snapshots import Snapshots
 from node.channel import Channel
 from node.clock import Clock
+from node.contracts.attesting import Attester
+from node.contracts.catalogue import Catalogue, SchemaEngine
+from node.contracts.linting import Linter
 from node.errors import CityError
+from node.execution.loaded_engine import BlockEngine, LoadedEngine
 from node.links import Network
-from node.linting import Linter
-from node.loaded_engine import BlockEngine, LoadedEngine
+from node.metering.served import Served
 from node.opening import Ledger, replay
+from node.ordering.admission import Admission
+from node.ordering.signatures import Signatures
+from node.ordering.txpool import PoolLimits, TxPool
 from node.peers.batch import PeerBatch, PeerHandler, PeerId
 from node.pipeline import Pipeline
 from node.pruning import Pruning
 from node.seat import Cores, TakeUp, Votes
-from node.served import Served
-from node.signatures import Signatures
-from node.snapshots import Snapshots
 from node.telemetry import Metrics
-from node.txpool import PoolLimits, TxPool
 
 
 class QueryEngine(BlockEngine, SchemaEngine, Protocol):

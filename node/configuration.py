@@ -13,7 +13,7 @@ from consensus.api import ConfigEffect
 from consensus.encoding import Hash
 from consensus.header import leaves_root
 from consensus.validators import ValidatorSet
-from node.arguments import BadArguments
+from node.contracts.arguments import BadArguments
 from node.genesis import ChannelConfig, Identity, config_hash
 from node.governance import CONTRACT, ConfigCall, ConfigState, Outcome, Rules, apply, parse_call
 from node.governance.state import NODE_ROLE

@@ -20,13 +20,13 @@ import structlog
 from node.api.server import ApiServer
 from node.config import NodeConfig, split_address
 from node.errors import CityError
-from node.hosted import Premises, Words
-from node.hosting import Hosting
-from node.keyring import open_transports
+from node.execution.worker_slots import WorkerSlots
+from node.hosting.hosted import Premises, Words
+from node.hosting.hosting import Hosting
+from node.keys.keyring import open_transports
 from node.peers.port import PeerPort
 from node.telemetry import Families, Metrics, configure_logging
 from node.web.server import WebServer
-from node.worker_slots import WorkerSlots
 
 log = structlog.get_logger("node")
 

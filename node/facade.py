@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from node.errors import CityError
     from node.genesis import ChannelConfig, Genesis, Identity
     from node.identity.suite import Suite
-    from node.metering import Asked, Metered
+    from node.metering.counting import Asked, Metered
     from node.model import Envelope, EventRecord, Receipt, StoredBlock, StoredEvent
 
 Level = Literal["ordered", "committed"]
@@ -179,8 +179,8 @@ class Operators:
 
 
 class HostingFacade(Protocol):
-    """The channels of a node as its operator changes them (node/hosting.py). All raise CityError; rows are
-    JSON-ready: channel, state, and what is known of it."""
+    """The channels of a node as its operator changes them (node/hosting/hosting.py). All raise CityError; rows
+    are JSON-ready: channel, state, and what is known of it."""
 
     def operators(self) -> Operators: ...
 

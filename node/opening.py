@@ -10,25 +10,25 @@ from pathlib import Path
 from consensus.encoding import EncodingError, Hash, decode, encode
 from consensus.header import Header, block_hash, tx_id
 from node.configuration import InForce
-from node.contracts_in_force import ContractsInForce
+from node.contracts.in_force import ContractsInForce
 from node.errors import CityError
 from node.genesis import Genesis, channel_id, decode_genesis
 from node.governance import ConfigState, genesis_state, load_state
 from node.governance.state import Record, Statutes
 from node.identity.suite import Suite
-from node.journal import Journal
 from node.ledger.blocks import BlockStore
 from node.ledger.check import LedgerInconsistent, check_consistency
 from node.ledger.folder import sync_folder
 from node.ledger.state import StateStore
 from node.ledger.store import LevelStore
 from node.lifecycle import load_state as load_contracts
-from node.metered import make_up
-from node.ordering import genesis_header
-from node.quotas import load_used
-from node.quotas_in_force import QuotasInForce
+from node.metering.figures import make_up
+from node.ordering.core import genesis_header
+from node.ordering.journal import Journal
+from node.ordering.wal import Wal
+from node.quotas.counting import load_used
+from node.quotas.in_force import QuotasInForce
 from node.residency import check_genesis
-from node.wal import Wal
 from node.wire.body import parse_body
 
 GENESIS_FILE, CONFIGURATION_FILE = "genesis.bin", "configuration.bin"

@@ -34,39 +34,39 @@ from consensus.api import (
 from consensus.certificate import KIND_RAFT
 from consensus.encoding import Hash
 from consensus.header import Header, block_hash, leaves_root, tx_id
-from node.admission import Admission, Admitted
-from node.attesting import Attester
-from node.bodies import WantedBodies, in_batches
+from node.catchup.serving import Serving, envelope_batches
+from node.catchup.snapshots import Snapshots
+from node.catchup.sync import BlockChecker, CatchUp, CheckedBlock, holds_config
 from node.clock import Clock
 from node.configuration import Forecast
-from node.driver import ChannelHalted, Driver
+from node.contracts.attesting import Attester
 from node.errors import CityError
-from node.executor import Applied, Executor
+from node.execution.executor import Applied, Executor
+from node.execution.loaded_engine import LoadedEngine
+from node.execution.planner import Delivered, Planner
 from node.facade import TxStatus
 from node.failpoints import reach
 from node.flags import Flags
 from node.governance import ConfigState
 from node.identity.signers import SignerAway
-from node.intake import Intake, monotonic_ms
+from node.keys.revocations import linked
 from node.ledger.records import StateRoots
 from node.links import Network
-from node.loaded_engine import LoadedEngine
 from node.model import Envelope, StoredBlock
 from node.opening import WAL_BEGUN, Ledger, note_configuration, replay
+from node.ordering.admission import Admission, Admitted
+from node.ordering.bodies import WantedBodies, in_batches
+from node.ordering.driver import ChannelHalted, Driver
+from node.ordering.intake import Intake, monotonic_ms
+from node.ordering.scheduled import Scheduled
+from node.ordering.signatures import Signatures
+from node.ordering.txpool import TxPool
+from node.ordering.waiters import Signal, TxWaiters
 from node.peers.batch import PeerBatch, PeerId
-from node.planner import Delivered, Planner
 from node.pruning import Pruning
 from node.reports import Reports
-from node.revocations import linked
-from node.scheduled import Scheduled
 from node.seat import Cores, Seat
-from node.serving import Serving, envelope_batches
-from node.signatures import Signatures
-from node.snapshots import Snapshots
-from node.sync import BlockChecker, CatchUp, CheckedBlock, holds_config
 from node.telemetry import Metrics
-from node.txpool import TxPool
-from node.waiters import Signal, TxWaiters
 from node.wire.body import TxBody
 
 BODY_WORKERS = 2

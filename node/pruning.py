@@ -18,7 +18,7 @@ import structlog
 from consensus.header import tx_id
 from node.errors import CityError
 from node.opening import Ledger
-from node.proof_builder import set_changes
+from node.proofs.building import set_changes
 from node.threads import Stopped, run_to_its_end
 
 EVERY = 1_000  # blocks between two goes

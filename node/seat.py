@@ -11,14 +11,14 @@ from consensus.certificate import seals_needed
 from consensus.header import block_hash
 from consensus.tags import Tag, preimage
 from consensus.validators import ValidatorSet
-from node.bodies import WantedBodies
-from node.driver import Driver
 from node.genesis import NodeEntry
 from node.governance import ConfigState
 from node.identity.signers import SignerAway
 from node.opening import Ledger
-from node.ordering import make_core
-from node.signatures import CoreVerifier, Signatures
+from node.ordering.bodies import WantedBodies
+from node.ordering.core import make_core
+from node.ordering.driver import Driver
+from node.ordering.signatures import CoreVerifier, Signatures
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from structlog.typing import Processor
 
 from consensus.api import CoreStatus
 from consensus.header import Header
-from node.executor import Applied
+from node.execution.executor import Applied
 from node.governance.quotas import LIMITED
 
 _SECRET_WORDS = ("password", "secret", "private", "scalar", "token", "seed")

@@ -1,7 +1,7 @@
 """Selective disclosure: a document is the Merkle root of salted commitments to its fields.
 
 Who holds it opens some fields (name, value, salt) and gives the commitments of the others: the root shows that
-the opened ones are the document's, and nothing about the rest. `node/credentials.py` does the same offline.
+the opened ones are the document's, and nothing about the rest. The node's credentials do the same offline.
 """
 
 from rules.codes import HEX

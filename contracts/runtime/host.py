@@ -3,7 +3,7 @@
 In the metered form it counts fuel and decides what follows a trap; the fast form decides no trap (backstop.py).
 
 This is the second wall. It takes `Natives` and a `StateReader` and knows nothing of the node; the worker
-(node/worker.py) composes it with the crypto provider and a pipe.
+(node/execution/worker.py) composes it with the crypto provider and a pipe.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class WasmEngine:
     ) -> None:
         """artifact: compiled here when needed, or the path of a trusted compiled form.
 
-        metered: its form. The fast one needs somebody who watches the time (node/engine.py).
+        metered: its form. The fast one needs somebody who watches the time (node/execution/engine.py).
         """
         path = artifact
         if isinstance(artifact, Artifact):

@@ -9,7 +9,7 @@ from deploy.demo.report import Report
 from deploy.demo.stage import Stage
 from deploy.demo.story import StepFailed, Story, expect
 from node.client import Committed, ContractError
-from node.client_calls import args_text
+from node.sdk.calls import args_text
 
 REVERTED = "revert"
 

@@ -10,7 +10,7 @@ from contracts.runtime.keys import state_key
 from deploy.demo.desk import REVERTED
 from deploy.demo.play import Play
 from deploy.demo.story import StepFailed, expect
-from node.proofs import build_evidence, verify_evidence
+from node.proofs.reading import build_evidence, verify_evidence
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTER_LOG = "dcep.register_log "

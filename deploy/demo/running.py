@@ -20,8 +20,8 @@ from deploy.demo.report import Report, in_words
 from deploy.demo.stage import Stage
 from deploy.demo.story import StepFailed, Story
 from node.client import find_context
-from node.client_channels import ChannelOrder
 from node.errors import CityError
+from node.sdk.channels import ChannelOrder
 from node.trust import trust
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130

@@ -14,7 +14,6 @@ from typing import Any
 
 from deploy.demo.story import StepFailed
 from node.client import Context, connect, find_context
-from node.client_channels import ChannelOrder, create_channel
 from node.network import processes
 from node.network.control import REGCENTER, fetch_status, relay_slug, start_regcenter
 from node.network.create import create_network
@@ -22,6 +21,7 @@ from node.network.layout import Layout
 from node.network.plan import Plan
 from node.network.relays import network_relay
 from node.relay.client import relay_status
+from node.sdk.channels import ChannelOrder, create_channel
 
 READY_S, SETTLED_S, POLL_S = 180.0, 120.0, 0.05
 CLOCK_NEAR_MS = 60_000

@@ -12,7 +12,7 @@ from deploy.demo.desk import Desk
 from deploy.demo.opening import admit, know_money
 from deploy.demo.play import Play
 from deploy.demo.story import expect
-from node.client_channels import ChannelOrder
+from node.sdk.channels import ChannelOrder
 
 FOLDER = Path(__file__).parent
 

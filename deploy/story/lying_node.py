@@ -14,8 +14,8 @@ from consensus.header import block_hash
 from consensus.pbft import PbftCore
 from consensus.pbft.messages import Prepare, Proposal, decode_message, encode_message
 from consensus.tags import Tag
-from node import ordering
 from node.cli.main import main
+from node.ordering import core
 
 
 class Equivocator(PbftCore):
@@ -47,7 +47,7 @@ class Equivocator(PbftCore):
 
 def lie() -> None:
     """The `city` command with this core in the place of the honest one, for this process only."""
-    setattr(ordering, "PbftCore", Equivocator)  # noqa: B010
+    setattr(core, "PbftCore", Equivocator)  # noqa: B010
     main()
 
 

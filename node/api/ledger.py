@@ -20,7 +20,7 @@ from node.api.calls import require_deadline, streaming, unary, within_deadline
 from node.errors import CityError
 from node.facade import ChannelFacade, Level, QueryResult
 from node.genesis import Identity
-from node.metering import Asked
+from node.metering.counting import Asked
 from node.model import StoredBlock
 from node.wire import stubs
 from node.wire.codec import (

@@ -18,7 +18,7 @@ from node.api.ledger import LedgerService
 from node.errors import CityError
 from node.facade import ChannelFacade, HostingFacade
 from node.identity.transport import TransportIdentity
-from node.tls import Transports, server_credentials, shown_by
+from node.keys.tls import Transports, server_credentials, shown_by
 from node.wire import stubs
 from node.wire.codec import MESSAGE_BYTES_MAX, REPLY_BYTES_MAX
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from node.client_calls import Event
+from node.sdk.calls import Event
 
 OUTSIDE = "paid"
 

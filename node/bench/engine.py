@@ -23,9 +23,9 @@ from contracts.runtime.artifact import ensure_artifact, open_artifact
 from contracts.runtime.code_cache import CodeCache
 from contracts.runtime.host import WasmEngine
 from node.bench.engine_operations import OPERATIONS, source_of
-from node.engine import EngineWorker
+from node.execution.engine import EngineWorker
+from node.execution.worker import SuiteNatives
 from node.identity.suite import get_suite
-from node.worker import SuiteNatives
 
 ACCOUNTS = 1_000
 BLOCK_SIZE = 1_000

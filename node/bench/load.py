@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.client import Context, connect
-from node.client_calls import Signed
-from node.client_net import AsyncNet
+from node.sdk.calls import Signed
+from node.sdk.net import AsyncNet
 
 CONTRACT = "transfer"
 ACCOUNTS = 64

@@ -80,7 +80,7 @@ def deploy(
     """
     from node.apps import read_package
     from node.cli.channel_life import signer_of
-    from node.client_apps import deploy_app
+    from node.sdk.apps import deploy_app
 
     found, is_ = read_package(file)
     if digest and digest.lower() != is_:

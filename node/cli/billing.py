@@ -41,7 +41,7 @@ def draw(
 
     Example:  city as admin-shenzhen billing draw 2026-11
     """
-    from node.client_billing import month_of
+    from node.sdk.billing import month_of
 
     with open_network() as net:
         operator = net.query("billing", "standing", {}).value["member"]
@@ -103,7 +103,7 @@ def attest(id: IdArgument, node: NodeOption = "", output: OutputOption = Output.
 
     Example:  city as admin-guangzhou billing attest node-shenzhen/PX/2026-11 --node Guangzhou
     """
-    from node.client_billing import salt
+    from node.sdk.billing import salt
 
     with open_network() as net:
         found = _recounted(net, id, node)
@@ -155,7 +155,7 @@ def concede(id: IdArgument, output: OutputOption = Output.table) -> None:
 
     Example:  city as admin-shenzhen billing concede node-shenzhen/PX/2026-11
     """
-    from node.client_billing import salt
+    from node.sdk.billing import salt
 
     with open_network() as net:
         _told(net.call("billing", "concede", {"id": id, "salt": salt()}), output)
@@ -202,8 +202,8 @@ def anchor(
     Example:  city as admin-shenzhen billing anchor Shenzhen
     """
     from contracts.rules.calendar import date_text
-    from node.client_billing import begun_anew, following
-    from node.client_meter import served
+    from node.sdk.billing import begun_anew, following
+    from node.sdk.meter import served
 
     with open_network() as net:
         chain = served(net, node)
@@ -243,7 +243,7 @@ def _payer(id: str) -> str:
 
 def _recounted(net: Any, id: str, node: str) -> Any:
     from node.cli.output import fail
-    from node.client_billing import month_of
+    from node.sdk.billing import month_of
 
     parts = id.split("/")
     if len(parts) != 3:

@@ -74,7 +74,7 @@ def checked_arguments(
     Raises CITY-3008 with the contracts there are, CITY-4061 for a method that it lacks, CITY-4062 for arguments
     that do not fit. A reserved name (`_config`) has no schema: its arguments go as they are."""
     from contracts.schema import DoesNotFit, did_you_mean
-    from node.client_calls import args_text
+    from node.sdk.calls import args_text
 
     found = parse_arguments(words)
     if contract.startswith("_"):

@@ -83,7 +83,7 @@ def flags(output: OutputOption = Output.table) -> None:
     Examples:  city channel flags    city channel flags -o json
     """
     from node.cli.why import ask_all
-    from node.diagnosis import readiness
+    from node.doctor.diagnosis import readiness
     from node.flags import known_flags
 
     known = known_flags()

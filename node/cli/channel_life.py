@@ -12,8 +12,8 @@ from node.cli.output import Output, OutputOption, guarded, progress, rows_table,
 from node.cli.session import chosen_user, open_context
 
 if TYPE_CHECKING:
-    from node.client_admin import NodeAdmin
-    from node.client_context import Context
+    from node.sdk.admin import NodeAdmin
+    from node.sdk.context import Context
 
 NameArgument = Annotated[str, typer.Argument(help="the channel")]
 NodeOption = Annotated[
@@ -90,7 +90,7 @@ def create(
     Examples:  city channel create scf-px --nodes Shenzhen,Guangzhou,Beijing --contracts party,receivable
     city channel create people --nodes Shenzhen,Beijing --contracts resident_register --zone mainland
     """
-    from node.client_channels import ChannelOrder, create_channel
+    from node.sdk.channels import ChannelOrder, create_channel
 
     followers = dict.fromkeys(words(observers), "observer")
     followers |= dict.fromkeys(words(regulators), "regulator")
@@ -132,7 +132,7 @@ def join(
 
     Example:  city channel join scf-px --node Shanghai
     """
-    from node.client_channels import join_channel
+    from node.sdk.channels import join_channel
 
     context = open_context()
     row = join_channel(
@@ -155,7 +155,7 @@ def leave(
 
     Examples:  city channel leave scf-px --node Shanghai    city channel leave scf-px --force
     """
-    from node.client_channels import forget
+    from node.sdk.channels import forget
 
     def given_up(context: Context, admin: NodeAdmin) -> dict[str, Any]:
         row = admin.leave(name, force)
@@ -213,7 +213,7 @@ def learn(
 
     Example:  city channel learn scf-px --node Shenzhen
     """
-    from node.client_channels import learn_channel
+    from node.sdk.channels import learn_channel
 
     context = open_context()
     ref = learn_channel(context, name, node, signer_of(context))
@@ -253,14 +253,14 @@ def signer_of(context: Context) -> Any:
     import os
 
     from node.client import PASSWORD_VARIABLE
-    from node.client_channels import operator_of
+    from node.sdk.channels import operator_of
 
     password = os.environ.get(PASSWORD_VARIABLE)
     return operator_of(context, chosen_user(), password.encode() if password else None)
 
 
 def _admin(context: Context, name: str) -> NodeAdmin:
-    from node.client_admin import NodeAdmin
+    from node.sdk.admin import NodeAdmin
 
     node = context.node(name)
     return NodeAdmin(context, node, signer_of(context)(node))

@@ -32,7 +32,7 @@ def python(
     Example:  city codegen python receivable -o receivable.py
     """
     from node.cli.session import open_network
-    from node.codegen import python_client
+    from node.sdk.codegen import python_client
 
     with open_network() as net:
         found, schema = net.schema(name, version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.schema import Schema
-from node.client_calls import ContractVersion
+from node.sdk.calls import ContractVersion
 
 
 def version_row(found: ContractVersion) -> dict[str, Any]:

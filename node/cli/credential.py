@@ -27,7 +27,7 @@ def prepare(
 
     Example:  city credential prepare SLIP-1 amount=12000.00 goods=phones --out slip.json
     """
-    from node.credentials import salt_fields
+    from node.confidential.credentials import salt_fields
 
     pairs = [word.partition("=") for word in fields]
     names = [name for name, _, _ in pairs]
@@ -56,7 +56,7 @@ def hand_over(
     Example:  city as px-maker credential hand-over slip.json amount --out shown.json
     """
     from contracts.runtime.keys import state_key
-    from node.credentials import CONTRACT, PresentationRefused, read_held
+    from node.confidential.credentials import CONTRACT, PresentationRefused, read_held
     from node.identity.suite import get_suite
 
     try:
@@ -87,7 +87,7 @@ def verify(
 
     Example:  city credential verify shown.json --channel-id 5f… --max-age 24h
     """
-    from node.credentials import PresentationRefused, verify_presentation
+    from node.confidential.credentials import PresentationRefused, verify_presentation
 
     units = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
     number, unit = max_age[:-1], max_age[-1:]

@@ -10,7 +10,7 @@ from node.cli.output import Output, OutputOption, fail, guarded, plain, rows_tab
 from node.cli.session import open_network
 
 if TYPE_CHECKING:
-    from node.client_directory import Directory
+    from node.sdk.directory import Directory
 
 app = typer.Typer(
     help="The consortium's directory on its system channel: cities, members, nodes, channels, relays.",
@@ -29,7 +29,7 @@ GONE = ("RETIRED", "ARCHIVED")
 
 
 def _list(kind: str, everything: bool, output: Output) -> None:
-    from node.client_directory import Directory
+    from node.sdk.directory import Directory
 
     with open_network() as net:
         rows = plain(Directory(net).rows(kind))
@@ -113,7 +113,7 @@ def show_entry(
 
     Examples:  city directory show node Shenzhen    city directory show channel scf-px --history
     """
-    from node.client_directory import Directory
+    from node.sdk.directory import Directory
 
     with open_network() as net:
         directory = Directory(net)
@@ -129,7 +129,7 @@ def show_entry(
 
 def find_entry(directory: Directory, kind: str, name: str) -> dict[str, Any]:
     """Raises CITY-1092 for a kind that there is not, CITY-8078 for an entry."""
-    from node.client_directory import KINDS
+    from node.sdk.directory import KINDS
 
     if kind not in KINDS:
         raise fail("CITY-1092", name="kind", reason=f"it is one of {', '.join(KINDS)}")
@@ -157,7 +157,7 @@ def tree(
 
     Examples:  city directory tree    city directory tree --by node
     """
-    from node.client_directory import Directory, seats_by
+    from node.sdk.directory import Directory, seats_by
 
     if by not in ("channel", "node"):
         raise fail("CITY-1092", name="by", reason="channel or node")

@@ -53,7 +53,7 @@ def confirm(
 
     Example:  city as admin-beijing directory confirm Paris
     """
-    from node.client_directory import Directory
+    from node.sdk.directory import Directory
 
     with open_network() as net:
         found = find_entry(Directory(net), "city", name)
@@ -106,8 +106,8 @@ def register_node(
     city as admin-paris directory register node Paris --card paris.card --api paris.example.org:7051
     """
     from node.cli.channel_life import words
-    from node.client_directory import entry_of
     from node.identity.suite import get_suite
+    from node.sdk.directory import entry_of
 
     context = open_context()
     node = _named_node(name) if card is None else _carded_node(card)
@@ -165,7 +165,7 @@ def prove(
 
     Example:  city as admin-shenzhen directory prove scf-px
     """
-    from node.client_directory import Directory, newest_seal
+    from node.sdk.directory import Directory, newest_seal
 
     with open_network() as net:
         id = find_entry(Directory(net), "channel", name)["id"]
@@ -189,7 +189,7 @@ def mark(
 
     Example:  city as admin-shenzhen directory mark scf-px archived
     """
-    from node.client_directory import Directory
+    from node.sdk.directory import Directory
 
     methods = {
         "paused": "pause_channel",
@@ -246,7 +246,7 @@ def _say(
 ) -> None:
     """One transaction, then the entry as it stands. method: of two the first enters, the second changes what is
     in force, with those of the arguments that can change."""
-    from node.client_directory import ACTIVE, CHANGEABLE, Directory
+    from node.sdk.directory import ACTIVE, CHANGEABLE, Directory
 
     with open_network() as net:
         directory = Directory(net)

@@ -63,7 +63,7 @@ def verify(
 
     Examples:  city engine verify --genesis net/genesis.bin    city engine verify engine.wasm --digest 92e1…
     """
-    from node.engine_report import digests_of_genesis, verify_engine
+    from node.execution.engine_report import digests_of_genesis, verify_engine
     from node.identity.suite import get_suite
 
     artifact = _artifact(file)
@@ -103,7 +103,7 @@ def _artifact(file: Path | None) -> Artifact:
 
 def _show(file: Path | None, gas: bool, output: Output) -> None:
     from contracts.runtime.artifact import ArtifactError, WasmtimeMismatch
-    from node.engine_report import engine_facts
+    from node.execution.engine_report import engine_facts
 
     artifact = _artifact(file)
     try:

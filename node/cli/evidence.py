@@ -46,8 +46,8 @@ def export(
                city evidence export EC-1 3f9a… 77c1… --out ec.evidence --pdf ec.pdf
     """
     from node.cli.proof import state_key_of
-    from node.evidence_life import life_of
-    from node.proofs import build_evidence
+    from node.proofs.life import life_of
+    from node.proofs.reading import build_evidence
 
     keys = [state_key_of(*_three(text)) for text in states or []]
     with open_network() as net:
@@ -101,7 +101,7 @@ def _three(text: str) -> tuple[str, str, str]:
 
 def _verified(data: bytes, trusted: bytes | None) -> dict[str, Any]:
     from consensus.proof import ProofError
-    from node.proofs import verify_evidence
+    from node.proofs.reading import verify_evidence
 
     try:
         view = verify_evidence(data, trusted)

@@ -11,8 +11,8 @@ from node.cli.output import Output, OutputOption, fail, guarded, progress, show
 from node.cli.session import open_network
 
 if TYPE_CHECKING:
-    from node.client_meter import Days
-    from node.metering import Figures
+    from node.metering.counting import Figures
+    from node.sdk.meter import Days
 
 app = typer.Typer(
     help="What members used: transactions, bytes, gas, events, by member, application and day.",
@@ -44,7 +44,7 @@ def show_figures(
                city meter show --member PX --app receivable --by-day -o json
     """
     from contracts.rules.calendar import date_text
-    from node.client_meter import metered
+    from node.sdk.meter import metered
 
     days = days_asked(month, node)
     with open_network() as net:
@@ -84,9 +84,9 @@ def recount(
         _recount_file(file, output)
         return
     from contracts.rules.calendar import date_text
-    from node.client_meter import metered, recounted
-    from node.metering import totals
-    from node.recount import differences
+    from node.metering.counting import totals
+    from node.metering.recount import differences
+    from node.sdk.meter import metered, recounted
 
     days = days_asked(month, node)
     with open_network() as net:
@@ -130,8 +130,8 @@ def export(
 
     Example:  city meter export november.jsonl --month 2026-11
     """
-    from node.client_meter import fetched, headers_above, metered, page_of, stretch
-    from node.recount import write
+    from node.metering.recount import write
+    from node.sdk.meter import fetched, headers_above, metered, page_of, stretch
 
     days = days_asked(month, node)
     with open_network() as net:
@@ -161,7 +161,7 @@ def statements(
     Example:  city as buyer meter statements Shenzhen --member PX
     """
     from contracts.rules.calendar import date_text
-    from node.client_meter import served
+    from node.sdk.meter import served
 
     with open_network() as net:
         found = served(net, node)
@@ -177,8 +177,8 @@ def statements(
 
 def _recount_file(path: Path, output: Output) -> None:
     from contracts.rules.calendar import date_text
-    from node.metering import totals
-    from node.recount import Recount, Told, read
+    from node.metering.counting import totals
+    from node.metering.recount import Recount, Told, read
 
     with path.open(encoding="utf-8", errors="replace") as file:
         page, blocks = read(path, file)
@@ -202,8 +202,8 @@ def _recount_file(path: Path, output: Output) -> None:
 
 def days_asked(month: str, node: str) -> Days:
     """Raises CITY-1092 for what is no month."""
-    from node.client_meter import Days
-    from node.metering import days_of
+    from node.metering.counting import days_of
+    from node.sdk.meter import Days
 
     if not month:
         return Days(0, DAY_MAX, node or None)

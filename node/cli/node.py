@@ -11,7 +11,7 @@ import typer
 from node.cli import backup, rotate
 from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
 from node.cli.session import open_network
-from node.diagnosis import is_archive
+from node.doctor.diagnosis import is_archive
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="the node's configuration file")]
 ChannelOption = Annotated[
@@ -85,7 +85,7 @@ def run(
 
     from node.config import load_config
     from node.daemon import run_node
-    from node.hosted import Words
+    from node.hosting.hosted import Words
 
     named = tuple(channel or ())
     words = Words(accept_wal_loss, new_vote_key, from_snapshot, named, keys_are_newer)
@@ -146,7 +146,7 @@ def card(config: ConfigOption = Path("node.toml"), channel: ChannelOption = "") 
     import json
 
     from node.config import load_config
-    from node.keyring import node_card
+    from node.keys.keyring import node_card
 
     print(json.dumps(node_card(load_config(config), channel), indent=2))
 
@@ -167,7 +167,7 @@ def prepare_key(
                city node prepare-key --config nodes/beijing/node.toml --channel scf-px
     """
     from node.config import load_config
-    from node.keyring import prepare_vote_key
+    from node.keys.keyring import prepare_vote_key
 
     show(prepare_vote_key(load_config(config), channel), output)
 
@@ -194,7 +194,7 @@ def doctor(
     Examples:  city node doctor --config nodes/shenzhen/node.toml    city node doctor --deep -o json
                city node doctor --config nodes/shenzhen/node.toml --channel scf-px
     """
-    from node.doctor import Mark, examine
+    from node.doctor.doctor import Mark, examine
 
     found = examine(config, channel, deep=deep, progress=progress)
     marks = {Mark.ok: "✓", Mark.warn: "!", Mark.bad: "✗"}
@@ -222,6 +222,6 @@ def home(
 
     Example:  city node home scf-px --config nodes/shenzhen/node.toml
     """
-    from node.home import move_home
+    from node.hosting.home import move_home
 
     show(move_home(config, channel), output)

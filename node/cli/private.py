@@ -33,8 +33,8 @@ def open_network() -> Any:
 
 def opening_of(net: Any, leaf: dict[str, Any], sealed: str, keys: Path | None) -> Any:
     """(the channel's id, the opening of a note or leaf by a sealed record of ours). Raises CITY-1110."""
-    from node.private_amounts import opening_in
-    from node.sealing import SealedRefused
+    from node.confidential.private_amounts import opening_in
+    from node.confidential.sealing import SealedRefused
 
     found, content, _ = opened(net, sealed, "", keys, None)
     try:
@@ -63,8 +63,8 @@ def draft(
 
     Example:  city as px-maker private draft LG 600000000 2027-05-20 --record PR-T-1
     """
+    from node.confidential.private_amounts import SCHEMA, prove_face, terms_content
     from node.identity.hidden_amount import hide
-    from node.private_amounts import SCHEMA, prove_face, terms_content
 
     face = hide(amount_fen)
     body = read_file(file) if file is not None else b""
@@ -120,8 +120,8 @@ def split(
 
     Example:  city as lg private split PR-000001 400000000 200000000 --record PR-P-1
     """
+    from node.confidential.private_amounts import SCHEMA, parts_content, prove_parts
     from node.identity.hidden_amount import share
-    from node.private_amounts import SCHEMA, parts_content, prove_parts
 
     with open_network() as net:
         channel, whole = held_leaf(net, id, keys)
@@ -151,7 +151,7 @@ def offer(
 
     Example:  city as lg private offer PR-000001/2 HL --record PR-O-1
     """
-    from node.private_amounts import SCHEMA, parts_content
+    from node.confidential.private_amounts import SCHEMA, parts_content
 
     with open_network() as net:
         _, opening = held_leaf(net, id, keys)
@@ -201,8 +201,8 @@ def due(id: LeafArgument, keys: KeysOption = None, output: OutputOption = Output
 
     Example:  city as hl private due PR-000001/2
     """
-    from node.credentials import commitment
-    from node.private_amounts import DUE_FIELD
+    from node.confidential.credentials import commitment
+    from node.confidential.private_amounts import DUE_FIELD
 
     with open_network() as net:
         terms = net.query(CONTRACT, "get", {"id": id.split("/")[0]}).value["sealed"]

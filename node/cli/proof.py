@@ -32,7 +32,7 @@ KeyArgument = Annotated[
 
 
 def read_file(path: Path) -> bytes:
-    from node.proofs import PROOF_BYTES_MAX
+    from node.proofs.reading import PROOF_BYTES_MAX
 
     try:
         if path.stat().st_size > PROOF_BYTES_MAX:
@@ -79,7 +79,7 @@ def say_trust(view: dict[str, Any], trusted: bytes | None) -> dict[str, Any]:
 def _write(out: Path, data: bytes, output: Output) -> None:
     """Checks what came, so that no file is written that would not hold."""
     from consensus.proof import ProofError
-    from node.proofs import verify_proof
+    from node.proofs.reading import verify_proof
 
     try:
         view = verify_proof(data)
@@ -120,7 +120,7 @@ def event(
     Example:  city proof event 12/0/1 --out issued.proof
     """
     from consensus.proof import ProofError
-    from node.proofs import wrap_event
+    from node.proofs.reading import wrap_event
 
     try:
         height, index, number = map(int, event_id.split("/"))
@@ -275,7 +275,7 @@ def verify(
         verify_payment(file, root_key, output)
         return
     from consensus.proof import ProofError
-    from node.proofs import verify_proof
+    from node.proofs.reading import verify_proof
 
     data, trusted = read_file(file), trusted_channel(channel_id, genesis)
     try:

@@ -296,7 +296,7 @@ def _not_ready(net: Any, kind: str, flag: str) -> dict[str, Any]:
     if kind != ACTIVATE:
         return {}
     from node.cli.why import ask_all
-    from node.diagnosis import readiness
+    from node.doctor.diagnosis import readiness
 
     found = readiness(ask_all(net), flag)
     return {"not_ready": list(found.lacking), "not_known": list(found.unknown)}

@@ -78,8 +78,8 @@ def rotate(
 def _transport(
     config: NodeConfig, authority: Path | None, certificate: Path | None, word: Path | None
 ) -> dict[str, Any]:
-    from node import rotation
     from node.identity.transport import certificate_der
+    from node.keys import rotation
 
     following = rotation.following_transport(config)
     if following is None and _is_ending(config.keys_dir / "transport.pem"):
@@ -107,8 +107,8 @@ def _transport(
 
 
 def _identity(config: NodeConfig) -> dict[str, Any]:
-    from node import rotation
-    from node.keyring import identity_path
+    from node.keys import rotation
+    from node.keys.keyring import identity_path
 
     places = _places(config)
     own_suite = places[0][1]
@@ -134,7 +134,7 @@ def _vote(config: NodeConfig) -> dict[str, Any]:
     key that is held elsewhere is its holder's to destroy."""
     from node.cli.session import chosen_channel
     from node.identity.signers import FileSigner
-    from node.keyring import NEXT_VOTE_FILE, held_keys, held_vote_name, prepare_vote_key
+    from node.keys.keyring import NEXT_VOTE_FILE, held_keys, held_vote_name, prepare_vote_key
 
     place = config.place(chosen_channel())
     path = place.keys / NEXT_VOTE_FILE
@@ -173,7 +173,7 @@ class _Change:
 
 def _places(config: NodeConfig) -> list[tuple[Place, Suite]]:
     """The channels that lie on the node's disk and are not archived, the one of node.toml first."""
-    from node.hosting_notes import State, on_disk, read_note
+    from node.hosting.notes import State, on_disk, read_note
     from node.identity.suite import get_suite
     from node.opening import read_genesis
 
@@ -222,8 +222,8 @@ def _grant(config: NodeConfig, place: Place, suite: Suite, change: _Change) -> N
     from dataclasses import replace
 
     from consensus.encoding import EncodingError, Hash, decode
-    from node.hosting_notes import write_durably
-    from node.keyring import GRANT_FILE, NEXT_GRANT_FILE
+    from node.hosting.notes import write_durably
+    from node.keys.keyring import GRANT_FILE, NEXT_GRANT_FILE
     from node.peers.statement import SignedGrant, issue_grant
     from node.signing.pkcs11 import open_signer
 
@@ -318,13 +318,13 @@ def _wait(config: NodeConfig, use: str, holds: Callable[[], bool], channel: str 
 
 def _is_ending(path: Path) -> bool:
     """Whether the round came as far as the former key's destruction."""
-    from node.key_files import old_path
+    from node.keys.files import old_path
 
     return old_path(path).exists()
 
 
 def _ended(config: NodeConfig, use: str, finish: Callable[[], None]) -> dict[str, Any]:
-    from node.rotation import finish_grant
+    from node.keys.rotation import finish_grant
 
     finish()
     for place, _ in _places(config):

@@ -41,7 +41,7 @@ def open_network() -> Any:
 
 def key_folder(net: Any, folder: Path | None) -> Any:
     from node.client import PASSWORD_VARIABLE
-    from node.sealing import SealingKeys
+    from node.confidential.sealing import SealingKeys
 
     if folder is None:
         if net.context.file is None:
@@ -170,7 +170,7 @@ def put(
 
     Example:  city as px-maker sealed put LC-1-INV invoice.pdf --to VB --to QB --schema PRESENTATION
     """
-    from node.sealing import SealedRefused, content_of
+    from node.confidential.sealing import SealedRefused, content_of
 
     body = read_file(file) if file is not None else b""
     try:
@@ -187,7 +187,7 @@ def record(
     retain_until: str = "", place: str = "", out: Path | None = None,
 ) -> dict[str, str]:  # fmt: skip
     """Seal content to members, and to the authorities that demand copies, and record it."""
-    from node.sealing import INLINE_MAX, SealedRefused, seal
+    from node.confidential.sealing import INLINE_MAX, SealedRefused, seal
 
     asked = {"schema": schema, "members": to, "scope": scope}
     found = net.query("sealed_record", "recipients", asked).value
@@ -224,7 +224,7 @@ def pairs(words: list[str]) -> dict[str, str]:
 
 def opened(net: Any, id: str, purpose: str, keys: Path | None, file: Path | None) -> Any:
     """(the record with this member's copies, its content, the copy that opened). Raises CITY-1110."""
-    from node.sealing import SealedRefused, open_copy
+    from node.confidential.sealing import SealedRefused, open_copy
 
     args = {"id": id}
     if purpose:
@@ -298,7 +298,7 @@ def grant(
 
 def pass_on(net: Any, id: str, member: str, keys: Path | None) -> str:
     """Seal a record's data key to another member as well. Returns the number of that member's key."""
-    from node.sealing import SealedRefused, reseal
+    from node.confidential.sealing import SealedRefused, reseal
 
     found = net.query("sealed_record", "open_copy", {"id": id}).value
     asked = {"schema": found["schema"], "members": [member], "scope": found["scope"]}
@@ -332,7 +332,7 @@ def prove(
     Example:  city as px-maker sealed prove LC-1-INV document.sm3 --out shown.json
     """
     from contracts.runtime.keys import state_key
-    from node.sealing import CONTRACT, SealedRefused, disclose
+    from node.confidential.sealing import CONTRACT, SealedRefused, disclose
 
     with open_network() as net:
         _, content, _ = opened(net, id, "", keys, file)
@@ -355,7 +355,7 @@ def verify(
 
     Example:  city sealed verify shown.json --channel-id 5f…
     """
-    from node.sealing import SealedRefused, verify_disclosure
+    from node.confidential.sealing import SealedRefused, verify_disclosure
 
     try:
         view = verify_disclosure(read_file(file), trusted_channel(channel_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from node.client_context import Context
+    from node.sdk.context import Context
 
 _chosen = {"context": "", "user": "", "channel": ""}
 
@@ -35,6 +35,6 @@ def open_network(user: str = "", channel: str = "") -> Any:
 
 def open_context() -> Context:
     """The context itself: its nodes and users, whatever channel is chosen."""
-    from node.client_context import find_context
+    from node.sdk.context import find_context
 
     return find_context(_chosen["context"] or None)

@@ -64,7 +64,7 @@ def check(
 
     Example:  city signer check 'pkcs11:/usr/lib/softhsm/libsofthsm2.so?token=px'
     """
-    from node.doctor_check import Mark
+    from node.doctor.check import Mark
     from node.signing.token_check import examine_token
     from node.signing.token_place import read_place
 

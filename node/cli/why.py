@@ -9,7 +9,7 @@ import typer
 
 from node.cli.output import Output, OutputOption, guarded, rows_table, show, stdout
 from node.cli.session import open_context, open_network
-from node.diagnosis import Answers, Finding, Severity, diagnose, summary
+from node.doctor.diagnosis import Answers, Finding, Severity, diagnose, summary
 from node.errors import CityError
 
 ANSWER_SECONDS = 3.0

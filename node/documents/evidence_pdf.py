@@ -31,7 +31,7 @@ def digest_of(bundle: bytes) -> str:
 
 
 def evidence_pdf(view: Mapping[str, Any], bundle: bytes) -> bytes:
-    """The pages. view: what `node.proofs.verify_evidence` gave for `bundle`; nothing else is believed."""
+    """The pages. view: what `verify_evidence` (node/proofs/reading.py) gave for `bundle`, and no more."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
     from reportlab.pdfbase import pdfmetrics

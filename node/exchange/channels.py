@@ -9,10 +9,10 @@ from consensus.certificate import CommitCert
 from consensus.encoding import Hash, decode
 from consensus.header import Header
 from consensus.proof import CertifiedHeader
-from node.client_errors import ContractError
-from node.client_net import AsyncNet
 from node.exchange.carrier import AT_ONCE, EXCHANGE, FOREIGN
 from node.genesis import ChannelConfig
+from node.sdk.errors import ContractError
+from node.sdk.net import AsyncNet
 
 PROOF_S = 60.0  # a proof waits until its block is settled
 

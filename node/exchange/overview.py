@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from node.client_net import AsyncNet
 from node.errors import CityError
 from node.exchange.carrier import EXCHANGE
+from node.sdk.net import AsyncNet
 
 BEGINS = ("Exchange.Locked", "Exchange.Settled", "Exchange.CalledOff")
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from consensus.proof import ProofError, read_proof_file
-from node.client_calls import Event, events_of
-from node.client_net import AsyncNet
 from node.frameworks.api import Args, Fact, LedgerEvent, ProofRefused, Submitted
 from node.model import decode_receipt
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
+from node.sdk.calls import Event, events_of
+from node.sdk.net import AsyncNet
 
 
 class CityLedger:

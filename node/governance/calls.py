@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consensus.encoding import Hash
-from node.arguments import BadArguments, check_arguments
+from node.contracts.arguments import BadArguments, check_arguments
 from node.genesis import Identity
 
 CONTRACT, VERSION = "_config", 1

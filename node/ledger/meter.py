@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from consensus.encoding import EncodingError, decode, encode
 from node.ledger.store import Batch, Reader, StoreDamaged
-from node.metering import Figures, Line, Used
+from node.metering.counting import Figures, Line, Used
 
 DAYS_KEPT = 800  # a little over two years
 EXPIRED_AT_A_TIME = 2_000

@@ -16,7 +16,7 @@ from consensus.tags import Tag, preimage
 from contracts.runtime import gas, values
 from contracts.runtime.api import Bundle, Diagnostic
 from contracts.runtime.limits import BUNDLE_BYTES_MAX
-from node.arguments import BadArguments
+from node.contracts.arguments import BadArguments
 from node.governance.kinds import VERSIONS, policy_of
 from node.governance.policies import ADMIN_ROLE, Tally, tally
 from node.governance.state import PROPOSAL_LIFE

@@ -19,7 +19,7 @@ from consensus.tags import Tag, preimage
 from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, Transaction, TxResult
 from contracts.runtime.keys import VAR, StateKeyError, split_state_key
-from node.arguments import BadArguments, check_arguments
+from node.contracts.arguments import BadArguments, check_arguments
 from node.lifecycle.calls import TRANSCRIPT_CHARS_MAX
 
 EXAMPLES_MAX, ROLES_MAX, TEXT_CHARS_MAX = 32, 8, 64

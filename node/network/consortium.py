@@ -12,14 +12,14 @@ from typing import Any
 
 from consensus.encoding import encode
 from node.client import connect
-from node.client_context import Context, find_context
-from node.client_directory import Directory, entry_of, holds_directory
 from node.config import load_config
 from node.genesis import FOLLOWERS, VALIDATOR, ChannelConfig, Member, NodeEntry, decode_genesis
 from node.governance.policies import ADMIN_ROLE
 from node.identity.suite import get_suite
 from node.network.layout import Layout
 from node.network.plan import load_plan
+from node.sdk.context import Context, find_context
+from node.sdk.directory import Directory, entry_of, holds_directory
 
 CALL_SECONDS = 60.0
 AT_ONCE = 4

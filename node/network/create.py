@@ -17,7 +17,7 @@ from consensus.tags import SUITE_IDS
 from contracts.bundles import load_bundle
 from contracts.runtime.api import Bundle
 from contracts.runtime.artifact import Artifact, ensure_artifact
-from node.catalogue import bundle_digest
+from node.contracts.catalogue import bundle_digest
 from node.errors import CityError
 from node.genesis import (
     GENESIS_VERSION,

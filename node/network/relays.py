@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from node.client_context import find_context
 from node.errors import CityError
 from node.network import processes
 from node.network.control import (
@@ -21,6 +20,7 @@ from node.network.control import (
 from node.network.layout import Layout
 from node.relay.client import relay_status
 from node.relay.config import ENDPOINT, FILE, load_relay, relay_text
+from node.sdk.context import find_context
 
 
 def network_relay(

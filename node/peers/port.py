@@ -17,11 +17,11 @@ import structlog
 from consensus.encoding import Hash
 from node.errors import CityError
 from node.identity.transport import TransportIdentity
+from node.keys.tls import Transports, server_credentials, shown_by
 from node.peers.batch import PeerId
 from node.peers.handshake import HANDSHAKE_S, Established, Party, Pipe, listen
 from node.peers.link import Count, count_nothing
 from node.peers.tls import LINK_OPTIONS, client_certificate
-from node.tls import Transports, server_credentials, shown_by
 from node.wire.frames import ENGINE, parse_engine_request, peer_handler
 from node.wire.snapshots import CHAIN, PART, SNAPSHOT, asked_channel
 

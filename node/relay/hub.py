@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from node.client_calls import Event
+    from node.sdk.calls import Event
 
 BATCH_MAX = 200
 Tell = Callable[[Sequence["Event"]], Awaitable[None]]

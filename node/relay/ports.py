@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from consensus.encoding import ZERO_HASH, Hash
 from consensus.payment import CoinPoint, log_id, nullifier, wallet_address
-from node.client_errors import ContractError, NotFound
 from node.errors import CityError
 from node.identity.suite import Signer, get_suite
 from node.oracle.proof_relay import ProofRelay
 from node.oracle.relay import Obligation
+from node.sdk.errors import ContractError, NotFound
 
 if TYPE_CHECKING:
-    from node.client_net import AsyncNet
+    from node.sdk.net import AsyncNet
 
 # Kinds of payment that a contract takes for a debt.
 KINDS = ("TRANSFER", "RELEASE", "REDEEM")

@@ -13,8 +13,8 @@ from consensus.certificate import Seal
 from consensus.encoding import EncodingError, Hash, decode
 from consensus.tags import Tag, preimage
 from node.errors import CityError
+from node.metering.statements import ServiceStatement
 from node.peers.statement import PeerStatement
-from node.statements import ServiceStatement
 from node.wire.body import parse_body
 
 IDENTITY, VOTE = "identity", "vote"

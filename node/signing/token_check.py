@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.doctor_check import Check, Mark, failed
+from node.doctor.check import Check, Mark, failed
 from node.errors import CityError
 from node.signing.pkcs11 import library, shared_token
 from node.signing.token_place import TokenPlace

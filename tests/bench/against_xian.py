@@ -19,8 +19,8 @@ from contracts.runtime.artifact import ensure_artifact
 from contracts.runtime.host import WasmEngine
 from node.bench import engine as bench
 from node.bench.machine import cpu_name
+from node.execution.worker import SuiteNatives
 from node.identity.suite import get_suite
-from node.worker import SuiteNatives
 
 GOAL = 100.0
 THEIRS = Path(__file__).with_name("xian_transfers.py")

@@ -17,8 +17,8 @@ import time
 from typing import Any
 
 from node.client import connect
-from node.client_calls import Signed
-from node.client_net import AsyncNet
+from node.sdk.calls import Signed
+from node.sdk.net import AsyncNet
 
 SECONDS = 300.0
 BATCH = 250

@@ -28,11 +28,11 @@ from contracts.runtime import values
 from contracts.runtime.keys import state_key
 from node.backups import drill, take_online
 from node.bench.machine import cpu_name
-from node.joining import Joining
+from node.catchup.joining import Joining
+from node.catchup.snapshots import Snapshots
 from node.model import StoredBlock
 from node.opening import Ledger, open_ledger
 from node.pruning import size_of
-from node.snapshots import Snapshots
 from node.wire.snapshots import Offer, SealedHeader, blocks_reply, headers_reply, part_reply
 from tests.unit.node.network import SUITE, Keys, make_genesis
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from node.client import connect, find_context
-from node.client_net import AsyncNet
 from node.network import processes
 from node.network.control import network_stop, network_up
 from node.network.create import create_network
 from node.network.layout import Layout
 from node.network.plan import load_plan
+from node.sdk.net import AsyncNet
 
 READY_SECONDS = 180.0
 CALL_SECONDS = 120.0

@@ -21,11 +21,11 @@ from grpc_status import rpc_status
 from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_id, tx_sign_digest
 from node.client import find_context
-from node.client_context import Context, NodeAddress
 from node.identity.signers import FileSigner
 from node.identity.suite import Signer, Suite, get_suite
 from node.model import Envelope, Receipt, decode_receipt
 from node.peers.roster import server_name
+from node.sdk.context import Context, NodeAddress
 from node.wire import stubs
 from node.wire.codec import envelope_to_pb
 from node.wire.read_statement import METADATA_KEY, ReadStatement, sign_read

@@ -19,8 +19,9 @@ import pytest
 from contracts import bundles
 from contracts.runtime import values
 from node.client import connect, find_context
-from node.client_admin import NodeAdmin
-from node.client_channels import (
+from node.errors import CityError
+from node.sdk.admin import NodeAdmin
+from node.sdk.channels import (
     ChannelOrder,
     Created,
     create_channel,
@@ -28,8 +29,7 @@ from node.client_channels import (
     join_channel,
     operator_of,
 )
-from node.client_context import Context
-from node.errors import CityError
+from node.sdk.context import Context
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 
 pytestmark = pytest.mark.cluster

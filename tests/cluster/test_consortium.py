@@ -12,15 +12,15 @@ import pytest
 
 from contracts.runtime.keys import state_key
 from node.client import connect, find_context
-from node.client_channels import ChannelOrder, create_channel
-from node.client_context import Context
-from node.client_directory import Directory
 from node.errors import CityError
 from node.network.consortium import enter_consortium
 from node.network.control import network_up
 from node.network.create import create_network
 from node.network.plan import load_plan
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
+from node.sdk.channels import ChannelOrder, create_channel
+from node.sdk.context import Context
+from node.sdk.directory import Directory
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.test_channels import found_in, peers_heard
 

@@ -16,12 +16,12 @@ import pytest
 from contracts.runtime.api import Bundle
 from node import failpoints
 from node.client import connect
-from node.client_channels import ChannelOrder, create_channel
-from node.client_context import find_context
 from node.exchange.carrier import Carrier
 from node.exchange.channels import NetChannel
 from node.network.create import create_network
 from node.network.plan import load_plan
+from node.sdk.channels import ChannelOrder, create_channel
+from node.sdk.context import find_context
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.conftest import ONCE
 from tests.unit.suite.exchange_world import DEPOT

@@ -13,12 +13,12 @@ import pytest
 
 from consensus.header import identity_digest
 from node.client import CityError, connect
-from node.client_context import find_context
-from node.client_net import AsyncNet
 from node.flags import CONTRACT_NOTICE, VARIABLE
 from node.governance.calls import LIMITS
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
+from node.sdk.context import find_context
+from node.sdk.net import AsyncNet
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.conftest import ONCE
 from tests.cluster.test_reconfiguration import (

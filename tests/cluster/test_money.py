@@ -27,7 +27,7 @@ from consensus.payment import CertifiedTreeHead, ForkEvidence, SignedTreeHead, t
 from deploy.regcenter.keys import open_key
 from node import failpoints
 from node.client import ContractError
-from node.metering import day_of_ms, days_of, month_of
+from node.metering.counting import day_of_ms, days_of, month_of
 from node.network import processes
 from node.network.control import relay_slug, start_relays
 from node.network.relays import network_relay, wait_relay

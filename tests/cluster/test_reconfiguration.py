@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from node.client import CityError, ContractError, NotFound
-from node.client_net import AsyncNet
 from node.config import load_config
-from node.keyring import node_card, prepare_vote_key
+from node.keys.keyring import node_card, prepare_vote_key
 from node.network.observer import choose_city, write_observer
+from node.sdk.net import AsyncNet
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.conftest import BOTH_ENGINES
 

@@ -20,8 +20,8 @@ import grpc
 import pytest
 
 from node.client import ContractError, InvalidRequest
-from node.client_calls import Signed
 from node.model import Envelope
+from node.sdk.calls import Signed
 from node.wire import stubs
 from node.wire.codec import envelope_to_pb
 from tests.cluster.cluster import CALL_SECONDS, Cluster

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from node import rotation
 from node.cli.rotate import USES
 from node.config import load_config
 from node.identity.certificates import from_pem, issue, parse, to_pem
@@ -18,6 +17,7 @@ from node.identity.requests import read_request
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
 from node.identity.transport import certificate_der
+from node.keys import rotation
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import ONCE
 from tests.cluster.test_reconfiguration import PROVEN_BY, city, configure, status_when

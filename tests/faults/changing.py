@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from contracts.runtime import values
-from node.client_admin import NodeAdmin
-from node.client_channels import ChannelOrder, create_channel, forget, operator_of
-from node.client_errors import CityError, ContractError
 from node.config import load_config
 from node.errors import CityError as NodeError
-from node.keyring import NEXT_VOTE_FILE, node_card, prepare_vote_key
+from node.keys.keyring import NEXT_VOTE_FILE, node_card, prepare_vote_key
+from node.sdk.admin import NodeAdmin
+from node.sdk.channels import ChannelOrder, create_channel, forget, operator_of
+from node.sdk.errors import CityError, ContractError
 from tests.faults.city_network import Network
 
 CONFIG = "_config"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.client_errors import CityError
+from node.sdk.errors import CityError
 from tests.faults.city_network import Network
 from tests.faults.load import Load, Operation
 

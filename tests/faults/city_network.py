@@ -18,14 +18,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from node.client import connect, find_context
-from node.client_context import Context
-from node.client_net import AsyncNet
 from node.failpoints import VARIABLE
 from node.network import processes
 from node.network.control import network_stop
 from node.network.create import create_network
 from node.network.plan import load_plan
 from node.network.ports import free_ports
+from node.sdk.context import Context
+from node.sdk.net import AsyncNet
 from tests.cluster.cluster import CALL_SECONDS, READY_SECONDS, Cluster
 from tests.faults.hosts import INSIDE, Hosts
 from tests.faults.hosts import address as host_address

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from consensus.encoding import decode
-from node.client_errors import CityError
 from node.failpoints import NODE as FAILPOINTS
 from node.identity.suite import get_suite
 from node.network.layout import Layout
 from node.network.observer import choose_city, write_observer
 from node.peers.statement import SignedGrant, issue_grant
+from node.sdk.errors import CityError
 from tests.faults.city_network import Network
 from tests.faults.rogue import Rogue
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import Any
 
 from node.client import connect
-from node.client_calls import Signed
-from node.client_errors import CityError
-from node.client_net import AsyncNet
+from node.sdk.calls import Signed
+from node.sdk.errors import CityError
+from node.sdk.net import AsyncNet
 from tests.faults.city_network import Network
 
 ACCOUNTS, AMOUNT_MAX = 4, 1_000_000

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from contracts.runtime import values
-from node.client_errors import CityError
 from node.network.plan import load_plan
+from node.sdk.errors import CityError
 from tests.faults import checks
 from tests.faults.checks import Broken, Ledger
 from tests.faults.city_network import SNAPSHOT_EVERY, Network, network

@@ -31,12 +31,12 @@ from node.api.access import Access
 from node.api.admin import AdminService
 from node.api.contracts import ContractsService
 from node.api.ledger import LedgerService
-from node.cards import NodeCard
 from node.config import NodeConfig, load_config
 from node.daemon import premises
 from node.errors import CityError
 from node.genesis import encode_genesis
-from node.hosting import Hosting
+from node.hosting.cards import NodeCard
+from node.hosting.hosting import Hosting
 from node.identity.keyfile import read_key
 from node.identity.signers import MemorySigner
 from node.model import Envelope

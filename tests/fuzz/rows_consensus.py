@@ -26,7 +26,7 @@ from node.governance.changes import Refused
 from node.governance.conviction import _read_evidence
 from node.governance.policies import read_policy
 from node.identity.suite import get_suite
-from node.proofs import verify_evidence, verify_proof
+from node.proofs.reading import verify_evidence, verify_proof
 from tests.fuzz.decoder import Decoder
 from tests.fuzz.samples import structures, tagged
 from tests.oracle.structures import encode as encode_by_page

@@ -11,7 +11,7 @@ from contracts.runtime.api import BlockRequest, Bundle, Transaction
 from contracts.runtime.language.linter import check_source
 from contracts.runtime.meter import begin
 from contracts.schema import NotASchema, Schema
-from node.client_calls import value_of
+from node.sdk.calls import value_of
 from tests.fuzz.decoder import Decoder
 from tests.fuzz.rows_consensus import VECTORS
 from tests.fuzz.rows_wire import _values

@@ -13,12 +13,11 @@ from typing import Any
 
 from consensus.encoding import EncodingError, decode
 from consensus.header import Header
-from node import arguments, credentials, sealing
 from node.authority import tokens
 from node.backups import verify as verify_backup
-from node.client_context import find_context
-from node.client_errors import CityError as ClientError
+from node.confidential import credentials, sealing
 from node.config import load_config
+from node.contracts import arguments
 from node.documents import strict
 from node.documents.customs import COLUMNS, parse_declarations
 from node.documents.parties import parse_parties
@@ -41,14 +40,16 @@ from node.ledger.snapshot import BadSnapshot, parts, read_part
 from node.ledger.tree import EMPTY_SLOT, TreeDamaged, decode_page, encode_page
 from node.lifecycle import calls as lifecycle
 from node.lifecycle.examples import parse_examples
+from node.metering.recount import Page, Told, read, write
 from node.model import Envelope, EventRecord, Receipt, decode_receipt, encode_receipt
 from node.network.create import node_toml
 from node.network.plan import DEFAULT_PLAN, load_plan
 from node.oracle.journal import read_records
 from node.oracle.service import load_service
-from node.recount import Page, Told, read, write
+from node.ordering.wal import WalDamaged, encode_frame, parse_segment, segment_header, segment_name
 from node.relay.config import load_relay, relay_text
-from node.wal import WalDamaged, encode_frame, parse_segment, segment_header, segment_name
+from node.sdk.context import find_context
+from node.sdk.errors import CityError as ClientError
 from node.web.views import _parsed
 from tests.fuzz.decoder import Decoder
 from tests.fuzz.rows_consensus import NOW_MS, SUITE
@@ -335,7 +336,7 @@ ROWS = [
             "frames", _pages, ("node.ledger.tree.decode_page",)),
     Decoder("segment of the log", lambda data: parse_segment(Path(segment_name(1)), data),
             (WalDamaged,), "frames", _segment,
-            ("node.wal.parse_segment", "node.wal._read_frame"), cost=2),
+            ("node.ordering.wal.parse_segment", "node.ordering.wal._read_frame"), cost=2),
     Decoder("journal of a relay", at_path(lambda path: list(read_records(path))), (CityError,),
             "json", lambda: [b'{"a":1}\n{"b":[2]}\n'], cost=2),
     Decoder("exported blocks", at_path(_all_blocks), (CityError,), "json", _exported, cost=4),
@@ -361,15 +362,16 @@ ROWS = [
             lambda: _files("tests/unit/documents/presentation.json"),
             ("node.documents.precheck.case.read_case",), cost=10),
     Decoder("credential of a holder", credentials.read_held, (credentials.PresentationRefused,),
-            "json", _held, ("node.credentials.read_held", "node.credentials.read_json")),
+            "json", _held,
+            ("node.confidential.credentials.read_held", "node.confidential.credentials.read_json")),
     Decoder("sealed record", sealing.read_content, (sealing.SealedRefused,), "mixed",
-            lambda: [_sealed().to_bytes()], ("node.sealing.read_content",)),
+            lambda: [_sealed().to_bytes()], ("node.confidential.sealing.read_content",)),
     Decoder("disclosed record", sealing.read_disclosure, (sealing.SealedRefused,), "json",
             lambda: [sealing.disclose(_sealed(), ["goods"], b"proof").to_bytes()],
-            ("node.sealing.read_disclosure",)),
+            ("node.confidential.sealing.read_disclosure",)),
     Decoder("presented credential", credentials.read_presentation,
             (credentials.PresentationRefused,), "json", _presented,
-            ("node.credentials.read_presentation",)),
+            ("node.confidential.credentials.read_presentation",)),
     Decoder("answer to an oracle", _answer("payment-status"), (CityError,), "json",
             lambda: ANSWERS, ("node.oracle.service.read_answer",), cost=8),
     Decoder("text of a page", lambda data: _parsed(data.decode("utf-8", "replace")), (), "json",

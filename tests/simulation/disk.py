@@ -1,7 +1,8 @@
 """The simulated disk of one node: the WAL in its real bytes behind a write cache, block store, bodies, state.
 
 A crash keeps what was synced and part of the rest, the last frame cut at a random byte. Block store and
-state use synchronous atomic batches, as LevelDB is used. The framing is the daemon's own (`node/wal.py`).
+state use synchronous atomic batches, as LevelDB is used. The framing is the daemon's
+own (`node/ordering/wal.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from consensus.api import Block, TxRef
 from consensus.certificate import CommitCert
 from consensus.encoding import Hash
 from consensus.header import Header
-from node.wal import (
+from node.ordering.wal import (
     SEGMENT_HEADER_BYTES,
     WalDamaged,
     encode_frame,

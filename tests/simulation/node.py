@@ -1,4 +1,4 @@
-"""One simulated node: the real core, driven as `node/driver.py` drives it.
+"""One simulated node: the real core, driven as `node/ordering/driver.py` drives it.
 
 step(input) -> actions, in order: Persist and Keep are durable before what follows leaves. The node keeps
 bodies, stores delivered blocks, executes them after a while, fetches what it lacks. A life ends with a

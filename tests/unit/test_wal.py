@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.wal import (
+from node.ordering.wal import (
     SECTOR_BYTES,
     SEGMENT_HEADER_BYTES,
     Wal,
@@ -202,7 +202,7 @@ def test_a_second_owner_is_refused_in_this_process_and_in_another(tmp_path):
         Wal.open(tmp_path)
     assert caught.value.code == "CITY-5023"
     script = (
-        "import sys; from node.wal import Wal, WalInUse\n"
+        "import sys; from node.ordering.wal import Wal, WalInUse\n"
         "try: Wal.open(sys.argv[1])\n"
         "except WalInUse: sys.exit(42)"
     )
@@ -237,7 +237,7 @@ def test_after_a_failed_sync_the_log_takes_nothing_more(tmp_path):
 
 FULL_DISK = """
 import resource, sys
-from node.wal import Wal, WalWriteFailed
+from node.ordering.wal import Wal, WalWriteFailed
 wal = Wal.create(sys.argv[1])
 wal.append([b"first"])
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))

@@ -18,7 +18,7 @@ from contracts.runtime import values
 from contracts.runtime.api import Bundle, EventRecord
 from contracts.runtime.native import NativeEngine
 from contracts.runtime.testing import MemoryState, TestNatives
-from node.catalogue import Catalogue, bundle_digest
+from node.contracts.catalogue import Catalogue, bundle_digest
 from node.errors import CityError
 from node.facade import Deployed, EventsPage, Level, QueryResult, SubmitOutcome, TxStatus, TxView
 from node.genesis import (
@@ -36,7 +36,7 @@ from node.genesis import (
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
 from node.identity.transport import issue_transport_certificate, make_peer_ca
-from node.metering import Asked, Figures, Metered, Used
+from node.metering.counting import Asked, Figures, Metered, Used
 from node.model import Envelope, Receipt, StoredBlock, StoredEvent
 from node.wire.body import parse_body
 

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.runtime.api import Bundle
 from contracts.schema import Schema
-from node.catalogue import bundle_digest
+from node.contracts.catalogue import bundle_digest
 from node.errors import CityError
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite

@@ -16,7 +16,7 @@ from node.cli import billing
 from node.cli.main import app
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
-from node.statements import (
+from node.metering.statements import (
     MemberServed,
     ServiceStatement,
     SignedStatement,

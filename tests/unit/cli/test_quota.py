@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from node.cli import quota
 from node.governance.state import Quota
-from node.quotas import Rules, Use, Used, rows
+from node.quotas.counting import Rules, Use, Used, rows
 
 MEMBERS = ("LG", "PX")
 NOON_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000

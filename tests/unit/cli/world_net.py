@@ -10,7 +10,7 @@ from contracts.bundles import main_file
 from contracts.runtime import values
 from contracts.runtime.checking import schema_of_file
 from contracts.schema import Schema
-from node.client_calls import Answer, Committed, ContractVersion, Event, contract_error
+from node.sdk.calls import Answer, Committed, ContractVersion, Event, contract_error
 from tests.unit.suite.center_world import CHANNEL
 from tests.unit.suite.world import World
 

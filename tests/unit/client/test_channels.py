@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from consensus.encoding import Hash
-from node.cards import NodeCard
-from node.client_channels import ChannelOrder, make_genesis
-from node.client_context import ChannelRef, Context, add_channel, drop_channel, find_context
-from node.client_errors import CityError
 from node.genesis import Identity
+from node.hosting.cards import NodeCard
+from node.sdk.channels import ChannelOrder, make_genesis
+from node.sdk.context import ChannelRef, Context, add_channel, drop_channel, find_context
+from node.sdk.errors import CityError
 from tests.unit.peers.world import SUITE, World
 
 CITIES = ("Shenzhen", "Guangzhou", "Beijing")

@@ -21,7 +21,7 @@ from node.client import (
     Unavailable,
     connect,
 )
-from node.client_calls import uuid7
+from node.sdk.calls import uuid7
 from node.wire.body import parse_body
 from tests.unit.client.network import Network, network
 

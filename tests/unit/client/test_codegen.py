@@ -25,8 +25,8 @@ from contracts.runtime.values import Record
 from contracts.schema import NotASchema, Schema
 from node.cli.main import app
 from node.client import ContractError, connect
-from node.client_typed import UNSET, ContractClient, Done
-from node.codegen import python_client
+from node.sdk.codegen import python_client
+from node.sdk.typed import UNSET, ContractClient, Done
 from tests.unit.client.whole import Whole, whole_network
 
 ROOT = Path(__file__).parents[3]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from consensus.encoding import Hash
-from node.cards import NodeCard
-from node.client_directory import check_cards, seats_by
 from node.errors import CityError
 from node.genesis import EngineRef, Member
+from node.hosting.cards import NodeCard
+from node.sdk.directory import check_cards, seats_by
 from tests.unit.suite.directory_world import key_of, seat
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from consensus.proof import ProofError
 from node.cli.main import app
 from node.client import Admission, AlreadyExists, ContractError, connect
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
 from tests.unit.client.test_minimal_client import ROOT, SCRIPT
 from tests.unit.client.whole import Whole, whole_network
 

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from contracts.runtime.api import Bundle
 from node.api.server import ApiServer
-from node.catalogue import bundle_digest
 from node.channel import Channel
 from node.clock import RealClock
 from node.compose import PeerGate, build_channel, one_key
+from node.contracts.catalogue import bundle_digest
 from node.genesis import BundleSource, ConsensusParams, ContractEntry, Genesis, Identity, channel_id
 from node.identity.keyfile import write_key
 from node.opening import open_ledger
+from node.ordering.signatures import Signatures
 from node.peers.network import PeerNetwork
 from node.peers.port import PeerPort
-from node.signatures import Signatures
 from node.telemetry import Metrics
 from tests.unit.api.hosting import MemoryHosting
 from tests.unit.node.network import COUNTER, Engine

@@ -13,8 +13,8 @@ from contracts.runtime import values
 from contracts.runtime.api import BlockRequest, Bundle, StateReader, Transaction, TxResult
 from contracts.runtime.keys import state_key
 from contracts.runtime.testing import MemoryState
-from node.activations import Activations, activate
-from node.engine import EngineWorker
+from node.contracts.activations import Activations, activate
+from node.execution.engine import EngineWorker
 from node.lifecycle.state import ACTIVE, APPROVED, SCHEDULED, Head, LifecycleState, Stage, Terms
 
 FIRST = """

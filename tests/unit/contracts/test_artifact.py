@@ -23,10 +23,10 @@ from contracts.runtime.artifact import (
     open_artifact,
     precompiled,
 )
-from node import engines
 from node.cli.main import app
 from node.config import NodeConfig, load_config
 from node.errors import CityError
+from node.execution import engines
 from node.genesis import EngineRef
 from node.identity.suite import get_suite
 

@@ -10,7 +10,7 @@ from contracts.runtime.api import BlockRequest, Bundle
 from contracts.runtime.artifact import Artifact, ensure_artifact
 from contracts.runtime.code_cache import CodeCache
 from contracts.runtime.testing import MemoryState
-from node.engine import EngineWorker
+from node.execution.engine import EngineWorker
 from tests.damage import flipped
 from tests.unit.contracts.test_worker import SOURCE, block, tx
 

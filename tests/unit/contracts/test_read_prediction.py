@@ -4,7 +4,7 @@ import json
 
 from contracts.runtime import keys
 from contracts.runtime.api import Transaction, TxResult
-from node.read_prediction import METHODS_MAX, SHAPES_MAX, ReadPredictor
+from node.execution.read_prediction import METHODS_MAX, SHAPES_MAX, ReadPredictor
 
 
 def tx(sender="alice", method="move", args_json=None, **args):

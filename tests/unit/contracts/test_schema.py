@@ -6,7 +6,7 @@ from contracts.bundles import SUITE, load_bundle
 from contracts.runtime import values
 from contracts.runtime.api import Bundle, ContractRefused
 from contracts.runtime.language.hints import hint_of_text, hint_text
-from node.engine import EngineWorker
+from node.execution.engine import EngineWorker
 
 RULE = '''
 from sdk import Decimal, Event, Revert, dataclass

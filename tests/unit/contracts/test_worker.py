@@ -12,14 +12,14 @@ from contracts.runtime import backstop, host, keys, values, wire
 from contracts.runtime.api import OUTCOMES, BlockRequest, Bundle, ContractRefused, Transaction
 from contracts.runtime.artifact import ensure_artifact
 from contracts.runtime.testing import MemoryState, TestNatives
-from node import engine as supervisor
-from node import sandbox
-from node.engine import EngineStopped, EngineWorker
-from node.engines import LazyEngine
-from node.frames import FrameReader, write_frame
-from node.read_prediction import ReadPredictor
-from node.worker import Pipe, Worker
-from node.worker_slots import WorkerSlots
+from node.execution import engine as supervisor
+from node.execution import sandbox
+from node.execution.engine import EngineStopped, EngineWorker
+from node.execution.engines import LazyEngine
+from node.execution.frames import FrameReader, write_frame
+from node.execution.read_prediction import ReadPredictor
+from node.execution.worker import Pipe, Worker
+from node.execution.worker_slots import WorkerSlots
 
 SOURCE = """
 from sdk import Map, call, ctx, export, require, sm2_verify, view

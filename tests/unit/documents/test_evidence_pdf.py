@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from node.cli.main import app
 from node.documents.evidence_pdf import evidence_pdf
-from node.evidence_life import life_of
+from node.proofs.life import life_of
 from tests.damage import flipped
 from tests.oracle.structures import encode
 from tests.unit.oracle_checker.forge import World
@@ -82,7 +82,7 @@ def test_no_page_is_made_of_a_bundle_that_does_not_hold(tmp_path: Path) -> None:
 
 
 def test_what_a_hostile_bundle_says_of_itself_is_only_text() -> None:
-    from node.proofs import verify_evidence
+    from node.proofs.reading import verify_evidence
 
     _, data = bundle("<b>x</b> & \x07\x00 " + "长" * 3_000)
     view = verify_evidence(data)

@@ -18,10 +18,11 @@ from consensus.encoding import Hash
 from consensus.header import identity_digest, tx_id, tx_sign_digest
 from contracts.runtime.api import BlockRequest, Bundle, Diagnostic, StateReader, TxResult
 from contracts.runtime.native import NativeEngine
+from node.catchup.snapshots import Snapshots
 from node.channel import Channel
 from node.clock import Clock, RealClock
 from node.compose import PeerGate, build_channel, one_key
-from node.engine import EngineStopped
+from node.execution.engine import EngineStopped
 from node.genesis import (
     GENESIS_VERSION,
     BundleSource,
@@ -42,12 +43,11 @@ from node.identity.suite import get_suite
 from node.lifecycle.examples import EmptyState
 from node.model import Envelope
 from node.opening import open_ledger
+from node.ordering.signatures import Signatures
+from node.ordering.txpool import PoolLimits
 from node.peers.batch import PeerBatch, PeerId
 from node.seat import Votes
-from node.signatures import Signatures
-from node.snapshots import Snapshots
 from node.telemetry import Metrics
-from node.txpool import PoolLimits
 from node.wire.body import TxBody, build_body
 
 SUITE = get_suite("sm")

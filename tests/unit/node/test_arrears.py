@@ -15,7 +15,7 @@ from consensus.encoding import Hash
 from contracts.runtime.api import Bundle
 from node.errors import CityError
 from node.genesis import BundleSource, ContractEntry, channel_id
-from node.taking_part import refuse_indebted
+from node.hosting.taking_part import refuse_indebted
 from tests.unit.node.deploying import SECOND, Deploying, proposal
 from tests.unit.node.network import SUITE
 

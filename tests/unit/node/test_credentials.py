@@ -18,7 +18,7 @@ from consensus.encoding import Hash
 from contracts.bundles import load_bundle
 from contracts.runtime.keys import state_key
 from node.cli.main import app
-from node.credentials import (
+from node.confidential.credentials import (
     Field,
     Held,
     Presentation,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from node.diagnosis import Answers, Finding, Severity, diagnose, summary
+from node.doctor.diagnosis import Answers, Finding, Severity, diagnose, summary
 
 CITIES = ("Shenzhen", "Guangzhou", "Beijing", "Hong Kong")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.config import load_config
-from node.doctor import Check, Mark, examine, examine_stores
+from node.doctor.doctor import Check, Mark, examine, examine_stores
 from node.ledger.store import LevelStore
 from node.network.create import create_network
 from node.network.layout import Layout

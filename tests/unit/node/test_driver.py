@@ -24,10 +24,10 @@ from consensus.api import (
 )
 from consensus.encoding import ZERO_HASH
 from node.clock import RealClock
-from node.driver import ORDERING_LANE_MAX, ChannelHalted, Driver
 from node.errors import CityError
-from node.signatures import CoreVerifier, Signatures
-from node.txpool import TxPool
+from node.ordering.driver import ORDERING_LANE_MAX, ChannelHalted, Driver
+from node.ordering.signatures import CoreVerifier, Signatures
+from node.ordering.txpool import TxPool
 from tests.unit.node.network import SECONDS, SUITE, cluster
 from tests.unit.node.test_txpool import tx
 

@@ -9,15 +9,15 @@ import pytest
 
 from consensus.api import SignatureItem
 from consensus.encoding import Hash, Sig
-from node import signatures as signatures_module
-from node.bodies import GIVE_UP_MS, WANTED_MAX, WantedBodies
-from node.driver import ORDERING_LANE_MAX, TURN_MESSAGES_MAX
-from node.fairness import Gate, GateFull, Nested, Turns
 from node.identity.signers import MemorySigner
-from node.intake import PART_COUNT, monotonic_ms
 from node.model import Envelope
+from node.ordering import signatures as signatures_module
+from node.ordering.bodies import GIVE_UP_MS, WANTED_MAX, WantedBodies
+from node.ordering.driver import ORDERING_LANE_MAX, TURN_MESSAGES_MAX
+from node.ordering.fairness import Gate, GateFull, Nested, Turns
+from node.ordering.intake import PART_COUNT, monotonic_ms
+from node.ordering.signatures import JOB_ITEMS_MAX, SHARE_ITEMS, Signatures
 from node.peers.batch import PeerBatch, PeerId
-from node.signatures import JOB_ITEMS_MAX, SHARE_ITEMS, Signatures
 from tests.unit.node.network import SECONDS, SUITE, cluster
 from tests.unit.node.test_driver import World
 
@@ -242,7 +242,7 @@ async def test_a_question_for_transactions_of_many_blocks_reads_few_of_them_and_
         assert len(heights) > 1
         monkey = pytest.MonkeyPatch()
         with monkey.context() as patch:
-            patch.setattr("node.serving.ASKED_BLOCKS_MAX", 1)
+            patch.setattr("node.catchup.serving.ASKED_BLOCKS_MAX", 1)
             (batch,) = await serving.transactions(ids)
         assert len({blocks.place(net.id(e)).height for e in batch.transactions}) == 1
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.runtime import values
-from node.diagnosis import Answers, Readiness, diagnose, readiness
+from node.doctor.diagnosis import Answers, Readiness, diagnose, readiness
 from node.errors import CityError
 from node.flags import CONTRACT_NOTICE, KNOWN, VARIABLE, Flags, known_flags
 from node.governance import genesis_state

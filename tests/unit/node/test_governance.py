@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consensus.quorum import quorum
-from node.arguments import BadArguments
+from node.contracts.arguments import BadArguments
 from node.governance import METHODS, ConfigState, parse_call
 from node.governance.apply import PROPOSALS_OF_MEMBER_MAX
 from node.governance.state import PROPOSAL_LIFE

@@ -18,7 +18,7 @@ from node.governance.policies import ADMIN_ROLE, electorate, read_policy
 from node.governance.refusals import Refused
 from node.governance.words import describe, diff
 from node.identity.transport import load_certificate, make_peer_ca
-from node.revocations import linked
+from node.keys.revocations import linked
 from tests.unit.node.governing import SPARE, Chain, channel
 from tests.unit.node.network import SUITE
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from node import home
 from node.config import load_config
-from node.doctor import Mark, examine
+from node.doctor.doctor import Mark, examine
 from node.errors import CityError
 from node.genesis import decode_genesis, encode_genesis
-from node.home import move_home
-from node.hosting_notes import Note, State, changed_files, seal, write_note
+from node.hosting import home
+from node.hosting.home import move_home
+from node.hosting.notes import Note, State, changed_files, seal, write_note
 from node.identity.keyfile import write_key
 from node.identity.suite import get_suite
-from node.keyring import (
+from node.keys.keyring import (
     GRANT_FILE,
     NEXT_GRANT_FILE,
     VOTE_FILE,

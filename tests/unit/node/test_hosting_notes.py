@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node.errors import CityError
-from node.hosting_notes import (
+from node.hosting.notes import (
     MANIFEST_FILE,
     NOTE_FILE,
     Note,

@@ -8,11 +8,11 @@ from typing import Any
 from consensus.header import identity_digest, tx_id
 from consensus.proof import read_proof_file
 from contracts.runtime import values
-from node.admission import Admitted
+from node.execution.planner import Delivered
 from node.identity.signers import MemorySigner
 from node.model import StoredBlock
-from node.planner import Delivered
-from node.proofs import verify_proof
+from node.ordering.admission import Admitted
+from node.proofs.reading import verify_proof
 from tests.oracle.evidence import verify_file
 from tests.unit.node.network import SECONDS, SUITE, Cluster, cluster
 from tests.unit.node.test_reconfiguration import commit, configure, count

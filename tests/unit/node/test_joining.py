@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from consensus.encoding import Hash
-from node import joining, joining_peers
+from node.catchup import joining
+from node.catchup import peers as joining_peers
+from node.catchup.joining import Joining, finish
 from node.errors import CityError
-from node.joining import Joining, finish
 from node.ledger import snapshot
 from node.ledger.snapshot import parts, read_part
 from node.model import SnapshotIndex, StoredBlock
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
 from node.wire.snapshots import Offer, SealedHeader
 from tests.damage import flipped
 from tests.unit.node.network import SECONDS, SUITE, Cluster

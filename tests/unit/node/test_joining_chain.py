@@ -14,13 +14,14 @@ from consensus.encoding import Hash, Sig
 from consensus.header import Header, block_hash, leaves_root, tx_id, tx_leaf
 from consensus.quorum import quorum
 from consensus.validators import Validator, ValidatorSet, validators_hash
-from node import joining_chain, joining_peers
+from node.catchup import chain as joining_chain
+from node.catchup import peers as joining_peers
+from node.catchup.chain import Chain, fetch_bodies, fetch_headers
+from node.catchup.joining import _genesis_header
+from node.catchup.peers import Crew
 from node.errors import CityError
 from node.genesis import Genesis, channel_id
 from node.identity.signers import MemorySigner
-from node.joining import _genesis_header
-from node.joining_chain import Chain, fetch_bodies, fetch_headers
-from node.joining_peers import Crew
 from node.ledger.snapshot import BadSnapshot
 from node.model import Envelope, StoredBlock
 from node.wire.snapshots import Offer, SealedHeader

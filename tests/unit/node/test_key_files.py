@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from node import key_files
-from node.key_files import next_path, old_path, supersede
+from node.keys import files as key_files
+from node.keys.files import next_path, old_path, supersede
 
 
 def test_what_another_round_left_is_destroyed_before_its_name_is_taken(tmp_path: Path) -> None:

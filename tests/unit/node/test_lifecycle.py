@@ -15,8 +15,8 @@ from consensus.encoding import Hash
 from contracts.runtime import values
 from contracts.runtime.api import Bundle, Diagnostic, TxResult
 from contracts.runtime.keys import contract_prefix
-from node.activations import Overlay
-from node.arguments import BadArguments
+from node.contracts.activations import Overlay
+from node.contracts.arguments import BadArguments
 from node.errors import CATALOGUE
 from node.genesis import ChannelConfig, Identity
 from node.governance import genesis_state as config_state

@@ -19,9 +19,9 @@ from node.errors import CityError
 from node.ledger import meter
 from node.ledger.meter import Use, counted
 from node.ledger.store import LevelStore, MemoryStore
-from node.metering import Asked, Figures, Metered, days_of, month_of, totals
+from node.metering.counting import Asked, Figures, Metered, days_of, month_of, totals
+from node.metering.recount import Page, Recount, Told, differences, read, write
 from node.model import Envelope, decode_receipt
-from node.recount import Page, Recount, Told, differences, read, write
 from tests.oracle import metering as oracle
 from tests.oracle.structures import Invalid
 from tests.unit.node.network import SUITE, Cluster, Node, cluster

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from consensus.proof import ProofError
-from node import proofs
-from node.proofs import verify_proof, wrap_event
+from node.proofs import reading as proofs
+from node.proofs.reading import verify_proof, wrap_event
 from tests import golden
 from tests.damage import flipped
 from tests.oracle.evidence import verify_file

@@ -11,7 +11,7 @@ import pytest
 from node.errors import CityError
 from node.identity.signers import MemorySigner
 from node.opening import open_ledger
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
 from node.pruning import prune
 from tests.unit.node.network import SECONDS, SUITE, Cluster, cluster
 from tests.unit.node.test_reconfiguration import Votes, configure, count

@@ -18,7 +18,7 @@ from node.errors import CityError
 from node.governance.state import Quota
 from node.identity.signers import MemorySigner
 from node.model import Receipt, StoredBlock, decode_receipt
-from node.quotas import CONTRACT, Charging, Rules, Use, Used, load_used, rows
+from node.quotas.counting import CONTRACT, Charging, Rules, Use, Used, load_used, rows
 from node.wire.body import parse_body
 from tests.unit.node.deploying import SECOND, deploying
 from tests.unit.node.governing import Chain, channel

@@ -10,7 +10,7 @@ import pytest
 from consensus.raft.ordering.hearing import OBSERVER_WAL_LOST
 from node.genesis import check
 from node.identity.signers import MemorySigner
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
 from node.trust import RAFT_TRUST
 from tests.oracle.evidence import verify_file
 from tests.unit.node.network import PATIENT_MS, SECONDS, SUITE, Cluster, cluster, make_genesis

@@ -11,7 +11,7 @@ import pytest
 from contracts.runtime import values
 from contracts.runtime.keys import state_key
 from node.errors import CityError
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
 from tests.unit.node.network import PATIENT_MS, Cluster, cluster
 
 

@@ -19,7 +19,7 @@ from node.genesis import Identity
 from node.governance.state import CHANNEL_KEY
 from node.identity.signers import MemorySigner
 from node.model import Envelope, Receipt
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
 from tests.unit.node.evidence import evidence_of
 from tests.unit.node.network import PATIENT_MS, SECONDS, SUITE, Cluster, cluster
 from tests.unit.node.waiting import have_epoch, have_roles, voting

@@ -10,13 +10,13 @@ import pytest
 
 from consensus.encoding import Hash
 from contracts.runtime import values
-from node.driver import ChannelHalted
 from node.errors import CityError
-from node.executor import Applied
+from node.execution.executor import Applied
 from node.facade import TxStatus
 from node.governance.state import genesis_state
-from node.hosted import check_may_accept_loss
+from node.hosting.hosted import check_may_accept_loss
 from node.ledger.records import StateRoots
+from node.ordering.driver import ChannelHalted
 from tests.unit.node.network import Cluster, Node, cluster
 from tests.unit.node.waiting import have_roles
 
@@ -184,7 +184,7 @@ async def test_a_node_without_an_engine_keeps_certified_blocks_and_executes_noth
 async def test_a_log_that_is_rotated_at_every_block_still_brings_everyone_back(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("node.journal.ROTATE_BYTES", 1)
+    monkeypatch.setattr("node.ordering.journal.ROTATE_BYTES", 1)
     net = Cluster(tmp_path, 4)
     try:
         await net.start_all()

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from consensus.header import identity_digest
-from node.client_meter import page_of
 from node.configuration import InForce
 from node.governance.views import view
 from node.identity.suite import get_suite
@@ -18,6 +17,7 @@ from node.identity.transport import (
     load_certificate,
     make_peer_ca,
 )
+from node.sdk.meter import page_of
 from tests.unit.node.evidence import CHANNEL
 from tests.unit.node.governing import SPARE, SUITE, Chain, channel
 

@@ -16,7 +16,7 @@ from node.errors import CityError
 from node.genesis import BundleSource, Genesis, channel_id, check
 from node.governance import genesis_state
 from node.governance.words import lines
-from node.proofs import verify_proof
+from node.proofs.reading import verify_proof
 from node.residency import check_genesis, resident_call, tags
 from tests.unit.node.deploying import SECOND, proposal
 from tests.unit.node.governing import SPARE, Chain, channel

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from node import key_files, rotation
 from node.config import Keys, NodeConfig
 from node.errors import CityError
 from node.governance import ConfigState
@@ -26,7 +25,9 @@ from node.identity.transport import (
     make_peer_ca,
     save_transport,
 )
-from node.keyring import Keyring, open_identities, open_keyring, open_transports
+from node.keys import files as key_files
+from node.keys import rotation
+from node.keys.keyring import Keyring, open_identities, open_keyring, open_transports
 from tests.unit.node.governing import SUITE, channel
 
 AUTHORITY, INTL = make_peer_ca("M1"), get_suite("intl")
@@ -157,10 +158,10 @@ def test_after_a_crash_at_any_step_the_new_identity_is_held_and_the_end_is_reach
 def test_a_vote_key_that_was_taken_up_halfway_is_taken_up_again(
     node: Node, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    from node.keyring import prepare_vote_key
+    from node.keys.keyring import prepare_vote_key
 
     genesis = SimpleNamespace(config=node.state.config)
-    monkeypatch.setattr("node.keyring.read_genesis", lambda _: genesis)
+    monkeypatch.setattr("node.keys.keyring.read_genesis", lambda _: genesis)
     new = bytes.fromhex(prepare_vote_key(node.config)["vote_key"])
     before = (node.keys / "vote.pem").read_bytes()
     state = node.under(vote_key=new)

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from contracts.runtime.keys import state_key
-from node.credentials import Snapshot
-from node.identity.suite import get_suite
-from node.sealing import (
+from node.confidential.credentials import Snapshot
+from node.confidential.sealing import (
     Content,
     SealedRefused,
     SealingKeys,
@@ -24,6 +23,7 @@ from node.sealing import (
     seal,
     verify_disclosure,
 )
+from node.identity.suite import get_suite
 from tests.damage import flipped
 from tests.unit.node.test_credentials import Ledger
 

@@ -13,8 +13,8 @@ from consensus.encoding import Hash, decode, encode
 from node.errors import CityError
 from node.identity.signers import MemorySigner
 from node.identity.suite import get_suite
-from node.served import FOLDER, STATEMENTS, TODAY, Served
-from node.statements import MemberServed, SignedStatement, chain_of, digest_of, message_of
+from node.metering.served import FOLDER, STATEMENTS, TODAY, Served
+from node.metering.statements import MemberServed, SignedStatement, chain_of, digest_of, message_of
 
 SUITE, CHANNEL, DAY_MS = get_suite("sm"), Hash(b"c" * 32), 86_400_000
 MORNING_MS = 20_000 * DAY_MS + 3_600_000

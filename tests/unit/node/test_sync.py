@@ -13,15 +13,15 @@ from consensus.api import SignatureItem
 from consensus.certificate import CommitCert, Seal, bitmap, seal_message
 from consensus.encoding import Hash, Sig
 from consensus.header import block_hash
-from node import sync
+from node.catchup import sync
+from node.catchup.sync import BlockChecker, CatchUp
 from node.configuration import InForce
 from node.errors import CityError
 from node.genesis import channel_id
 from node.governance import genesis_state
 from node.model import Envelope, StoredBlock
-from node.ordering import genesis_header
+from node.ordering.core import genesis_header
 from node.peers.batch import PeerBatch, PeerId
-from node.sync import BlockChecker, CatchUp
 from tests.unit.node.network import SECONDS, SUITE, Cluster, cluster, make_genesis
 from tests.unit.node.test_recovery import commit
 from tests.unit.node.waiting import caught_up

@@ -6,11 +6,11 @@ import pytest
 
 from consensus.api import TxRef
 from consensus.encoding import Hash
-from node.admission import Admitted
 from node.errors import CityError
 from node.genesis import Identity
 from node.model import Envelope
-from node.txpool import AGE_MS_MAX, PoolLimits, TxPool
+from node.ordering.admission import Admitted
+from node.ordering.txpool import AGE_MS_MAX, PoolLimits, TxPool
 from node.wire.body import TxBody
 
 LIMITS = PoolLimits(count_max=10, bytes_max=10_000, member_share=60, sender_share=40)

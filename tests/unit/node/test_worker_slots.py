@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from node.worker_slots import WorkerSlots
+from node.execution.worker_slots import WorkerSlots
 
 SECONDS = 30.0
 

@@ -13,7 +13,7 @@ from consensus.payment import CoinPoint, Kind, coin_id
 from consensus.proof import ProofError
 from deploy.regcenter.client import Payment, Wallet
 from deploy.regcenter.hashing import sm3
-from node.proofs import _payment_view
+from node.proofs.reading import _payment_view
 from tests.unit.suite.center_world import NOW, Money
 
 

@@ -10,7 +10,7 @@ import pytest
 from node.genesis import ChannelConfig
 from node.identity.signers import MemorySigner
 from node.identity.transport import TransportIdentity, issue_transport_certificate, save_transport
-from node.own_keys import OwnTransports
+from node.keys.own import OwnTransports
 from node.peers.port import PeerPort
 from node.peers.roster import Self
 from tests.unit.peers.world import SUITE, Ear, World, connected, der, running

@@ -12,11 +12,11 @@ import pytest
 from consensus.tags import Tag, preimage
 from consensus.validators import Validator, ValidatorSet
 from node.config import Keys, NodeConfig
-from node.doctor_check import Mark
+from node.doctor.check import Mark
 from node.errors import CityError
 from node.identity.signers import SignerAway
 from node.identity.suite import get_suite
-from node.keyring import held_keys, open_identities
+from node.keys.keyring import held_keys, open_identities
 from node.signing import pkcs11, remote
 from node.signing.token_check import examine_token
 from node.signing.token_place import PIN_FILE_VARIABLE, PIN_VARIABLE, read_pin, read_place

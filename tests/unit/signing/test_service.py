@@ -18,6 +18,7 @@ from node.errors import CityError
 from node.identity.keyfile import write_key
 from node.identity.signers import SignerAway, sign_hashed
 from node.identity.suite import get_suite
+from node.metering.statements import ServiceStatement, message_of
 from node.peers.roster import server_name
 from node.peers.statement import PeerStatement
 from node.signing import guard as guard_module
@@ -26,7 +27,6 @@ from node.signing.guard import VoteGuard
 from node.signing.held import HeldKeys, vote_name
 from node.signing.remote import RemoteSigner, SigningClient, remote_keys
 from node.signing.service import GUARD_FILE, KeyFolder
-from node.statements import ServiceStatement, message_of
 from node.wire.body import TxBody, build_body
 from node.wire.pb import signer_pb2
 from node.wire.signing import serve_signing

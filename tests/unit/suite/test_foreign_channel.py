@@ -19,7 +19,7 @@ from contracts.runtime.keys import state_key
 from node.genesis import channel_id
 from node.identity.curve import P256
 from node.identity.suite import get_suite
-from node.proofs import SuiteVerifier
+from node.proofs.reading import SuiteVerifier
 from tests.unit.suite.center_world import Chain
 from tests.unit.suite.exchange_world import WINDOW, Foreign
 from tests.unit.suite.world import GAS_DEMO_MAX

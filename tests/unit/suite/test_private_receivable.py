@@ -19,10 +19,8 @@ from hypothesis.stateful import (
 
 from contracts.runtime import values
 from contracts.tables import TABLES
-from node.credentials import commitment
-from node.identity.hidden_amount import Opening, hide, prove, share
-from node.identity.suite import get_suite
-from node.private_amounts import (
+from node.confidential.credentials import commitment
+from node.confidential.private_amounts import (
     SCHEMA,
     context_of,
     opening_in,
@@ -31,7 +29,9 @@ from node.private_amounts import (
     prove_parts,
     terms_content,
 )
-from node.sealing import Content, open_copy, seal
+from node.confidential.sealing import Content, open_copy, seal
+from node.identity.hidden_amount import Opening, hide, prove, share
+from node.identity.suite import get_suite
 from tests.unit.suite.center_world import CHANNEL, as_json
 from tests.unit.suite.conftest import fresh
 from tests.unit.suite.walking import Walk, allowed, cases

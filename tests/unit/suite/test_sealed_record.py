@@ -19,9 +19,9 @@ from hypothesis.stateful import (
 from contracts.runtime import keys as state_keys
 from contracts.runtime import values
 from contracts.tables import TABLES
-from node.credentials import commitment
+from node.confidential.credentials import commitment
+from node.confidential.sealing import Content, SealedCopy, content_of, open_copy, reseal, seal
 from node.identity.suite import get_suite
-from node.sealing import Content, SealedCopy, content_of, open_copy, reseal, seal
 from tests.unit.suite.center_world import CHANNEL, as_json
 from tests.unit.suite.conftest import fresh
 from tests.unit.suite.walking import Walk, allowed, cases

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from contracts.tables import TABLES
-from node.credentials import Field, commitment, content_of, root_of
+from node.confidential.credentials import Field, commitment, content_of, root_of
 from node.identity.suite import get_suite
 from tests.unit.suite.center_world import CHANNEL
 from tests.unit.suite.conftest import fresh

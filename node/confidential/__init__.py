@@ -1,0 +1,1 @@
+"""What only some may read: sealed records, credentials with fields left out, hidden amounts."""

@@ -1,0 +1,1 @@
+"""The channels of one node: opened, joined, paused, archived and left while it runs."""
