@@ -126,7 +126,9 @@ def print_error(error: CityError) -> None:
 
 
 def wants_chinese() -> bool:
-    return os.environ.get("LC_ALL", os.environ.get("LANG", "")).lower().startswith("zh")
+    """The language of messages as POSIX has it: the first of these that is set and not empty."""
+    said = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next(filter(None, said), "").lower().startswith("zh")
 
 
 def _wants_json() -> bool:

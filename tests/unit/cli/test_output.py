@@ -52,3 +52,24 @@ def test_text_of_others_is_neither_markup_nor_an_order_to_the_terminal(
     harmless = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     assert harmless in shown
     assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, False),
+        ({"LANG": "zh_CN.UTF-8"}, True),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": ""}, True),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, False),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_HK"}, True),
+        ({"LC_ALL": "zh_CN", "LC_MESSAGES": "en_US", "LANG": "en_US"}, True),
+    ],
+)
+def test_the_language_of_errors_is_the_first_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: bool
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert output.wants_chinese() is expected
