@@ -145,6 +145,8 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
+    """Deadlines are judged now, and with no other input. A driver hands it in behind what has arrived."""
+
     now_ms: int
 
 

@@ -121,7 +121,6 @@ class PbftCore:
         if isinstance(event, Received):
             self._check(event)
         state.set_clock(event.now_ms)
-        self._timers.on_time()
         self._handle(event)
         self._admission.check()
         self._normal.advance()
@@ -235,7 +234,7 @@ class PbftCore:
                     state.broadcast(self._gossip.status(is_reply=False))
                 self._admission.round()
             case Tick():
-                pass
+                self._timers.on_time()
             case Received():
                 self._on_received(event.message, event.sender)
             case TxWaiting():

@@ -75,7 +75,8 @@ class Timers:
         return None if at_ms is None else at_ms + state.timeout_ms - state.config.base_timeout_ms
 
     def on_time(self) -> None:
-        """Do what has fallen due. Runs before every input is handled, whatever the input."""
+        """Do what has fallen due. On a tick alone, and a driver hands in first what has arrived: a node that
+        was slow itself must not blame a leader who spoke in time."""
         now_ms, state = self._state.now_ms, self._state
         if not _is_due(self._next_ms, now_ms):
             return

@@ -205,7 +205,8 @@ class Driver:
 
     def _next_events(self, now_ms: int) -> list[Input]:
         """One turn's inputs. Transactions first: a block of this turn that holds one must find it in the core,
-        for what comes in behind its block would wait there for ever and be proposed again."""
+        for what comes in behind its block would wait there for ever and be proposed again. Deadlines last: the
+        answer that they wait for may lie in this turn."""
         events: list[Input] = []
         dropped, fresh = self._pool.drain_dropped(), self._pool.drain_fresh()
         if dropped:

@@ -111,7 +111,6 @@ class RaftCore:
         if isinstance(event, Received) and not self._is_for_now(event):
             return self._taken()
         state.set_clock(event.now_ms)
-        self._timers.on_time()
         self._handle(event)
         self._replica.advance()
         self._gossip.tell_behind(is_patient=True)
@@ -209,7 +208,7 @@ class RaftCore:
             case Restart():
                 restore(state, event, self._replica)
             case Tick():
-                pass
+                self._timers.on_time()
             case Received(_, sender, message):
                 self._on_message(sender, message)
             case TxWaiting():

@@ -19,7 +19,8 @@ class Timers:
         self._next_ms: int | None = None
 
     def on_time(self) -> None:
-        """Do what has fallen due. Runs before every input is handled, whatever the input."""
+        """Do what has fallen due. On a tick alone, and a driver hands in first what has arrived: a node that
+        was slow itself must not stand against a leader who spoke in time."""
         state, now_ms = self._state, self._state.now_ms
         if not self._tick() and not _is_due(self._next_ms, now_ms):
             return

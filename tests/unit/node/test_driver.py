@@ -115,6 +115,21 @@ async def test_transactions_come_first_then_own_results_then_messages():
     assert kinds == ["Restart", "TxWaiting", "Executed", "Received"]
 
 
+async def test_a_deadline_that_has_passed_is_judged_behind_what_had_arrived():
+    # A node that was slow itself would else depose a leader whose proposal lies in its inbox.
+    def answer(event):
+        if isinstance(event, Restart):
+            return [SetTimer(RealClock().now_ms())]
+        return [Broadcast(b"tick")] if isinstance(event, Tick) else []
+
+    world = World(answer)
+    world.driver.received(1, b"proposal")
+    world.driver.own(Executed(0, 1, ZERO_HASH, ZERO_HASH))
+    await world.run_until(1)
+    kinds = [type(event).__name__ for event in world.core.seen]
+    assert kinds == ["Restart", "Executed", "Received", "Tick"]
+
+
 async def test_a_body_that_was_delivered_meanwhile_is_not_given_to_the_core():
     # It would wait there for ever: no block takes it any more, and the leader is suspected for it.
     world = World(lambda event: [])

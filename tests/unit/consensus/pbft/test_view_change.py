@@ -130,6 +130,22 @@ def test_a_silent_leader_is_replaced_and_the_waiting_transaction_commits() -> No
     assert all(d.block.tx_ids == (tx(1).tx_id,) for d in (b[0] for b in cluster.blocks[1:]))
 
 
+def test_a_node_that_was_slow_itself_hears_what_came_in_time_before_it_blames_the_leader() -> None:
+    cluster = Cluster(4)
+    cluster.give(tx(1))
+    cluster.pass_time(50)
+    cluster.now_ms += (
+        5_000  # nobody handles anything meanwhile: the block's messages lie in inboxes
+    )
+    cluster.flush()
+    assert cluster.heights() == [1] * 4
+    assert cluster.take(ViewChange) == []
+    for index in range(4):
+        cluster.tick(index)
+    assert cluster.take(ViewChange) == []
+    assert [core.status().view for core in cluster.cores] == [0] * 4
+
+
 def test_a_dead_leader_on_a_chain_that_has_to_settle_is_suspected_too() -> None:
     cluster = Cluster(4)
     cluster.give(tx(1))
