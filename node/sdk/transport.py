@@ -24,6 +24,9 @@ from node.wire.status import from_rpc_error
 # How a call ends that the node neither answered nor refused; its own refusals always carry details.
 _CUT = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
 NOT_HELD = "CITY-5008"  # names nodes that hold it
+NOT_HERE = (
+    "CITY-1004"  # this node has no such channel, any more or yet; another one of the context may
+)
 READ_LIFETIME_MS, READ_RENEWED_MS = 10 * 60 * 1000, 2 * 60 * 1000
 _OPTIONS = (
     ("grpc.max_receive_message_length", REPLY_BYTES_MAX),
@@ -107,7 +110,8 @@ class Transport:
         """The reply of the first node that answers. timeout: seconds over all attempts.
 
         signed: a read that needs a statement. tx_id: for the Timeout. node: only the one of that name.
-        failover: whether to try the next node where one is away, or let go of what is asked for.
+        failover: whether to try the next node where one is away, has not this channel (it left, or archived
+        it), or let go of what is asked for.
         Raises the node's error by kind, Timeout, or CITY-1010 when every node was tried once in vain."""
         ends = time.monotonic() + timeout
         reasons: list[str] = []
@@ -122,19 +126,20 @@ class Transport:
                 reply = await getattr(each.stub, method)(
                     request, timeout=remaining, metadata=metadata
                 )
-                if not_held is None:
+                if not_held is None or not_held.code == NOT_HERE:
                     self._at = self._nodes.index(each)
                 return reply
             except grpc.aio.AioRpcError as error:
                 try:
                     reasons.append(f"{each.address.name}: {self._moved_on(error, timeout, tx_id)}")
                 except CityError as said:
-                    if said.code != NOT_HELD or not failover:
+                    if said.code not in (NOT_HELD, NOT_HERE) or not failover:
                         raise
-                    not_held = not_held or said
+                    if not_held is None or not_held.code == NOT_HERE:
+                        not_held = said
                     archives = str(said.variables.get("archives", "")).split(", ")
                     waiting = deque(sorted(waiting, key=lambda n: n.address.name not in archives))
-        if not_held is not None:
+        if not_held is not None and (not_held.code == NOT_HELD or not reasons):
             raise not_held
         tried = ", ".join(each.address.api for each in nodes)
         raise Unavailable("CITY-1010", tried=tried, reason="; ".join(reasons))
@@ -143,13 +148,20 @@ class Transport:
         """Replies of one node until its stream breaks. Raises Unavailable then: the caller resumes.
 
         timeout: seconds for the connection; the stream itself has no deadline."""
+        if self._nodes[self._at].identity is None:
+            await self.info(timeout)  # at a node that has the channel
         node = self._nodes[self._at]
         try:
             metadata = await self._metadata(node, time.monotonic() + timeout)
             async for reply in getattr(node.stub, method)(request, metadata=metadata):
                 yield reply
         except grpc.aio.AioRpcError as error:
-            reason = self._moved_on(error, timeout, "")
+            try:
+                reason = self._moved_on(error, timeout, "")
+            except CityError as said:
+                if said.code != NOT_HERE:
+                    raise
+                reason, node.identity = said.message, None  # it had the channel, and gave it up
             self.move_on()
             raise Unavailable("CITY-1010", tried=node.address.api, reason=reason) from error
         raise Unavailable("CITY-1010", tried=node.address.api, reason="the node ended the stream")
@@ -205,11 +217,22 @@ class Transport:
 
     async def info(self, timeout: float) -> Any:
         """What the first node that answers says of the channel; checked to be the channel we mean."""
+        reason, not_here = "", None
         for each in self._order(None):
             try:
-                return await self._info(each, time.monotonic() + timeout)
+                found = await self._info(each, time.monotonic() + timeout)
             except grpc.aio.AioRpcError as error:
-                reason = self._moved_on(error, timeout, "")
+                try:
+                    reason = self._moved_on(error, timeout, "")
+                except CityError as said:
+                    if said.code != NOT_HERE:
+                        raise
+                    not_here = not_here or said
+            else:
+                self._at = self._nodes.index(each)
+                return found
+        if not_here is not None and not reason:
+            raise not_here
         tried = ", ".join(node.address.api for node in self._nodes)
         raise Unavailable("CITY-1010", tried=tried, reason=reason)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +48,16 @@ def write_contexts(folder: Path, chain: MemoryChannel, ports: list[int]) -> None
 
 
 @asynccontextmanager
-async def network(folder: Path, nodes: int = 1) -> AsyncIterator[Network]:
-    """Nodes that serve one chain: what one has, all have."""
+async def network(
+    folder: Path, nodes: int = 1, without: Collection[int] = ()
+) -> AsyncIterator[Network]:
+    """Nodes that serve one chain: what one has, all have. without: nodes that serve another channel only."""
     chain = MemoryChannel()
     async with AsyncExitStack() as stack:
         servers = []
-        for _ in range(nodes):
+        for number in range(nodes):
             server = ApiServer(
-                {"main": chain},
+                {"other" if number in without else "main": chain},
                 node_name="Shenzhen",
                 identity_keys={chain.suite.id: chain.node_signer.public_key},
                 transport=chain.transport,

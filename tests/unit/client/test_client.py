@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from node.client import (
+    CityError,
     Committed,
     ContractError,
     Denied,
@@ -136,6 +137,43 @@ async def test_an_away_node_is_passed_over_and_all_away_is_named(tmp_path: Path)
             await net.query("receivable", "get", timeout=SECONDS)
         assert caught.value.code == "CITY-1010"
         assert all(str(server.port) in caught.value.message for server in two.servers)
+
+
+async def test_a_node_without_the_channel_is_passed_over_by_calls_reads_and_streams(
+    tmp_path: Path,
+) -> None:
+    async with network(tmp_path, nodes=3, without=(0, 1)) as three:
+        async with connect.aio(three.context, user="buyer", timeout=SECONDS) as net:
+            events = net.events("receivable", "Called", from_height=1)
+            following = asyncio.create_task(anext(events))
+            assert (await net.call("receivable", "issue", {"n": 1})).block == 1
+            assert (await following).id == "1/0/0"
+            await events.aclose()
+            with pytest.raises(CityError) as only:
+                await net.node_status("node0", timeout=SECONDS)
+            assert only.value.code == "CITY-1004"
+        await three.servers[2].stop()
+        async with connect.aio(three.context, user="buyer", timeout=SECONDS) as net:
+            with pytest.raises(Unavailable) as caught:
+                await net.query("receivable", "get", timeout=SECONDS)
+            assert caught.value.code == "CITY-1010"
+
+
+async def test_where_no_node_has_the_channel_each_kind_of_call_says_so(tmp_path: Path) -> None:
+    async with (
+        network(tmp_path, nodes=2, without=(0, 1)) as two,
+        connect.aio(two.context, user="buyer", timeout=SECONDS) as net,
+    ):
+        asked = (
+            net.query("receivable", "get"),
+            net.call("receivable", "issue"),
+            anext(net.events()),
+        )
+        for each in asked:
+            with pytest.raises(CityError) as caught:
+                await each
+            assert caught.value.code == "CITY-1004"
+        assert two.chain.submitted == 0
 
 
 async def test_a_wait_goes_on_at_the_next_node_with_the_same_bytes(tmp_path: Path) -> None:
