@@ -215,12 +215,15 @@ def _send(
     """A config transaction has a block of its own: what would be refused now is not sent. change: which kind to
     which node, where it is to be said whether enough would vote then."""
     from contracts.runtime import values
+    from node.sdk.changes import send_change
 
     with open_network() as net:
-        net.query(CONFIG, method, args)
-        if change is not None:
-            warn(net, values.to_json(net.query(CONFIG, "show").value), *change)
-        done = net.call(CONFIG, method, args, gas_limit=1)
+
+        def before() -> None:
+            if change is not None:
+                warn(net, values.to_json(net.query(CONFIG, "show").value), *change)
+
+        done = send_change(net, method, args, before)
         show({"tx_id": done.tx_id, "block": done.block} | values.to_json(done.value), output)
 
 

@@ -18,7 +18,6 @@ from node.cli.session import open_network
 if TYPE_CHECKING:
     from node.identity.certificates import Certificate
 
-CONFIG = "_config"
 CertificateFile = Annotated[Path, typer.Argument(help="a certificate of the member's authority")]
 
 
@@ -100,14 +99,14 @@ def _send(
     """What would be refused is not sent. known: refusals that only say that it is so already."""
     from contracts.runtime import values
     from node.client import ContractError
+    from node.sdk.changes import send_change
 
     try:
-        net.query(CONFIG, method, args)
+        done = send_change(net, method, args)
     except ContractError as error:
         if error.reason in known:
             return None
         raise
-    done = net.call(CONFIG, method, args, gas_limit=1)
     view: dict[str, Any] = values.to_json(done.value)
     return {"tx_id": done.tx_id, "block": done.block} | view
 

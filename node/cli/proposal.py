@@ -330,19 +330,22 @@ def _send(
     """A config transaction has a block of its own: what would be refused now is not sent."""
     from node.cli.standstill import warn
     from node.governance.state import ADD, REMOVE, REPLACE_KEY
+    from node.sdk.changes import send_change
 
-    net.query(CONFIG, method, args)
-    if change is not None and change[0] in (ADD, REMOVE, REPLACE_KEY):
-        warn(net, ask(net, CONFIG, "show"), *change)
-    _call(net, CONFIG, method, args, output, gas_limit=1)
+    def before() -> None:
+        if change is not None and change[0] in (ADD, REMOVE, REPLACE_KEY):
+            warn(net, ask(net, CONFIG, "show"), *change)
+
+    _print_done(send_change(net, method, args, before), output)
 
 
-def _call(
-    net: Any, contract: str, method: str, args: dict[str, Any], output: Output, **options: Any
-) -> None:
+def _call(net: Any, contract: str, method: str, args: dict[str, Any], output: Output) -> None:
+    _print_done(net.call(contract, method, args), output)
+
+
+def _print_done(done: Any, output: Output) -> None:
     from contracts.runtime import values
 
-    done = net.call(contract, method, args, **options)
     value = values.to_json(done.value)
     told = value if isinstance(value, dict) else {"result": value}
     show({"tx_id": done.tx_id, "block": done.block} | told, output)

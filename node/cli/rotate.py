@@ -190,6 +190,7 @@ def _places(config: NodeConfig) -> list[tuple[Place, Suite]]:
 def _bring_in_force(config: NodeConfig, place: Place, suite: Suite, change: _Change) -> None:
     """On one channel: proposes where that is still to be done, and waits for the node itself."""
     from contracts.runtime import values
+    from node.sdk.changes import send_change
 
     with open_network(channel=place.name) as net:
         shown = values.to_json(net.query(CONFIG, "show").value)
@@ -200,8 +201,7 @@ def _bring_in_force(config: NodeConfig, place: Place, suite: Suite, change: _Cha
             return
         if row[change.field] != change.wanted:
             args = {"name": config.name, **change.args}
-            net.query(CONFIG, change.method, args)  # what would be refused is not sent
-            block = net.call(CONFIG, change.method, args, gas_limit=1).block
+            block = send_change(net, change.method, args).block
             progress(f"{place.name}: in force with block {block}")
         else:
             block = net.query(CONFIG, "show").height

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +16,8 @@ from node.authority.register import Use
 from node.identity.certificates import Certificate
 from node.identity.keys import PrivateKey
 from node.identity.requests import make_request
+from node.sdk.changes import send_change
+from node.sdk.errors import ContractError
 from tests.unit.node.governing import SPARE, Chain, channel
 from tests.unit.node.network import SUITE
 
@@ -173,3 +178,64 @@ def test_a_members_authority_is_its_own_affair_and_another_member_needs_the_poli
     assert not asked.value["in_force"]
     gone = chain.send("admin0", "set_authority", member_id="M0", certificate="")
     assert gone.value["in_force"] and not chain.state.authorities
+
+
+class Idle:
+    """A client of a channel whose last block is old; each transaction makes a block of `now_ms`."""
+
+    def __init__(self, chain: Chain, now_ms: int) -> None:
+        self.chain, self.now_ms, self.sent = chain, now_ms, 0
+
+    def query(self, contract: str, method: str, args: Any = None) -> Any:
+        if method == "show":
+            return SimpleNamespace(height=self.chain.height)
+        kept = (self.chain.state, self.chain.height, dict(self.chain.stored))
+        outcome = self.chain.send("admin0", method, **args)
+        self.chain.state, self.chain.height, self.chain.stored = kept
+        return self._taken(outcome)
+
+    def block(self, height: int) -> Any:
+        assert height == self.chain.height
+        return SimpleNamespace(header={"timestamp_ms": self.chain.time_ms})
+
+    def call(self, contract: str, method: str, args: Any, gas_limit: int) -> Any:
+        self.sent += 1
+        outcome = self.chain.send("admin0", method, **args)
+        self.chain.time_ms = self.now_ms
+        return self._taken(outcome)
+
+    @staticmethod
+    def _taken(outcome: Any) -> Any:
+        if outcome.code:
+            raise ContractError("CITY-4001", reason=outcome.code, contract="", method="", detail="")
+        return outcome
+
+
+def test_on_an_idle_channel_a_certificate_of_today_comes_in_by_a_second_try(house: House) -> None:
+    _, found = house.certificate()
+    args = {
+        "name": found.name,
+        "member_id": "M0",
+        "public_key": found.public_key,
+        "roles": ["admin"],
+        "certificate": b64encode(found.der).decode(),
+        "serial": str(found.serial),
+    }
+    house.chain.time_ms = found.not_before_ms - 3 * DAY_MS
+    net = Idle(house.chain, found.not_before_ms + 1)
+    with pytest.raises(ContractError) as caught:  # it begins in 2030: no block of today helps
+        send_change(net, "add_identity", args)
+    assert (caught.value.reason, net.sent) == ("E_CERTIFICATE", 0)
+
+    today = MemberAuthority.create(
+        house.authority.folder.parent / "now", "M0", SUITE, None, dev=True
+    )
+    der = b64encode(today.certificate(Use.IDENTITY).der).decode()
+    house.chain.time_ms = 1_000
+    net = Idle(house.chain, time.time_ns() // 1_000_000)
+    asked = {"member_id": "M0", "certificate": der}
+    assert send_change(net, "set_authority", asked).value["in_force"]
+    assert net.sent == 2
+    with pytest.raises(ContractError) as again:
+        send_change(net, "set_authority", asked)
+    assert (again.value.reason, net.sent) == ("E_NO_CHANGE", 2)
