@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from node.cli import network
-from node.cli.network import DirOption, EngineOption
-from node.cli.output import Output, OutputOption, fail, guarded, progress, show
+from node.cli.network import SPARE, DirOption, EngineOption
+from node.cli.output import Output, OutputOption, as_table, fail, guarded, progress, show
 from node.network.control import network_stop, network_up, open_layout
 from node.network.layout import Layout
 from node.trust import trust
@@ -45,7 +45,8 @@ def up(
     if nodes not in (0, there):
         raise fail("CITY-8029", path=directory, there=there, asked=nodes)
     progress("starting")
-    show(network_up(root), output)
+    rows = network_up(root)
+    show(rows, output, lambda: as_table(rows, SPARE))
     if output is Output.table:
         progress(trust(kind, there))
         progress(f"clients find it with:  cd {directory}   or   export CITY_CONTEXT={root}")

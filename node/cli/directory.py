@@ -25,6 +25,7 @@ COLUMNS = {
     "channel": ("name", "id", "zone", "engine", "suite", "validators", "standing", "state"),
     "relay": ("id", "member", "carrier_of", "carries", "state"),
 }
+SPARE = {"node": ("City", "Roles"), "channel": ("Suite", "Engine")}  # on a narrow terminal
 GONE = ("RETIRED", "ARCHIVED")
 
 
@@ -41,7 +42,8 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> Any:
     columns = COLUMNS[kind]
     titles = tuple(kind if name == "id" else name for name in columns)
     header = tuple(title.replace("_", " ").capitalize() for title in titles)
-    return rows_table(header, [tuple(_cell(name, row[name]) for name in columns) for row in rows])
+    cells = [tuple(_cell(name, row[name]) for name in columns) for row in rows]
+    return rows_table(header, cells, SPARE.get(kind, ()))
 
 
 def _cell(name: str, value: Any) -> str:

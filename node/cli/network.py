@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from node.cli.output import Output, OutputOption, guarded, progress, show
+from node.cli.output import Output, OutputOption, as_table, guarded, progress, show
 
 app = typer.Typer(
     help="Networks on disk: create, start, look, stop, carry to hosts.", no_args_is_help=True
@@ -29,6 +29,7 @@ EngineOption = Annotated[
     ),
 ]
 
+SPARE = ("slug", "web", "state_root")  # columns that a narrow terminal does without
 DirOption = Annotated[Path, typer.Option("--dir", help="the network's folder")]
 
 
@@ -94,7 +95,8 @@ def up(directory: DirOption, output: OutputOption = Output.table) -> None:
     """
     from node.network.control import network_up
 
-    show(network_up(directory.resolve()), output)
+    rows = network_up(directory.resolve())
+    show(rows, output, lambda: as_table(rows, SPARE))
 
 
 @app.command()
@@ -103,7 +105,8 @@ def status(directory: DirOption, output: OutputOption = Output.table) -> None:
     """Each node's process, height and state root."""
     from node.network.control import network_status
 
-    show(network_status(directory.resolve()), output)
+    rows = network_status(directory.resolve())
+    show(rows, output, lambda: as_table(rows, SPARE))
 
 
 @app.command()

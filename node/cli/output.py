@@ -15,10 +15,12 @@ from itertools import pairwise
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from node.cli.columns import Columns
 from node.errors import CityError
 
 EXIT_BUG, EXIT_INTERRUPTED = 70, 130
@@ -54,25 +56,34 @@ def show(data: Any, output: Output, table: Callable[[], Any] | None = None) -> N
         stdout.print(as_it_is(found) if isinstance(found, str) else found)
 
 
-def as_table(data: Any) -> Any:
-    """Two aligned columns for an object, one row an item for a list of objects."""
+def as_table(data: Any, spare: Sequence[str] = ()) -> Any:
+    """Two aligned columns for an object, one row an item for a list of objects. spare: as of `rows_table`."""
     if isinstance(data, dict):
         return rows_table(None, [(key, _text(value)) for key, value in data.items()])
     if isinstance(data, list) and data and isinstance(data[0], dict):
         header = list(data[0])
-        return rows_table(header, [[_cell(row.get(key)) for key in header] for row in data])
+        rows = [[_cell(row.get(key)) for key in header] for row in data]
+        return rows_table(header, rows, spare)
     return _text(data)
 
 
-def rows_table(header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> Table:
-    """Aligned columns. Short ones stay on one line; long ones fold."""
-    table = Table(box=None, show_header=header is not None, pad_edge=False, header_style="bold")
-    rows = list(rows)
-    for place, name in enumerate(header or [""] * max((len(row) for row in rows), default=1)):
-        is_short = all(len(row[place]) <= SHORT_CELL for row in rows if place < len(row))
-        table.add_column(name, overflow="fold", no_wrap=is_short)
-    for row in rows:
-        table.add_row(*(as_it_is(cell) if isinstance(cell, str) else cell for cell in row))
+def rows_table(
+    header: Sequence[str] | None, rows: Iterable[Sequence[str | Text]], spare: Sequence[str] = ()
+) -> Columns | Table:
+    """Aligned columns. Without a header: names and what they stand for, which folds.
+
+    spare: names in the header that a narrow terminal does without, first one first."""
+    cells = [[as_it_is(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    if header is not None:
+        return Columns(header, cells, spare)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for place in range(max((len(row) for row in cells), default=1)):
+        is_short = all(
+            cell_len(row[place].plain) <= SHORT_CELL for row in cells if place < len(row)
+        )
+        table.add_column(overflow="fold", no_wrap=is_short)
+    for row in cells:
+        table.add_row(*row)
     return table
 
 

@@ -60,7 +60,7 @@ def list_proposals(output: OutputOption = Output.table) -> None:
             for i in items
         ]
         heads = ("Proposal", "What", "By", "Approved", "May approve", "Waits for", "Until")
-        stdout.print(rows_table(heads, rows))
+        stdout.print(rows_table(heads, rows, spare=("Approved", "By")))
 
 
 @app.command("show")
