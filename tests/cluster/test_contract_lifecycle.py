@@ -83,6 +83,7 @@ async def test_a_version_takes_over_while_a_city_is_dead_and_it_comes_back_over_
     await attested(four, 2, 3, alive[0])
     done = city(four, "as", ADMINS[0], "contract", "activate", "transfer", "2", "-o", "json")
     assert done["status"] == "active"
+    await four.applied(alive[1], done["block"])  # migrating takes each node its time
     async with four.net(alive[1]) as net:
         # The client learns which version runs.
         later = await net.call("transfer", "open_account", {"owner": "b", "amount": 1})

@@ -11,7 +11,7 @@ from consensus.encoding import decode
 from node.opening import read_genesis
 from tests.cluster.cluster import CALL_SECONDS, Cluster
 from tests.cluster.conftest import BOTH_ENGINES
-from tests.cluster.test_reconfiguration import status_when
+from tests.cluster.test_reconfiguration import leader_of, status_when
 
 pytestmark = [pytest.mark.cluster, BOTH_ENGINES]
 
@@ -19,8 +19,7 @@ pytestmark = [pytest.mark.cluster, BOTH_ENGINES]
 async def test_each_node_killed_in_turn_comes_back_to_the_same_state(four: Cluster) -> None:
     # Every city once, the leader among them: three go on, the fourth returns and catches up.
     done = await four.call("open_account", {"owner": "a", "amount": 1_000})
-    async with four.net() as net:
-        leader = four.slug_of((await net.node_status())["leader"])
+    leader = await leader_of(four)
     for number, victim in enumerate([leader, *(s for s in four.slugs if s != leader)]):
         four.kill(victim)
         witness = next(s for s in four.slugs if s != victim)
@@ -39,6 +38,8 @@ async def test_all_killed_at_once_come_back_with_everything_acknowledged(four: C
         four.kill(slug)
     four.up()
     for slug in four.slugs:
+        # One of them may have died before it had what the others acknowledged.
+        await four.applied(slug, done[-1].block)
         async with four.net(slug) as net:
             for number, each in enumerate(done):
                 found = await net.transaction(each.tx_id)

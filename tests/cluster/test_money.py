@@ -165,6 +165,9 @@ def hub_knows(money: MoneyNet, count: int) -> None:
 
 
 def shows_lag_and_stops(money: MoneyNet) -> None:
+    # A hub that refused it was a trouble until the relay heard that this one was taken.
+    untroubled = lambda: relay_status(money.relay("one"))["state"] == "running"  # noqa: E731
+    wait_for(money, "the relay to have no troubles", untroubled)
     found = money.told("oracle", "relay", "status", str(money.relay("one")), "-o", "json")
     assert (found["state"], found["open"], found["lag_s"]) == ("running", 0, 0)
     assert found["ended"]["proven"] >= 2

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from node.network.control import UP
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import BOTH_ENGINES
 
@@ -33,7 +34,7 @@ async def test_up_submit_stop_up_again_gives_the_same_state_root(
     rows = script("up", "--nodes", "4", "--engine", engine, *where)
     cluster = Cluster(tmp_path / "net")
     try:
-        assert [row["state"] for row in rows] == ["ready"] * 4
+        assert len(rows) == 4 and {row["state"] for row in rows} <= set(UP)
         done = await cluster.call("open_account", {"owner": "a", "amount": 5})
         before = await cluster.roots(done.block)
         assert sorted(script("stop", *where)["stopped"]) == cluster.slugs
