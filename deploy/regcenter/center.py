@@ -175,11 +175,11 @@ class Center:
                 raise CenterError("RC_ROLLED_BACK", f"{path} is missing")
             return
         witness = decode(SignedTreeHead, path.read_bytes())
+        size, time_ms = witness.head.tree_size, witness.head.timestamp_ms
+        if not has_head:  # its chain of keys was made just now: it vouches for no earlier head
+            raise CenterError("RC_ROLLED_BACK", f"the store has no tree of {size} leaves")
         if not self.is_signed(witness):
             raise CenterError("RC_DAMAGED", f"{path} is not signed by this center")
-        size, time_ms = witness.head.tree_size, witness.head.timestamp_ms
-        if not has_head:
-            raise CenterError("RC_ROLLED_BACK", f"the store has no tree of {size} leaves")
         newest = self.latest.head
         if (newest.tree_size, newest.timestamp_ms) < (size, time_ms):  # reserve is no leaf
             raise CenterError("RC_ROLLED_BACK", f"a head of {size} leaves at {time_ms} is missing")

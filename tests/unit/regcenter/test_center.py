@@ -369,14 +369,17 @@ def test_a_center_whose_write_failed_accepts_nothing_more(bench: Bench) -> None:
     assert refusal.value.code == "RC_CLOSED"
 
 
+@pytest.mark.parametrize("days", [0, 400])
 @pytest.mark.parametrize("lost", ["ledger", "latest-head"])
-def test_a_lost_part_of_the_store_is_noticed(bench: Bench, tmp_path: Path, lost: str) -> None:
+def test_a_lost_part_of_the_store_is_noticed_however_late(
+    bench: Bench, tmp_path: Path, lost: str, days: int
+) -> None:
     directory = tmp_path / "center"
     bench.money.center.close()
     path = directory / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises(CenterError) as refusal:
-        Center.open(directory)
+        Center.open(directory, lambda: NOW + days * 86_400_000)
     assert refusal.value.code == "RC_ROLLED_BACK"
 
 
