@@ -9,7 +9,6 @@ lanes. Durable first, then told: a block is in the store before anyone who waits
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +27,6 @@ from consensus.api import (
     Keep,
     Need,
     PeerConnected,
-    Restart,
     Signer,
 )
 from consensus.certificate import KIND_RAFT
@@ -40,20 +38,18 @@ from node.catchup.sync import BlockChecker, CatchUp, CheckedBlock, holds_config
 from node.clock import Clock
 from node.configuration import Forecast
 from node.contracts.attesting import Attester
-from node.errors import CityError
 from node.execution.executor import Applied, Executor
 from node.execution.loaded_engine import LoadedEngine
 from node.execution.planner import Delivered, Planner
 from node.facade import TxStatus
 from node.failpoints import reach
 from node.flags import Flags
-from node.governance import ConfigState
-from node.identity.signers import SignerAway
+from node.housekeeping import Housekeeping
 from node.keys.revocations import linked
 from node.ledger.records import StateRoots
 from node.links import Network
 from node.model import Envelope, StoredBlock
-from node.opening import WAL_BEGUN, Ledger, note_configuration, replay
+from node.opening import Ledger, replay
 from node.ordering.admission import Admission, Admitted
 from node.ordering.bodies import WantedBodies, in_batches
 from node.ordering.driver import ChannelHalted, Driver
@@ -66,15 +62,13 @@ from node.peers.batch import PeerBatch, PeerId
 from node.pruning import Pruning
 from node.reports import Reports
 from node.seat import Cores, Seat
+from node.seating import Seating
 from node.telemetry import Metrics
 from node.wire.body import TxBody
 
 BODY_WORKERS = 2
 SPREAD_SECONDS = 0.003  # what arrives together is passed on together
 BODIES_SECONDS = 0.02
-HOUSE_SECONDS = 1.0
-SIGNER_SECONDS, SIGNER_SECONDS_MAX = 1.0, 30.0
-FLAGS_SAID_MS = 600_000
 EXECUTION_LAG_READY_MAX = 1  # beyond the window; further behind, a node says that it is catching up
 
 log = structlog.get_logger("channel")
@@ -103,16 +97,22 @@ class Pipeline:
         self.ledger, self.pool, self.metrics = ledger, pool, metrics
         self.waiters, self.moved = TxWaiters(), Signal()
         self._network, self._clock, self._admission = network, clock, admission
-        self._suite, self._cores = ledger.suite, cores
+        self._suite = ledger.suite
         self._window = ledger.genesis.config.consensus.window
-        self._forecast = Forecast(
-            ledger.configuration, self._body_of, lambda: ledger.tip.height + 1
-        )
         self._fetched: dict[Hash, CheckedBlock] = {}
         self._spread = asyncio.Event()
         self._asking = asyncio.Event()
-        self._without_signer = asyncio.Event()
-        self._seat = self._make_seat(ledger.configuration.state)
+        self._seating = Seating(
+            ledger=ledger,
+            cores=cores,
+            effects=self,
+            pool=pool,
+            clock=clock,
+            forecast=Forecast(ledger.configuration, self._body_of, lambda: ledger.tip.height + 1),
+            window=self._window,
+            is_executing=engine is not None and attester is not None,
+            on_taken=self._on_seat_taken,
+        )
         self.executor = None
         if engine is not None and attester is not None:
             planner = Planner(
@@ -140,13 +140,11 @@ class Pipeline:
             is_voting=self.is_validator,
         )
         self._reports, self._attester = Reports(ledger, reporter), attester
-        self._scheduled = Scheduled(ledger, reporter)
         self.flags = Flags(self._window)
-        self._flags_said_ms = 0
         self.snapshots, self.pruning = snapshots, pruning
         self._contracts = ledger.contracts.state
         self.intake = Intake(
-            seat=lambda: self._seat,
+            seat=lambda: self.seat,
             catch_up=self.catch_up,
             serving=Serving(ledger, pool),
             signatures=signatures,
@@ -158,6 +156,20 @@ class Pipeline:
             tip_height=lambda: self.tip_height,
             flags=self.flags,
         )
+        self._house = Housekeeping(
+            self,
+            ledger=ledger,
+            pool=pool,
+            waiters=self.waiters,
+            network=network,
+            clock=clock,
+            admission=admission,
+            metrics=metrics,
+            intake=self.intake,
+            flags=self.flags,
+            reports=self._reports,
+            scheduled=Scheduled(ledger, reporter),
+        )
 
     # ---- life -------------------------------------------------------------------------------------
 
@@ -165,15 +177,16 @@ class Pipeline:
         """Until cancelled, or until something stops the channel: it is raised in an exception group."""
         self._require_flags()
         await self._restore_bodies()
+        self._network.reconfigure(*linked(self.seat.state))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._order(is_wal_loss_accepted), name="driver")
-            tasks.create_task(self._watch_signer(), name="signer")
+            tasks.create_task(self._seating.run(is_wal_loss_accepted), name="driver")
+            tasks.create_task(self._seating.watch_signer(), name="signer")
             if self.executor is not None:
                 tasks.create_task(self.executor.run(), name="executor")
             tasks.create_task(self.catch_up.run(), name="catch-up")
             tasks.create_task(self._spread_bodies(), name="spread")
             tasks.create_task(self._ask_for_bodies(), name="ask")
-            tasks.create_task(self._keep_house(), name="house")
+            tasks.create_task(self._house.run(), name="house")
             if self.snapshots is not None:
                 tasks.create_task(self.snapshots.run(), name="snapshots")
             if self.pruning is not None:
@@ -188,60 +201,16 @@ class Pipeline:
 
     async def leave(self) -> None:
         """Before an orderly stop: a Raft leader hands over. Others wait for nothing."""
-        status, own_index = self._core_status(), self._seat.own_index
-        is_raft = self._seat.state.config.consensus.kind == KIND_RAFT
+        status, own_index = self.core_status(), self.seat.own_index
+        is_raft = self.seat.state.config.consensus.kind == KIND_RAFT
         if own_index is not None and is_raft and status is not None and status.leader == own_index:
             await self.driver.leave(own_index)
 
-    async def _order(self, is_wal_loss_accepted: bool) -> None:
-        """One seat after the other: a config block that is executed ends one."""
-        self._network.reconfigure(*linked(self._seat.state))
-        is_seated = True
-        while True:
-            try:
-                if is_seated:
-                    await self._seat.driver.run(self._restart(is_wal_loss_accepted))
-                is_seated = False
-                await self._take_seat()
-                is_seated = True
-            except SignerAway as away:
-                is_seated = False
-                log.warning("channel.signer_away", code=away.code, reason=away.message)
-                self._without_signer.set()
-
-    async def _watch_signer(self) -> None:
-        """Nothing of the turn that wanted a signature has left this node. It follows without a vote until the
-        signer answers, and begins anew from its log then, as after a crash. A signer that answers and gives no
-        vote all the same is asked less and less often: each attempt is such a beginning."""
-        pause, height = SIGNER_SECONDS, -1
-        while True:
-            await self._without_signer.wait()
-            pause = (
-                SIGNER_SECONDS if self.tip_height > height else min(2 * pause, SIGNER_SECONDS_MAX)
-            )
-            await asyncio.sleep(pause)
-            state = self.ledger.configuration.state
-            while not await asyncio.to_thread(self._cores.can_sign, state):
-                await asyncio.sleep(SIGNER_SECONDS)
-            height = self.tip_height
-            log.info("channel.signer_back", height=height)
-            self._without_signer.clear()
-            self._seat.driver.end()
-
-    async def _take_seat(self) -> None:
-        """Under the configuration now in force, without starting anything else again."""
-        state, former = self.ledger.configuration.state, self._seat
-        # In a thread: a vote key that is taken up now is read from its file.
-        seat = await asyncio.to_thread(self._make_seat, state)
-        if (state.record, state.statutes) != (former.state.record, former.state.statutes):
-            await asyncio.to_thread(note_configuration, self.ledger)
-        while seat.is_without_signer != self._without_signer.is_set():
-            seat = await asyncio.to_thread(self._make_seat, state)
-        former.driver.hand_over(seat.driver)
-        self._seat = seat
+    def _on_seat_taken(self, seat: Seat) -> None:
+        state = seat.state
         self._network.reconfigure(*linked(state))
         self.catch_up.reconfigure(state.validators.faults, self.is_validator)
-        self._drop_refused()
+        self._house.drop_refused()
         self.pool.offer_again()
         for peer in self._network.up():
             if peer.index is not None:
@@ -255,65 +224,26 @@ class Pipeline:
             role=self._role(),
         )
 
-    def _make_seat(self, state: ConfigState) -> Seat:
-        is_without = self._without_signer.is_set()
-        core, own_index = self._cores.make(state, self._forecast, is_without)
-        driver = Driver(core, self.ledger.journal, self, self.pool, self._clock)
-        wanted = WantedBodies(len(state.config.nodes), own_index)
-        return Seat(state, core, own_index, driver, wanted, is_without)
-
     def _body_of(self, tx_id: Hash) -> TxBody | None:
         held = self.ledger.journal.kept(tx_id) or self.pool.get_or_dropped(tx_id)
         return None if held is None else held.body
 
     @property
+    def seat(self) -> Seat:
+        """The one that is taken now."""
+        return self._seating.seat
+
+    @property
     def driver(self) -> Driver:
-        return self._seat.driver
+        return self.seat.driver
 
     @property
     def is_validator(self) -> bool:
-        return self._seat.own_index is not None
+        return self.seat.own_index is not None
 
     @property
     def _wanted(self) -> WantedBodies:
-        return self._seat.wanted
-
-    def _restart(self, is_wal_loss_accepted: bool) -> Restart:
-        """The core's first input, from what ledger and log hold."""
-        ledger, tip = self.ledger, self.ledger.tip
-        executed = []
-        for height in range(max(0, tip.height - self._window), ledger.applied_height + 1):
-            roots = ledger.state.roots(height)
-            assert roots is not None
-            executed.append((height, roots.state_root, roots.receipts_root))
-        return Restart(
-            self._clock.now_ms(),
-            ledger.journal.core_records,
-            tip,
-            ledger.blocks.certificate(tip.height),
-            tuple(executed),
-            "" if is_wal_loss_accepted else self._observes_because(),
-            is_wal_loss_accepted,
-            is_tip_config=self._is_tip_open,
-            nonce=1 + secrets.randbits(62),
-            is_key_new=not ledger.blocks.is_marked(WAL_BEGUN),
-        )
-
-    def _observes_because(self) -> str:
-        """What was missing when the ledger was opened, unless this life has made good for it."""
-        ledger = self.ledger
-        is_whole = bool(ledger.journal.core_records) and ledger.tip.height >= ledger.known_height
-        return "" if is_whole else ledger.observes_because
-
-    @property
-    def _is_tip_open(self) -> bool:
-        """Whether the tip is a config block that is not executed yet."""
-        ledger, height = self.ledger, self.ledger.tip.height
-        return (
-            self.executor is not None
-            and ledger.applied_height < height
-            and ledger.blocks.is_config(height)
-        )
+        return self.seat.wanted
 
     async def _restore_bodies(self) -> None:
         """Bodies logged with votes of an earlier life: they may have to be served again."""
@@ -333,11 +263,11 @@ class Pipeline:
 
     def status(self) -> dict[str, Any]:
         """The pipeline's part of the node's status."""
-        core, up = self._core_status(), self._network.up()
+        core, up = self.core_status(), self._network.up()
         if core is None:
             return {"state": "starting", "ready": False, "role": self._role(), "peers": []}
         validators_up = sum(peer.index is not None for peer in up) + self.is_validator
-        enough = self._seat.seals_needed if self.is_validator else 1
+        enough = self.seat.seals_needed if self.is_validator else 1
         is_behind = self.is_catching_up
         if validators_up < enough:
             state = "waiting for peers"
@@ -353,7 +283,7 @@ class Pipeline:
             "role": self._role(),
             "view": core.view,
             "view_active": core.is_active,
-            "leader": "" if core.leader < 0 else self._seat.nodes[core.leader].name,
+            "leader": "" if core.leader < 0 else self.seat.nodes[core.leader].name,
             "view_since_ms": core.view_since_ms,
             "waiting": core.waiting,
             "last_view_change_reason": core.last_view_change_reason,
@@ -362,18 +292,18 @@ class Pipeline:
         }
 
     def _role(self) -> str:
-        if self._seat.is_without_signer:
+        if self.seat.is_without_signer:
             return "observer (its signer is away)"
         if not self.is_validator:
             return "observer"
-        status = self._core_status()
-        if self.is_reconfiguring or (status is None and self._seat.state.epoch > 0):
+        status = self.core_status()
+        if self.is_reconfiguring or (status is None and self.seat.state.epoch > 0):
             return "observer (it takes its seat under a new configuration)"
         reason = "" if status is None else status.observes_because
         return f"observer ({reason})" if reason else "validator"
 
-    def _core_status(self) -> CoreStatus | None:
-        return self._seat.core.status() if self.driver.is_started else None
+    def core_status(self) -> CoreStatus | None:
+        return self.seat.core.status() if self.driver.is_started else None
 
     @property
     def is_catching_up(self) -> bool:
@@ -394,7 +324,7 @@ class Pipeline:
     @property
     def is_reconfiguring(self) -> bool:
         now = self.ledger.configuration.state.record
-        return self._seat.state.record is not now or self._is_tip_open
+        return self.seat.state.record is not now or self._seating.is_tip_open
 
     def peers(self) -> list[PeerId]:
         return self._network.up()
@@ -429,7 +359,7 @@ class Pipeline:
         return self.ledger.journal.keep(action.height, bodies)
 
     def send(self, to: int, messages: tuple[bytes, ...]) -> None:
-        self._network.send(self._seat.nodes[to].name, self._batch(messages))
+        self._network.send(self.seat.nodes[to].name, self._batch(messages))
 
     def broadcast(self, messages: tuple[bytes, ...]) -> None:
         self._network.broadcast(self._batch(messages))
@@ -521,15 +451,15 @@ class Pipeline:
     def forward(self, action: Forward) -> None:
         held = [admitted for i in action.tx_ids if (admitted := self.pool.get(i)) is not None]
         for part in envelope_batches([admitted.envelope for admitted in held]):
-            self._network.send(self._seat.nodes[action.to].name, PeerBatch(transactions=part))
+            self._network.send(self.seat.nodes[action.to].name, PeerBatch(transactions=part))
 
     def accuse(self, action: Accuse) -> None:
         self.metrics.evidence.inc()
         log.warning("consensus.evidence", evidence=action.evidence.hex())
-        self._reports.note(action.evidence, self._seat.own_index or 0, monotonic_ms())
+        self._reports.note(action.evidence, self.seat.own_index or 0, monotonic_ms())
 
     def violation(self, sender: int, reason: str) -> None:
-        nodes = self._seat.nodes
+        nodes = self.seat.nodes
         name = nodes[sender].name if 0 <= sender < len(nodes) else "catch-up"
         self.intake.violation(name, reason)
 
@@ -545,7 +475,7 @@ class Pipeline:
         self._compare_with_sealed(applied.height, roots)
         if self._contracts is not self.ledger.contracts.state:
             self._contracts = self.ledger.contracts.state
-            self._drop_refused()
+            self._house.drop_refused()
         self.driver.own(Executed(0, applied.height, roots.state_root, roots.receipts_root))
         if len(self.waiters):
             for receipt in applied.receipts:
@@ -588,57 +518,12 @@ class Pipeline:
             await self._asking.wait()
             for index, tx_ids in self._wanted.due(monotonic_ms()).items():
                 for part in in_batches(tx_ids):
-                    name = self._seat.nodes[index].name
+                    name = self.seat.nodes[index].name
                     self._network.send(name, PeerBatch(want_transactions=part))
             if not len(self._wanted):
                 self._asking.clear()
             else:
                 await asyncio.sleep(BODIES_SECONDS)
 
-    async def _keep_house(self) -> None:
-        while True:
-            await asyncio.sleep(HOUSE_SECONDS)
-            dropped = self.pool.expire(monotonic_ms(), self.tip_height)
-            if dropped:
-                self.waiters.dropped(dropped)
-                self.driver.pool_changed()
-            self._drop_refused()
-            own = self._reports.due(monotonic_ms())
-            own += self._scheduled.due(monotonic_ms(), self._seat.own_index)
-            for envelope in own:
-                await self.report(envelope)
-            self._warn_of_flags()
-            self.intake.tell_holdings(self._network.up())
-            self.metrics.pool(self.pool.members())
-            self.metrics.quotas(self.ledger.quotas.rows(self._clock.now_ms()))
-            status = self._core_status()
-            if status is not None:
-                self.metrics.core(status, self._clock.now_ms())
-
-    def _warn_of_flags(self) -> None:
-        """While there is time for another build; said again now and then."""
-        if self._flags_said_ms and monotonic_ms() - self._flags_said_ms < FLAGS_SAID_MS:
-            return
-        for flag in self.flags.unknown(self.ledger.configuration.state):
-            self._flags_said_ms = monotonic_ms()
-            stops_at = self.flags.stops_at(flag)
-            left = stops_at - self.tip_height
-            log.warning("channel.flag_unknown", flag=flag.name, stops_at=stops_at, blocks_left=left)
-
-    def _drop_refused(self) -> None:
-        """What no longer runs is not ordered: the leader would not take it, and be suspected for that."""
-        gone = self.pool.refuse()
-        for id_, error in gone:
-            self.waiters.refused(id_, error)
-        if gone:
-            self.driver.pool_changed()
-
     async def report(self, envelope: Envelope) -> None:
-        """It goes the way of every transaction; what refuses it now is tried again."""
-        (found,) = await self._admission.admit([envelope], self.tip_height)
-        try:
-            if isinstance(found, CityError):
-                raise found
-            self.submit(found)
-        except CityError as error:
-            log.warning("channel.report_refused", code=error.code, reason=error.message)
+        await self._house.report(envelope)

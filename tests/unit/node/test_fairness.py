@@ -254,7 +254,7 @@ async def test_one_transaction_behind_another_members_many_has_the_next_turn(tmp
         channel = net.nodes["n0"].channel
         envelopes = [*(net.envelope("alice") for _ in range(40)), net.envelope("bob")]
         assert all(outcome.error is None for outcome in await channel.submit(envelopes, "host"))
-        requests = channel.pipeline._seat.core._started.requests
+        requests = channel.pipeline.seat.core._started.requests
         async with asyncio.timeout(SECONDS):
             while len(requests) < len(envelopes):
                 await asyncio.sleep(0.01)

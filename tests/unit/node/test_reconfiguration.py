@@ -59,7 +59,7 @@ async def commit(net: Cluster, at: str, envelope: Envelope) -> Receipt:
             assert status.receipt is not None
             await net.at_height(status.height)
     except TimeoutError:
-        cores = {n: node.channel.pipeline._seat.core.status() for n, node in net.nodes.items()}
+        cores = {n: node.channel.pipeline.seat.core.status() for n, node in net.nodes.items()}
         raise AssertionError(f"it stands still: {cores}") from None
     return status.receipt
 

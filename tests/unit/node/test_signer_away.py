@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from consensus.encoding import Sig
-from node import pipeline
+from node import seating
 from node.compose import one_key
 from node.identity.signers import MemorySigner, SignerAway
 from node.identity.suite import DEFAULT_ID
@@ -38,7 +38,7 @@ async def test_a_signer_that_goes_away_within_a_turn_stops_no_channel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
 ) -> None:
     """Three of four validators run, so that each vote of this one is needed."""
-    monkeypatch.setattr(pipeline, "SIGNER_SECONDS", 0.05)
+    monkeypatch.setattr(seating, "SIGNER_SECONDS", 0.05)
     net = Cluster(tmp_path, 4)
     signer = Interrupted(net.keys.votes[0])
     try:
@@ -73,7 +73,7 @@ async def test_a_signer_that_goes_away_within_a_turn_stops_no_channel(
 async def test_while_its_signer_is_away_a_node_follows_the_others_and_then_votes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "SIGNER_SECONDS", 0.05)
+    monkeypatch.setattr(seating, "SIGNER_SECONDS", 0.05)
     net = Cluster(tmp_path, 4)
     signer = Interrupted(net.keys.votes[0])
     try:
