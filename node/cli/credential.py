@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, show
-from node.cli.proof import ChannelOption, read_file, trusted_channel
+from node.cli.proof import ChannelOption, trusted_channel
 from node.cli.session import open_network
 
 app = typer.Typer(no_args_is_help=True)

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, progress, rows_table, show, stdout
 from node.cli.proof import (
     ChannelOption,
     GenesisOption,
     key_text,
-    read_file,
     say_trust,
     trusted_channel,
 )

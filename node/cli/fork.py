@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, show
-from node.cli.proof import read_file
 from node.cli.session import open_network
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, show
-from node.cli.proof import read_file
 from node.cli.session import open_network
 from node.cli.tx import parse_id, transaction_view
 from node.errors import CityError

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from node.cli import relay
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, plain, show
-from node.cli.proof import read_file
 from node.cli.session import open_network
 
 app = typer.Typer(

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, show
-from node.cli.proof import read_file
 from node.cli.sealed import KeysOption, opened, pairs, pass_on, record, refused
 
 app = typer.Typer(no_args_is_help=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, show
 from node.cli.session import open_network
 
@@ -29,18 +30,6 @@ ObjectArgument = Annotated[str, typer.Argument(help="the name of its Var or Map"
 KeyArgument = Annotated[
     str, typer.Argument(help="the key in a Map; :=JSON for numbers and tuples; empty: a Var")
 ]
-
-
-def read_file(path: Path) -> bytes:
-    from node.proofs.reading import PROOF_BYTES_MAX
-
-    try:
-        if path.stat().st_size > PROOF_BYTES_MAX:
-            reason = f"it has more than {PROOF_BYTES_MAX} bytes"
-            raise fail("CITY-1091", path=path, reason=reason)
-        return path.read_bytes()
-    except OSError as error:
-        raise fail("CITY-1091", path=path, reason=error.strerror) from error
 
 
 def trusted_channel(text: str, genesis: Path | None = None) -> bytes | None:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from node.cli.files import read_file
 from node.cli.output import Output, OutputOption, fail, guarded, progress, show
-from node.cli.proof import ChannelOption, read_file, trusted_channel
+from node.cli.proof import ChannelOption, trusted_channel
 
 app = typer.Typer(no_args_is_help=True)
 keys_app = typer.Typer(help="Keys that records are sealed to.", no_args_is_help=True)
