@@ -121,6 +121,7 @@ class Driver:
         self._wake = asyncio.Event()
         self._turned = asyncio.Event()
         self._timer_ms: int | None = None
+        self._looked_ms = 0  # at the clock, for the turn before
         self.is_started = False  # the core has had its Restart
         self._has_ended = False
         self.counts = DriverCounts()
@@ -221,7 +222,9 @@ class Driver:
             events.append(replace(self._ordering.take(), now_ms=now_ms))
         while self._sync:
             events.append(replace(self._sync.popleft(), now_ms=now_ms))
-        if self._timer_ms is not None and now_ms >= self._timer_ms:
+        # A clock that was set back: the core says anew when its deadlines are by this clock.
+        is_set_back, self._looked_ms = now_ms < self._looked_ms, now_ms
+        if self._timer_ms is not None and (now_ms >= self._timer_ms or is_set_back):
             self._timer_ms = None
             events.append(Tick(now_ms))
         if self._ordering:

@@ -49,12 +49,12 @@ class ScriptedCore:
 class World:
     """Log and effects of a driver: one list of what happened, in order."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, clock=None):
         self.happened = []
         self.core = ScriptedCore(answer)
         self.pool = TxPool()
         self.progress = asyncio.Event()
-        self.driver = Driver(self.core, self, self, self.pool, RealClock())
+        self.driver = Driver(self.core, self, self, self.pool, clock or RealClock())
 
     def note(self, *what):
         self.happened.append(what)
@@ -128,6 +128,27 @@ async def test_a_deadline_that_has_passed_is_judged_behind_what_had_arrived():
     await world.run_until(1)
     kinds = [type(event).__name__ for event in world.core.seen]
     assert kinds == ["Restart", "Executed", "Received", "Tick"]
+
+
+async def test_a_clock_that_was_set_back_does_not_keep_a_silent_node_waiting_for_it():
+    class SetBack:
+        def __init__(self):
+            self.readings = iter((10_000_000, 10_000_000, 10_000_000))
+
+        def now_ms(self):
+            return next(self.readings, 5_000)
+
+    def answer(event):
+        if isinstance(event, Restart):
+            return [SetTimer(10_000_001)]
+        if isinstance(event, Tick):
+            return [Broadcast(b"%d" % event.now_ms), SetTimer(None)]
+        return []
+
+    world = World(answer, SetBack())
+    world.driver.received(1, b"wakes the loop once")
+    await world.run_until(1)
+    assert world.happened == [("broadcast", (b"5000",))]
 
 
 async def test_a_body_that_was_delivered_meanwhile_is_not_given_to_the_core():
