@@ -96,7 +96,9 @@ def register_node(
     peer: Annotated[str, typer.Option("--peer", help="host:port of its peer port")] = "",
     card: Annotated[
         Path | None,
-        typer.Option("--card", help="what `city node card` printed; empty: as genesis names it"),
+        typer.Option(
+            "--card", help="what `city node card` printed; empty: as its channel names it"
+        ),
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -110,11 +112,14 @@ def register_node(
     from node.sdk.directory import entry_of
 
     context = open_context()
-    node = _named_node(name) if card is None else _carded_node(card)
-    args = entry_of(node, get_suite(context.suite), words(roles))
-    known = next((each.api for each in context.nodes if each.name == node.name), "")
-    args |= {"city": city or node.city, "api": api or known, "peer": peer}
-    _say(("register_node", "set_node"), args, "node", node.name, output)
+    if card is None:
+        args = _named_entry(name, context.suite, words(roles))
+    else:
+        args = entry_of(_carded_node(card), get_suite(context.suite), words(roles))
+    known = next((each.api for each in context.nodes if each.name == args["name"]), "")
+    args |= {"city": city or args["city"], "api": api or known, "peer": peer}
+    _set_key(args["name"], args["suite"], args["key"])
+    _say(("register_node", "set_node"), args, "node", args["name"], output)
 
 
 @register.command("relay")
@@ -266,17 +271,27 @@ def _own_member(net: Any) -> str:
     return open_context().user(chosen_user()).member
 
 
-def _named_node(name: str) -> NodeEntry:
-    """As the genesis of the system channel names it. Raises CITY-8078."""
-    from consensus.encoding import decode
-    from node.genesis import ChannelConfig
+def _named_entry(name: str, suite: str, roles: tuple[str, ...]) -> dict[str, Any]:
+    """Of a node as the system channel's configuration in force names it. Raises CITY-8078."""
+    from node.sdk.directory import named_node
 
     with open_network() as net:
-        config = decode(ChannelConfig, net.info().genesis)
-    for node in (*config.nodes, *config.followers):
-        if node.name.lower() == name.lower():
-            return node
-    raise fail("CITY-8078", kind="node", name=name)
+        row = named_node(net, name)
+    if row is None:
+        raise fail("CITY-8078", kind="node", name=name)
+    told = {"name": row["name"], "city": row["city"], "suite": suite, "roles": list(roles)}
+    return told | {"key": row["identity_key"], "certificate": row["transport"]}
+
+
+def _set_key(name: str, suite: str, key: str) -> None:
+    """The key of a node that is entered already, where it is another one by now."""
+    from node.sdk.directory import ACTIVE, Directory
+
+    with open_network() as net:
+        directory = Directory(net)
+        found = directory.find("node", name)
+        if found and found["state"] == ACTIVE and found["keys"].get(suite) != key:
+            directory.say("set_node_key", name=name, suite=suite, key=key)
 
 
 def _carded_node(path: Path) -> NodeEntry:

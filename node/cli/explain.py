@@ -46,27 +46,27 @@ def explain(
         ]
         show(told, output, lambda: rows_table(None, rows))
         return
-    found = _suite_code(code) or _linter_rule(code)
+    found = _refusal(code) or _linter_rule(code)
     if found is None:
         raise fail("CITY-1090", code=code)
     show(found, output)
 
 
-def _suite_code(code: str) -> dict[str, str] | None:
-    """A code of the product's own contracts; other authors' receipts carry their message."""
+def _refusal(code: str) -> dict[str, str] | None:
+    """A code of the product's own contracts, of a change of the configuration, or a word of both; other
+    authors' receipts carry their message."""
     from contracts.codes import SUITE_CODES
+    from node.errors.changes import CHANGE_CODES
 
-    entry = SUITE_CODES.get(code.strip().upper())
-    if entry is None:
-        return None
     name = code.strip().upper()
-    return {
-        "code": name,
-        "why": entry.why,
-        "do": entry.do,
-        "原因": entry.why_zh,
-        "处理": entry.do_zh,
-    }
+    told = {"code": name}
+    for entry in (SUITE_CODES.get(name), CHANGE_CODES.get(name)):
+        if entry is None:
+            continue
+        of = "_config: " if "why" in told else ""
+        told |= {of + "why": entry.why, of + "do": entry.do}
+        told |= {of + "原因": entry.why_zh, of + "处理": entry.do_zh}
+    return told if len(told) > 1 else None
 
 
 def _linter_rule(code: str) -> dict[str, str] | None:

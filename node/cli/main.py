@@ -63,6 +63,12 @@ app = typer.Typer(
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        show_version()
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: Annotated[
@@ -80,6 +86,10 @@ def _options(
             envvar="CITY_CHANNEL",
         ),
     ] = "",
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="that of Citychain"),
+    ] = False,
 ) -> None:
     from node.cli.session import choose
 
@@ -157,12 +167,21 @@ for _name, _found in (
 
 
 def main() -> None:
-    """Entry point. `city as USER …` is short for `city --as USER …`."""
+    """Entry point."""
     for plugin in entry_points(group="citychain.commands"):
         plug_in(plugin.name, plugin.load())
-    if len(sys.argv) > 2 and sys.argv[1] == "as":
-        sys.argv[1:3] = ["--as", sys.argv[2]]
+    sys.argv[1:] = with_user(sys.argv[1:])
     app()
+
+
+def with_user(words: list[str]) -> list[str]:
+    """`as USER`, before or behind the options that all commands have, is short for `--as USER`."""
+    place = 0
+    while place < len(words) and words[place].startswith("--"):
+        place += 1 if "=" in words[place] else 2
+    if words[place : place + 1] == ["as"] and len(words) > place + 1:
+        return [*words[:place], "--as", *words[place + 1 :]]
+    return words
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def simulate(
 ) -> None:
     """What a change would do, whether it would be taken, and who would have to approve. Nothing is sent.
 
-    Examples:  city as admin-shenzhen proposal simulate set-limits tx_bytes_max=65536
+    Examples:  city as admin-shenzhen proposal simulate set-limits args_bytes_max=65536
     city proposal simulate p-3f9a01c2d4e5f607
     """
     with open_network() as net:
@@ -266,7 +266,7 @@ def watch(
 
 
 def _row(net: Any, proposal: str) -> dict[str, Any]:
-    """What the channel says of it. Raises CITY-1002 where there is none."""
+    """What the channel says of it. Raises CITY-1034 where it is not open."""
     kind = kind_of(proposal)
     found: dict[str, Any] = {}
     if kind == "change":
@@ -278,7 +278,7 @@ def _row(net: Any, proposal: str) -> dict[str, Any]:
     else:
         found = ask(net, RULEBOOK, "get", {"id": proposal})
     if not found:
-        raise fail("CITY-1002", field="proposal", rule="open: see city proposal list")
+        raise fail("CITY-1034", proposal=proposal)
     return found
 
 

@@ -323,10 +323,20 @@ def _is_ending(path: Path) -> bool:
     return old_path(path).exists()
 
 
+def _enter(config: NodeConfig, place: Place, suite: Suite) -> None:
+    """The consortium's directory, where this channel has it: further channels are made by what stands there."""
+    from node.sdk.directory import renew_entry
+
+    with open_network(channel=place.name) as net:
+        if renew_entry(net, config.name, suite.name):
+            progress(f"{place.name}: the directory has the new key")
+
+
 def _ended(config: NodeConfig, use: str, finish: Callable[[], None]) -> dict[str, Any]:
     from node.keys.rotation import finish_grant
 
     finish()
-    for place, _ in _places(config):
+    for place, suite in _places(config):
         finish_grant(place.keys)
+        _enter(config, place, suite)
     return {"node": config.name, "replaced": use, "former": "destroyed"}

@@ -45,10 +45,10 @@ ENTRIES: tuple[Entry, ...] = (
         "rejected",
         "{contract}.{method} refused: {reason} {detail}",
         "The contract's own rule was not met; nothing was changed.",
-        "read what the code means: city explain {reason}; the contract's calls: city contract show {contract}",
+        "read what the code means: city explain {reason}; what there is to call: {calls}",
         "{contract}.{method} 拒绝：{reason} {detail}",
         "未满足合约自身的规则；没有任何改变。",
-        "查看代码含义：city explain {reason}；合约的方法：city contract show {contract}",
+        "查看代码含义：city explain {reason}；可用的调用：{calls}",
     ),
     Entry(
         "CITY-4002",

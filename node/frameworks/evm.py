@@ -262,7 +262,14 @@ class EvmLedger:
 
 
 def _refused(method: str, reason: str) -> CityError:
-    return CityError("CITY-4001", contract="evm", method=method, reason=reason, detail="")
+    return CityError(
+        "CITY-4001",
+        contract="evm",
+        method=method,
+        reason=reason,
+        detail="",
+        calls="the contract's interface",
+    )
 
 
 def _signature(entry: Mapping[str, Any]) -> bytes:

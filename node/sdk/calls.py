@@ -28,6 +28,7 @@ CALLER_MISTAKES = (
     "CONTRACT_UNKNOWN",
     "CONTRACT_VERSION_INACTIVE",
 )
+_CALLS = {"_config": "city proposal kinds", "_contract": "city contract --help"}  # reserved names
 _OUTCOME_CODES = {"revert": "CITY-4001", "oog": "CITY-4002", "fatal": "CITY-4003"}
 
 
@@ -236,4 +237,5 @@ def contract_error(
         reason=reason or outcome,
         detail=detail,
         gas_limit=gas_limit,
+        calls=_CALLS.get(contract, f"city contract show {contract}"),
     )

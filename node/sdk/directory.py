@@ -19,7 +19,7 @@ from node.client import Net
 from node.genesis import VALIDATOR, ChannelConfig, NodeEntry
 from node.hosting.cards import NodeCard
 from node.identity.suite import Suite
-from node.sdk.errors import ContractError, InvalidRequest
+from node.sdk.errors import ContractError, InvalidRequest, Rejected
 
 CONTRACT = "directory"
 KINDS = ("city", "member", "node", "channel", "relay")
@@ -132,11 +132,40 @@ def entry_of(node: NodeEntry, suite: Suite, roles: Iterable[str]) -> dict[str, A
     }
 
 
+def named_node(net: Net, name: str) -> dict[str, Any] | None:
+    """A node as the channel's configuration in force names it; None where it does not."""
+    shown = net.query("_config", "show").value
+    known = (*shown["validators"], *shown["observers"])
+    return next((row for row in known if row["name"].lower() == name.lower()), None)
+
+
+def renew_entry(net: Net, name: str, suite: str) -> bool:
+    """Brings a node's entry to the keys that the channel itself names it with, as its owner. False where there
+    is nothing to do: no directory, no entry, or the same keys. net: connected to the directory's channel."""
+    if not holds_directory(decode(ChannelConfig, net.info().genesis)):
+        return False
+    directory, row = Directory(net), named_node(net, name)
+    found = directory.find("node", name)
+    if row is None or found is None or found["state"] != ACTIVE:
+        return False
+    key, certificate = row["identity_key"], row["transport"]
+    if found["keys"].get(suite) != key:
+        directory.say("set_node_key", name=name, suite=suite, key=key)
+    elif found["certificate"] == certificate:
+        return False
+    if found["certificate"] != certificate:
+        kept = {each: found[each] for each in CHANGEABLE["node"]}
+        directory.say("set_node", **kept | {"certificate": certificate})
+    return True
+
+
 def newest_seal(net: Net) -> tuple[bytes, bytes, int]:
-    """Genesis configuration, the newest certified header, and its epoch. Raises CITY-1008 where nothing was
+    """Genesis configuration, the newest certified header, and its epoch. Raises CITY-1032 where nothing was
     ordered yet."""
-    height = int(net.node_status()["height"])
-    block = net.block(max(1, height))
+    status = net.node_status()
+    if not status["height"]:
+        raise Rejected("CITY-1032", channel=net.context.channel)
+    block = net.block(int(status["height"]))
     header = decode(Header, block.raw_header)
     sealed = CertifiedHeader(header, decode(CommitCert, block.raw_certificate))
     return bytes(net.info().genesis), encode(sealed), header.epoch

@@ -147,7 +147,7 @@ class AsyncNet:
         request_id: the caller's own id of the business fact; sent twice, it happens once."""
         if self._writer is None:
             known = ", ".join(user.name for user in self.context.users) or "none"
-            raise InvalidRequest("CITY-1013", context=self.context.name, user="(none)", known=known)
+            raise InvalidRequest("CITY-1033", context=self.context.name, known=known)
         timeout = timeout or self.timeout
         text = args_text(args)
         await self._config(timeout)

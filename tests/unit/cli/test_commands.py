@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from node.cli.call import parse_arguments
-from node.cli.main import app
+from node.cli.main import app, with_user
 from node.errors import CityError
 
 RUNNER = CliRunner()
@@ -34,6 +34,29 @@ def test_an_argument_that_cannot_be_used_is_refused(word: str, code: str, why: s
     with pytest.raises(CityError) as caught:
         parse_arguments([word])
     assert caught.value.code == code, why
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("as ops call a b", "--as ops call a b"),
+        ("--channel trade as ops call a b", "--channel trade --as ops call a b"),
+        ("--context net --channel=trade as ops why", "--context net --channel=trade --as ops why"),
+        ("as ops --channel trade why", "--as ops --channel trade why"),
+        ("query as ops", "query as ops"),
+        ("--channel as ops why", "--channel as ops why"),
+        ("as", "as"),
+        ("", ""),
+    ],
+)
+def test_a_user_is_named_before_or_behind_the_common_options(typed: str, meant: str) -> None:
+    assert with_user(typed.split()) == meant.split()
+
+
+def test_the_version_is_told_by_the_usual_option_too() -> None:
+    told = [RUNNER.invoke(app, [word]) for word in ("--version", "version")]
+    assert {done.exit_code for done in told} == {0}
+    assert told[0].stdout == told[1].stdout != ""
 
 
 def test_the_same_argument_twice_is_refused() -> None:

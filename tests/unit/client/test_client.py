@@ -276,7 +276,7 @@ async def test_without_a_user_reads_are_signed_and_writes_are_refused(one: Netwo
         assert (await net.query("receivable", "get")).value["sender"] == "buyer"
         with pytest.raises(InvalidRequest) as caught:
             await net.call("receivable", "issue")
-        assert caught.value.code == "CITY-1013"
+        assert caught.value.code == "CITY-1033"
 
 
 async def test_contexts_are_found_in_the_order_of_decisions(
