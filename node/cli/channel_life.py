@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node.cli.network import EngineOption
-from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
+from node.cli.output import Output, OutputOption, fail, guarded, progress, rows_table, show
 from node.cli.session import chosen_user, open_context
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ NodeOption = Annotated[
     list[str] | None,
     typer.Option("--node", help="on this city node only, once a node; none: on all that hold it"),
 ]
+
+
+OTHER_STATE = "CITY-8063"
+FORCE = Annotated[bool, typer.Option("--force", help="also where the node still votes")]
 
 
 class SuiteName(StrEnum):
@@ -145,7 +149,7 @@ def join(
 def leave(
     name: NameArgument,
     node: NodeOption = None,
-    force: Annotated[bool, typer.Option("--force", help="also where the node still votes")] = False,
+    force: FORCE = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Nodes give the channel up, with all its bytes.
@@ -194,13 +198,25 @@ def resume(
 
 @guarded
 def archive(
-    name: NameArgument, node: NodeOption = None, output: OutputOption = Output.table
+    name: NameArgument,
+    node: NodeOption = None,
+    force: FORCE = False,
+    output: OutputOption = Output.table,
 ) -> None:
     """Nodes stop the channel for good: its bytes stay, read-only, with a manifest of their hashes.
 
+    On all that hold it, or on one by --node; where that one still votes the others would wait for it: have it
+    removed first, as with leave, or say --force.
+
     Example:  city channel archive scf-px --node Beijing
     """
-    _each(name, node, lambda _, admin: admin.archive(name), output)
+
+    def archived(_: Context, admin: NodeAdmin) -> dict[str, Any]:
+        if node and not force and admin.show(name).get("role") == "validator":
+            raise fail("CITY-8064", node=admin.name, channel=name)
+        return admin.archive(name)
+
+    _each(name, node, archived, output)
 
 
 @guarded
@@ -267,14 +283,32 @@ def _admin(context: Context, name: str) -> NodeAdmin:
 
 
 def _each(name: str, nodes: list[str] | None, act: Any, output: Output) -> None:
-    """The same on each node that was named, or on all that hold the channel."""
+    """The same on each node that was named, or on all that hold the channel. Of all, who is away or stands
+    elsewhere (archived, paused before) keeps the others from nothing. Raises CityError where none could."""
+    from node.errors import CityError
+    from node.sdk.errors import Unavailable
+
     context = open_context()
-    chosen = nodes or [node.name for node in context.on(name).nodes]
-    rows = []
-    for each in chosen:
+    rows: list[dict[str, Any]] = []
+    failed: list[CityError] = []
+    for each in nodes or [node.name for node in context.on(name).nodes]:
         with _admin(context, each) as admin:
-            rows.append({"node": admin.name, **brief(act(context, admin))})
+            try:
+                row = act(context, admin)
+            except CityError as error:
+                if nodes or not (error.code == OTHER_STATE or isinstance(error, Unavailable)):
+                    raise
+                failed.append(error)
+                row = {"channel": name, "state": error.name, "reason": error.message}
+                if error.code == OTHER_STATE:
+                    row = admin.show(name) | {"reason": "left as it is"}
+            rows.append({"node": admin.name, **brief(row)})
+    if len(failed) == len(rows):
+        raise failed[0]
     show(rows, output, lambda: table(rows))
+    away = [error for error in failed if error.code != OTHER_STATE]
+    if away:
+        raise typer.Exit(away[0].entry.exit_code)
 
 
 def brief(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from node.cli.output import Output, OutputOption, guarded, rows_table, show, std
 from node.cli.session import open_context, open_network
 from node.doctor.diagnosis import Answers, Finding, Severity, diagnose, summary
 from node.errors import CityError
+from node.sdk.transport import NOT_HERE
 
 ANSWER_SECONDS = 3.0
 Look = tuple[str, list[Finding]]
@@ -75,14 +76,17 @@ def _row(finding: Finding) -> tuple[str, ...]:
 def ask_all(net: Any) -> Answers:
     """Every node of the context, and every validator of the configuration that one of them tells."""
     statuses: dict[str, dict[str, Any] | None] = {}
+    without = []
     for address in net.context.nodes:
         try:
             status = net.node_status(address.name, timeout=ANSWER_SECONDS)
-        except CityError:
+        except CityError as error:
             statuses[address.name] = None
+            if error.code == NOT_HERE:
+                without.append(address.name)
         else:
             statuses[address.name] = status | {"asked_ms": time.time_ns() // 1_000_000}
-    return Answers(statuses, _validators(net, statuses))
+    return Answers(statuses, _validators(net, statuses), without)
 
 
 def _validators(net: Any, statuses: dict[str, dict[str, Any] | None]) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from shlex import quote
 from typing import Any
 
 SKEW_MS = 2_000  # clocks of two nodes further apart than this are worth a look
@@ -41,10 +42,12 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Answers:
     """statuses: by the name of each node that was asked, None where no answer came; each with `asked_ms`, the
-    asker's clock when the answer came. validators: of the configuration in force, asked or not."""
+    asker's clock when the answer came. validators: of the configuration in force, asked or not. without: those
+    that answered that they have no such channel."""
 
     statuses: Mapping[str, Status | None]
     validators: Collection[str]
+    without: Collection[str] = ()
 
     @property
     def answered(self) -> dict[str, Status]:
@@ -64,7 +67,7 @@ class Answers:
             if status is None:
                 if name in linked:
                     found.append(name)
-            elif status["role"] == "validator" and status["state"] != "stopped":
+            elif status["role"] == "validator" and not is_held(status):
                 found.append(name)
         return found
 
@@ -75,6 +78,11 @@ class Answers:
     @property
     def height(self) -> int:
         return max((int(s["height"]) for s in self.answered.values()), default=0)
+
+
+def is_held(status: Status) -> bool:
+    """Whether the channel does not go on there: it was paused, or has stopped by itself."""
+    return status["state"] in ("paused", "stopped")
 
 
 def is_archive(status: Status) -> bool:
@@ -140,6 +148,8 @@ def diagnose(answers: Answers) -> list[Finding]:
 
 def summary(answers: Answers) -> str:
     answered = answers.answered
+    if not answered and answers.without:
+        return "no node that answers has this channel: it was archived or left"
     if not answered:
         return "no node answers"
     voting, n = len(answers.voting), len(answers.validators)
@@ -169,11 +179,15 @@ def _too_few_votes(answers: Answers) -> Iterator[Finding]:
 
 def _silent(answers: Answers) -> Iterator[Finding]:
     linked = answers.linked
+    channel = next((str(s["channel"]) for s in answers.answered.values() if "channel" in s), "")
     for name in dict.fromkeys([*answers.validators, *answers.statuses]):
         if answers.statuses.get(name) is not None:
             continue
         was_asked = name in answers.statuses
-        if name not in linked:
+        if name in answers.without:
+            if name in answers.validators:
+                yield _gone(name, channel)
+        elif name not in linked:
             text = "it does not answer, and no other city is linked to it"
             do = "on its host: city node doctor, then city node run"
             yield Finding(Severity.warn, name, text if was_asked else "no city is linked to it", do)
@@ -183,6 +197,28 @@ def _silent(answers: Answers) -> Iterator[Finding]:
                 "its api address or the way from here to it is wrong: on its host, city node doctor"
             )
             yield Finding(Severity.warn, name, text, do)
+
+
+def _gone(name: str, channel: str) -> Finding:
+    return Finding(
+        Severity.warn,
+        name,
+        "it is up, and has this channel no more: it archived or left it",
+        f"city --channel {channel} as ADMIN channel propose remove-validator {quote(name)}"
+        if channel
+        else "city channel list",
+    )
+
+
+def _paused(answers: Answers) -> Iterator[Finding]:
+    for name, status in answers.answered.items():
+        if status["state"] == "paused":
+            yield Finding(
+                Severity.warn,
+                name,
+                "its operator has paused the channel there: it answers reads and orders nothing",
+                f"city channel resume {status['channel']} --node {quote(name)}",
+            )
 
 
 def _stopped(answers: Answers) -> Iterator[Finding]:
@@ -216,7 +252,8 @@ def _other_roots(answers: Answers) -> Iterator[Finding]:
 
 
 def _unlinked(answers: Answers) -> Iterator[Finding]:
-    up = [name for name in answers.validators if answers.statuses.get(name) is not None]
+    statuses = {name: answers.statuses.get(name) for name in answers.validators}
+    up = [name for name, status in statuses.items() if status and not is_held(status)]
     for name in up:
         linked = {peer["name"] for peer in answers.answered[name].get("peers", ())}
         away = [other for other in up if other != name and other not in linked]
@@ -369,6 +406,7 @@ def _told(status: Status, what: str) -> list[Mapping[str, Any]]:
 
 CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
     _stopped,
+    _paused,
     _other_roots,
     _too_few_votes,
     _silent,

@@ -96,6 +96,30 @@ def test_a_stopped_channel_names_its_code() -> None:
     assert only(found).do == "city explain CITY-6002"
 
 
+def test_a_channel_that_was_paused_on_a_node_says_so_and_has_no_vote_there() -> None:
+    held = {"state": "paused", "channel": "scf", "peers": []}
+    case = answers(hong=held, **dict.fromkeys(("shenzhen", "beijing"), cut_off("Hong Kong")))
+    found = only(
+        diagnose(case)
+    )  # the missing links are what a pause is, and no finding of their own
+    assert (found.node, found.do) == ("Hong Kong", "city channel resume scf --node 'Hong Kong'")
+    assert "3 of 4 validators vote" in summary(case)
+    two = answers(hong=held, beijing=held)
+    assert summary(two) == "no block can be made: 2 of 4 validators vote, 3 must"
+
+
+def test_a_node_that_gave_the_channel_up_is_up_and_to_be_removed() -> None:
+    gone = cut_off("Beijing")
+    case = answers(beijing=None, shenzhen=gone | {"channel": "scf"}, guangzhou=gone, hong=gone)
+    found = only(diagnose(Answers(case.statuses, CITIES, ["Beijing"])))
+    assert found.do == "city --channel scf as ADMIN channel propose remove-validator Beijing"
+    follower = Answers({**answers().statuses, "Paris": None}, CITIES, ["Paris"])
+    assert diagnose(follower) == []
+    nobody = Answers(dict.fromkeys(CITIES), CITIES, CITIES)
+    assert summary(nobody).startswith("no node that answers has this channel")
+    assert {each.node for each in diagnose(nobody)} == set(CITIES)
+
+
 def test_two_roots_of_one_height_stop_and_show_both_sides() -> None:
     found = diagnose(answers(beijing={"state_root": "bb" * 32}))
     assert only(found).severity is Severity.stop
