@@ -208,10 +208,10 @@ ENTRIES: tuple[Entry, ...] = (
         "unavailable",
         "no node of the context answers: {tried}",
         "Every node was tried once: {reason}.",
-        "start the network: deploy/cluster.sh up --dir ITS-FOLDER; otherwise check the context's addresses",
+        "a network on this machine: city network up --dir ITS-FOLDER; else ask its operators: city node doctor on each host",
         "上下文中没有节点应答：{tried}",
         "已逐个尝试所有节点：{reason}。",
-        "启动网络：deploy/cluster.sh up --dir 目录；或检查上下文中的地址",
+        "本机网络：city network up --dir 目录；否则请运营方在各主机执行 city node doctor",
     ),
     Entry(
         "CITY-1011",

@@ -24,6 +24,7 @@ from node.wire.status import from_rpc_error
 # How a call ends that the node neither answered nor refused; its own refusals always carry details.
 _CUT = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
 NOT_HELD = "CITY-5008"  # names nodes that hold it
+PAUSED = "CITY-8062"  # up, and takes nothing: where all say so, that is what the caller is told
 NOT_HERE = (
     "CITY-1004"  # this node has no such channel, any more or yet; another one of the context may
 )
@@ -118,6 +119,7 @@ class Transport:
         nodes = self._order(node)[: None if failover else 1]
         waiting = deque(nodes)
         not_held: CityError | None = None
+        paused: list[CityError] = []
         while waiting:
             each = waiting.popleft()
             try:
@@ -132,6 +134,8 @@ class Transport:
             except grpc.aio.AioRpcError as error:
                 try:
                     reasons.append(f"{each.address.name}: {self._moved_on(error, timeout, tx_id)}")
+                    away = from_rpc_error(error)
+                    paused += [away] if away is not None and away.code == PAUSED else []
                 except CityError as said:
                     if said.code not in (NOT_HELD, NOT_HERE) or not failover:
                         raise
@@ -141,6 +145,8 @@ class Transport:
                     waiting = deque(sorted(waiting, key=lambda n: n.address.name not in archives))
         if not_held is not None and (not_held.code == NOT_HELD or not reasons):
             raise not_held
+        if paused and len(paused) == len(reasons):
+            raise by_kind(paused[0])
         tried = ", ".join(each.address.api for each in nodes)
         raise Unavailable("CITY-1010", tried=tried, reason="; ".join(reasons))
 

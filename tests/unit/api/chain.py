@@ -114,6 +114,7 @@ class MemoryChannel:
         self.executed: dict[Hash, tuple[int, int, Receipt]] = {}
         self.heard: set[bytes] = set()
         self.submitted = 0
+        self.fault: CityError | None = None  # why it takes no transaction now
         self._news = asyncio.Condition()
 
     def identity(self, digest: Hash) -> Identity | None:
@@ -149,6 +150,8 @@ class MemoryChannel:
         )  # fmt: skip
 
     async def submit(self, envelopes: Sequence[Envelope], source: str = "") -> list[SubmitOutcome]:
+        if self.fault is not None:
+            raise self.fault
         self.submitted += len(envelopes)
         outcomes = [self._admit(envelope) for envelope in envelopes]
         admitted = [e for e, o in zip(envelopes, outcomes, strict=True) if o.error is None]

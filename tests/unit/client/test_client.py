@@ -159,6 +159,22 @@ async def test_a_node_without_the_channel_is_passed_over_by_calls_reads_and_stre
             assert caught.value.code == "CITY-1010"
 
 
+async def test_where_all_have_paused_the_channel_that_is_what_is_told(tmp_path: Path) -> None:
+    async with (
+        network(tmp_path, nodes=2) as two,
+        connect.aio(two.context, user="buyer", timeout=SECONDS) as net,
+    ):
+        two.chain.fault = CityError("CITY-8062", channel="main")
+        with pytest.raises(Unavailable) as caught:
+            await net.call("receivable", "issue")
+        assert caught.value.code == "CITY-8062"
+        await two.servers[1].stop()
+        with pytest.raises(Unavailable) as caught:
+            await net.call("receivable", "issue")
+        assert caught.value.code == "CITY-1010"
+        assert two.chain.submitted == 0
+
+
 async def test_where_no_node_has_the_channel_each_kind_of_call_says_so(tmp_path: Path) -> None:
     async with (
         network(tmp_path, nodes=2, without=(0, 1)) as two,
