@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from node.cli.columns import Columns
+from node.cli.help_text import laid_out
 from node.errors import CityError
 
 EXIT_BUG, EXIT_INTERRUPTED = 70, 130
@@ -179,6 +180,7 @@ def guarded(command: F) -> F:
             print_error(CityError("CITY-1099", kind=type(error).__name__, reason=error))
             raise typer.Exit(EXIT_BUG) from error
 
+    run.__doc__ = laid_out(command.__doc__)
     return run  # type: ignore[return-value]
 
 
