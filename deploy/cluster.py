@@ -9,7 +9,16 @@ import typer
 
 from node.cli import network
 from node.cli.network import SPARE, DirOption, EngineOption
-from node.cli.output import Output, OutputOption, as_table, fail, guarded, progress, show
+from node.cli.output import (
+    Output,
+    OutputOption,
+    as_table,
+    fail,
+    guarded,
+    never_fail_to_write,
+    progress,
+    show,
+)
 from node.network.control import network_stop, network_up, open_layout
 from node.network.layout import Layout
 from node.trust import trust
@@ -76,4 +85,5 @@ def down(directory: DirOption, output: OutputOption = Output.table) -> None:
 
 
 if __name__ == "__main__":
+    never_fail_to_write()
     app(prog_name="deploy/cluster.sh")

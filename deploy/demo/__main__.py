@@ -14,6 +14,7 @@ from deploy.demo.report import Report
 from deploy.demo.running import run
 from deploy.demo.story import load_story
 from node.cli.network import EngineOption
+from node.cli.output import never_fail_to_write
 
 EVIDENCE, FORK = "EC.evidence", "fork.case"
 
@@ -54,6 +55,7 @@ def main(
     ] = None,
 ) -> None:
     """Four cities trade: the whole path from registration to discharge, with the attacks refused."""
+    never_fail_to_write()
     story = load_story()
     story = replace(story, plan=story.plan.with_consensus(engine))
     report = Report("Citychain demonstration")

@@ -50,7 +50,7 @@ from node.cli import (
     tx,
     why,
 )
-from node.cli.output import Output, OutputOption, guarded, show
+from node.cli.output import Output, OutputOption, guarded, never_fail_to_write, show
 from node.cli.trade_group import trade_apps
 
 app = typer.Typer(
@@ -168,6 +168,7 @@ for _name, _found in (
 
 def main() -> None:
     """Entry point."""
+    never_fail_to_write()
     for plugin in entry_points(group="citychain.commands"):
         plug_in(plugin.name, plugin.load())
     sys.argv[1:] = with_user(sys.argv[1:])

@@ -5,7 +5,9 @@ Progress goes to stderr, so that stdout can be piped. No traceback reaches a use
 
 from __future__ import annotations
 
+import codecs
 import functools
+import io
 import json
 import os
 import sys
@@ -46,6 +48,20 @@ OutputOption = Annotated[
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def never_fail_to_write() -> None:
+    """Where the reader's encoding lacks a character its JSON escape stands, which is right in JSON as well."""
+    codecs.register_error("json", _as_json_escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _as_json_escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def show(data: Any, output: Output, table: Callable[[], Any] | None = None) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -73,3 +77,25 @@ def test_the_language_of_errors_is_the_first_that_is_set(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert output.wants_chinese() is expected
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "utf-8"])
+def test_an_answer_is_whole_whatever_characters_its_reader_has(encoding: str) -> None:
+    command = [sys.executable, "-m", "node.cli.main", "explain", "CITY-1002", "-o", "json"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.decode(encoding))
+    assert said["do_zh"] == "更正 <field> 后重新发送"
+
+
+def test_a_character_that_is_missing_is_written_as_json_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    output.never_fail_to_write()
+    print(json.dumps("中✗ \N{GRINNING FACE}\t", ensure_ascii=False))
+    stream.flush()
+    assert json.loads(written.getvalue().decode("ascii")) == "中✗ \N{GRINNING FACE}\t"
