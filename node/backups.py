@@ -225,10 +225,10 @@ def restore(path: Path, folder: Path, is_replacing: bool, say: Progress) -> dict
         genesis = read_genesis(folder)
         trusted = channel_id(get_suite(genesis.config.suite).hash, genesis.config)
     held = [name for name in ("blocks", "state") if (folder / name).exists()]
-    if held and not is_replacing:
-        raise CityError("CITY-5052", folder=folder)
     for name in held:
         _require_stopped(folder / name)
+    if held and not is_replacing:
+        raise CityError("CITY-5052", folder=folder)
     place = folder / FOLDER
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True, mode=0o700)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from node.cli.output import Output, OutputOption, fail, guarded, progress, show
+from node.cli.output import Output, OutputOption, fail, guarded, logs_aside, progress, show
 from node.cli.proof import ChannelOption, GenesisOption, trusted_channel
 
 ConfigOption = Annotated[
@@ -74,6 +74,7 @@ def _offline(config: Path, out: Path | None, channel: str) -> dict[str, Any]:
     if out is None:
         raise fail("CITY-1092", name="--out", reason="it names the file to write")
     found = load_config(config)
+    logs_aside()
     return take_offline(found.name, found.place(channel).folder, out.resolve())
 
 
@@ -132,6 +133,7 @@ def restore(
     from node import backups
 
     _require_file(file)
+    logs_aside()
     if drill:
         trusted = trusted_channel(channel_id, genesis)
         show(backups.drill(file, trusted, None, progress), output)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.output import Output, OutputOption, guarded, rows_table, show, stdout
+from node.cli.output import Output, OutputOption, guarded, logs_aside, rows_table, show, stdout
 from node.cli.passwords import Dev, PasswordFile, password
 
 if TYPE_CHECKING:
@@ -272,6 +272,7 @@ def serve(
     word = password(password_file, dev)
     with _authority(folder) as authority:
         keys = authority.unlock(word, dev=dev)
+        logs_aside("info")
         asyncio.run(serve_until_stopped(authority, keys, listen, word))
 
 

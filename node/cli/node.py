@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from node.cli import backup, rotate
-from node.cli.output import Output, OutputOption, guarded, progress, rows_table, show
+from node.cli.output import Output, OutputOption, guarded, logs_aside, progress, rows_table, show
 from node.cli.session import open_network
 from node.doctor.diagnosis import is_archive
 
@@ -196,6 +196,7 @@ def doctor(
     """
     from node.doctor.doctor import Mark, examine
 
+    logs_aside()
     found = examine(config, channel, deep=deep, progress=progress)
     marks = {Mark.ok: "✓", Mark.warn: "!", Mark.bad: "✗"}
     rows = [(marks[c.mark], c.channel or "(node)", c.name, c.found, c.do) for c in found]

@@ -140,6 +140,13 @@ def progress(text: str) -> None:
     stderr.print(as_it_is(text))
 
 
+def logs_aside(level: str = "warning") -> None:
+    """For commands that use parts of a node: what those log goes to stderr, and stdout has the answer alone."""
+    from node.telemetry import configure_logging
+
+    configure_logging(level, is_json=False)
+
+
 def print_error(error: CityError) -> None:
     """The four lines of an error, or one JSON object where stdout's reader asked for JSON."""
     if _wants_json():

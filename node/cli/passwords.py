@@ -23,7 +23,7 @@ Dev = Annotated[bool, typer.Option("--dev", help="key files without a password: 
 
 
 def password(file: Path | None, dev: bool, *, is_new: bool = False) -> bytes | None:
-    """None only with --dev. is_new: asked for twice. Raises CITY-2007 where nobody says one."""
+    """None only with --dev. is_new: asked for twice. Raises CITY-2013 where nobody says one."""
     if file is not None:
         return file.read_bytes().rstrip(b"\r\n")
     if text := os.environ.get(PASSWORD_VARIABLE):
@@ -33,6 +33,4 @@ def password(file: Path | None, dev: bool, *, is_new: bool = False) -> bytes | N
     if sys.stdin.isatty():
         asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=is_new, err=True)
         return asked.encode()
-    raise fail(
-        "CITY-2007", detail=f"no password: use --password-file, {PASSWORD_VARIABLE}, or --dev"
-    )
+    raise fail("CITY-2013", variable=PASSWORD_VARIABLE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli.output import Output, OutputOption, fail, guarded, progress, show
+from node.cli.output import Output, OutputOption, fail, guarded, logs_aside, progress, show
 from node.cli.passwords import PasswordFile, password
 from node.cli.session import chosen_user, open_context, open_network
 
@@ -64,6 +64,7 @@ def rotate(
     if use != "transport" and (authority or certificate):
         raise fail("CITY-1002", field="use", rule="transport with --authority and --certificate")
     found = load_config(config)
+    logs_aside()
     if use == "vote":
         show(_vote(found), output)
     elif use == "identity":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node.cli.output import Output, OutputOption, guarded, rows_table, show
+from node.cli.output import Output, OutputOption, guarded, logs_aside, rows_table, show
 from node.cli.passwords import Dev, PasswordFile, password
 
 app = typer.Typer(help="Keys that a node uses and does not hold.", no_args_is_help=True)
@@ -46,6 +46,7 @@ def serve(
     """
     from node.signing.service import serve_until_stopped
 
+    logs_aside("info")
     serve_until_stopped(
         keys, password(password_file, dev), dev, listen, (certificate, key), node, memory
     )

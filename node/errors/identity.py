@@ -86,6 +86,17 @@ CRYPTO: tuple[Entry, ...] = (
         do_zh="对文件执行 chmod 600 并改为本用户所有;用口令加密",
     ),
     Entry(
+        code="CITY-2013",
+        name="PASSWORD_MISSING",
+        kind="usage",
+        message="a key file has a password, and nobody said it",
+        why="private keys lie encrypted on the disk; there is no terminal here to ask at",
+        do="say it by --password-file FILE or {variable}; --dev makes keys without one, for development only",
+        message_zh="密钥文件需要口令,但未提供",
+        why_zh="私钥在磁盘上加密保存;此处没有终端可供询问",
+        do_zh="用 --password-file 文件 或 {variable} 提供;--dev 生成无口令密钥,仅限开发",
+    ),
+    Entry(
         code="CITY-2008",
         name="SIGNING_REFUSED",
         kind="rejected",

@@ -78,8 +78,8 @@ def test_without_a_password_nothing_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CITY_KEY_PASSWORD", raising=False)
-    city("ca", "init", "PX", code="CITY-2007")
-    city("identity", "new", "a.pem", code="CITY-2007")
+    city("ca", "init", "PX", code="CITY-2013")
+    city("identity", "new", "a.pem", code="CITY-2013")
     city("identity", "new", "a.pem", "--suite", "rsa", "--dev", code="CITY-1002")
     city("ca", "show", code="CITY-2030")
     city("identity", "request", "a.pem", "a", "--url", "https://x", code="CITY-1002")

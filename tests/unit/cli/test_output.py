@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 from rich.console import Console
 
 from node.cli import output
@@ -56,6 +57,17 @@ def test_text_of_others_is_neither_markup_nor_an_order_to_the_terminal(
     harmless = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     assert harmless in shown
     assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+def test_what_a_nodes_parts_log_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        output.logs_aside()
+        structlog.get_logger("node").info("node.identity_key_taken_up")
+        structlog.get_logger("node").warning("node.disk_low")
+    finally:
+        structlog.reset_defaults()
+    told = capsys.readouterr()
+    assert told.out == "" and "node.disk_low" in told.err and "taken_up" not in told.err
 
 
 @pytest.mark.parametrize(
