@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -65,7 +66,8 @@ def _as_json_escape(error: UnicodeError) -> tuple[str, int]:
 
 
 def show(data: Any, output: Output, table: Callable[[], Any] | None = None) -> None:
-    """Prints `data` as JSON, or what `table` makes of it (text or a rich renderable)."""
+    """Prints `data` as JSON, or what `table` makes of it (text or a rich renderable); bytes as hexadecimal."""
+    data = plain(data)
     if output is Output.json:
         print(json.dumps(data, ensure_ascii=False, default=str))
     else:
@@ -192,7 +194,7 @@ def guarded(command: F) -> F:
             stderr.print("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except OSError as error:
-            found = CityError("CITY-1095", path=error.filename, reason=error.strerror or error)
+            found = _of_files(error)
             print_error(found)
             raise typer.Exit(found.entry.exit_code) from error
         except (typer.Exit, typer.Abort):
@@ -205,6 +207,14 @@ def guarded(command: F) -> F:
 
     run.__doc__ = laid_out(command.__doc__)
     return run  # type: ignore[return-value]
+
+
+def _of_files(error: OSError) -> CityError:
+    """What is to be read and is not there is another mistake than what cannot be written."""
+    name = error.filename
+    if isinstance(error, FileNotFoundError) and name and Path(os.fsdecode(name)).parent.is_dir():
+        return CityError("CITY-1091", path=name, reason="there is no such file")
+    return CityError("CITY-1095", path=name, reason=error.strerror or error)
 
 
 def fail(code: str, /, **variables: Any) -> CityError:

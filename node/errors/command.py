@@ -31,10 +31,10 @@ ENTRIES: tuple[Entry, ...] = (
         "usage",
         "argument {name} cannot be used",
         "{reason}",
-        "write name=text, name:=JSON for numbers and lists, or name=@file",
+        "add --help to the command for what it takes; values are name=text, name:=JSON for numbers and lists, name=@file",
         "参数 {name} 无效",
         "{reason}",
-        "请写作 名称=文本；数字与列表用 名称:=JSON；文件用 名称=@文件",
+        "命令后加 --help 查看用法；值写作 名称=文本；数字与列表用 名称:=JSON；文件用 名称=@文件",
     ),
     Entry(
         "CITY-1093",

@@ -41,7 +41,7 @@ def write_terms(
 
 
 def read_terms(file: Path) -> dict[str, Any]:
-    """What `write_terms` wrote, checked for shape. Raises CITY-1092."""
+    """What `write_terms` wrote, checked for shape. Raises CITY-1091 where it cannot be read, CITY-1092."""
     try:
         data = file.read_bytes()[: FILE_BYTES_MAX + 1]
         terms = json.loads(data)
@@ -54,7 +54,7 @@ def read_terms(file: Path) -> dict[str, Any]:
         if not fits or type(terms["until_ms"]) is not int or len(data) > FILE_BYTES_MAX:
             raise ValueError("not the terms of an exchange")
     except OSError as error:
-        raise CityError("CITY-1092", name="FILE", reason=f"{file}: {error.strerror}") from error
+        raise CityError("CITY-1091", path=file, reason=error.strerror or error) from error
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{file} does not hold the terms of an exchange; see: city exchange terms"
         raise CityError("CITY-1092", name="FILE", reason=reason) from error

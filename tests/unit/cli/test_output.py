@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+import typer
 from rich.console import Console
 
 from node.cli import output
@@ -111,3 +113,21 @@ def test_a_character_that_is_missing_is_written_as_json_has_it(
     print(json.dumps("中✗ \N{GRINNING FACE}\t", ensure_ascii=False))
     stream.flush()
     assert json.loads(written.getvalue().decode("ascii")) == "中✗ \N{GRINNING FACE}\t"
+
+
+def test_bytes_are_shown_as_hexadecimal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show({"channel_id": b"\xd3(", "rows": [{"root": b"\x01"}]}, output.Output.json)
+    assert json.loads(capsys.readouterr().out) == {"channel_id": "d328", "rows": [{"root": "01"}]}
+
+
+def test_a_file_that_is_not_there_and_a_folder_that_cannot_be_written_are_two_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(act: Callable[[], object]) -> str:
+        with pytest.raises(typer.Exit):
+            output.guarded(act)()
+        return capsys.readouterr().err
+
+    assert "CITY-1091" in told(lambda: (tmp_path / "a.csr").read_bytes())
+    assert "CITY-1095" in told(lambda: (tmp_path / "no" / "a.csr").write_bytes(b""))
+    assert "CITY-1095" in told(lambda: tmp_path.write_bytes(b""))
