@@ -93,23 +93,26 @@ def show_contract(
     ] = "",
     output: OutputOption = Output.table,
 ) -> None:
-    """A contract: what the channel holds of it, and what it offers; or its source.
+    """A contract: what the channel holds of it, what it keeps (city proof state), and what it offers; or its
+    source.
 
     Examples:  city contract show receivable    city contract show dcep --source --module money
     city contract show receivable --source --module chapters.split
     """
     from node.cli.contracts import facts_rows, schema_json, schema_text
     from node.cli.session import open_network
+    from node.sdk.objects import objects_of
 
     with open_network() as net:
         if source:
             print(_module(net.source(name, version)[1], module), end="")
             return
         found, schema = net.schema(name, version)
+        keeps = list(objects_of(net.source(name, version)[1]))
     if output is Output.json:
-        show({**facts_rows(found), "schema": schema_json(schema)}, output)
+        show({**facts_rows(found), "keeps": keeps, "schema": schema_json(schema)}, output)
         return
-    show(facts_rows(found), output)
+    show({**facts_rows(found), "keeps": ", ".join(keeps)}, output)
     stdout.print("\n" + schema_text(schema), markup=False)
 
 

@@ -26,7 +26,9 @@ GenesisOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="the file to write")]
 ContractArgument = Annotated[str, typer.Argument(help="the contract's name")]
-ObjectArgument = Annotated[str, typer.Argument(help="the name of its Var or Map")]
+ObjectArgument = Annotated[
+    str, typer.Argument(help="the name of its Var or Map: city contract show")
+]
 KeyArgument = Annotated[
     str, typer.Argument(help="the key in a Map; :=JSON for numbers and tuples; empty: a Var")
 ]
@@ -139,7 +141,7 @@ def state(
 ) -> None:
     """The value under a key of a contract's state, now.
 
-    Example:  city proof state receivable Receivable EC-1 --out ec.proof
+    Example:  city proof state directory node Beijing --out ec.proof
     """
     _state(contract, object_, key, out, output, is_present=True)
 
@@ -155,7 +157,7 @@ def absence(
 ) -> None:
     """That nothing stands under a key of a contract's state, now.
 
-    Example:  city proof absence invoice_registry Invoice 5c1d… --out free.proof
+    Example:  city proof absence invoice_registry financed 5c1d… --out free.proof
     """
     _state(contract, object_, key, out, output, is_present=False)
 
@@ -167,16 +169,31 @@ def _state(
 
     asked = state_key_of(contract, object_, key)
     with open_network() as net:
+        _require_object(net, contract, object_)
         data = net.state_proof(asked)
     fact = read_proof_file(data).state
     if fact is None or fact.key != asked:
         raise fail("CITY-1093", reason="the node proved something else than was asked")
     if (fact.value is not None) != is_present:
-        reason = (
-            "nothing stands there: city proof absence" if is_present else "a value stands there"
+        other = "absence" if is_present else "state"
+        stands = "nothing stands" if is_present else "a value stands"
+        raise fail(
+            "CITY-1036", stands=stands, place=f"{contract}.{object_} {key}".rstrip(), other=other
         )
-        raise fail("CITY-1092", name="KEY", reason=reason)
     _write(out, data, output)
+
+
+def _require_object(net: Any, contract: str, object_: str) -> None:
+    """Nothing stands under a name that was misspelled, either: that would be proven, and be worth nothing."""
+    from node.sdk.objects import objects_of
+
+    if contract.startswith("_"):  # reserved names have no source
+        return
+    known = objects_of(net.source(contract)[1])
+    if object_ not in known:
+        raise fail(
+            "CITY-1035", contract=contract, name=object_, known=", ".join(known) or "nothing"
+        )
 
 
 def state_key_of(contract: str, object_: str, key: str) -> bytes:

@@ -56,6 +56,22 @@ async def test_contracts_are_listed_and_shown_with_schema_and_source(net4: Whole
     await city("contract", "show", "counter", "--version", "7", code=6)
 
 
+async def test_absence_is_proven_of_what_the_contract_keeps_and_of_nothing_else(
+    net4: Whole, tmp_path: Path
+) -> None:
+    await city("call", "counter", "add", "name=a", "by=5")
+    (name,) = json.loads(await city("contract", "show", "counter", "-o", "json"))["keeps"]
+    out = tmp_path / "x.proof"
+    where = ("--out", str(out), "-o", "json")
+    await city("proof", "absence", "counter", name + "s", "b", *where, code=6)  # misspelled
+    await city("proof", "absence", "counter", name, "a", *where, code=4)
+    await city("proof", "state", "counter", name, "b", *where, code=4)
+    assert not out.exists()
+    assert json.loads(await city("proof", "absence", "counter", name, "b", *where))["height"] > 0
+    shown = json.loads(await city("proof", "verify", str(out), "-o", "json"))
+    assert (shown["present"], shown["object"]) == (False, f"counter.{name} 'b'")
+
+
 async def test_text_is_typed_by_the_schema(net4: Whole) -> None:
     done = json.loads(await city("call", "counter", "add", "name=a", "by=5", "-o", "json"))
     assert done["value"] == 5
