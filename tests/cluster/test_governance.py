@@ -155,7 +155,7 @@ async def test_a_node_of_an_older_build_stops_before_the_flag_and_comes_back_wit
     four.start(old)
     monkeypatch.delenv(VARIABLE)
     async with four.net("shenzhen") as net:
-        at = (await net.node_status())["height"] + 14
+        at = (await net.node_status())["height"] + 20  # more than proposing and approving it takes
     # Who is not ready is said before anybody approves it.
     change = ("activate-flag", f"flag={CONTRACT_NOTICE}", f"height={at}")
     tried = ("--as", ADMINS[0], "proposal", "simulate", *change)
