@@ -34,7 +34,7 @@ def make(
     window, members, limits, zone, jurisdiction, resident; [policy] kind of change = "majority of members".
     Contracts go through the linter.
 
-    Example:  city app package apps/scf --out scf.cityapp
+    Example:  city app package deploy/apps/scf --out scf.cityapp
     """
     from node.apps import SUFFIX, package, read_package
 

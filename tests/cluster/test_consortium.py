@@ -145,3 +145,34 @@ def test_what_is_resident_stays_in_its_zone_and_its_commitment_is_proven_to_anyb
     assert city(three, "channel", "join", PEOPLE, "--node", ABROAD) == "CITY-8076"
     slug = three.slug_of(ABROAD)
     assert found_in([three.layout.node(slug), three.layout.log(slug)], [MARKER.encode()]) == []
+
+
+def test_a_node_whose_keys_were_replaced_is_known_to_the_directory_by_the_new_ones(
+    three: Cluster,
+) -> None:
+    former = rows(three, "node")["Beijing"]["keys"]["sm"]
+    config = three.layout.node_config("beijing")
+    turned = ("--as", "admin-beijing", "node", "rotate", "identity", "--config", str(config))
+    assert city(three, *turned)["replaced"] == "identity"
+    now = rows(three, "node")["Beijing"]
+    assert now["keys"]["sm"] != former
+    with connect(context_of(three), user="ops", timeout=CALL_SECONDS) as net:
+        named = {row["name"]: row for row in net.query("_config", "show").value["validators"]}
+    assert now["keys"]["sm"] == named["Beijing"]["identity_key"]
+    again = city(three, "--as", "admin-beijing", "directory", "register", "node", "Beijing")
+    assert again["keys"] == now["keys"]  # entering it by hand takes what is in force, too
+    made = city(
+        three,
+        "channel",
+        "create",
+        "after",
+        "--nodes",
+        ",".join(MAINLAND),
+        "--contracts",
+        "transfer",
+    )
+    proven = ("--as", "ops", "directory", "prove", "after")
+    assert city(three, *proven) == "CITY-1032"  # it has ordered nothing yet
+    with connect(context_of(three).on("after"), user="ops", timeout=CALL_SECONDS) as net:
+        net.call("transfer", "open_account", {"owner": "first", "amount": 1})
+    assert city(three, *proven)["id"] == made["channel_id"]

@@ -93,3 +93,10 @@ def test_bytes_that_are_no_package_are_refused(folder: Path) -> None:
         file.write_bytes(bad)
         with pytest.raises(CityError, match="CITY-8071"):
             read_package(file)
+
+
+def test_the_application_that_comes_along_can_be_packaged(tmp_path: Path) -> None:
+    file = tmp_path / "scf.cityapp"
+    file.write_bytes(package(Path(__file__).parents[3] / "deploy" / "apps" / "scf"))
+    found, _ = read_package(file)
+    assert found.name == "scf" and "receivable" in [bundle.name for bundle in found.bundles()]
