@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ from node.cli.output import (
     progress,
     show,
 )
-from node.network.control import network_stop, network_up, open_layout
+from node.network.control import network_up
 from node.network.layout import Layout
 from node.trust import trust
 
@@ -65,23 +64,7 @@ def up(
 app.command()(network.status)
 app.command()(network.stop)
 app.command()(network.add)
-
-
-@app.command()
-@guarded
-def down(directory: DirOption, output: OutputOption = Output.table) -> None:
-    """Stops the processes and deletes the network, keys and ledger; other files of the folder stay."""
-    layout = open_layout(directory.resolve())
-    stopped = network_stop(layout.root)
-    for part in layout.parts():
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)
-    left = sorted(p.name for p in layout.root.iterdir())
-    if not left:
-        layout.root.rmdir()
-    show({"stopped": stopped, "removed": str(layout.root), "left": left}, output)
+app.command()(network.down)
 
 
 if __name__ == "__main__":

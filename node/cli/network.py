@@ -120,6 +120,32 @@ def stop(directory: DirOption, output: OutputOption = Output.table) -> None:
 
 @app.command()
 @guarded
+def down(directory: DirOption, output: OutputOption = Output.table) -> None:
+    """Stops the processes and deletes the network, keys and ledger; other files of the folder stay.
+
+    To keep the data: city network stop.
+
+    Example:  city network down --dir ./net
+    """
+    import shutil
+
+    from node.network.control import network_stop, open_layout
+
+    layout = open_layout(directory.resolve())
+    stopped = network_stop(layout.root)
+    for part in layout.parts():
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+    left = sorted(p.name for p in layout.root.iterdir())
+    if not left:
+        layout.root.rmdir()
+    show({"stopped": stopped, "removed": str(layout.root), "left": left}, output)
+
+
+@app.command()
+@guarded
 def add(
     directory: DirOption,
     city: Annotated[
