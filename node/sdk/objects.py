@@ -6,7 +6,7 @@ import re
 
 from contracts.runtime.api import Bundle
 
-_DECLARED = re.compile(r'\b(?:IndexedMap|Map|Var)(?:\[[^=\n]*\])?\(\s*"([^"\n]{1,64})"')
+_DECLARED = re.compile(r'\b(?:Map|Var)(?:\[[^=\n]*\])?\(\s*"([^"\n]{1,64})"')
 
 
 def objects_of(bundle: Bundle) -> tuple[str, ...]:

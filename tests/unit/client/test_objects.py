@@ -10,7 +10,7 @@ from contracts.bundles import SUITE, load_bundle
 from contracts.runtime.api import Bundle
 from node.sdk.objects import objects_of
 
-KINDS = ("Map", "Var", "IndexedMap")
+KINDS = ("Map", "Var")
 
 
 def declared(bundle: Bundle) -> set[str]:
