@@ -133,7 +133,7 @@ async def test_each_kind_of_proof_is_fetched_and_checked_by_command(
         (["event", f"{done.block}/7/0"], "holds 1 transactions"),
         (["event", "seven"], "such as 12/0/1"),
         (["state", "counter", "counts", "b"], "city proof absence"),
-        (["absence", "counter", "counts", "a"], "a value stands there"),
+        (["absence", "counter", "counts", "a"], "a value stands under"),
         (["absence", "counter", "counts", ":=[1"], "KEY"),
         (["member", "PX", "--at", "2026-11-22T10:00:00"], "names no zone"),
         (["member", "PX", "--as", "guest"], "member, validator or identity"),
