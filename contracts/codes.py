@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class SuiteCode(NamedTuple):
-    """why and do in English and Chinese."""
+class ReceiptCode(NamedTuple):
+    """What a code of a receipt means: why and do, in English and Chinese."""
 
     why: str
     do: str
@@ -17,8 +17,8 @@ class SuiteCode(NamedTuple):
     do_zh: str
 
 
-SUITE_CODES: dict[str, SuiteCode] = {
-    name: SuiteCode(*texts)
+SUITE_CODES: dict[str, ReceiptCode] = {
+    name: ReceiptCode(*texts)
     for name, *texts in (
         # everywhere
         ("E_STATE", "The object's state does not allow this step.",

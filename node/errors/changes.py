@@ -5,20 +5,10 @@ A receipt carries one of them with a sentence of its own. Some are also words of
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from contracts.codes import ReceiptCode
 
-
-class ChangeCode(NamedTuple):
-    """why and do in English and Chinese."""
-
-    why: str
-    do: str
-    why_zh: str
-    do_zh: str
-
-
-CHANGE_CODES: dict[str, ChangeCode] = {
-    name: ChangeCode(*texts)
+CHANGE_CODES: dict[str, ReceiptCode] = {
+    name: ReceiptCode(*texts)
     for name, *texts in (
         ("E_ROLE", "Only an identity with the role admin speaks for its member.",
          "send it as the member's admin; who that is: city party members",
